@@ -88,7 +88,7 @@ def test_an_option_that_cannot_be(tmp_path, options, message):
 
 
 def test_a_kernel_that_this_processor_lacks(tmp_path, monkeypatch):
-    llama(tmp_path)
+    llama(tmp_path, hidden_size=96, intermediate_size=64)  # widths that the kernel reads rightly
 
     def refuses(*_):
         raise RuntimeError("not implemented for this processor\nC++ call stack")

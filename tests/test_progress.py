@@ -91,11 +91,12 @@ def test_a_check_in_a_kernel_whose_gradients_are_off_passes_what_is_right(functi
     [
         "torch.group_norm(x, 1)",
         "torch.nn.GroupNorm(1, 4)(x)",
+        "torch.nn.InstanceNorm1d(4)(x[None])",
         "torch.nn.functional.instance_norm(x[None])",
         "torch.nn.functional.batch_norm(x.T, None, None, training=True).T",
     ],
 )
-def test_norms_that_can_stand_in_for_layer_norm_are_off(call):
+def test_norms_that_can_stand_in_for_layer_norm_are_not_allowed(call):
     source = f"import torch\ndef layer_norm(x, weight, bias, eps):\n    return {call}"
     job = submission.plan(
         notebooks.load("04_layers"), [submission.Cell("code", "layer_norm", source)]

@@ -5,6 +5,7 @@ and the grader's processes do not have the answers in llmlib.
 """
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 
@@ -36,9 +37,16 @@ def disallowed_names(exercise: Exercise, plan: Plan) -> list[str]:
     others = {n for n in used if n.startswith(closed) and not f"{n}.".startswith(provided)}
     listed = [n for n in exercise.disallowed if any(f"{u}.".startswith(f"{n}.") for u in used)]
     match = matcher(tuple(n for n in exercise.disallowed if n.startswith("torch.")))
-    same = (match(u.rpartition(".")[2]) for u in sorted(used) if u.startswith(ALIKE))
+    last = [u.rpartition(".")[2] for u in sorted(used) if u.startswith(ALIKE)]
+    same = (match(function) for name in last for function in _functions(name))
     listed = listed or [*dict.fromkeys(filter(None, same))]
     return listed + sorted(others.difference(listed), key=len, reverse=True)
+
+
+def _functions(name: str) -> tuple[str, ...]:
+    """What a name of torch may be called as a function: `RMSNorm` is `rms_norm`, `SiLU` `silu`."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    return name, name.lower(), words.lower()
 
 
 def _used_names(function: str, given: list[Definition], own: list[Definition]) -> set[str]:
