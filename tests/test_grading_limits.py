@@ -110,6 +110,7 @@ def test_usage_counts_what_was_killed_and_waits_for_a_processor(runner):
     assert 0.95 < used < 2.5 and waited >= 0
 
 
+@pytest.mark.proof
 def test_what_was_starved_is_not_graded_yet(runner, monkeypatch):
     """Never 0: as if each sleeper had waited for a processor."""
     monkeypatch.setattr(TimeLimit, "starved", lambda _: True)
@@ -123,6 +124,7 @@ def test_what_was_starved_is_not_graded_yet(runner, monkeypatch):
     assert said["merge"].points == 0
 
 
+@pytest.mark.proof
 def test_a_cell_that_was_starved_costs_nothing_yet(runner, monkeypatch):
     monkeypatch.setattr(TimeLimit, "starved", lambda _: True)
     monkeypatch.setattr(runner, "limits", Limits(cell=1, call=9, test=60, notebook=120))

@@ -100,6 +100,7 @@ def test_of_two_files_that_claim_one_student_neither_is_taken_and_both_are_named
     assert "01_tokens of student 123; none of them was taken" in line
 
 
+@pytest.mark.proof
 @pytest.mark.nbgrader
 def test_moodles_top_folder_says_whose_and_nothing_is_written_outside(tmp_path):
     download = {

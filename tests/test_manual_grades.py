@@ -67,6 +67,7 @@ def book(course):
     return GradebookWriter(f"sqlite:///{course / 'gradebook.db'}", "c")
 
 
+@pytest.mark.proof
 def test_partial_credit_is_the_instructor_s_to_set(course, capsys):
     row = grade(course)["bob"]
     assert (row["score"], row["merge"]) == ("7.0", "0.0") and "0 of 3 points." in page(
@@ -89,6 +90,7 @@ WRONG = {
 }
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("verb", WRONG)
 def test_a_name_that_nobody_has_is_one_sentence_and_costs_no_table(course, verb, capsys):
     grade(course)

@@ -355,6 +355,7 @@ TRUE = {
 }
 
 
+@pytest.mark.proof
 @unit
 @pytest.mark.slow
 @pytest.mark.parametrize("part", TRUE)

@@ -29,6 +29,7 @@ from llmlib.grading.submissions import Task
 pytestmark = pytest.mark.security
 
 
+@pytest.mark.proof
 def test_one_workers_fork_bomb_leaves_the_others_their_processes(runner):
     other = Runner([corpus.TARGET])
     bomb = "import os, time\nfor _ in range(300):\n    try:\n        os.fork() or time.sleep(60)"
@@ -175,6 +176,7 @@ def test_processes_are_counted_where_they_are_a_submissions_alone(jailed):
     assert done.stdout.split() == [str(not jailed), "True"], done.stderr
 
 
+@pytest.mark.proof
 def test_an_ordinary_user_gets_the_same_sandbox():
     """The tests may run as root, an instructor does not: uid 1000 has no right that bubblewrap
     could use."""

@@ -63,6 +63,7 @@ def nested(*words):
     return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=300).stdout
 
 
+@pytest.mark.proof
 @pytest.mark.security
 def test_in_a_container_that_has_namespaces_it_starts():
     assert nested("--unshare-pid") == "it starts\n"
