@@ -14,7 +14,7 @@ lab:  ## set up once, then open JupyterLab on the course (PORT=9999, BROWSER=0, 
 check:  ## under a minute, run it often: lint, types, house rules, unit tests without a model
 	@$(setup) check
 
-test:  ## ten minutes: every layer of tests, with a sample of the answers
+test:  ## a quarter of an hour: every layer of tests, with a sample of the answers
 	@$(setup) test $(ARGS)
 
 proof:  ## every test, but those that passed before with the same inputs (ARGS=--fresh: those as well)

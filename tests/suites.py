@@ -2,7 +2,7 @@
 their packages.
 
 python tests/suites.py check
-python tests/suites.py test     of every layer what fits into ten minutes; words go to pytest
+python tests/suites.py test     of every layer a part, a quarter of an hour; words go to pytest
 python tests/suites.py proof    everything, but what has passed with the same inputs (--fresh: that
                                 too); more words go to pytest
 """
