@@ -122,7 +122,7 @@ def test_a_verdict_names_files_that_there_are(project):
 def test_a_sample_leaves_out_what_is_marked_and_says_so(project):
     project.put("test_more.py", TEST.replace("mark.unit", "mark.unit\n@pytest.mark.proof"))
     ran, said = project.run("--sample=abc", workers=2)
-    assert ran == "ab" and "chosen by abc. Left out: 2 tests" in said
+    assert ran == "ab" and "chosen by abc.\nLeft out: 2 tests" in said
     assert project.run()[0] == "aabb"
 
 
