@@ -104,7 +104,7 @@ def test_the_time_that_a_notebook_asks_for_is_that_of_its_exercises(name):
     opening = next(cell.source for cell in notebook.cells if "**It takes**" in cell.source)
     says = " ".join(opening[opening.index("**It takes**") :].split())
     minutes = sum(
-        int(re.search(r"### Exercise .* (\d+) min", each.statement)[1])
+        int(re.search(r"### (?:Exercise|Experiment) .* (\d+) min", each.statement)[1])
         for each in notebook.exercises
     )
     for said in re.findall(r"(\d+) minutes", says):
@@ -117,7 +117,10 @@ def test_the_time_that_a_notebook_asks_for_is_that_of_its_exercises(name):
 @pytest.mark.parametrize("name", [each.name for each in notebooks.lessons()])
 def test_a_longer_exercise_has_no_fewer_points(name):
     asked = [
-        (int(re.search(r"### Exercise .* (\d+) min", each.statement)[1]), each.points)
+        (
+            int(re.search(r"### (?:Exercise|Experiment) .* (\d+) min", each.statement)[1]),
+            each.points,
+        )
         for each in notebooks.load(name).exercises
     ]
     assert all(a <= b for less, a in asked for more, b in asked if less < more), sorted(asked)
@@ -127,7 +130,9 @@ def test_a_longer_exercise_has_no_fewer_points(name):
 def test_a_statement_has_its_parts(name):
     """A name, one to three dots filled, minutes; an example by hand; two hints or more."""
     for exercise in notebooks.load(name).exercises:
-        heading = rf"### Exercise \d\.\d+ · `{exercise.name}` · (●○○|●●○|●●●) · \d+ min\n"
+        heading = (
+            rf"### (Exercise|Experiment) \d\.\d+ · `{exercise.name}` · (●○○|●●○|●●●) · \d+ min\n"
+        )
         assert re.search(heading, exercise.statement), exercise.name
         assert re.search("by hand|worked example", exercise.statement, re.I), exercise.name
         hints = re.findall(r"<summary>Hint (\d)</summary>", exercise.statement)

@@ -61,12 +61,8 @@ def figure(rows=None, columns=None, width=8.0, height=3.6, **options):
     return fig, axes.flatten() if rows or columns else axes[0, 0]
 
 
-def image(fig: Figure, alt: str) -> dict[str, str]:
-    """What a notebook keeps of a figure, {mime type: text}: its image with alt text, and that text.
-    The attribute `alt` is where readers look for it; what goes with `image/png`, neither JupyterLab
-    nor nbconvert reads. ValueError without alt text."""
-    if not alt.strip():
-        raise ValueError("every figure needs alt text: one or two sentences that say what it shows")
+def png(fig: Figure) -> str:
+    """The image of a figure, in at most 256 colours, as base64."""
     for text in fig.findobj(Text):
         if "$" in text.get_text() and "\\" not in text.get_text():
             text.set_parse_math(False)  # "$5 or $6": a formula has a backslash
@@ -75,10 +71,19 @@ def image(fig: Figure, alt: str) -> dict[str, str]:
     palette = {"method": Image.Quantize.MAXCOVERAGE, "dither": Image.Dither.NONE}
     packing = Image.open(drawn).convert("RGB").quantize(256, **palette)  # a third of the bytes
     packing.save(packed, "png", optimize=True)
+    return b64encode(packed.getvalue()).decode()
+
+
+def image(fig: Figure, alt: str) -> dict[str, str]:
+    """What a notebook keeps of a figure, {mime type: text}: its image with alt text, and that text.
+    The attribute `alt` is where readers look for it; what goes with `image/png`, neither JupyterLab
+    nor nbconvert reads. ValueError without alt text."""
+    if not alt.strip():
+        raise ValueError("every figure needs alt text: one or two sentences that say what it shows")
     html = (
         f'<img alt="{escape(alt)}" width="{round(fig.get_figwidth() * DPI)}" '
         'style="max-width:100%;height:auto;background:white" '
-        f'src="data:image/png;base64,{b64encode(packed.getvalue()).decode()}">'
+        f'src="data:image/png;base64,{png(fig)}">'
     )
     return {"text/html": html, "text/plain": alt}
 

@@ -63,7 +63,7 @@ def build(name: str, root: Path | str = ROOT, force: bool = False) -> bool:
 
 def execute(notebook: Notebook, root: Path = ROOT, again: bool = False) -> NotebookNode:
     """Run all cells in `root`/solutions and return it with outputs. Raises `SourceError`."""
-    name, node, place = notebook.name, nbformat.from_dict(notebook.node), ["the first cell"]
+    name, node, place = notebook.name, release.drawn(notebook), ["the first cell"]
     client = NotebookClient(
         node,
         timeout=CELL_SECONDS,
@@ -103,7 +103,9 @@ def execute(notebook: Notebook, root: Path = ROOT, again: bool = False) -> Noteb
 def fingerprint(notebook: Notebook) -> str:
     """What is written into an executed notebook, to see later whether its source has changed."""
     seen = quiz.key_text() if notebook.number is None else ""  # what its cells show
-    return hashlib.sha256((VERSION + seen + nbformat.v4.writes(notebook.node)).encode()).hexdigest()
+    drawn = [cell.get("attachments", {}) for cell in release.drawn(notebook).cells]
+    told = VERSION + seen + nbformat.v4.writes(notebook.node) + (str(drawn) if any(drawn) else "")
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _read_fingerprint(path: Path) -> str | None:

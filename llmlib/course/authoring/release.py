@@ -8,6 +8,7 @@ from nbformat import NotebookNode
 from nbgrader import preprocessors as nbgrader
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from llmlib.course.authoring import drawings
 from llmlib.course.authoring.source import STUB, Notebook, SourceError
 from llmlib.course.environment import VERSION
 from llmlib.course.predict import with_guess
@@ -29,9 +30,20 @@ HIDDEN = nbgrader.ClearHiddenTests, nbgrader.ClearMarkScheme
 STUBS = {"python": STUB}
 
 
-def source(notebook: Notebook) -> NotebookNode:
-    """The solved notebook as nbgrader takes it, with the course's version in it."""
+def drawn(notebook: Notebook) -> NotebookNode:
+    """A copy of a source's cells, with their drawings. Raises `SourceError`."""
     node = copy.deepcopy(notebook.node)
+    try:
+        drawings.attach(node.cells, notebook.name)
+    except ValueError as error:
+        raise SourceError(f"{notebook.name}: {error}.") from None
+    return node
+
+
+def source(notebook: Notebook) -> NotebookNode:
+    """The solved notebook as nbgrader takes it, with its drawings and the course's version in it.
+    Raises `SourceError`."""
+    node = drawn(notebook)
     node.metadata["llmlib"] = NotebookNode(course=VERSION)
     return node
 

@@ -20,6 +20,12 @@ METADATA = {
 }
 # A comment stays one, also `# !` and `# %time`: to jupytext they would be magics.
 PERCENT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
+REVEALED = """<details class="reveal" data-prediction="{}">
+<summary>After your run: what it shows</summary>
+
+{}
+
+</details>"""
 MARKS = [f"### {end} {of}" for of in ("SOLUTION", "HIDDEN TESTS") for end in ("BEGIN", "END")]
 MEANT = re.compile(r"^\s*(##+ *(?i:begin|end)\b.*|# *(?:BEGIN|END)\b.*)", re.MULTILINE)
 
@@ -50,7 +56,7 @@ class Exercise:
     @property
     def number(self) -> str:
         """The "3.2" of "Exercise 3.2" in its statement; else nothing."""
-        return next(iter(re.findall(r"Exercise (\d+\.\d+)", self.statement)), "")
+        return next(iter(re.findall(r"(?:Exercise|Experiment) (\d+\.\d+)", self.statement)), "")
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,7 @@ def parse(text: str, name: str, sources: Path = SOURCES) -> Notebook:
     try:
         for cell in node.cells:
             _expand(cell)
+            _fold(cell)
             if grade_id(cell) in seen:
                 raise SourceError(f"two cells are named {grade_id(cell)}: rename one of them.")
             cell.id = _cell_id(cell, seen)
@@ -124,6 +131,18 @@ def _expand(cell: NotebookNode) -> None:
     if what == "test":  # folded to its first line
         cell.metadata["jupyter"] = NotebookNode(source_hidden=True)
         cell.source = f"{CHECK_OF.format(subject)}\n{cell.source}"
+
+
+def _fold(cell: NotebookNode) -> None:
+    """`folded="…"` closes a code cell under that line. `reveals="KEY"` folds the text that explains
+    the prediction KEY, so that it is not read beside the question."""
+    if line := cell.metadata.pop("folded", ""):
+        cell.metadata["jupyter"] = NotebookNode(source_hidden=True)
+        cell.source = f"# {line}\n{cell.source}"
+    if key := cell.metadata.pop("reveals", ""):
+        if cell.cell_type != "markdown" or re.search(r"^#", cell.source, re.MULTILINE):
+            raise SourceError(f'reveals="{key}" is for a text without a heading.')
+        cell.source = REVEALED.format(key, cell.source)
 
 
 def kind(cell: NotebookNode) -> str:

@@ -126,7 +126,7 @@ def _box(name: str, makes: str, status: Status | None) -> str:
 
 def _size(notebook: notebooks.Notebook) -> str:
     statements = "\n".join(each.statement for each in notebook.exercises)
-    minutes = sum(map(int, re.findall(r"### Exercise .* (\d+) min", statements)))
+    minutes = sum(map(int, re.findall(r"### (?:Exercise|Experiment) .* (\d+) min", statements)))
     if not minutes:
         return f"{len(notebook.exercises)} questions"
     return f"{len(notebook.exercises)} exercises<br>{minutes} min"

@@ -1,0 +1,89 @@
+"""How much a notebook asks its reader to read, and what it may not say before a prediction."""
+
+import ast
+import re
+from dataclasses import astuple, fields
+
+import pytest
+from reading_load import GOAL, Load, load
+
+from llmlib.course import predict
+from llmlib.course.authoring import drawings, notebooks, source
+
+pytestmark = pytest.mark.unit
+LESSONS = [each.name for each in notebooks.lessons()]
+# Not yet rewritten: they may not grow.
+LONGER = {
+    "01_tokens": Load(4991, 48, 204, 503, 146),
+    "02_embeddings": Load(6211, 67, 258, 781, 121),
+    "03_attention": Load(6551, 77, 309, 791, 184),
+    "04_layers": Load(7086, 80, 384, 1220, 194),
+    "05_output_head": Load(5523, 58, 176, 690, 125),
+    "06_sampling": Load(6903, 61, 266, 785, 128),
+    "07_kv_cache_and_scaling": Load(7661, 70, 315, 1037, 130),
+}
+REWRITTEN = [name for name in LESSONS if name not in LONGER]
+PREDICTION = re.compile(r'<details class="reveal" data-prediction="(.*?)">')
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_notebook_does_not_ask_for_more_than_its_reader_can_take(name):
+    counted, allowed = load(notebooks.load(name)), LONGER.get(name, GOAL)
+    for field, here, most in zip(fields(Load), astuple(counted), astuple(allowed)):
+        assert here <= most, f"{name}: {field.name} {here}, at most {most}"
+
+
+def test_what_is_folded_is_not_counted_and_what_a_prediction_uncovers_is():
+    text = """# %% [markdown]
+# One two (three) 4 `5` $6$.
+#
+# <details><summary>Small print</summary>
+#
+# Seven (8).
+#
+# </details>
+
+# %%
+a = 1
+
+# %% [markdown] reveals="a"
+# Nine 10.
+"""
+    counted = load(source.parse(text, "01_small"))
+    assert (counted.parentheses, counted.numbers, counted.given) == (1, 2, 1)
+    assert counted.words == 6 + 2 + len("After your run: what it shows".split())
+
+
+def test_what_a_prediction_shows_is_folded_below_its_answer():
+    """Every prediction has one text that explains it, and that comes after its reveal."""
+    for name in REWRITTEN:
+        asked, answered, explained = [], [], []
+        for cell in notebooks.load(name).cells:
+            if predict.is_prediction(cell.source):
+                asked.append(ast.literal_eval(predict.guess_in(cell.source)[0]))
+            elif cell.cell_type == "code":
+                answered += re.findall(r'\breveal\(\s*"(.*?)"', cell.source)
+            for key in PREDICTION.findall(cell.source):
+                assert key in answered, f"{name}: {key} is explained above its answer"
+                explained.append(key)
+        assert sorted(asked) == sorted(answered) == sorted(explained), name
+
+
+def test_a_notebook_opens_with_a_picture():
+    """In its first cell, before any code: it is seen without a kernel."""
+    for name in REWRITTEN:
+        assert drawings.ATTACHED.search(notebooks.load(name).cells[0].source), name
+
+
+def test_a_drawing_that_is_not_there_or_has_no_alt_text_is_named():
+    node = source.parse("# %% [markdown]\n# ![](attachment:a.png)\n", "03_attention").node
+    with pytest.raises(ValueError, match=r"a\.png needs alt text"):
+        drawings.attach(node.cells, "03_attention")
+    node.cells[0].source = "![A box.](attachment:no_such.png)"
+    with pytest.raises(ValueError, match=r"drawings/attention\.py has no function no_such\(\)"):
+        drawings.attach(node.cells, "03_attention")
+
+
+def test_a_folded_cell_is_closed_under_its_line():
+    cell = source.parse('# %% folded="Set-up: math"\nimport math\n', "01_small").cells[0]
+    assert cell.source == "# Set-up: math\nimport math" and cell.metadata.jupyter.source_hidden
