@@ -423,38 +423,26 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
 
 
 # %% given run_cached
-def toy(context, stop_ids):
-    """A model whose likeliest next id is the sum of (position + 1) * (id + 1) over all
-    tokens, modulo 11; its cache; and a list of (position, tokens) of each pass."""
-    passes, cache, so_far = [], object(), {"length": 0, "sum": 0}
+from llmlib.course.toy_model import forward as toy_forward
 
-    def model(ids, given):
+
+def run_cached(run, ids, max_new_tokens, chunk=None, context=64, stop_ids=(), least=0):
+    """generate_cached with the toy model of that run -> (new ids, or "changed" if the
+    list `ids` was; passes before the first id came). `least=1`: pick the unlikeliest."""
+    given, new_ids, before, picked = list(ids), [], None, []
+    cache, passes = object(), []
+
+    def model(ids, given_cache):
         ids = torch.as_tensor(ids)
-        if given is not cache or ids.dim() != 2 or ids.shape[0] != 1:
+        if given_cache is not cache or ids.dim() != 2 or ids.shape[0] != 1:
             raise ValueError(
                 "call model(ids, cache) with ids of shape [1, seq] and the cache you "
                 f"were given, not ids of shape {list(ids.shape)}"
             )
-        passes.append((so_far["length"], ids.shape[1]))
-        rows = []
-        for token_id in ids[0].tolist():
-            so_far["length"] += 1
-            so_far["sum"] += so_far["length"] * (token_id + 1)
-            rows.append(-((torch.arange(11) - so_far["sum"]) % 11).float())
-        return torch.stack(rows)[None]
+        passes.append(ids.shape[1])
+        return toy_forward(run, ids[0].tolist())[None]
 
     model.config = SimpleNamespace(context=context, stop_ids=stop_ids)
-    return model, cache, passes
-
-
-def run_cached(ids, max_new_tokens, chunk=None, context=64, stop_ids=(), least=False):
-    """generate_cached with the toy model -> (new ids, or "changed" if the list `ids`
-    was; passes; passes before the first id came).
-
-    `least`: pick the unlikeliest id.
-    """
-    model, cache, passes = toy(context, stop_ids)
-    given, new_ids, before, picked = list(ids), [], None, []
 
     def pick(logits):
         if tuple(logits.shape) != (1, 11):
@@ -475,12 +463,19 @@ def run_cached(ids, max_new_tokens, chunk=None, context=64, stop_ids=(), least=F
             f"pick was called {len(picked)} times for {len(new_ids)} new ids: call it "
             "once for each, and not for the chunks before the last"
         )
-    return new_ids if ids == given else "changed", passes, before
+    return new_ids if ids == given else "changed", before
 
 
 # %% test generate_cached points=3
 import torch
-from llmlib.course import check
+from llmlib.course import check, toy_model
+
+
+def _run(ids, n, chunk=None, **settings):
+    """(new ids, passes as the toy model wrote them down, passes before the first)"""
+    _number = toy_model.start()
+    _new, _before = run_cached(_number, ids, n, chunk, **settings)
+    return _new, toy_model.passes(_number), _before
 
 
 def _continue(ids, n, step=0):
@@ -494,7 +489,7 @@ def _continue(ids, n, step=0):
 
 
 def _check_run(ids, n, chunk):
-    _new, _passes, _before = run_cached(ids, n, chunk)
+    _new, _passes, _before = _run(ids, n, chunk)
     _seen = sum(_tokens for _, _tokens in _passes)
     check.that(
         _seen <= len(ids) + n,
@@ -525,7 +520,7 @@ def _check_run(ids, n, chunk):
     )
 
 
-_new, _passes, _before = run_cached([5, 6, 7], 1)
+_new, _passes, _before = _run([5, 6, 7], 1)
 check.that(
     _new != "changed",
     "the caller's list `ids` has changed: leave it as it was, and make a new one if "
@@ -550,7 +545,7 @@ check.equal(
     [(0, 3)],
     "without `chunk` the whole prompt goes in at once, in one pass of 3 tokens",
 )
-_new, _passes, _before = run_cached([5, 6, 7], 4)
+_new, _passes, _before = _run([5, 6, 7], 4)
 check.equal(
     _before,
     1,
@@ -565,48 +560,48 @@ for _chunk in (1, 3, 7, 20):
 _stop = _continue([2, 3], 3)[2]
 _until = _continue([2, 3], 8)[: _continue([2, 3], 8).index(_stop) + 1]
 check.equal(
-    run_cached([2, 3], 8, stop_ids=(_stop,))[0],
+    _run([2, 3], 8, stop_ids=(_stop,))[0],
     _until,
     "a stop id is yielded, and then the loop ends",
 )
 check.equal(
-    run_cached([2, 3], 8, stop_ids=tuple(_continue([2, 3], 1)))[0],
+    _run([2, 3], 8, stop_ids=tuple(_continue([2, 3], 1)))[0],
     _continue([2, 3], 1),
     "the very first new id may be a stop id: it is yielded, and then the loop ends",
 )
 check.that(
-    sum(n for _, n in run_cached([2, 3], 8, stop_ids=(_stop,))[1]) < 2 + len(_until),
+    sum(n for _, n in _run([2, 3], 8, stop_ids=(_stop,))[1]) < 2 + len(_until),
     "the stop id went through the model as well: nothing comes after it, so that pass "
     "is wasted",
 )
 check.equal(
-    run_cached([2, 3], 8, stop_ids=(99, _stop))[0],
+    _run([2, 3], 8, stop_ids=(99, _stop))[0],
     _until,
     "there are two stop ids here: any of them ends the loop, not only the first",
 )
 check.equal(
-    run_cached([2, 3], 1, stop_ids=(3,))[0],
+    _run([2, 3], 1, stop_ids=(3,))[0],
     _continue([2, 3], 1),
     "a stop id in the prompt stops nothing: only one that was picked does",
 )
-check.equal(run_cached([2, 3], 0)[0], [], "max_new_tokens=0 makes no new id")
+check.equal(_run([2, 3], 0)[0], [], "max_new_tokens=0 makes no new id")
 check.equal(
-    len(run_cached([1, 2, 3, 4], 9, context=7)[0]),
+    len(_run([1, 2, 3, 4], 9, context=7)[0]),
     3,
     "a context of 7 holds a prompt of 4 and 3 new ids: stop there",
 )
 check.equal(
-    run_cached([1, 2, 3, 4], 3, context=4)[0],
+    _run([1, 2, 3, 4], 3, context=4)[0],
     [],
     "a prompt that fills the context has no room for more: make no id",
 )
 check.that(
-    sum(n for _, n in run_cached([1, 2, 3, 4], 9, context=7)[1]) < 7,
+    sum(n for _, n in _run([1, 2, 3, 4], 9, context=7)[1]) < 7,
     "the id that filled the context went through the model as well: nothing comes "
     "after it, so that pass is wasted",
 )
 check.equal(
-    run_cached([1, 2, 3], 3, least=True)[0],
+    _run([1, 2, 3], 3, least=1)[0],
     _continue([1, 2, 3], 3, step=-1),
     "which id comes next is for pick(logits[:, -1]) to say, not for argmax",
 )
@@ -614,7 +609,7 @@ check.equal(
 _check_run([10, 0, 7, 7, 2], 9, None)
 _check_run([8, 8, 0, 1, 6, 2, 9], 5, 4)
 check.equal(
-    len(run_cached([1, 2, 3, 4, 5], 20, chunk=2, context=9)[0]),
+    len(_run([1, 2, 3, 4, 5], 20, chunk=2, context=9)[0]),
     4,
     "a context of 9 holds a prompt of 5 and 4 new ids: stop there",
 )

@@ -13,6 +13,7 @@ import answer_runner
 import pytest
 from attacks import corpus, helpers
 
+from llmlib.course import toy_model
 from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.checking import submission as handed_in
 from llmlib.grading import batch, worker_pool
@@ -346,24 +347,38 @@ def test_a_helper_that_a_cell_makes_anew_later_is_the_course_s_too(
 def test_a_learners_function_cannot_write_down_passes_that_it_never_made(lessons):
     forged = lessons(helpers.CACHE, {"generate_cached": helpers.WRITES_PASSES}, "")
     assert forged["generate_cached"].points == 0, forged
+    # The control: it does find the passes that the helper in its own process keeps.
     given = next(
         cell.source
         for cell in course_notebooks.load(helpers.CACHE).cells
         if course_notebooks.grade_id(cell) == "given_run_cached"
     )
     space = {}
-    # The control: with a toy whose passes can be reached it is right.
-    exec(f"import torch\nfrom types import SimpleNamespace\n{given}", space)
-    kept = space["toy"]
+    exec(
+        f"import torch\nfrom types import SimpleNamespace\n{given}\n{helpers.WRITES_PASSES}", space
+    )
+    run = toy_model.start()
+    assert space["run_cached"](run, [5, 6, 7], 3, 2)[1] == 2
+    assert toy_model.passes(run) == []
 
-    def open_toy(context, stop_ids):
-        model, cache, passes = kept(context, stop_ids)
-        model.passes = passes
-        return model, cache, passes
 
-    space["toy"] = open_toy
-    exec(helpers.WRITES_PASSES, space)
-    assert space["run_cached"]([5, 6, 7], 3, 2)[1:] == ([(0, 2), (2, 1), (3, 1), (4, 1)], 2)
+def test_the_toy_model_takes_nothing_but_ids_of_a_run_that_is_on():
+    run = toy_model.start()
+    for what in ([11], [-1], [True], "12", [[1]], (1,), None):
+        with pytest.raises(ValueError, match="takes ids from 0 to 10"):
+            toy_model.forward(run, what)
+    for other in (0, run + 1, str(run), None, True):
+        with pytest.raises(ValueError, match="this run of the toy model is over"):
+            toy_model.forward(other, [1])
+    for _ in range(toy_model.PASSES):
+        toy_model.forward(run, [1])
+    with pytest.raises(ValueError, match="does the loop end"):
+        toy_model.forward(run, [1])
+    assert toy_model.passes(run)[-1] == (toy_model.PASSES - 1, 1)
+    for _ in range(toy_model.RUNS):
+        toy_model.start()
+    with pytest.raises(ValueError, match="is over"):
+        toy_model.forward(run, [1])
 
 
 def test_the_guide_says_how_many_ready_made_ways_score():

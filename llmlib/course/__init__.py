@@ -19,7 +19,7 @@ lab/         JupyterLab: the start page, the buttons, what they ask for
 talk         `llmlib chat`, `llmlib serve`: without a MODEL, a learner's engine so far
 bootstrap/   from a new clone to JupyterLab
 
-check, predict, quiz_cells, engine_check, reference_bpe   what notebooks import, with feedback and
-             quiz (the key, which never gets into the grader's sandbox) behind them
+check, predict, quiz_cells, engine_check, reference_bpe, toy_model   what notebooks import, with
+             feedback and quiz (the key, which never gets into the grader's sandbox) behind them
 environment  of every process that the course starts
 """

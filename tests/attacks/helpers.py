@@ -3,17 +3,13 @@ function anew, so that it needs no answer: 0 points are due. (notebook, exercise
 function, cell)"""
 
 RUN_CACHED = """
-def run_cached(ids, max_new_tokens, chunk=None, context=64, stop_ids=(), least=False):
+def run_cached(run, ids, max_new_tokens, chunk=None, context=64, stop_ids=(), least=0):
     text, new, step = list(ids), [], (-1 if least else 0)
     while len(new) < max_new_tokens and len(text) < context:
         new.append((sum((i + 1) * (t + 1) for i, t in enumerate(text)) + step) % 11)
         text.append(new[-1])
         if new[-1] in stop_ids: break
-    size = chunk or len(ids)
-    passes = [(at, min(size, len(ids) - at)) for at in range(0, len(ids), size)]
-    before = len(passes)
-    passes += [(len(ids) + n, 1) for n in range(len(new) - 1)]
-    return new, passes, before
+    return new, -(-len(ids) // (chunk or len(ids)))
 """
 BLOCK = """
 def block_of_matrices(x, norm_1, attend, norm_2, feed_forward):
@@ -59,14 +55,15 @@ LATER = [
     for how, (before, after) in HOOKS.items()
     for name, task, helper, helper_source in (REDEFINED[0], REDEFINED[3])
 ]
-# Never calls the model: it writes into the list of passes by which the test counts.
+# Never calls the model: it writes into whatever list of passes it finds in its process.
 WRITES_PASSES = """
 def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
-    text, at, room = list(ids), 0, min(max_new_tokens, model.config.context - len(ids))
-    while at < len(ids):
-        size = min(chunk or len(ids), len(ids) - at)
-        model.passes.append((at, size))
-        at += size
+    sizes = [chunk or len(ids)] * (len(ids) // (chunk or len(ids)))
+    sizes += [len(ids) - sum(sizes)] * (sum(sizes) < len(ids))
+    text, room = list(ids), min(max_new_tokens, model.config.context - len(ids))
+    found = [c.cell_contents for c in model.__closure__ if isinstance(c.cell_contents, list)]
+    for passes in found:
+        passes += sizes
     for made in range(1, room + 1):
         said = sum((i + 1) * (each + 1) for i, each in enumerate(text))
         new = pick(-((torch.arange(11) - said) % 11).float()[None]).item()
@@ -74,5 +71,6 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
         yield new
         if new in model.config.stop_ids or made == room:
             return
-        model.passes.append((len(text) - 1, 1))
+        for passes in found:
+            passes.append(1)
 """
