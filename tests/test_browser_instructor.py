@@ -9,6 +9,7 @@ import sys
 import nbformat
 import pytest
 from browser import MINUTES, NAME, SHOTS, jupyter, new_page
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_cell
 from playwright.sync_api import TimeoutError as Late
 from playwright.sync_api import expect
 
@@ -16,6 +17,8 @@ from llmlib import files
 from llmlib.course.authoring import notebooks, release
 from llmlib.course.authoring.notebooks import ROOT
 
+# Whatever page runs it says so to the outermost one.
+HOSTILE = "<img src=x onerror='top.ran=1'><script>top.ran=1</script>"
 pytestmark = [pytest.mark.browser, pytest.mark.needs("bubblewrap")]
 
 
@@ -100,12 +103,20 @@ def test_a_round_from_release_to_feedback(formgrader, student):
     theirs.get_by_role("button", name="Submit", exact=True).wait_for()
     fetched = desk / NAME / f"{NAME}.ipynb"
     node = nbformat.read(fetched, as_version=4)
-    first, second = notebooks.load(NAME).exercises[:2]
-    for cell in node.cells:  # the first is solved, the second is wrong
-        wrong = {second.name: f"def {second.name}(ids, pair, new_id):\n    return ids"}
+    first, second, third = notebooks.load(NAME).exercises[:3]
+    for cell in node.cells:  # the first is solved, the second is wrong, the third hostile
+        wrong = {second.name: f"def {second.name}(ids, pair, new_id):\n    return ids  # {HOSTILE}"}
+        wrong[third.name] = f'def {third.name}(*given):\n    raise ValueError("{HOSTILE}")'
         cell.source = ({first.name: first.solution} | wrong).get(
             notebooks.grade_id(cell), cell.source
         )
+    shown = new_output("display_data", {"text/html": HOSTILE, "text/markdown": HOSTILE})
+    node.cells += [
+        new_code_cell(f'print("{HOSTILE}")', outputs=[shown]),
+        new_markdown_cell(f"{HOSTILE}\n\n[a link](javascript:top.ran=1)"),
+        new_raw_cell(HOSTILE, metadata={"format": "text/html"}),
+    ]
+    node.metadata["title"] = HOSTILE
     nbformat.write(node, fetched)
     theirs.get_by_role("button", name="Submit", exact=True).click()
     expect(theirs.locator("#submitted_assignments_list")).to_contain_text(NAME)
@@ -128,6 +139,7 @@ def test_a_round_from_release_to_feedback(formgrader, student):
     inside.get_by_role("link", name=NAME).last.click()
     inside.get_by_role("link", name="Submission #1").click()
     expect(inside.locator("summary").first).to_have_css("display", "list-item")
+    expect(inside.locator("pre", has_text="raise ValueError")).to_contain_text(HOSTILE)  # as text
     comment = inside.locator(f"textarea#{second.name}-comment")
     _put(page, inside.locator(f"input#test_{second.name}"), "1")
     _put(page, comment, "Nearly: go on by two positions.")
@@ -143,8 +155,15 @@ def test_a_round_from_release_to_feedback(formgrader, student):
     theirs.get_by_text("view feedback").wait_for()
     theirs.screenshot(path=SHOTS / "student_feedback.png")
     (told,) = (desk / NAME / "feedback").rglob(f"{NAME}.html")
+    theirs.goto(told.as_uri())
+    expect(theirs.get_by_text("top.ran=1").first).to_be_visible()
+    for each in (page, theirs):
+        assert each.evaluate("window.ran") is None
     told = told.read_text(encoding="utf-8")
     assert "Nearly: go on by two positions." in told and "nothing was merged" in told
     offline = ("net::ERR_", "MathJax is not defined")  # nbgrader's page fetches MathJax
     assert not [said for said in page.complaints if not any(each in said for each in offline)]
     assert not theirs.complaints
+    theirs.goto("about:blank")
+    theirs.set_content(HOSTILE)
+    theirs.wait_for_function("window.ran === 1")  # the control: as HTML it does run
