@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from nbclient import NotebookClient
 
-from llmlib.course import check, feedback, predict
+from llmlib.course import check, feedback, predict, prediction_cells
 from llmlib.course.authoring import course_map, notebooks
 from llmlib.course.authoring.source import STUB
 
@@ -29,6 +29,7 @@ def shell(monkeypatch):
     monkeypatch.setattr(predict, "_guesses", {})
     monkeypatch.setattr(feedback, "_passed", set())
     feedback.switch_on()
+    predict.switch_on()
 
     def run(*sources):
         for source in sources:
@@ -169,8 +170,9 @@ CHOICE = 'predict("what", "Which?", {{"A": "this", "B": "that"}}, yours={})'
 def test_a_prediction_is_made_before_its_answer_and_told_beside_it(shell):
     assert shell(START, GUESS.format("...")).startswith("Predict first: put your guess")
     assert isinstance(shell.result.error_in_exec, predict.NoGuess)
-    assert shell(GUESS.replace(", yours={}", "")).startswith("Predict first: put your guess")
-    assert "as in yours=3, without quotes or anything" in shell(GUESS.format("[3]"))
+    for nothing in (GUESS.replace(", yours={}", ""), GUESS.format("")):
+        assert shell(nothing).startswith("Predict first: put your guess")
+    assert "as in yours=3, yours=0.5, yours=50% or yours=1/2" in shell(GUESS.format("[3]"))
     assert shell(GUESS.format('"nine"')).startswith("This prediction is a number")
     assert shell(GUESS.format("10**400")).startswith("This prediction is a number below")
     (said,) = shell(GUESS.format(9), 'reveal("n", 10)')
@@ -207,11 +209,102 @@ def test_the_end_shows_the_first_guesses(shell):
 
 def test_a_released_prediction_holds_no_guess_and_is_no_work_of_the_learner():
     source = '# é\npredict(\n    "a",\n    "é?",\n    {"A": "x", "B": "y"},\n    yours="B",\n)'
-    assert predict.is_prediction(source)
-    blank = predict.with_guess(source, "...")
-    assert blank == source.replace('"B",\n)', "...,\n)") == predict.with_guess(blank, "...")
+    assert prediction_cells.is_prediction(source)
+    blank = prediction_cells.with_guess(source, "...")
+    assert (
+        blank == source.replace('"B",\n)', "...,\n)") == prediction_cells.with_guess(blank, "...")
+    )
     for other in ("x = 1", "predict(", 'predict("a", "b", yours=1)\nx = 1', "%time predict(1)"):
-        assert not predict.is_prediction(other) and predict.with_guess(other, "...") == other
+        assert (
+            not prediction_cells.is_prediction(other)
+            and prediction_cells.with_guess(other, "...") == other
+        )
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    {
+        "50%": "0.5",
+        '"50 %"': "0.5",
+        "0,5": "0.5",
+        "1/2,": "0.5",
+        "1e-3": "0.001",
+        "1,000": "1,000",
+        "-.5": "-0.5",
+        "“3”": "3",
+        "three": "3",
+    }.items(),
+)
+def test_a_number_is_understood_as_people_type_it(shell, typed, said):
+    """`three` is a name that the learner has defined."""
+    shell(START, "three = 3")
+    (shown,) = shell(GUESS.format(typed))
+    assert shown["text/plain"] == f"Noted: {said}. Run on to see."
+    assert shell.result.info.raw_cell == GUESS.format(typed)  # as typed
+
+
+def test_a_percentage_is_taken_as_the_question_asks_for_it(shell):
+    (said,) = shell(START, 'predict("n", "What share, in percent?", yours=50%)')
+    assert said["text/plain"] == "Noted: 50. Run on to see."
+
+
+@pytest.mark.parametrize("typed", ["nine", "A", "1/0", "50%%", "0.5 of it", "1,2,3", "x.y"])
+def test_no_guess_ends_in_a_traceback(shell, typed):
+    shown = shell(START, GUESS.format(typed))
+    assert shown == (
+        "This prediction is a number below 1e300: write it as in yours=3, yours=0.5, yours=50% "
+        "or yours=1/2."
+    )
+
+
+@pytest.mark.parametrize("typed", ["B", "b", "'b'", "“B”", ' "B"  # sure'])
+def test_a_letter_needs_no_quotes(shell, typed):
+    (said,) = shell(START, "A = B = 1", CHOICE.format(typed + "\n"))
+    assert said["text/plain"] == "Noted: B, that. Run on to see."
+    for other in ("C", "50%", "1", "none of them"):
+        assert shell(CHOICE.format(other)).startswith("Choose one of the letters A, B")
+
+
+def test_only_a_cell_of_one_prediction_is_read_as_people_type():
+    for source in ('x = predict("n", yours=50%)', 'predict("n", yours=50%)\nx = 1', "yours=50%"):
+        assert prediction_cells.readable(source) == source
+        assert not prediction_cells.is_prediction(source)
+    source = '# a "note"\npredict("n(", {"A": "yours=3)"}, yours=0,5,  # sure (not)\n)'
+    assert prediction_cells.is_prediction(source)
+    assert prediction_cells.readable(source) == source.replace("0,5", '"0,5"')
+    assert prediction_cells.with_guess(source, "...") == source.replace("0,5", "...")
+    assert prediction_cells.with_comments("", source) == '\n# a "note"\n# sure (not)'
+    hostile = "#" * 50_000 + "x predict(" + "(" * 50_000
+    assert prediction_cells.readable(hostile) == hostile
+
+
+def test_what_the_buttons_of_a_prediction_show_and_write():
+    cell = 'predict("n", "How probable, from 0 to 1?", yours=...)'
+    asked = {"key": "n", "question": "How probable, from 0 to 1?", "options": {}}
+    assert prediction_cells.form(cell) == asked | {"yours": None, "range": [0, 1]}
+    assert prediction_cells.form(cell.replace("...", "None"))["yours"] == ""
+    assert prediction_cells.form(cell.replace("...", "50%"))["yours"] == "50%"
+    assert prediction_cells.code_of(cell, " 50 % ") == "0.5"
+    assert prediction_cells.code_of(cell, "") == "None"
+    choice = CHOICE.format("...")
+    assert prediction_cells.form(choice)["options"] == {"A": "this", "B": "that"}
+    assert prediction_cells.code_of(choice, "B") == '"B"'
+    for source, said in ((cell, "much"), (choice, "C"), ("x = 1", "1")):
+        with pytest.raises(ValueError, match="number below|one of the letters|not a prediction"):
+            prediction_cells.code_of(source, said)
+
+
+def test_every_prediction_of_the_course_has_its_buttons():
+    for each in notebooks.lessons():
+        cells = [c.source for c in each.cells if prediction_cells.is_prediction(c.source)]
+        assert len(cells) >= 5
+        for source in cells:
+            asked, released = (
+                prediction_cells.form(prediction_cells.with_guess(source, yours))
+                for yours in (prediction_cells.guess_in(source)[1], "...")
+            )
+            assert prediction_cells.code_of(source, asked["yours"])
+            assert released["yours"] is None and released["question"]
 
 
 def test_no_letter_is_a_good_guess_at_a_prediction():
@@ -219,7 +312,7 @@ def test_no_letter_is_a_good_guess_at_a_prediction():
     right = collections.Counter()
     for each in notebooks.lessons():
         node = nbformat.read(notebooks.ROOT / "solutions" / f"{each.name}.ipynb", as_version=4)
-        asked = [predict.guess_in(cell.source) for cell in node.cells]
+        asked = [prediction_cells.guess_in(cell.source) for cell in node.cells]
         three = {key.strip("'") for key, _, options in asked if len(options) == 3}
         for cell in node.cells:
             shown = re.search(r'reveal\(\s*"([^"]+)"', cell.source)

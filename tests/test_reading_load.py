@@ -7,7 +7,7 @@ from dataclasses import astuple, fields
 import pytest
 from reading_load import GOAL, Load, load
 
-from llmlib.course import predict
+from llmlib.course import prediction_cells
 from llmlib.course.authoring import drawings, notebooks, source
 
 pytestmark = pytest.mark.unit
@@ -59,8 +59,8 @@ def test_what_a_prediction_shows_is_folded_below_its_answer():
     for name in REWRITTEN:
         asked, answered, explained = [], [], []
         for cell in notebooks.load(name).cells:
-            if predict.is_prediction(cell.source):
-                asked.append(ast.literal_eval(predict.guess_in(cell.source)[0]))
+            if prediction_cells.is_prediction(cell.source):
+                asked.append(ast.literal_eval(prediction_cells.guess_in(cell.source)[0]))
             elif cell.cell_type == "code":
                 answered += re.findall(r'\breveal\(\s*"(.*?)"', cell.source)
             for key in PREDICTION.findall(cell.source):

@@ -25,7 +25,7 @@ from llmlib.course.checking import check_notebooks
 from llmlib.course.folder import merge, work
 from llmlib.course.folder.checksum import checksum
 from llmlib.course.lab import start_page
-from llmlib.course.predict import guess_in, with_guess
+from llmlib.course.prediction_cells import guess_in, with_guess
 
 pytestmark = pytest.mark.unit
 TWICE = """# %% [markdown]
@@ -841,6 +841,22 @@ def test_a_prediction_cell_is_read_and_written():
     assert guess_in('predict("é", "How much?", yours=1 / 3)') == ("'é'", "1 / 3", {})
     assert guess_in('predict("é", "Which?", {["A"]: "x"}, yours=1)')[2] == {}
     assert guess_in(f"x = predict({'+'.join('1' * 5000)})")[2] == {}
+
+
+def test_a_guess_goes_along_as_it_was_typed(tmp_path):
+    """`yours=A` and `yours=50%` are guesses; where the question is another cell, in quotes."""
+    issue(tmp_path, "1.1.0")
+    work.update(tmp_path)
+    node = load(tmp_path)
+    for part, typed in (('"mass"', "50%"), ('"which"', "A")):
+        at(node, part).source = at(node, part).source.replace("yours=...", f"yours={typed}")
+    nbformat.write(node, tmp_path / "work/03_attention.ipynb")
+    issue(tmp_path, "1.2.0")
+    said, *_ = work.update(tmp_path)
+    assert "2 predictions" in said
+    mass, which = at(load(tmp_path), '"mass"').source, at(load(tmp_path), '"which"').source
+    assert mass == 'predict("mass", "How much of it?", yours="50%")'
+    assert guess_in(which)[1] == '"B"'
 
 
 def answered(root, name, old, new):

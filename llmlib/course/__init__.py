@@ -20,6 +20,7 @@ talk         `llmlib chat`, `llmlib serve`: without a MODEL, a learner's engine 
 bootstrap/   from a new clone to JupyterLab
 
 check, predict, quiz_cells, engine_check, reference_bpe, toy_model   what notebooks import, with
-             feedback and quiz (the key, which never gets into the grader's sandbox) behind them
+             feedback, prediction_cells (what a cell asks, and a guess as people type it) and quiz
+             (the key, which never gets into the grader's sandbox) behind them
 environment  of every process that the course starts
 """

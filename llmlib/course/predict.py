@@ -2,16 +2,18 @@
 
 `predict` has a cell of its own, which the learner gets with `yours=...`. `reveal` is called where
 the answer is computed, `predictions` at the end, to show how they went.
+
+Importing this in a running IPython also makes it read a guess as people type it: yours=50%. In the
+course's JupyterLab buttons write the guess (`lab/labextensions/llmlib/static/predictions.js`).
 """
 
-import ast
-import io
-import tokenize
+import builtins
 from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from llmlib.course.feedback import BLUE, GREEN, box, display
+from llmlib.course import prediction_cells
+from llmlib.course.feedback import BLUE, GREEN, box, display, new_shell
 
 # key: {"question", "options", "yours", and once revealed "answer" and, of a guess, "right"}
 _guesses: dict[str, dict] = {}
@@ -27,21 +29,19 @@ class NoGuess(Exception):
 def predict(
     key: str, question: str, options: dict[str, str] | None = None, *, yours: Any = ...
 ) -> None:
-    """Record `yours`: a number, or a letter of `options` ({"A": "a new line"}); None for no guess.
-    Raises `NoGuess` while `yours` is still `...`. Once its answer was shown, a guess stands."""
+    """Record `yours`: a letter of `options` ({"A": "a new line"}), or without options a number,
+    also as a text such as "50%", "0,5" or "1/2"; None for no guess. Raises `NoGuess` while `yours`
+    is still `...`. Once its answer was shown, a guess stands."""
     if yours is ...:
         raise NoGuess(
             "Predict first: put your guess in place of the dots in yours=..., then run this cell "
             "again (None: no guess)."
         )
-    if options is not None and yours is not None:
-        yours = yours.strip().upper() if type(yours) is str else yours
-        if yours not in tuple(options):
-            first = next(iter(options))
-            raise NoGuess(f'Choose one of the letters {", ".join(options)}, as in yours="{first}".')
-    elif yours is not None and (type(yours) not in (int, float) or abs(yours) > 1e300):
-        said = "write it as in yours=3, without quotes or anything around it."
-        raise NoGuess(f"This prediction is a number below 1e300: {said}")
+    if yours is not None:
+        try:
+            yours = prediction_cells.guess(yours, question, options)
+        except ValueError as error:
+            raise NoGuess(str(error)) from None
     if "answer" in (guess := _guesses.get(key, {})):
         late = "a prediction comes too late now"
         stands = late if guess["yours"] is None else "your first prediction stands"
@@ -92,64 +92,6 @@ def _row(tag: str, words: Iterable[str]) -> str:
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def is_prediction(source: str) -> bool:
-    """Is this cell one call of `predict` and nothing else? Graders leave those out."""
-    return _call(source) is not None
-
-
-def with_guess(source: str, guess: str) -> str:
-    """A prediction cell with the code `guess` in the guess's place; any other cell as it is."""
-    yours = _argument(source, "yours")
-    if yours is None:
-        return source
-    lines = [line.encode() for line in source.split("\n")]
-    first, last = yours.lineno - 1, (yours.end_lineno or 0) - 1
-    tail = lines[last][yours.end_col_offset :]
-    lines[first : last + 1] = [lines[first][: yours.col_offset] + guess.encode() + tail]
-    return b"\n".join(lines).decode()
-
-
-def with_comments(source: str, other: str) -> str:
-    """`source` with those comments of `other`, a prediction cell, below it that it lacks."""
-    tokens = tokenize.generate_tokens(io.StringIO(other).readline)
-    notes = (each.string for each in tokens if each.type == tokenize.COMMENT)
-    return "\n".join([source, *(note for note in notes if note not in source)])
-
-
-def guess_in(source: str) -> tuple[str, str, dict[str, str]]:
-    """(key, the guess's code, options) of a prediction cell, the options {} for a number."""
-    key, yours, options = (_argument(source, name) for name in ("key", "yours", "options"))
-    code = ast.get_source_segment(source, yours) if yours else None
-    try:
-        known = ast.literal_eval(options) if options else {}
-    except (ValueError, TypeError):  # computed: no cell of ours does it
-        known = {}
-    return ast.unparse(key) if key else "", code or "...", known if type(known) is dict else {}
-
-
-def _argument(source: str, name: str) -> ast.expr | None:
-    """What the call of a prediction cell gives for a parameter of `predict`."""
-    call = _call(source)
-    if call is None:
-        return None
-    given = dict(zip(("key", "question", "options"), call.args))
-    given |= {each.arg: each.value for each in call.keywords if each.arg}
-    return given.get(name)
-
-
-def _call(source: str) -> ast.Call | None:
-    if "predict(" not in source:
-        return None
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    match body:
-        case [ast.Expr(ast.Call(ast.Name("predict")) as call)]:
-            return call
-    return None
-
-
 def _text(guess: dict, value: Any) -> str:
     if value is None:
         return "no guess"
@@ -160,3 +102,18 @@ def _text(guess: dict, value: Any) -> str:
 
 def _say(text: str, right: bool | None = None) -> None:
     display(text, box(escape(text), GREEN if right else BLUE))
+
+
+def switch_on() -> None:
+    """Register with IPython, once a kernel."""
+    if shell := new_shell("predict"):
+        shell.input_transformers_post.append(lambda lines: _readable(lines, shell.user_ns))
+
+
+def _readable(lines: list[str], user_ns: dict[str, Any]) -> list[str]:
+    """The lines of a cell, with a guess that is no Python in quotes."""
+    known = {*user_ns, *vars(builtins)}
+    return prediction_cells.readable("".join(lines), known).splitlines(keepends=True)
+
+
+switch_on()

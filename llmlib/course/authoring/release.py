@@ -11,7 +11,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from llmlib.course.authoring import drawings
 from llmlib.course.authoring.source import STUB, Notebook, SourceError
 from llmlib.course.environment import VERSION
-from llmlib.course.predict import with_guess
+from llmlib.course.prediction_cells import with_guess
 
 
 class ClearAnswers(NbGraderPreprocessor):

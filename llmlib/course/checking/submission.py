@@ -19,7 +19,7 @@ from llmlib.course.checking import redefinitions
 from llmlib.course.checking.definitions import FUNCTIONS, definitions, needed
 from llmlib.course.checking.run_cells import ADDED_TITLE, HELPERS_TITLE, IPYTHON, MAX_MAGICS
 from llmlib.course.checking.scopes import IMPORTS, MAX_ANALYSED, names
-from llmlib.course.predict import is_prediction
+from llmlib.course.prediction_cells import is_prediction
 
 MAX_SOURCE = 4 << 20  # characters of code in one notebook
 

@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 
 from llmlib.course.checking.scopes import names
 from llmlib.course.folder.checksum import checksum
-from llmlib.course.predict import guess_in, is_prediction, with_comments, with_guess
+from llmlib.course.prediction_cells import guess_in, is_prediction, with_comments, with_guess
 from llmlib.course.quiz_cells import LINE, OPTION, QUESTION
 
 

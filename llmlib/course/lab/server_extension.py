@@ -1,4 +1,5 @@
-"""What JupyterLab's page asks this course's server for: start page, check, solution, chat.
+"""What JupyterLab's page asks this course's server for: start page, check, solution, chat, and the
+buttons of predictions.
 
 `llmlib/course/lab/jupyter_server_config.json` switches it on. Checks run as those of `llmlib check`
 do, in processes of their own, from the notebook as it was saved.
@@ -15,6 +16,7 @@ from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from llmlib.course import prediction_cells
 from llmlib.course.authoring import notebooks
 from llmlib.course.checking import check_notebooks, submission
 from llmlib.course.checking.definitions import SOLUTION_MARKS
@@ -84,6 +86,31 @@ class Solution(Ours):
         self.finish({"code": "\n".join(lines)})
 
 
+class Predictions(Ours):
+    """POST {"sources": […]}: what the buttons of each cell show, `forms`; null for other cells."""
+
+    @web.authenticated
+    def post(self) -> None:
+        sources = (self.get_json_body() or {}).get("sources", [])
+        self.finish({"forms": [prediction_cells.form(str(source)) for source in sources]})
+
+
+class Guess(Ours):
+    """POST {"source", "guess"}: the prediction cell's `source` with a guess that was clicked or
+    typed; "" is no guess. If it is none, {"fault"} with a sentence."""
+
+    @web.authenticated
+    def post(self) -> None:
+        asked = self.get_json_body() or {}
+        source = str(asked.get("source", ""))
+        try:
+            code = prediction_cells.code_of(source, str(asked.get("guess", "")))
+        except ValueError as error:
+            self.finish({"fault": str(error)})
+        else:
+            self.finish({"source": prediction_cells.with_guess(source, code)})
+
+
 class Talk(Ours):
     """POST: a chat with the learner's engine so far, as {"address"}."""
 
@@ -113,6 +140,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
     """Add the handlers to jupyter_server."""
     at = functools.partial(url_path_join, server.web_app.settings["base_url"], "llmlib")
     verbs = {"start": Start, "check": Check, "solution": Solution, "talk": Talk}
+    verbs |= {"predictions": Predictions, "guess": Guess}
     handlers = [(at(verb), handler) for verb, handler in verbs.items()]
     server.web_app.add_handlers(".*$", handlers)
 

@@ -17,8 +17,8 @@ TALK = (
 )
 LOOP = 6  # notebooks 1 to 6 are the loop that writes a text; the others are drawn below it
 HOW = """
-<li><b>Run a cell</b> with Shift + Enter, from the top down. Where a cell asks for your guess, write
-it in place of the dots.</li>
+<li><b>Run a cell</b> with Shift + Enter, from the top down. Where a cell asks for your guess, click
+it; what explains the answer opens once you have run on.</li>
 <li><b>Exercises</b> ask for one function each. Stuck? Unfold a <b>hint</b>: the first is a nudge,
 the last is nearly the answer.</li>
 <li><b>The cell below an exercise checks it</b> and names the mistake. <b>✓ Check</b>, above the

@@ -14,3 +14,27 @@ export function element(tag, kind, ...children) {
 }
 
 export const gradeId = cell => cell.model.getMetadata("nbgrader")?.grade_id ?? "";
+
+export const source = cell => cell.model.sharedModel.getSource();
+
+/* A click may come while the kernel starts: JupyterLab would drop what it is to run. */
+export async function connected({ sessionContext }) {
+  for (let i = 0; i < 600; i++) {
+    if (sessionContext.session?.kernel?.connectionStatus === "connected") return;
+    await new Promise(go => setTimeout(go, 100));
+  }
+}
+
+/* Calls `draw` once before the next frame whenever the notebook or its page has changed. */
+export function drawAgain(panel, draw) {
+  let asked;
+  const again = () => {
+    asked ??= requestAnimationFrame(() => {
+      asked = undefined;
+      draw();
+    });
+  };
+  new MutationObserver(again).observe(panel.content.node, { childList: true, subtree: true });
+  panel.content.model.contentChanged.connect(again);
+  again();
+}

@@ -7,7 +7,7 @@
  * Written by hand as the federated module that JupyterLab loads, so that nothing has to be built.
  */
 (() => {
-  let shared, element, gradeId;
+  let shared, element, gradeId, source, connected, drawAgain;
 
   const STYLE = `
     .llm-options { list-style: none; padding: 0 !important; }
@@ -26,7 +26,6 @@
     .llm-aside.jp-mod-noOutputs:not(.jp-mod-active) { display: none; }
     .llm-said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }`;
 
-  const source = cell => cell.model.sharedModel.getSource();
   const letterOf = cell =>
     /^q\d\d[ \t]*=[ \t]*["']?([A-D])\b/im.exec(source(cell))?.[1].toUpperCase();
 
@@ -53,15 +52,7 @@
       this.said = element("div", "llm-said"); // read aloud by a screen reader
       this.said.setAttribute("role", "status");
       panel.node.append(this.said);
-      const draw = () => {
-        this.asked ??= requestAnimationFrame(() => {
-          this.asked = undefined;
-          this.draw();
-        });
-      };
-      new MutationObserver(draw).observe(panel.content.node, { childList: true, subtree: true });
-      panel.content.model.contentChanged.connect(draw);
-      draw();
+      drawAgain(panel, () => this.draw());
     }
 
     get cells() {
@@ -133,17 +124,8 @@
 
     next(button, act) {
       button.setAttribute("aria-busy", true);
-      this.turn = this.turn.then(() => this.connected()).then(act).catch(console.error)
+      this.turn = this.turn.then(() => connected(this.panel)).then(act).catch(console.error)
         .then(() => button.removeAttribute("aria-busy"));
-    }
-
-    /* A click may come while the kernel starts: JupyterLab would drop what it is to run. */
-    async connected() {
-      const { sessionContext } = this.panel;
-      for (let i = 0; i < 600; i++) {
-        if (sessionContext.session?.kernel?.connectionStatus === "connected") return;
-        await new Promise(go => setTimeout(go, 100));
-      }
     }
 
     async choose(answer, letter, button) {
@@ -191,7 +173,7 @@
     init: scope => void (shared = scope),
     get: async () => {
       const common = await import("./common.js");
-      ({ element, gradeId } = common);
+      ({ element, gradeId, source, connected, drawAgain } = common);
       const lab = await common.sharing(shared)("@jupyterlab/notebook");
       const module = { __esModule: true, default: plugin(lab) };
       return () => module;

@@ -380,10 +380,13 @@
       const common = await import("../../llmlib-quiz/static/common.js");
       const from = common.sharing(shared);
       ({ element, gradeId } = common);
+      const { predictions } = await import("./predictions.js");
       const lab = { widgets: await from("@lumino/widgets") };
-      for (const name of ["application", "apputils", "coreutils", "mainmenu", "services"])
+      for (const name of ["application", "apputils", "coreutils", "mainmenu", "notebook", "services"])
         lab[name] = await from(`@jupyterlab/${name}`);
-      const module = { __esModule: true, default: [startPage(lab), buttons(lab), runAll()] };
+      lab.ask = (...words) => ask(lab, ...words);
+      const plugins = [startPage(lab), buttons(lab), runAll(), predictions(lab, common)];
+      const module = { __esModule: true, default: plugins };
       return () => module;
     },
   };

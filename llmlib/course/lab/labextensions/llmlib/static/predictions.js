@@ -1,0 +1,226 @@
+/* Predictions by click: a prediction cell gets its choices as buttons, or a field for a number.
+ *
+ * A click writes the guess into the cell, yours="B", and runs it. So the guess is the cell's own
+ * text, which is saved like one that was typed; nothing here keeps it. What a cell asks, and what a
+ * typed number means, is read by the server (llmlib/course/prediction_cells.py). The text that
+ * explains an answer stays closed until the answer was shown.
+ */
+
+const IMPORT = "from llmlib.course.predict import predict, predictions, reveal";
+const REVEALED = /^(✓ )?(You said .*)?It is /s;
+
+/* What a reveal's output begins with tells it from what else its cell prints. */
+const answersIn = cell => cell.model.toJSON().outputs
+  .filter(each => REVEALED.test([each.data?.["text/plain"] ?? ""].flat().join(""))).length;
+
+export function predictions(lab, { connected, drawAgain, element, source }) {
+
+  class Predictions {
+    constructor(panel) {
+      this.panel = panel;
+      this.asked = new Map(); // what the server has said of a cell's text
+      this.forms = new WeakMap(); // of cells
+      this.turn = Promise.resolve(); // one click is dealt with after the other
+      drawAgain(panel, () => this.draw());
+    }
+
+    get code() {
+      return this.panel.content.widgets.filter(cell => cell.model.type === "code");
+    }
+
+    draw() {
+      const cells = this.code.filter(cell => source(cell).includes("predict("));
+      if (cells.some(cell => !this.asked.has(source(cell)))) this.ask(cells);
+      const shown = this.revealed();
+      for (const cell of cells) {
+        const asked = this.asked.get(source(cell));
+        if (asked) this.place(cell, asked, shown.get(asked.key));
+      }
+      this.cover(shown);
+    }
+
+    /* Ask what the cells are, those that have changed since; not at every letter that is typed. */
+    ask(cells) {
+      clearTimeout(this.waiting);
+      this.waiting = setTimeout(async () => {
+        const sources = cells.map(source).filter(text => !this.asked.has(text));
+        const answer = await lab.ask("predictions", {}, { sources });
+        const { forms } = await answer.json();
+        sources.forEach((text, i) => this.asked.set(text, forms[i]));
+        this.draw();
+      }, this.asked.size ? 300 : 0);
+    }
+
+    /* {key: whether its answer has been shown} of all predictions with a reveal. */
+    revealed() {
+      const found = new Map();
+      for (const cell of this.code) {
+        if (!source(cell).includes("reveal(")) continue;
+        const answers = answersIn(cell);
+        [...source(cell).matchAll(/\breveal\(\s*(["'])(.*?)\1/g)]
+          .forEach(([, , key], i) => found.set(key, i < answers));
+      }
+      return found;
+    }
+
+    // The form ------------------------------------------------------------------------------
+
+    place(cell, asked, late) {
+      const what = JSON.stringify([asked.key, asked.question, asked.options]);
+      let form = this.forms.get(cell);
+      if (form?.what !== what) {
+        form?.node.remove();
+        form = { what, ...this.build(cell, asked) };
+        this.forms.set(cell, form);
+      }
+      const below = cell.node.querySelector(":scope > .jp-Cell-outputWrapper");
+      if (below && form.node.nextSibling !== below) below.before(form.node);
+      const now = JSON.stringify([asked.yours, late, cell.model.toJSON().outputs]);
+      if (form.now === now) return; // a change here would be seen as one to draw
+      form.now = now;
+      form.fields.disabled = late === true;
+      for (const button of form.node.querySelectorAll("[data-guess]")) {
+        const chosen = button.dataset.guess === asked.yours;
+        button.setAttribute("aria-pressed", chosen);
+        button.querySelector(".mark")?.remove();
+        if (chosen) button.append(element("span", "mark", "chosen"));
+      }
+      if (form.field && asked.yours) form.fill(asked.yours);
+      this.tell(cell, form, asked);
+    }
+
+    /* What the kernel has said: a guess that it cannot take is told here and not in red below. */
+    tell(cell, form, asked) {
+      const [first] = cell.model.toJSON().outputs;
+      const refused = first?.output_type === "error" && first.ename === "NoGuess";
+      cell.node.classList.toggle("llm-no-guess", refused);
+      form.said.className = refused ? "llm-refused" : "llm-said";
+      const plain = [first?.data?.["text/plain"] ?? ""].flat().join("");
+      const first_time = `Predict first: ${form.field ? "write a number" : "choose one"}.`;
+      form.said.textContent = !refused ? plain : asked.yours === null ? first_time : first.evalue;
+    }
+
+    build(cell, asked) {
+      const node = element("form", "llm-prediction"), fields = element("fieldset", "");
+      const said = element("p", "llm-said");
+      said.setAttribute("role", "status");
+      const choice = (guess, ...words) => {
+        const button = element("button", "", ...words);
+        button.type = "button";
+        button.dataset.guess = guess;
+        button.onclick = () => this.next(cell, guess, button, said);
+        return button;
+      };
+      const none = choice("", "No guess");
+      fields.append(element("legend", "", asked.question));
+      const letters = Object.entries(asked.options), made = { node, fields, said };
+      if (letters.length) {
+        const buttons = letters.map(([letter, text]) =>
+          choice(letter, element("strong", "", letter), ` ${text}`));
+        fields.append(element("div", "llm-options", ...buttons), element("div", "llm-row", none));
+      } else {
+        const go = element("button", "llm-predict", "Predict"), field = element("input", "");
+        field.setAttribute("aria-label", "Your guess, a number such as 0.5, 50% or 1/2");
+        field.placeholder = "0.5, 50% or 1/2";
+        const row = element("div", "llm-row", field, go, none);
+        const slider = asked.range && this.slider(asked.range, field);
+        if (slider) row.prepend(slider);
+        fields.append(row);
+        node.onsubmit = event => {
+          event.preventDefault();
+          if (field.value.trim()) this.next(cell, field.value, field, said);
+        };
+        made.field = field;
+        made.fill = text => {
+          field.value = text;
+          if (slider) slider.value = text;
+        };
+      }
+      node.append(fields, said);
+      return made;
+    }
+
+    slider([low, high], field) {
+      const slider = element("input", "");
+      Object.assign(slider, { type: "range", min: low, max: high, step: (high - low) / 100 });
+      slider.value = (low + high) / 2;
+      slider.setAttribute("aria-label", `Your guess, from ${low} to ${high}`);
+      slider.oninput = () => void (field.value = slider.value);
+      return slider;
+    }
+
+    next(cell, guess, control, said) {
+      control.setAttribute("aria-busy", true);
+      this.turn = this.turn.then(() => this.choose(cell, guess, control))
+        .catch(error => {
+          said.className = "llm-refused";
+          said.textContent = error.message;
+        })
+        .then(() => control.removeAttribute("aria-busy"));
+    }
+
+    /* Write the guess into the cell and run it; the page and the focus stay where they are. */
+    async choose(cell, guess, control) {
+      const { content, sessionContext } = this.panel;
+      const answer = await lab.ask("guess", {}, { source: source(cell), guess });
+      const { fault, source: written } = await answer.json();
+      if (fault) throw new Error(fault);
+      cell.model.sharedModel.setSource(written);
+      content.activeCellIndex = content.widgets.indexOf(cell);
+      control.focus({ preventScroll: true });
+      await connected(this.panel);
+      const { kernel } = sessionContext.session;
+      // The cell with the import may not have been run; run twice it changes nothing.
+      await kernel.requestExecute({ code: IMPORT, silent: true, store_history: false }).done;
+      await lab.notebook.NotebookActions.runCells(content, [cell], sessionContext);
+      if (control.isConnected) control.focus({ preventScroll: true });
+    }
+
+    // What explains an answer -----------------------------------------------------------------
+
+    cover(shown) {
+      for (const cell of this.panel.content.widgets) {
+        if (cell.model.type !== "markdown" || !source(cell).includes("data-prediction=")) continue;
+        const keys = [...source(cell).matchAll(/<details class="reveal" data-prediction="(.*?)">/g)];
+        cell.node.querySelectorAll(".jp-RenderedMarkdown details.reveal").forEach((details, i) => {
+          const key = keys[i]?.[1];
+          if (shown.has(key)) this.open(details, shown.get(key));
+        });
+      }
+    }
+
+    open(details, shown) {
+      const state = shown ? "open" : "closed", summary = details.querySelector("summary");
+      if (details.dataset.state === state || !summary) return;
+      if (!details.dataset.state) {
+        summary.dataset.words = summary.textContent;
+        summary.addEventListener("click", event => {
+          if (details.dataset.state === "closed") event.preventDefault();
+        });
+      }
+      details.dataset.state = state;
+      details.open = shown;
+      summary.textContent = shown ? summary.dataset.words : "Predict and run first";
+      summary.setAttribute("aria-disabled", !shown);
+    }
+  }
+
+  return {
+    id: "llmlib:predictions",
+    autoStart: true,
+    requires: [lab.notebook.INotebookTracker],
+    activate: (app, tracker) => {
+      window.addEventListener("keydown", event => {
+        // In a form, Enter is not JupyterLab's "edit this cell", nor B "insert a cell below"; it
+        // opens a folded text.
+        const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+        const fold = ["Enter", " "].includes(event.key) && event.target.localName === "summary";
+        if (plain && (fold || event.target.closest?.(".llm-prediction"))) event.stopPropagation();
+      }, true);
+      tracker.widgetAdded.connect(async (_, panel) => {
+        await panel.context.ready;
+        new Predictions(panel);
+      });
+    },
+  };
+}
