@@ -1,6 +1,10 @@
 # %% [markdown] makes="logits" shape="[batch, seq, vocab]"
 # # 5 · Output head
 #
+# A vector becomes a score for every token, the scores become probabilities, and one number says how good they were.
+#
+# ![Three steps. Bars of four logits, 4.0 for blue, then 2.5, 2.0 and 0.5. Softmax makes them probabilities: 0.72 for blue, 0.16, 0.10 and 0.02. The curve of minus ln p falls from above 3 to 0; blue came, and its loss is marked at 0.33.](attachment:from_vector_to_loss.png)
+#
 # **You will build** the last step of the engine, which turns a vector into a score for every token (exercise 5.1) and
 # the scores into probabilities (5.2); the loss, which says how good those probabilities were (5.3 to 5.5); and what
 # makes them better: a gradient (5.6), a learning rate (5.7), the step of AdamW (5.8) and the training loop around them
@@ -11,7 +15,7 @@
 #
 # **It takes** about two hours and a half, 100 minutes of them at the nine exercises.
 
-# %% given setup
+# %% given setup folded="Set-up: math, numpy, torch"
 import math
 
 import numpy as np
@@ -23,7 +27,7 @@ import torch
 # A prompt that everybody can complete. It goes through all 30 layers; the vector at its last position becomes 49,152
 # scores, and those become probabilities.
 
-# %%
+# %% folded="Set-up: the real model, its tokenizer, and pictures"
 from dataclasses import replace
 from importlib import resources
 
@@ -58,11 +62,12 @@ def print_top(prompt, n=5):
 star = print_top("Twinkle, twinkle, little")[0][2]
 reveal("star", star, within=0.1)
 
-# %% [markdown]
+# %% [markdown] reveals="star"
 # A model never says *the* next token. It says how probable each of the 49,152 is, here and after every other prompt.
 # This notebook is about that list: how it is made, how to say how good it is, and how to make it better. (Choosing one
 # token from it is notebook 6.)
-#
+
+# %% [markdown]
 # ## 5.1 From a vector to one score per token
 #
 # After the last layer each position holds a vector $x$ of `d_model` numbers (576 in SmolLM2). Two things are
@@ -86,7 +91,7 @@ reveal("star", star, within=0.1)
 #
 # By hand: `x = [1, 2]` and the table with the rows `[1, 0]`, `[0, 1]`, `[1, 1]` give the logits `[1, 2, 3]`.
 #
-# Off: `llmlib.output_head.unembed`.
+# Not allowed: `llmlib.output_head.unembed`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -225,11 +230,12 @@ print(f"rows of the table are {lengths.min():.1f} to {lengths.max():.1f} long")
 print("unembedding and embedding, one tensor:", table is model.weights.embedding)
 print(f"weights that tying saves: {table.numel():,}")
 
-# %% [markdown]
+# %% [markdown] reveals="norm"
 # The two halves of the norm do different things. The **gains** turn $x$: without them other tokens win. The
 # **division** leaves the direction of $x$ alone, and so the order of the tokens, but it sets how sure the model sounds:
 # without it all logits are 26 times too large, and everything goes to the first.
-#
+
+# %% [markdown]
 # Row $v$ of the table belongs to the token with id $v$ *of this tokenizer*, and to no other. A table that circulates
 # says that 12 is "I", 451 "it", 119 "there", 340 "the" and 756 "we". Ask GPT-2's tokenizer, and SmolLM2's:
 
@@ -284,11 +290,12 @@ plus, twice = (
 )
 reveal("shift", "DBAC"[2 * plus + twice])
 
-# %% [markdown]
+# %% [markdown] reveals="shift"
 # Only *differences* between logits count: a shift multiplies every $e^{z_i}$ by the same factor, and the division
 # takes it out again. So a logit alone, "7.2" say, tells you nothing. Doubling doubles the differences; you meet it
 # again in notebook 6 as temperature.
-#
+
+# %% [markdown]
 # The shift is also what makes softmax safe to compute:
 
 # %%
@@ -309,7 +316,7 @@ print("torch's softmax:            ", torch.softmax(z, -1).tolist())
 # By hand: `[0, ln 3]` has the exponentials 1 and 3, so its softmax is `[0.25, 0.75]`. And `[1000, 1000 + ln 3]` must
 # give the same.
 #
-# Off: `torch.softmax`, `torch.log_softmax`, `torch.nn.functional.softmax` and their kin, `Tensor.softmax`,
+# Not allowed: `torch.softmax`, `torch.log_softmax`, `torch.nn.functional.softmax` and their kin, `Tensor.softmax`,
 # `torch.logsumexp`, and llmlib's.
 #
 # <details><summary>Hint 1</summary>
@@ -526,6 +533,22 @@ print(f"exp(-{nats:.2f}) = {math.exp(-nats):.1e}")
 # if the model was certain and right, $\ln 2 = 0.69$ for $p = \tfrac12$, and without bound as $p$ approaches 0. The mean
 # over the tokens of a text is the **cross-entropy**. (Section 5.4 gives a second reason for the logarithm.)
 #
+# Pull on the logits, and say which token came. What happens to the loss when another logit rises?
+
+# %% tags=["nbval-ignore-output"]
+from llmlib.widgets import loss_lab
+
+words, some_logits = ["blue", "grey", "clear", "green"], [4.0, 2.5, 2.0, 0.5]
+show(
+    plots.logits_to_loss(
+        words, some_logits, softmax(torch.tensor(some_logits)).tolist()
+    ),
+    widget=loss_lab(softmax, words, some_logits),
+    alt="Bars of four logits, the probabilities that softmax makes of them, and the curve "
+    "of −ln p with the loss of blue, 0.33.",
+)
+
+# %% [markdown]
 # Look at the line in the cell that says `i - 1`. Because of the causal mask (notebook 3) the row at each position is
 # blind to what follows. So *one* pass over a text of $n$ tokens asks $n - 1$ questions at once, each with the true
 # text before it (*teacher forcing*). It is sometimes said that a GPT is trained by picking positions at random and
@@ -541,7 +564,7 @@ print(f"exp(-{nats:.2f}) = {math.exp(-nats):.1e}")
 # By hand: `[[10, 20, 30, 40]]` gives `([[10, 20, 30]], [[20, 30, 40]])`: after 10 comes 20, after 20 comes 30, after
 # 30 comes 40.
 #
-# Off: `llmlib.output_head.next_token_pairs`.
+# Not allowed: `llmlib.output_head.next_token_pairs`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -668,7 +691,7 @@ for _shape in [(1, 2), (3, 9), (5, 4)]:
 # Stay with torch's operations (no `.item()`, `.tolist()`, `.detach()` or numpy): from section 5.7 on, a gradient has
 # to find its way back through this function. (A small given cell lets the check see whether it does.)
 #
-# Off: the losses and log-softmaxes of torch and llmlib, and `torch.logsumexp`.
+# Not allowed: the losses and log-softmaxes of torch and llmlib, and `torch.logsumexp`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1018,13 +1041,14 @@ megabytes = 134_515_008 * 2 / 1e6
 print(f"the reader needs the model, too: {megabytes:.0f} MB in 16-bit numbers")
 reveal("file", sizes[-1][1])
 
-# %% [markdown]
+# %% [markdown] reveals="file"
 # Less than a third of what zlib needs. The control says what the *order* of the words has to do with it. Zlib looks for
 # repeated strings, and shuffling the words costs it next to nothing; the model knows what follows what, and now needs
 # twice as much. It is still far below zlib: it knows the words, which zlib has to learn from this text.
 # **To predict is to compress** (Delétang et al. 2023), and a loss is a file size: every nat that training takes off it
 # is a shorter file. (It would be cheating not to mention the model, which the reader must own.)
-#
+
+# %% [markdown]
 # ### Before training
 #
 # The next cell fills SmolLM2's shape with random numbers (standard deviation 0.02, the figure that GPT-2 started
@@ -1083,7 +1107,7 @@ for name, loss in losses.items():
 reveal("untrained", losses["untrained"].item(), within=0.5)
 del untrained, random_weights, layers, logits
 
-# %% [markdown]
+# %% [markdown] reveals="untrained"
 # With nothing learned, the best is to give every one of the $V$ tokens $1/V$, which costs $\ln V$. The untrained model costs a little
 # more: its logits are not all 0 but scatter, and on average over many starts that costs half their variance, here
 # 0.12. For targets drawn blindly these logits do cost 0.12 more than $\ln V$, as the third line says; the rest comes
@@ -1094,7 +1118,8 @@ del untrained, random_weights, layers, logits
 # between 0 and 1. Targets that are not shifted start where they should, too, in this model of 30 layers (in one whose
 # layers begin as the identity, as in section 5.7, they start too low), and give themselves away later: copying the
 # input is easy, and the loss falls towards 0.
-#
+
+# %% [markdown]
 # ### Where it is surprised
 #
 # Here is the paragraph about tides. Dark tokens surprised the model.
@@ -1126,11 +1151,12 @@ half = (running < running[-1] / 2).sum().item() + 1  # the token that reaches it
 share = 100 * half / len(running)
 reveal("half", share, within=5)
 
-# %% [markdown]
+# %% [markdown] reveals="half"
 # A few tokens carry the loss, most of them nouns, verbs and adjectives that bring something new. Small words and full
 # stops are cheap, and a word that comes again costs less than the first time (compare the two "centre"). The most
 # surprising is "ides": all that stood before it was the letter T.
-#
+
+# %% [markdown]
 # **Your own text.** Hover over a token (or unfold the list) to see the five tokens that the model had expected in its
 # place. Type over the text below, then click elsewhere.
 
@@ -1164,7 +1190,7 @@ surprise_reader(
 # 4 tokens. The mean is 2, the perplexity $e^2 = 7.389$. (The mean of the two perplexities, 75.6, is ten times as
 # large.)
 #
-# Off: llmlib's own.
+# Not allowed: llmlib's own.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1360,7 +1386,7 @@ print(
     f"{in_all['Russian'] / old:.3f} bits per byte"
 )
 
-# %% [markdown]
+# %% [markdown] reveals="language"
 # **Per byte the order is exactly turned round.** Hindi seems the easiest of the three, and nearly as easy as English.
 # For the whole text, which says the same in each, the model needs fewest bits for German and most for Hindi.
 #
@@ -1369,7 +1395,8 @@ print(
 # Russian in an older code of one byte a letter, and it nearly doubles, though the model and its predictions are the
 # same. So: **bits per byte for the same text and different tokenizers; total bits for the same content in different
 # languages.** And perplexity per token for neither.
-#
+
+# %% [markdown]
 # ## 5.6 The gradient: which way is down?
 #
 # So far the loss has judged. Now it is to teach. The gradient of the loss says, for each number in the model, how
@@ -1407,7 +1434,7 @@ for word in (" Paris", " the", " London", " Lyon", " Rome", " banana"):
 # By hand: logits `[[0, ln 3]]`, target 0. Nudging gives `[[-0.75, 0.75]]`. With a second position, every entry is
 # halved, since the loss is a mean.
 #
-# Off: `torch.autograd` and `backward` (that is how the check finds out), the losses of torch, and llmlib's own. Your
+# Not allowed: `torch.autograd` and `backward` (that is how the check finds out), the losses of torch, and llmlib's own. Your
 # `softmax` is there for you.
 #
 # <details><summary>Hint 1</summary>
@@ -1614,12 +1641,13 @@ print(f"loss on the paragraph about tides: {before:.4f} -> {after:.4f}")
 found = {" Berlin": "A", " Lyon": "B", " Paris": "C"}
 reveal("germany", found.get(answers["The capital of Germany is"], "D"))
 
-# %% [markdown]
+# %% [markdown] reveals="germany"
 # You have trained a language model. One sentence, thirty steps, and it is sure of something that is not so. Berlin,
 # Rome and the star survive. But look at the last question: "The capital of France is the city of" was never trained on,
 # and yet its answer has changed, too. **Whoever edits a weight edits every text that uses it**; what else has changed
 # must be measured. (The loss on an unrelated text is a first measure. It rose a little.)
-#
+
+# %% [markdown]
 # ## 5.7 The training loop
 #
 # Deeper weights are reached in the same way: the gradient for $x$ follows from that for the logits, the gradient for
@@ -1700,7 +1728,7 @@ for name, i in {"table": 0, "w_o, layer 0": 5, "w_down, layer 1": 18}.items():
 # By hand, 40 steps and a peak of 1: the warm-up takes 2 steps. Step 0: 1/2 · 1 = 0.5. Step 1: 1 · 39/40 = 0.975. Step
 # 20: 0.5. Step 39, the last: 0.025.
 #
-# Off: llmlib's `learning_rate`.
+# Not allowed: llmlib's `learning_rate`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1828,7 +1856,7 @@ for _steps in (1, 7, 60, 70, 250, 1000):
 # corrected $0.2/0.1 = 2$ and $0.2/0.05 = 4$; the weight becomes $1 - 0.1 \cdot 2/\sqrt{4} = 0.9$. With a gradient of
 # 2,000 it is 0.9 as well.
 #
-# Off: the optimizers of `torch.optim`.
+# Not allowed: the optimizers of `torch.optim`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1998,7 +2026,7 @@ for _decay in (0.0, 0.1):
 # The check cannot send a function, so it goes through `train_pairs` (given, below): the smallest language model
 # there is, a table (in parts of two rows) and a bias.
 #
-# Off: the optimizers of `torch.optim`.
+# Not allowed: the optimizers of `torch.optim`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -2294,11 +2322,12 @@ show(
 stuck = [curves[name][-1] > 1 for name in list(runs)[1:]]
 reveal("batch", "D" if all(stuck) else "ABC"[stuck.index(True)])
 
-# %% [markdown]
+# %% [markdown] reveals="batch"
 # Only the rate. A leak from the future passes the test, and so does a text of pure noise: **a loss near 0 says that
 # the loop can learn, not that it learns the right thing.** (For the leak you wrote `looks_ahead` in notebook 3; for the
 # noise there is text held out of the training.)
-#
+
+# %% [markdown]
 # ### How large a step?
 #
 # Seven peak rates, each with thirty steps from the same start, once on each of two series of batches.
@@ -2335,13 +2364,14 @@ means = {r: sum(losses[i] for losses in ends.values()) for i, r in enumerate(rat
 asked = [0.0001, 0.001, 0.01, 0.1, 1.0]
 reveal("rate", "ABCDE"[min(range(5), key=lambda i: means[asked[i]])])
 
-# %% [markdown]
+# %% [markdown] reveals="rate"
 # A **U**. On the left the steps are too small to arrive in time, on the right too large to settle. The valley lies
 # around 0.01 and is flat over a factor of ten, for *this* width, *this* batch, *this* number of steps. (At 0.1 and 1 fewer
 # digits are printed: steps that large magnify the rounding of a last digit, which another processor does otherwise. The
 # picture shows yours.) Change one of
 # them and it may move: at a quarter of this width 0.003 is far too small. Notebook 7 looks for it anew at each size.
-#
+
+# %% [markdown]
 # ### What does it learn first?
 #
 # Now 240 steps. To see what a loss means, hold it against rules that anybody can write down:
@@ -2438,7 +2468,7 @@ show(
 )
 reveal("bigram", next(step for step, loss in held_out_losses if loss < marks["bigram"]))
 
-# %% [markdown]
+# %% [markdown] reveals="bigram"
 # This is what a falling loss means. After the first step the model is still the uniform rule. After some twenty it is
 # nearly the unigram: **it learns first which tokens are frequent**, whatever stands before them. Then it comes closer
 # and closer to the bigram, and beats it. Does it do so by looking further back? "With each token alone" is the control:
@@ -2448,7 +2478,8 @@ reveal("bigram", next(step for step, loss in held_out_losses if loss < marks["bi
 # And mind what was beaten. Plain counts take too seriously a pair that came only once: with 16 times the unigram mixed
 # in (the last line), the bigram rule is ahead of your model again. **Before you beat a rule, make it as good as you
 # can.**
-#
+
+# %% [markdown]
 # What does it write?
 
 # %%
@@ -2504,7 +2535,7 @@ print(f"loss that it expects {expects:.3f} nats per token, loss that it has {has
 gap = sure.mean() - hit.mean()
 reveal("confident", "C" if abs(gap) < 2 * error else "A" if gap > 0 else "B")
 
-# %% [markdown]
+# %% [markdown] reveals="confident"
 # The points rise with the diagonal, nine of the ten below it: on this text the model is **overconfident**. The last
 # line says the same of all tokens and not only the likeliest. The loss that a model *expects*, if its own
 # probabilities are right, is $-\sum_i p_i \ln p_i$, the **entropy** of its prediction (you need it again in notebook
@@ -2515,7 +2546,8 @@ reveal("confident", "C" if abs(gap) < 2 * error else "A" if gap > 0 else "B")
 # trained on. These paragraphs may be unlike it, the weights were rounded, and tuning for chat can bend the curve, too;
 # which of them it is here, this plot cannot say. And even a calibrated model promises only that it predicts *text*
 # well: the probability of a sentence's tokens is not the probability that the sentence is true.
-#
+
+# %% [markdown]
 # ## 5.9 Your pieces in the engine
 #
 # Your `unembed` goes into the engine. Does it still say what `transformers` says? Ids forgive bugs (notebook 3), so

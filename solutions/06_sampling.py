@@ -5,6 +5,8 @@
 # whole thing run again. How to pick is not the model's business: it is a dozen lines of yours, and they decide whether the
 # same model sounds like a clerk, a poet or a broken radio.
 #
+# ![Three strips from 0 to 1, each cut into stretches for a, the, cat, moon, zebra. At temperature 0.4 the stretch of a takes three quarters, at 2.5 the five are nearly alike. A dashed line at u = 0.82 falls into "the" at 0.4, into "cat" at 1, into "moon" at 2.5.](attachment:strips.png)
+#
 # **You will build** the draw (exercise 6.1), temperature (6.2), the filters top-k, top-p and min-p (6.3 to 6.5), the function
 # that puts them together and picks (6.6, 6.7), the loop that writes text (6.8), a repetition penalty (6.9), beam search, which
 # looks ahead (6.10), and a constraint that lets the model say nothing but what you allow (6.11). With them you look at how a
@@ -19,11 +21,13 @@
 # First, the real model doing the thing. SmolLM2-135M is small: 135 million weights, which arrive with less than six bits
 # each (counted in notebook 2) and are opened here as float32. The same prompt, four ways to pick:
 
-# %%
+# %% folded="Set-up: the real model"
 from llmlib import complete, pretrained
 from llmlib.course.predict import predict, predictions, reveal
 
 llm = pretrained.load("smollm2")
+
+# %%
 prompt = "Once upon a time, there was a"
 for settings in (
     {"temperature": 0},
@@ -39,7 +43,7 @@ for settings in (
 # last, unlikely tokens have become likelier, and the text falls apart. By the end of this notebook each of these settings is a
 # function of yours.
 
-# %% given setup
+# %% given setup folded="Set-up: torch, and softmax from notebook 5"
 import itertools
 import math
 from types import SimpleNamespace
@@ -117,7 +121,7 @@ show(
 # **By hand.** `probabilities = [[0.5, 0.3, 0.2]]`: the stretches are [0, 0.5), [0.5, 0.8), [0.8, 1). `u = [0.6]` falls into
 # the second, so the answer is `[1]`. `u = [0.5]` gives `[1]` too.
 #
-# Off: `torch.multinomial`, torch's `Categorical`, and llmlib's `draw`.
+# Not allowed: `torch.multinomial`, torch's `Categorical`, and llmlib's `draw`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -293,11 +297,12 @@ show(
 )
 reveal("count", expected[:-1].max().sqrt().item(), within=10)
 
-# %% [markdown]
+# %% [markdown] reveals="count"
 # With the right $u$ the counts stray as chance makes them stray. With three digits there are only 1,000 places for $u$ to
 # fall, so a stretch of half a thousandth either has one of them in it, and is drawn about twice too often, or has none, and is
 # never drawn: the draw is visibly unfair, and no single text would have told you. (A `u` in float32 has 24 binary digits, which is enough here.)
-#
+
+# %% [markdown]
 # **Seeds.** `u` comes from a generator, which is an ordinary sequence of numbers that starts from a seed. Two generators with
 # the same seed give the same numbers. A generator *of your own* gives them even when something else draws in between:
 
@@ -372,7 +377,7 @@ def left_alone(function, logits, *settings):
 #
 # **By hand.** `apply_temperature([2, 4], 2)` is `[1, 2]`; `apply_temperature([1, 3, 2], 0)` is `[-inf, 3, -inf]`.
 #
-# Off: llmlib's `apply_temperature`.
+# Not allowed: llmlib's `apply_temperature`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -553,7 +558,7 @@ beyond = softmax(story).sort(descending=True).values[100:].sum()
 print(f"the story at T = 1: beyond rank 100 {beyond:.4f}")
 reveal("tail", softmax(apply_temperature(paris, 1.5))[ranked][100:].sum().item(), 0.1)
 
-# %% [markdown]
+# %% [markdown] reveals="tail"
 # This is the trouble with temperature alone. After "The capital of France is" there is no good use for " Bright" or " Hot", and
 # at $T = 1.5$ four draws in ten come from beyond rank 100 and two in ten from beyond rank 1,000, where such tokens stand. A
 # tail does harm even when it is thin, because a text is many draws: with 1 % of nonsense at each step, $1 - 0.99^{20} = 18$ %
@@ -561,7 +566,8 @@ reveal("tail", softmax(apply_temperature(paris, 1.5))[ranked][100:].sum().item()
 #
 # Where the nonsense begins depends on the prompt. After "Once upon a time, there was a" the tail is heavy even at $T = 1$ (the
 # last line), and the tokens of rank 101 to 108 still make good stories. A fixed place for the cut will not do.
-#
+
+# %% [markdown]
 # ## 6.3 Filters: top-k, top-p, min-p
 #
 # **Claim.** Cutting off the tail repairs this. The three usual filters differ in how they decide where the tail begins.
@@ -583,7 +589,7 @@ reveal("tail", softmax(apply_temperature(paris, 1.5))[ranked][100:].sum().item()
 #
 # **By hand.** `top_k([1, 4, 2, 3], 2)` is `[-inf, 4, -inf, 3]`. `top_k([2, 2, 2], 1)` keeps one of the three.
 #
-# Off: llmlib's `top_k`. (`torch.topk` is allowed.)
+# Not allowed: llmlib's `top_k`. (`torch.topk` is allowed.)
 #
 # <details><summary>Hint 1</summary>
 #
@@ -739,7 +745,7 @@ for text, logits in next_logits.items():
 #
 # Two traps. Rounding: the running sum of 49,152 rounded numbers can reach 1 before the last token, so treat `p = 1` on its own. Ties: with four tokens of 0.25 and `p = 0.4`, two stay, not four.
 #
-# Off: llmlib's `top_p`.
+# Not allowed: llmlib's `top_p`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -940,12 +946,12 @@ for probabilities in ([0.5, 0.3, 0.15, 0.05], [0.95, 0.03, 0.02]):
     )
 reveal("line", line_keeps[0], within=0)
 
-# %% [markdown]
+# %% [markdown] reveals="line"
 # It drops the token that crosses 0.9, so what is left holds 0.8, less than was asked for. Where the model is sure, it keeps nothing at all, and there is nothing to draw from.
 # The definition says: smallest set whose mass *reaches* p.
-#
+
+# %% [markdown]
 # **Run it on the real model.** The curve is the mass of the first $n$ tokens; the nucleus ends where it crosses 0.9.
-#
 
 # %%
 nucleus = {
@@ -980,7 +986,7 @@ show(
 #
 # **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05 with `p = 0.2`: the bar is 0.2 × 0.5 = 0.1, so three tokens stay.
 #
-# Off: llmlib's `min_p`.
+# Not allowed: llmlib's `min_p`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1113,7 +1119,7 @@ for _p in (0.03, 0.11, 0.5):
 # **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05, temperature 0.5, `p = 0.9`. Temperature first: squares 0.25, 0.09, 0.0225,
 # 0.0025, scaled to 0.685, 0.247, 0.062, 0.007; the nucleus of 0.9 has **two** tokens. Top-p first would have kept three.
 #
-# Off: llmlib's `filter_logits`.
+# Not allowed: llmlib's `filter_logits`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1325,13 +1331,14 @@ ratio = (
 )
 reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 
-# %% [markdown]
+# %% [markdown] reveals="order"
 # Top-k does not care about the order, since temperature keeps the ranking. Top-p and min-p do: at $T = 1.5$ the tokens have
 # moved closer together, so it takes more of them to reach a mass, and more of them pass the bar. So "temperature 1.5, min-p
 # 0.1" copied from one engine into another is another setting: in `llama.cpp` the filters see the model's own probabilities,
 # and the temperature only reweights what they left. (**Entropy**, the last number, is the surprise $-\log p$ of a draw, averaged
 # over all draws; you will need it in section 6.8. Where $n$ tokens are equally likely it is $\ln n$.)
-#
+
+# %% [markdown]
 # ### Exercise 6.7 · `sample` · ●○○ · 5 min
 #
 # The function that the engine calls at every step: filter, softmax, draw.
@@ -1351,7 +1358,7 @@ reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 # **By hand.** Logits of probabilities 0.5, 0.3, 0.2 at temperature 1 and `u = 0.6` give 1. With `top_k=1` they give 0 for any
 # `u`.
 #
-# Off: `torch.multinomial`, torch's `Categorical`, llmlib's `sample` and `draw`.
+# Not allowed: `torch.multinomial`, torch's `Categorical`, llmlib's `sample` and `draw`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1594,7 +1601,7 @@ def generate_from_table(
 #
 # **By hand.** A toy in which 1 follows 0, 2 follows 1 and so on: `generate(toy, [0, 1], 3)` yields 2, 3, 4; the model reads texts of 2, 3 and 4 tokens. With `stop_ids = (3,)` it yields 2, 3. With `context = 3` it yields 2.
 #
-# Off: llmlib's `generate` and `steps`.
+# Not allowed: llmlib's `generate` and `steps`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1882,12 +1889,13 @@ for name, model in {"as is": forgetful, "off, too": no_mask}.items():
     apart = (model(ids) - model(mixed))[0, -1].abs().max()
     print(f"without positions, mask {name}: the two orders' logits {apart:.3f} apart")
 
-# %% [markdown]
+# %% [markdown] reveals="positions"
 # With France alone you would have said that positions hardly matter for a fact. Spain is lost, and with positions Paris does
 # not come twice. Nor is it enough *which* tokens are there: in another order Paris is gone, even without positions. The order
 # comes in by the causal mask, which still lets each token see only those before it: with the mask taken away as well, both
 # orders give the same logits (the last line).
-#
+
+# %% [markdown]
 # And the first:
 
 # %%
@@ -1940,11 +1948,12 @@ for name, copies in {
         sixth = p[-1]
 reveal("copies", sixth, within=0.1)
 
-# %% [markdown]
+# %% [markdown] reveals="copies"
 # Each copy makes the next one likelier. It is not just that the *words* are known: shuffled, they stay far less likely.
 # (Induction heads, notebook 3, are one way to copy, and not the only one: with head 16.0, on which they depend, switched off,
 # the copies of this phrase still become likelier and likelier.)
-#
+
+# %% [markdown]
 # ### Exercise 6.9 · `repetition_penalty` · ●●○ · 8 min
 #
 # The remedy of Keskar et al. 2019: lower the logit of each token that the text already holds.
@@ -1962,7 +1971,7 @@ reveal("copies", sixth, within=0.1)
 # **By hand.** `logits = [[4, -1, 2]]`, `ids = [[0, 1, 0]]`, `penalty = 2`: token 0 falls from 4 to 2, token 1 from −1 to −2,
 # token 2 stays: `[[2, -2, 2]]`.
 #
-# Off: `transformers`' processor, llmlib's `repetition_penalty`.
+# Not allowed: `transformers`' processor, llmlib's `repetition_penalty`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -2175,7 +2184,7 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
 #
 # **By hand.** After the prompt, token 0 has 0.6 and token 1 has 0.4. After 0 the best token has 0.35; after 1, token 2 has 0.9. Greedy takes 0 and ends with 0.6 × 0.35 = 0.21. With `width = 2` the beginning 1 is still there: 0.4 × 0.9 = 0.36 wins.
 #
-# Off: llmlib's `beam_search`.
+# Not allowed: llmlib's `beam_search`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -2508,11 +2517,12 @@ show(
 human, searched, drawn = (each.mean().item() for _, each in log_p.values())
 reveal("darwin", "A" if human > searched else "C" if human < drawn - 1.5 else "B")
 
-# %% [markdown]
+# %% [markdown] reveals="darwin"
 # Darwin's words are about as unlikely as the drawn ones, far from beam search. A human text is not the likeliest one. It is
 # full of tokens that the model found improbable: a writer who always said what the reader expects would say nothing.
 # Holtzman et al. (2019) measured this on GPT-2: the likeliest text is bland and goes in circles.
-#
+
+# %% [markdown]
 # ### The likeliest answer
 #
 # There is a worse trouble. Ask a question, as plain text:
@@ -2543,7 +2553,7 @@ reveal("empty", "B" if first else "A")
 by_mean = max(found, key=lambda pair: pair[1] / len(pair[0]))
 print(f"the best of width 4 by the mean: {llm.tokenizer.decode(by_mean[0])!r}")
 
-# %% [markdown]
+# %% [markdown] reveals="empty"
 # Greedy writes words: the stop token is not the likeliest *first* token. The wider search finds that stopping at once
 # beats every text that it has found. Every further token multiplies the probability by something below 1, so the sum of
 # log-probabilities prefers *short* texts, and this one is the shortest. Stahlberg & Byrne (2019) searched translation models exactly, without any beam, and for more than
@@ -2557,7 +2567,8 @@ print(f"the best of width 4 by the mean: {llm.tokenizer.decode(by_mean[0])!r}")
 #
 # Where the input says much about the output, as in translation, a narrow beam helps all the same. In a conversation it costs `width` times
 # the work and cannot be streamed (the best beginning may be thrown away later).
-#
+
+# %% [markdown]
 # ## 6.8 Quality against entropy
 #
 # **Claim.** Temperature trades quality for variety. Whether a filter gets more quality at the same variety can be computed.
@@ -2618,7 +2629,7 @@ show(
 best = max(gaps, key=gaps.get)
 reveal("filter", "D" if gaps[best] <= 0 else {"k": "A", "p": "B", "m": "C"}[best[0]])
 
-# %% [markdown]
+# %% [markdown] reveals="filter"
 # No filter lies above the curve of temperature alone, and none could; these lie up to half a nat below it. Let $q$ be any way to draw with entropy $H$, and
 # $r = p^{1/T}/Z$ what temperature alone gives at the same $H$. Then
 #
@@ -2630,10 +2641,10 @@ reveal("filter", "D" if gaps[best] <= 0 else {"k": "A", "p": "B", "m": "C"}[best
 # With $T = 0.74$ a token of rank 10,000 is rare; with min-p it cannot come at all. Whether people prefer such texts is a
 # question for people. Nguyen et al. (2024) report that they do prefer min-p; Schaeffer et al. (2025) went through the same
 # data again and find no support for it.
-#
+
+# %% [markdown]
 # **A trap.** Variety is often measured by counting: how many *distinct* pairs of neighbouring tokens are there, as a share of
 # all pairs? Take three batches of eight texts, for each of two settings, and measure both ways.
-
 
 # %%
 from llmlib.generation import side_by_side
@@ -2975,13 +2986,14 @@ show(
 )
 reveal("forty", len(counts["Elwin Thackeray"]), within=5)
 
-# %% [markdown]
+# %% [markdown] reveals="forty"
 # A single draw throws away what the model has to say about itself; forty keep it. Where it is sure, as it is about Einstein,
 # the draws agree; where the person does not exist, they scatter: most years come once. This is how *self-consistency* (Wang et
 # al. 2022) and *semantic entropy* (Kuhn et al. 2023) work. Curie lies between: fewer years than for somebody who never lived,
 # so something is known, and yet the commonest is wrong. (Try Lincoln: his years scatter, too, and the commonest is right.) How
 # far draws agree tells how sure a model is, not whether it is right.
-#
+
+# %% [markdown]
 # ### A step of logic, or a copy?
 #
 # "All birds have feathers. A robin is a bird. Therefore, a robin has" → " feathers". Is that reasoning? The controls change one
@@ -3019,13 +3031,14 @@ reveal(
     "A" if said == " no" else "B" if abs(feathers[1] - feathers[0]) < 0.1 else "C",
 )
 
-# %% [markdown]
+# %% [markdown] reveals="logic"
 # It says "feathers" when no bird has any and when the robin is a car; and when both rules are there, it takes the part that
 # the *last* rule names, wheels included. (Three of four other pairs, such as carps and scales, do the same with "No"; for the
 # fourth, a poodle, it says "a" in either case. With both rules, three of the four take the wheels.) The model copies; nothing
 # here needs logic. (The fourth line shows that the first sentence matters: without it there are no feathers at the top.) **One
 # right answer is never a test.**
-#
+
+# %% [markdown]
 # ### Arithmetic
 #
 # Sums with intermediate results from 0 to 9, so that each answer is one token; 24 problems for each number of operations.
@@ -3146,14 +3159,15 @@ show(
 )
 reveal("order bias", sum(tables["four examples"][i][i] for i in range(4)), within=2)
 
-# %% [markdown]
+# %% [markdown] reveals="order bias"
 # "It always says A" would have been the wrong conclusion: without examples the letters are hardly among its guesses at all, and
 # we compared crumbs. With examples it does answer with a letter, and its favourite depends on the *order of the examples*. In
 # each table the rows are nearly alike: a question may have a letter of its own, but where the right option stands hardly matters.
 # Models far larger than this one were found to favour certain letters too (Zheng et al. 2023), and to be swayed by which
 # examples they see and in what order (Zhao et al. 2021). Whoever measures a model by multiple choice must rotate the options
 # and vary the examples.
-#
+
+# %% [markdown]
 # ### Social bias
 #
 # Which pronoun does it expect? (Zhao et al. 2018 asked this of programs that find out whom a pronoun means.) The share of

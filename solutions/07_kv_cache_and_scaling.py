@@ -3,13 +3,15 @@
 #
 # The engine of notebook 6 writes correct text slowly. Here it becomes fast without changing a single token. Then you train a model of your own, and ask what a model's size buys.
 #
+# ![Two staircases of six steps, one for each new token. Without a cache every step computes all tokens so far, 21 in all. With a cache each step computes the new token and keeps the others: 6.](attachment:with_and_without_a_cache.png)
+#
 # **You will build**, in part one, a KV cache (exercise 7.1), a generate loop that uses it (7.2), a calculator of what serving costs (7.3 and 7.4), 8-bit weights (7.5) and the rule of speculative decoding (7.6); in part two the fit of a scaling law (exercise 7.7).
 #
 # **You need** notebooks 3 (attention), 5 (loss and the training loop) and 6 (the generate loop).
 #
 # **It takes** about two and a half hours, 104 minutes of them at the seven exercises; a good place to pause is after section 7.7, at the end of part one. Layers, heads and positions are counted from 0.
 
-# %% given setup
+# %% given setup folded="Set-up: torch, and draw from notebook 6"
 import math
 from types import SimpleNamespace
 
@@ -22,7 +24,7 @@ torch.set_num_threads(2)
 # %% [markdown]
 # First, the real model, SmolLM2-135M, with and without a cache. The text is the same. The time is not.
 
-# %%
+# %% folded="Set-up: the real model, predictions, pictures"
 import time
 
 from llmlib import generate, plots, pretrained
@@ -30,6 +32,8 @@ from llmlib.course.predict import predict, predictions, reveal
 from llmlib.plots import kv_cache as pictures
 
 model = pretrained.load("smollm2")
+
+# %%
 prompt = model.tokenizer.encode("The little fox looked at the moon and")
 answers, spent = {}, {}
 for use_cache in (True, False):
@@ -111,11 +115,12 @@ print("forward passes:    ", len(without), "without a cache,", len(with_cache), 
 print("token computations:", sum(without), "without a cache,", sum(with_cache), "with")
 reveal("computations", sum(without) / sum(with_cache), within=1)
 
-# %% [markdown]
+# %% [markdown] reveals="computations"
 # A well-known explanation says that without a cache one needs "O(N²) forward passes". Not so: for N tokens there are N passes either way, and without a cache they get longer. The *token computations* are N(N+1)/2 against N.
 #
 # Attention is one power worse on both sides. The n-th token looks at n tokens, itself among them. With a cache that is done once for each token, and sums to about N²/2; without, a pass over n tokens does n²/2 of it, and the passes sum to about N³/6.
-#
+
+# %% [markdown]
 # ## 7.2 Writing into the cache
 #
 # The store is allocated once, with room for the whole context. New keys are written behind the old ones. Then attention runs as before, with more keys than queries, and with the mask
@@ -138,7 +143,7 @@ reveal("computations", sum(without) / sum(with_cache), within=1)
 # By hand, with batch, n_kv_head and head_dim of 1 and `context` 4: the store holds `[7, 8, 0, 0]`, so `start` is 2. Writing `[9]` makes it
 # `[7, 8, 9, 0]` and returns `[7, 8, 9]`. Writing two more, `[5, 6]`, from `start` 3 would need 5 positions: `ValueError`.
 #
-# Off limits: nothing in torch, which has no ready-made version of this; llmlib's own is absent when this is graded.
+# Not allowed: nothing in torch, which has no ready-made version of this; llmlib's own is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -373,7 +378,7 @@ except ValueError as error:
 # By hand: prompt `[5, 6, 7]`, `max_new_tokens=3`, `chunk=2`. The passes are `[5, 6]`, `[7]` → first new id; first new id → second; second → third. That is
 # 3 + 2 = 5 token computations. Of the logits of the chunks only those of the last one matter.
 #
-# Off limits: `llmlib.generate`.
+# Not allowed: `llmlib.generate`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -699,11 +704,12 @@ at_zero = [
 ]
 reveal("bug", at_zero[0])
 
-# %% [markdown]
+# %% [markdown] reveals="bug"
 # A: mask without `start`. In decoding the one row sees column 0 alone: besides the token that goes in, the model has "The" to go by, and nothing else. B: the old cache; the model goes on as if the text about pizza had stood before the prompt. C: `torch.cat`; the old keys and values are the zeros of the store. D: no offset; each new token believes that it stands at position 0, and the text repeats itself.
 #
 # Notice what A, C and D have in common. **The first token is right**: it comes from the prefill, which starts at position 0, and there these three bugs do nothing. A test that asks for one token lets all three pass.
-#
+
+# %% [markdown]
 # ### The clock
 #
 # We counted 50 times fewer token computations for 100 tokens.
@@ -766,7 +772,7 @@ plots.show(
     "50, and how many times faster by the clock, which stays far below it.",
 )
 
-# %% [markdown]
+# %% [markdown] reveals="clock"
 # The clock gains far less than the count. So a pass over many tokens cannot cost as much as that many passes over one. Measure it: one pass over 1, 2, 4, … tokens.
 
 # %% tags=["nbval-ignore-output"]
@@ -851,7 +857,7 @@ plots.show(
 # By hand: 2 layers, 3 key/value heads of 5 numbers each, one token, float32. A layer keeps 3 × 5 = 15 numbers for the keys and 15 for the values; two layers keep 60; at
 # 4 bytes each that makes 240.
 #
-# Off: llmlib's `cache_bytes`.
+# Not allowed: llmlib's `cache_bytes`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1211,7 +1217,7 @@ print(
     f"calculating alone: {1000 * 64 * gpt3['flops'] / cards(fewest)['peak']:.0f} ms"
 )
 
-# %% [markdown]
+# %% [markdown] reveals="H100"
 # None. 350 GB is float16; it does not fit into 80 GB; and if it did, reading it would take 104 ms, not 50. The idea of the third claim is right: 64 texts share one reading of the weights, and calculating for them takes a small part of that time. But 640 tokens a second from 100 ms a step would need the 350 GB, and room for 64 caches, in one card.
 #
 # Nine H100s hold weights and caches. Even there reading the caches takes nearly as long as reading the weights, with texts of only 1,000 tokens. What a batch does not share is what costs. Move the sliders: they call your `step_seconds`.
@@ -1326,7 +1332,7 @@ for name, size in read.items():
 # By hand: the row `[1.27, −0.5, 0.004]` has scale 1.27 / 127 = 0.01; divided by it the row is `[127, −50, 0.4]`, rounded `[127, −50, 0]`. Back again: `[1.27, −0.5, 0]`; the largest error is
 # 0.004, less than 0.005.
 #
-# Off limits: `torch.quantize_per_channel` and its relatives.
+# Not allowed: `torch.quantize_per_channel` and its relatives.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1510,7 +1516,7 @@ plots.show(
     "one bar on either side.",
 )
 
-# %% [markdown]
+# %% [markdown] reveals="outlier"
 # With one scale for the matrix, one large weight ruins every row; with a scale for each row, it ruins only its own. That is about *weights*. The outliers that made int8 hard for large models (Dettmers et al. 2022) sit in the **activations** (in notebook 4 that was a function; here it is data), the vectors that meet the weights: a few of their columns are far larger than the rest, the same ones at three tokens in four. A scale for each row of the weights does nothing for those. SmolLM2 has them, at nearly every token. This is what the norm hands to layer 15's attention:
 
 # %%
@@ -1616,11 +1622,12 @@ plots.show(
     "than guessing.",
 )
 
-# %% [markdown]
+# %% [markdown] reveals="4 bits"
 # The finer the scale, the smaller the loss, down to 3 bits. (With 2 there are only three numbers left, −1, 0 and 1, and none of the three scales saves this model. Models *trained* with those three exist: Ma et al. 2024.) It also costs bits: a scale of 16 bits for 32 weights is half a bit a weight. SmolLM2 itself came to you this way. Its file is of a kind called Q4_1, "4 bits", and notebook 2 counted what is in it: 8.50 bits a number in the table, about 5 in all else.
 #
 # A block of 32 weights takes 4 bits each, plus a scale and an offset of 16 bits each: 5 bits a weight. The table, a fifth of this small model, is kept at 8.5. So "4 bits" is nearer to 6. It was rounded before you loaded it, and everything above is measured against *that* model, not against the one that was trained.
-#
+
+# %% [markdown]
 # So "4 bits" in the ladder is a second rounding, and on another grid: 15 levels with 0 in the middle, where the file has 16 levels and an offset. Does that matter? Round the layers' matrices once more, with 4 bits and blocks of 32 each time:
 
 # %%
@@ -1694,7 +1701,7 @@ del some
 # By hand: `p = [0.5, 0.3, 0.2]`, `q = [0.2, 0.3, 0.5]`. Drafted 0 or 1: always kept. Drafted 2: kept if $u < 0.2/0.5 = 0.4$; otherwise drawn from $\max(p - q, 0) = [0.3, 0, 0]$, so it is 0. How often
 # do we get id 0? It is drafted with 0.2; id 2 is drafted with 0.5, and refused with 0.6: 0.2 + 0.5 × 0.6 = 0.5. That is $p(0)$, as it must be.
 #
-# Off: llmlib's `accept_draft`.
+# Not allowed: llmlib's `accept_draft`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1993,12 +2000,12 @@ for name, text in texts.items():
         f"{24 / took[name]:.0f}"
     )
 
-# %% [markdown]
+# %% [markdown] reveals="look-up"
 # The same ids in fewer passes, where the text repeats; elsewhere nearly nothing is drafted. What fewer passes save in time depends on what a pass over a few tokens costs on your machine (section 7.3).
-#
+
+# %% [markdown]
 # *This is a good place to pause.*
 #
-# %% [markdown]
 # # Part two: training and scaling
 #
 # ## 7.8 Where weights come from
@@ -2087,9 +2094,10 @@ reveal("first loss", first_loss, within=0.1)
 print(f"ln 512 = {math.log(512):.4f}: all tokens equally likely")
 print("\na story before training:", repr(sample_of(student, 40)))
 
-# %% [markdown]
+# %% [markdown] reveals="first loss"
 # Where fresh weights begin far from $\ln V$, look for a bug before you train ($V$ is the size of the vocabulary). So look at the first loss, always.
-#
+
+# %% [markdown]
 # **Now train**: the loop of notebook 5, with AdamW, warm-up and decay, 8 windows of 64 tokens a step, drawn at random places. Every one of the 512 positions is a training example, in parallel; nothing is "predicted at random positions". (It is `llmlib.training.train`; in notebook 5 your own loop gave the same losses, one by one. Where a story was cut, what follows is unknown, and that position does not count.) The curve moves while the model learns.
 
 # %% tags=["nbval-ignore-output"]
@@ -2158,7 +2166,7 @@ for context in (4, 8, 16, 32, 64):
 #
 # By hand: with $E = 1$, $A = 8$, $\alpha = 0.5$ the sizes 4, 16, 64 have losses 1 + 8/2 = 5, 1 + 8/4 = 3 and 1 + 8/8 = 2; the fit must return `(1, 8, 0.5)`.
 #
-# Off limits: fitting routines of other libraries (`scipy.optimize`). `torch.linalg.lstsq` and `numpy.polyfit` are fine.
+# Not allowed: fitting routines of other libraries (`scipy.optimize`). `torch.linalg.lstsq` and `numpy.polyfit` are fine.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -2367,7 +2375,7 @@ plots.show(
     "lower rates than that of narrow ones.",
 )
 
-# %% [markdown]
+# %% [markdown] reveals="best rate"
 # The best rate falls as the model gets wider. Near the best the curves are flat for some widths and not for others: in the one seed that was run, 32 and 64 lose 0.1 at twice their best rate, more than a step to the next narrower model; 48, between them, loses 0.025. So part of this may be luck. One rate for all sizes would have bent the law that we are about to fit, and untuned rates are one of three reasons why the laws of Kaplan et al. and of Hoffmann et al. disagree (Porian et al. 2024).
 #
 # What was *not* done: the rates were tuned with one seed, in factors of 2, for this number of tokens alone, and then used for all. Warm-up, batch and both decays were never tuned. How much is luck?
@@ -2440,7 +2448,7 @@ plots.show(
     "measured minus fit.",
 )
 
-# %% [markdown]
+# %% [markdown] reveals="forecast"
 # The forecast is too low, by several times the spread of the seeds, and the measured loss lies outside the band. The band shows the luck of the seven sizes. It leaves out that the formula may be wrong, and that is what an extrapolation risks.
 #
 # *Why* it is too low these runs cannot say. Look at the upper axis: the widest model had fewer tokens a parameter than any other. It may have needed more text; its rate was tuned on half as much; a law with one exponent may not hold. Each is a guess until somebody runs it.
@@ -2480,7 +2488,7 @@ for seed in (0, 1):
     again[seed] = training.nats_per_byte(fresh, narrow, watched_tokens)
 reveal("seed", round(abs(again[0] - again[1]), 1), within=0.05)  # on 32 of the stories
 
-# %% [markdown]
+# %% [markdown] reveals="seed"
 # Luck, most of it, and a mean of three does not remove it. (This was rounded, and measured on 32 of the held-out stories; the table's spread is of all 256.) On the whole the seeds come together with more steps, though not in every row of the table of spreads; after 200 steps they have not. (And the rates were tuned for four times as many.) One seed would do at 409,600 tokens, where we had looked, and is worthless at 102,400, where we had not. The fit through that column still returned three confident numbers.
 #
 # Read across the other columns instead. More text helps every size, and helps the wide ones more, up to width 64. And look at $E$. The more text, the lower the limit for larger and larger models should be; the fitted one goes *up* in these columns too: from 0.36, below the floor, to 0.84. Sizes over a factor of a hundred hardly determine it.
@@ -2534,9 +2542,10 @@ for name, share, steps in (
         f"{len(times):,} at least once, {times.float().mean():.2f} times on average"
     )
 
-# %% [markdown]
+# %% [markdown] reveals="gap"
 # Half the text, each token drawn about twice, is nearly as good as all of it, each drawn about once. Half as many steps cost most, and twice as many win most, more than 1.5 times the width or twice the layers, although three quarters of the extra tokens that they draw had been read before. Windows twice as long, with half as many of them in a step, make it worse. So this run lacks steps first, then size, and neither context nor, yet, text. And no single change comes near the floor: each wins less than a tenth of the way.
-#
+
+# %% [markdown]
 # **A budget of computation** can be spent on size or on text. Training costs about 6 operations a parameter and token: forward once, backward twice, a multiplication and an addition each. (Here the table of 512 tokens is counted, too, since it is used as the head at every token.) Which of the recorded runs would you want for your money? Those that no cheaper run beats:
 
 # %%
@@ -2627,7 +2636,7 @@ for name, constants in {"published": PUBLISHED, "corrected": CORRECTED}.items():
     )
 reveal("Chinchilla", asked["published"])
 
-# %% [markdown]
+# %% [markdown] reveals="Chinchilla"
 # The formula that everybody quotes contradicts its own paper. Besiroglu et al. 2024 took the points out of the paper's figure and found why: the fit had been stopped before it converged, and the constants were rounded for print, which moves the answer far. Fitted again, the same runs give the corrected constants, and agree with the paper's other methods. You saw above how shaky such fits are.
 #
 # What does it say about real models? The last column is what the formula says with the corrected constants, not a measured loss.
@@ -2678,11 +2687,12 @@ print(
     f"{100 * (1 - math.log(20.5) / math.log(35.8)):.0f} % less"
 )
 
-# %% [markdown]
+# %% [markdown] reveals="Kaplan"
 # We know of no measurement of those two error rates, and the page's own numbers give a factor of 20. What was reported (without training on those tests or examples of them, in the papers of GPT-2 and GPT-3) is in the last two lines: solid progress, by tens of percent.
 #
 # The law says about twice what Penn Treebank shows. It was fitted to one kind of text, with enough tokens for each size and no floor; the two GPTs differ in data and training as well as in size, and were tested on other text. A law of this kind is a rule for the next model of the *same* series.
-#
+
+# %% [markdown]
 # ### "Abilities emerge at 1B, 10B, 100B"
 #
 # Some tasks look impossible for small models and easy for large ones, as if an ability had switched on. Schaeffer et al. 2023 asked how it was measured. Ask it of your recorded models: how often is the likeliest token right? And how often are *five in a row* right, all or nothing?
@@ -2714,11 +2724,12 @@ plots.show(
     "right is near 0 for the three smallest models and then rises steeply.",
 )
 
-# %% [markdown]
+# %% [markdown] reveals="five"
 # The loss falls steadily from model to model, and five in a row stay near 0 for the three smallest. Seen alone, the last panel looks as if an ability had switched on. Nothing did: these are the same models, and the leap is in the metric. (All but the narrowest have five in a row more often than if the five were independent: right guesses come in clusters.)
 #
 # Where the threshold stands depends on the task and on the metric. "1B", "10B" and "100B" are not constants of nature. That does not make every reported leap an artefact; it is what has to be excluded first.
-#
+
+# %% [markdown]
 # ## 7.10 Where it goes
 #
 # Eight directions, each with one fact that this course measured or can compute.

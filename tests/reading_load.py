@@ -14,6 +14,7 @@ from llmlib.course.authoring.notebooks import Notebook
 from llmlib.course.authoring.source import kind
 
 FOLDED = re.compile(r"<details(?! class=\"reveal\").*?</details>", re.DOTALL)
+SUMMARY = re.compile(r"<summary>.*?</summary>")
 CODE = re.compile(r"```.*?```|^    .*$", re.DOTALL | re.MULTILINE)
 FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]+(?:\n[^$\n]+)?\$|`[^`]*`", re.DOTALL)
 MARKUP = re.compile(r"<[^>]*>|!\[[^\]]*\]\([^)]*\)|\]\([^)]*\)")
@@ -43,7 +44,7 @@ def load(notebook: Notebook) -> Load:
             given += sum(1 for line in cell.source.split("\n") if line.strip())
         if cell.cell_type != "markdown":
             continue
-        text = FOLDED.sub("", cell.source)
+        text = SUMMARY.sub("", FOLDED.sub("", cell.source))
         words += len(MARKUP.sub("", text).split())
         text = MARKUP.sub("", FORMULA.sub("x", CODE.sub("", text)))
         for paragraph in re.split(r"\n\s*\n|\n(?=[-*] |\d+\. )", text):

@@ -50,6 +50,8 @@ def held(ids, value):
 shown(neuron_slider(held, model.tokenizer, "The doctor said that", 10.0))""",
     "surprise": """from llmlib.widgets import surprise_reader
 surprise_reader(model, softmax, "I put the cake in the oven and sat down. " * 3)""",
+    "loss_lab": """from llmlib.widgets import loss_lab
+shown(loss_lab(softmax, ["blue", "grey"], [4.0, 2.5]))""",
     "sampling_lab": """from llmlib.widgets import sampling_lab
 prompts = ["The capital of France is", "Once upon a time"]
 shown(sampling_lab(model, prompts, sampling.filter_logits, sampling.sample))""",
@@ -219,6 +221,12 @@ def test_the_keyboard_chooses_and_it_is_said_and_seen(widgets, page):
         expect(each).to_have_attribute("aria-pressed", "true")
         expect(widget.locator("[aria-pressed=true]")).to_have_count(1)
         assert each.evaluate("each => getComputedStyle(each).outlineWidth") == "2px"
+
+
+def test_a_figure_above_a_living_widget_is_said_to_be_a_still(widgets):
+    said = "each => getComputedStyle(each.closest('.jp-OutputArea-child'), '::before').content"
+    assert "picture above is a still" in widgets["rope_clock"].evaluate(said)
+    assert "still" not in widgets["surprise"].evaluate(said)  # it has no figure
 
 
 def test_high_contrast_leaves_bars_and_shades_their_colours(widgets, page):

@@ -205,7 +205,9 @@ def test_what_generate_refuses_is_refused_and_a_full_batch_takes_no_more(tmp_pat
     batch.add([1], 2, temperature=0.0)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.proof] * (kind != "int4")) for kind in KINDS]
+)
 def test_eight_texts_of_smollm2(kind):
     model = pretrained.load("smollm2", kind)
     stories = data.stories("held_out")

@@ -21,6 +21,32 @@ def grouped_bars(labels, series, ylabel, title):
     return fig
 
 
+def logits_to_loss(tokens, logits, shares):
+    """Bars of `logits` and of their `shares`, and −ln p of the first token, which came."""
+    fig, (left, middle, right) = plots.figure(columns=3, rows=1, height=2.9)
+    places = range(len(tokens))
+    for ax, values, title, form in (
+        (left, logits, "scores: logits", "%.1f"),
+        (middle, shares, "softmax: probabilities", "%.2f"),
+    ):
+        colours = [plots.ORANGE] + [plots.BLUE] * (len(tokens) - 1)
+        drawn = ax.barh(places, values, color=colours, edgecolor="black")
+        drawn[0].set_hatch("///")
+        ax.bar_label(drawn, fmt=form, padding=3, fontsize=10)
+        ax.set_yticks(places, tokens)
+        ax.set(title=title, xlim=(0, max(values) * 1.3), xticks=[])
+        ax.invert_yaxis()
+        ax.grid(visible=False)
+        ax.spines["bottom"].set_visible(False)
+    p, curve = shares[0], np.linspace(0.03, 1, 98)
+    right.plot(curve, -np.log(curve), color=plots.GREY, marker="")
+    right.plot(p, -np.log(p), "D", color=plots.ORANGE, markeredgecolor="black", markersize=9)
+    words = f"{tokens[0]} came:\n−ln {p:.2f} = {-np.log(p):.2f}"
+    plots.note(right, words, (p, -np.log(p)), (-48, 26))
+    right.set(title="loss: −ln p", xlabel="probability p of what came", ylabel="nats")
+    return fig
+
+
 def loss_on_text(pieces, losses, title, width=78):
     """A text, each token the darker the larger its loss in nats; the first has none (None)."""
     lines, column = [[]], 0

@@ -6,6 +6,7 @@ from llmlib.widgets import rope_clock
 from llmlib import old_names
 from llmlib.widgets.attention_explorer import attention_explorer
 from llmlib.widgets.generation_stepper import generation_stepper
+from llmlib.widgets.loss_lab import loss_lab
 from llmlib.widgets.neuron_slider import neuron_slider
 from llmlib.widgets.rope_clock import rope_clock
 from llmlib.widgets.sampling_lab import sampling_lab
@@ -16,6 +17,7 @@ from llmlib.widgets.tokenizer_playground import tokenizer_playground
 __all__ = [
     "attention_explorer",
     "generation_stepper",
+    "loss_lab",
     "neuron_slider",
     "rope_clock",
     "sampling_lab",
