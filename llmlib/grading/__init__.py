@@ -50,7 +50,8 @@ covered     damage: no network, home or course folder, nothing writable but a sc
             exceeds them (limits, rpc, jail), also while a file is read (read_submission, wire). A
             worker that dies or hangs costs one submission (worker_pool)
             points without an answer: no test and no expected value enters a learner's process;
-            what comes back is plain data (wire); a stand-in equals nothing (proxy)
+            what comes back is plain data (wire); a stand-in equals nothing (proxy); what passes a
+            model had is written down here (reference_calls)
             finding answers: a learner's process has of llmlib what given cells read and no answer
             of that notebook, in memory or on disk (library_slice, bubblewrap). An answer that given
             code needs is computed in another process (reference_calls). The quiz's key is not there
