@@ -1,21 +1,17 @@
 # %% [markdown] makes="ids" shape="[batch, seq]"
 # # 1 · Tokens
 #
-# A language model never sees a letter. It reads a list of whole numbers and answers with a number for each entry of its
-# vocabulary. Something has to turn text into those numbers and back, and the model has to live with whatever that something does.
+# A language model never sees a letter. It reads whole numbers, and says of every number how likely it is to come next.
 #
-# **You will build** a byte-level BPE tokenizer (byte-pair encoding, section 1.2): the rule that cuts text into words, the trainer, the encoder, special tokens, the decoder,
-# and a decoder that streams. At the end your own `encode` produces the exact ids of GPT-2 and SmolLM2, and feeds a real model.
+# ![A sentence is cut into five tokens, each token becomes a number, the model turns the numbers into a bar for every token of its vocabulary, and one of those becomes the next bit of text.](attachment:there_and_back.png)
+#
+# **You will build** the two ends of this picture: the trainer, the encoder and the decoder of a byte-level BPE tokenizer, with the exact ids of GPT-2 and SmolLM2. Then you measure what tokens do to a model.
 #
 # **You need** Python's lists, dictionaries and `while` loops. Nothing about machine learning.
 #
-# **It takes** about two hours; the eight exercises are marked with 95 minutes in all.
-#
-# First, the thing itself. SmolLM2-135M is a small language model, trained by others to continue text and then to chat. It runs on your
-# processor, without a network. How sure can a model be of what comes next in "The capital of France is"? Write your guess into
-# the third cell below, in place of the dots, before you run on: this notebook keeps your predictions, and shows at the end how they went.
+# **It takes** about two and a quarter hours, 113 minutes of them for the ten exercises.
 
-# %% given setup
+# %% given setup folded="Set-up: what the exercises use"
 from collections import Counter
 
 import regex
@@ -30,8 +26,13 @@ def ids_after(function, ids, *more):
     return ids
 
 
-# %%
+# %% folded="Set-up: predictions"
 from llmlib.course.predict import predict, predictions, reveal
+
+# %% [markdown]
+# First, the thing itself. SmolLM2-135M is a small language model that runs on your processor. How sure is it of the next token?
+#
+# Replace the dots with your guess first. Your guesses are scored at the end.
 
 # %%
 predict(
@@ -43,43 +44,45 @@ predict(
 # %%
 import torch
 
-from llmlib import complete, generate, pretrained
-from llmlib.generation import top_tokens
+from llmlib import complete, pretrained
 
 torch.set_num_threads(2)
 model = pretrained.load("smollm2")
 
 
-def next_logits(prompt):
-    """One number for each of the 49,152 tokens: how well it fits after the prompt."""
+def next_token(prompt):
+    """The probability of each of the 49,152 tokens to come next."""
     ids = model.tokenizer.encode(prompt)
-    return model(ids)[0, -1]  # of text 0, what is said at the last position
+    return model(ids)[0, -1].softmax(-1)  # of text 0, what is said at the last position
 
 
 def show_next(prompt, n=5):
     """The prompt's ids, and the n likeliest next tokens."""
     print(f"{prompt!r} is {model.tokenizer.encode(prompt)}\n")
     print("    id  next token     probability")
-    for token_id, text, probability in top_tokens(model, next_logits(prompt), n):
-        print(f"{token_id:6d}  {text!r:<14} {probability:.3f}")
+    for probability, token_id in zip(
+        *(each.tolist() for each in next_token(prompt).topk(n))
+    ):
+        print(
+            f"{token_id:6d}  {model.tokenizer.decode([token_id])!r:<14} {probability:.3f}"
+        )
 
 
 show_next("The capital of France is")
-print("\nThe model's own next two tokens:", end=" ")
-print(repr(complete(model, "The capital of France is", max_new_tokens=2)))
 paris = model.tokenizer.encode(" Paris")
-probability = next_logits("The capital of France is").softmax(-1)[paris].item()
-reveal("paris", probability, within=0.1)
+reveal("paris", next_token("The capital of France is")[paris].item(), within=0.1)
+
+# %% [markdown] reveals="paris"
+# Three chances in four, 0.773. That is this model's number; another model has another. The rest is spread over all 49,151 other tokens: a model never says one word, it says how likely each is.
 
 # %% [markdown]
 # ## 1.1 A function from ids to probabilities
 #
-# That is all a language model does: **token ids in, one probability for each token of its vocabulary out.** Inside there are four steps: each id
-# looks up a vector (notebook 2), SmolLM2's thirty layers rework the vectors (3 and 4), the last vector is compared with every token
-# of the vocabulary, and `softmax` turns the comparison into probabilities that sum to 1 (5). This notebook is about what comes before and after.
+# ![Three rows. Thank, you goes into the model and for comes out; Thank, you, for goes in and your comes out; Thank, you, for, your goes in and help comes out.](attachment:one_more.png)
 #
-# The tutorial that this course grew out of prints P(Paris) = 0.87. That figure is an illustration. The table above has the figure of this
-# model, 0.773; another model has another.
+# That is all a language model does: **token ids in, one probability for each token out.** To write a text, pick a token, append it, and ask again.
+#
+# What happens inside fills the next four notebooks; this one is about both ends.
 #
 # "What is machine learning?" is a complete question. What will the model say next?
 
@@ -93,15 +96,14 @@ predict(
 
 # %%
 show_next("What is machine learning?")
-first = model.tokenizer.decode([next_logits("What is machine learning?").argmax()])
+first = model.tokenizer.decode([next_token("What is machine learning?").argmax()])
 reveal("question", {"\n": "A", " Machine": "B"}.get(first, "C"))
 
+# %% [markdown] reveals="question"
+# A new line is likeliest, " Machine" second, and third `<|im_end|>`, the token that ends a message: the question could be all there is. To this function, an answer is just one possible continuation.
+
 # %% [markdown]
-# A new line is likeliest, " Machine" second, and third `<|im_end|>`, the token that ends a
-# message: the question could be all there is. To this function, an answer is one way to go on among others.
-#
-# Everything a language model seems to do is such a continuation: translating, coding, arithmetic, knowing, telling. Read the output
-# below in that light, and judge each line yourself. This is a very small model, and at each step we take its likeliest token.
+# Everything a language model seems to do is such a continuation. Judge each line below yourself; the model is very small.
 
 # %%
 prompts = {
@@ -117,11 +119,17 @@ for ability, prompt in prompts.items():
     print(f"{ability:<12} {prompt!r} -> {continuation!r}")
 
 # %% [markdown]
-# Fluent everywhere, right in some places. (The French for bread is *pain*.) The same function made all six lines; only the ids differed.
+# Fluent everywhere, right in some places. The French for bread is *pain*. One function made all six lines; only the ids differed.
 #
 # ## 1.2 What to make ids of
 #
-# Which units should get a number? Try words first. Here is a list of all words in three pages of prose, and a sentence from elsewhere.
+# ![The text "a naïve fox" three times: as 3 words, as 11 characters, and as 12 bytes, in which ï is two boxes.](attachment:three_units.png)
+#
+# Which units should get a number?
+#
+# - **Words?** However long the list, a text will come with a name, a typo or a compound that is not in it.
+# - **Characters?** Unicode has well over 100,000 of them, most of them rare.
+# - **Bytes?** In the encoding UTF-8, every text is a sequence of bytes, and there are only 256 of those. Nothing is ever unknown. But texts get long, and a model pays for each position.
 
 # %%
 from pathlib import Path
@@ -131,31 +139,20 @@ import llmlib.data
 prose = Path(llmlib.data.__file__).with_name("prose.txt").read_text(encoding="utf-8")
 known = set(regex.findall(r"\p{L}+", prose.lower()))  # \p{L}+ fits a run of letters
 sentence = "all human beings are born free and equal in dignity and rights"
-print(len(known), "words in the list; words of the sentence that are not in it:")
+print(
+    f"of three pages of prose we know {len(known)} words; unknown in another sentence:"
+)
 print([word for word in sentence.split() if word not in known])
-
-# %% [markdown]
-# - **Words?** However long the list, a text will come with a name, a typo or a compound that is not in it. What number should that get?
-# - **Characters?** Unicode has well over 100,000 of them, most of them rare.
-# - **Bytes?** Every text is a sequence of bytes in the encoding UTF-8, and there are only 256 of them. Nothing is ever unknown. But texts get
-#   long, and a model pays for each position.
-#
-# GPT-2 and many models since (Llama 3, Qwen) settle in between: they start from the 256 bytes and give frequent sequences of bytes a number of
-# their own. Look at the bytes first.
-
-# %%
 for text in ["a", "é", "語", "🙂", "Hi é"]:
     data = list(text.encode("utf-8"))
     print(f"{text!r:<8} {len(text)} characters, {len(data)} bytes: {data}")
 
 # %% [markdown]
-# English letters are one byte each, é is two, the Chinese characters in common use are three, 🙂 is four (some emoji are several characters in a row). In the numbering of this
-# notebook, an *id* below 256 stands for that byte. (Published tokenizers number the bytes otherwise: above, the id of "?" is 47 and that of a new line 198.) All further ids are *merges*: id 256 stands for two ids side by side, id 257 for two others, which may include 256, and so on. This is
-# byte-pair encoding, **BPE**.
+# GPT-2 and many models since, Llama 3 and Qwen among them, settle in between. They start from the 256 bytes and give frequent sequences of bytes a number of their own. This is byte-pair encoding, **BPE**.
 #
-# To learn which merges pay, count pairs. Each exercise below has a cell to fill in and a check under it, folded to one line. Run the check as
-# often as you like: when it fails, its message (or Python's own error) names the mistake. Ready-made functions that are "off limits" in an
-# exercise are those that would do it for you.
+# In this notebook's numbering, an id below 256 stands for that byte. Every further id is a *merge* of two ids that stand side by side: 256 is the first merge, 257 the second, and so on. Published tokenizers number their bytes in another order.
+#
+# To learn which merges pay, count pairs. Run the check below an exercise as often as you like: its message names the mistake. Do not use the functions listed as off limits: they are the answer.
 
 # %% [markdown]
 # ### Exercise 1.1 · `count_pairs` · ●○○ · 5 min
@@ -166,7 +163,7 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
 # - **Out:** a list of `((a, b), n)`, one item for each different pair, in the order in which the pairs first appear. `a`
 #   stands left of `b` in the text; `n` is how often. Pairs may overlap.
 #
-# By hand: `[97, 97, 97, 98]` (the bytes of "aaab") has three pairs of neighbours, (97, 97), (97, 97) and (97, 98), so the
+# By hand: `[97, 97, 97, 98]` is "aaab". It has three pairs of neighbours, (97, 97), (97, 97) and (97, 98), so the
 # answer is `[((97, 97), 2), ((97, 98), 1)]`.
 #
 # Off limits: `llmlib.tokens.count_pairs`. `Counter` is there for you.
@@ -177,11 +174,11 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `zip(ids, ids[1:])` walks through all neighbours, and stops by itself in time.
+# `zip` walks through two lists at once, and stops by itself where the shorter one ends. Which two lists are neighbours?
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# A `Counter` is a dictionary, and dictionaries keep the order of first insertion: `list(Counter(...).items())`.
+# A `Counter` is a dictionary, and dictionaries keep the order of first insertion. Its `.items()` are nearly the answer.
 # </details>
 
 
@@ -333,7 +330,9 @@ for (a, b), n in count_pairs(list(text.encode("utf-8"))):
 # %% [markdown]
 # ## 1.3 Merging
 #
-# The commonest pair gets an id of its own. Replacing it makes the sequence shorter and the vocabulary larger by one.
+# ![Four rows of boxes. The 11 letters of aaabdaaabac become 9 boxes when a and a are merged, 7 when aa and a are, and 5 when aaa and b are: aaab, d, aaab, a, c.](attachment:shrinking.png)
+#
+# The commonest pair gets an id of its own. That makes the text shorter and the vocabulary larger by one.
 
 # %% [markdown]
 # ### Exercise 1.2 · `merge` · ●●○ · 10 min
@@ -354,12 +353,11 @@ for (a, b), n in count_pairs(list(text.encode("utf-8"))):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# At each step there are two cases: the pair starts at `i` (append `new_id`, go on by 2) or it does not (append `ids[i]`, go on by 1).
+# At each step there are two cases: the pair starts at `i`, or it does not. What do you append in each, and how far do you go on?
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# At the last position there is no `ids[i + 1]`: ask `i + 1 < len(ids)` first. And compare like with like:
-# `(ids[i], ids[i + 1]) == pair`, since a list never equals a tuple.
+# At the last position there is no right neighbour. And compare like with like: a list never equals a tuple.
 # </details>
 
 
@@ -498,8 +496,7 @@ for _ in range(40):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Train by hand, three times: count, take a pair with the highest count, merge. In the second round (97, 98) and (256, 97) are equally common,
-# and `max` takes whichever comes first.
+# Your two functions make the strip above. In the second round aa + a and a + b are equally common, and `max` takes whichever comes first.
 
 # %%
 ids = list("aaabdaaabac".encode("utf-8"))
@@ -512,8 +509,9 @@ for new_id in [256, 257, 258]:
 # %% [markdown]
 # ## 1.4 Where merges must not reach
 #
-# Your two functions are already a trainer. Let it loose on the three pages of prose, as one long list of bytes, for 300 rounds. What will the
-# tokens look like? Syllables, words, something else?
+# ![The text "It's two dogs!" in five pieces with fences between them. A merge inside a piece is allowed; one from the end of two to the space before dogs is not.](attachment:fences.png)
+#
+# Your two functions are already a trainer. Let it loose on the three pages of prose, as one long list of bytes and without fences, for 300 rounds.
 
 # %%
 ids, unbounded = list(prose.encode("utf-8")), [bytes([b]) for b in range(256)]
@@ -528,28 +526,27 @@ spanning = sum(b" " in token.strip() for token in unbounded[256:])
 print(f"{spanning} of 300 reach from one word into the next")
 
 # %% [markdown]
-# They form wherever the same letters happen to stand side by side: in "e ", at the end of one word and the beginning of another, around a comma. Whole phrases
-# of this one text become tokens. GPT-2's makers met a similar problem: "dog.", "dog!" and "dog?" each took a place in their vocabulary (Radford et al. 2019). Their remedy:
-# cut the text into **pieces** first, and merge only inside a piece. The cutting is half of what a tokenizer is. It is done by a regular expression, and you will write it.
+# Tokens form wherever the same letters happen to stand side by side: in "e ", at the end of one word and the beginning of another, around a comma. Whole phrases of this one text become tokens.
+#
+# The remedy of GPT-2's makers is half of what a tokenizer is: cut the text into **pieces** first, and merge only inside a piece (Radford et al. 2019). A regular expression does the cutting.
 #
 # | in a pattern | fits |
 # |---|---|
 # | `\p{L}`, `\p{N}` | one letter, one digit (or ½, Ⅷ and the like), of any script |
-# | `\s`, `\S` | one character of white space (blank, tab, new line); one character that is not white space |
+# | `\s`, `\S` | one character of white space (space, tab, new line); one character that is not white space |
 # | `[ab]`, `[^\s\p{L}]` | one character of these; one that is none of these |
 # | `x+`, `x?` | one or more of them; one or none |
 # | `x\|y` | whichever fits first, from left to right |
 # | `x(?!y)` | `x`, but only where no `y` follows (of `x+`, fewer are taken if that helps) |
 #
-# `regex.findall(pattern, text)` returns everything that fits, from left to right. (The package `regex` is Python's own `re` and more; `re` does not know `\p{L}`.) A first try:
+# `regex.findall(pattern, text)` returns everything that fits, from left to right. Python's own `re` does not know `\p{L}`. A first try:
 
 # %%
 for pattern in [r"\p{L}+", r" ?\p{L}+", r" ?\p{L}+| ?\p{N}+"]:
     print(f"{pattern:<18}", regex.findall(pattern, "Hello, world! It's 2 dogs."))
 
 # %% [markdown]
-# The first loses the spaces. In the second the space belongs to the *following* word, as it does in GPT-2. But all three lose text: a comma,
-# an apostrophe, the end. A pattern for a tokenizer must fit every character of every text.
+# The first loses the spaces. In the second the space belongs to the *following* word, as it does in GPT-2. But all three lose text: a comma, an apostrophe, the end. A tokenizer's pattern must fit every character of every text.
 
 # %% [markdown]
 # ### Exercise 1.3 · `cut_words` · ●●○ · 15 min
@@ -557,28 +554,31 @@ for pattern in [r"\p{L}+", r" ?\p{L}+", r" ?\p{L}+| ?\p{N}+"]:
 # Cut a text into the pieces inside which merges are allowed.
 #
 # - **In:** `text`, a string.
-# - **Out:** a list of strings which, joined, are the text. From left to right, each piece is the first of these that fits:
-#   1. a straight apostrophe, `'`, with `s`, `t`, `d`, `m`, `ll`, `ve` or `re` (lower case only), whatever follows: `'sword` is `'s` and `word`;
-#   2. letters; or 3. digits; or 4. other visible characters (not letters, digits or white space; an accent that is a character of its own counts as one, and so does a joiner that nobody sees): as many of one kind as there are, with *one* blank before them if a blank is there;
-#   5. white space, as much as there is; but where a visible character follows, the last character of white space is left to it.
-#   6. A single character of white space that nothing else takes, such as a new line right before a word.
+# - **Out:** a list of strings which, joined, are the text. From left to right, each piece is the first of these that fits.
 #
-# By hand: in "We'll buy 20 dogs,  ok?" there are two blanks before "ok". The first is a piece by rule 5; the second goes with the word. So
+# 1. A straight apostrophe, `'`, with `s`, `t`, `d`, `m`, `ll`, `ve` or `re` in lower case, whatever follows: `'sword` is `'s` and `word`.
+# 2. Letters, as many as there are, with *one* space before them if a space is there.
+# 3. Digits, in the same way.
+# 4. Anything else but white space, in the same way: punctuation, emoji, a lone accent, even invisible joiners.
+# 5. A run of white space; if something follows, leave its last character for that.
+# 6. White space that nothing else takes, such as a new line right before a word.
+#
+# By hand: in "We'll buy 20 dogs,  ok?" there are two spaces before "ok". The first is a piece by rule 5; the second goes with the word. So
 # the pieces are `["We", "'ll", " buy", " 20", " dogs", ",", " ", " ok", "?"]`.
 #
 # Off limits: `llmlib.tokens.split` and `tokenizers.pre_tokenizers`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Rules 2 to 4 are three alternatives of the same form: ` ?` and then one or more characters of a kind. "Other visible" means not white space, not a letter, not a digit.
+# Rules 2 to 4 are three alternatives of the same form: ` ?` and then one or more characters of a kind. For rule 4, which kinds must a character *not* be?
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Rule 1 comes first among the alternatives: `'(?:[sdmt]|ll|ve|re)`. The `(?:…)` groups without changing what `findall` returns.
+# Rule 1 comes first among the alternatives. If you group with `(…)`, `findall` returns the group and not the match; `(?:…)` groups without that.
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Rule 5 is `\s+(?!\S)`: white space, as much as possible, that no visible character follows. Rule 6 is a plain `\s+` at the very end of the pattern.
+# Rule 5 is white space, as much as possible, that no character other than white space follows: the last row of the table. Rule 6 is what remains.
 # </details>
 
 
@@ -596,8 +596,14 @@ import random
 
 from llmlib.course import check
 
+_got = cut_words("two dogs")
+check.that(
+    all(type(_piece) is str and _piece for _piece in _got or []),
+    "a piece is empty or no string: a group in parentheses makes findall return the "
+    "group, not the match; write (?:…) for ( … )",
+)
 check.equal(
-    cut_words("two dogs"),
+    _got,
     ["two", " dogs"],
     "the space belongs to the word that follows it: an optional space, then letters",
 )
@@ -798,18 +804,21 @@ print(cut_words("Hello, world! It's 2 dogs' 10 bones."))
 print(all("".join(cut_words(each)) == each for each in [prose, "  \n x", "🙂 ok"]))
 
 # %% [markdown]
-# Other models cut by other rules. SmolLM2 sets every digit apart before anything else; GPT-4 allows at most three digits in a piece.
-#
-# In what follows `split` is the course's own function for this. It cuts as yours does, so that a slip in a pattern cannot
-# follow you through the notebook.
+# Other models cut by other rules: SmolLM2 first sets every digit apart. From here on, `split` is the course's own function for this. It cuts as yours does, so a slip in a pattern cannot follow you.
 #
 # ## 1.5 Training
 #
-# Now for real, with one more addition. **Ties:** several pairs may be equally common, as you saw. Any rule will do, but two trainers agree only if they
-# share it. `commonest` below has the rule of the `tokenizers` package, so that your merges can be compared with that package's.
+# ![Three pieces with how often they occur, low 5 times, lower 2 times, now 4 times, and the pairs in all of them as bars: o w leads with 11.](attachment:pieces_and_counts.png)
 #
-# The files of GPT-2's tokenizer write each byte as a printable character, `BYTE_TO_CHAR`: a letter as itself, a space as "Ġ", which is why you will
-# meet words like "Ġthe" in the vocabularies of models. The order of these characters decides ties between bytes.
+# Now for real. Count the pairs of all pieces together, merge the commonest, count again.
+#
+# On ties any rule will do, but two trainers agree only if they share it. `commonest` below has the rule of the `tokenizers` package.
+#
+# <details><summary>Small print: Ġthe</summary>
+#
+# The files of GPT-2's tokenizer write each byte as a printable character, `BYTE_TO_CHAR`: a letter as itself, a space as "Ġ". That is why you will meet words like "Ġthe" in the vocabularies of models. The order of these characters decides ties between bytes.
+#
+# </details>
 
 
 # %% given commonest
@@ -833,13 +842,13 @@ def commonest(counts):
 # Learn merges from a text.
 #
 # - **In:** `text`, a string; `vocab_size`, an int of at least 256: how many tokens to end up with, the 256 bytes included.
-# - **Out:** the merges, a list of pairs of ids in the order in which they were learned. The `i`-th (from 0) makes the token
+# - **Out:** the merges, a list of pairs of ids in the order in which they were learned. The `i`-th, from 0, makes the token
 #   `256 + i`, and later merges may use it. The list is shorter than `vocab_size - 256` when the text runs out of pairs.
 #
-# Cut the text with `split` first: no pair reaches from one piece into the next. Turn each piece into its UTF-8 bytes. Then again
+# Cut the text with `split` first, and turn each piece into its UTF-8 bytes. Then again
 # and again: count the pairs in all pieces together, ask `commonest` which one to merge, and merge it everywhere.
 #
-# By hand: "aaabdaaabac" is one piece, the bytes 97 97 97 98 100 97 97 97 98 97 99. (97, 97) occurs 4 times and becomes 256.
+# By hand: "aaabdaaabac" is one piece. (97, 97) occurs 4 times and becomes 256.
 # Now (97, 98) and (256, 97) both occur twice; `commonest` picks (97, 98), which becomes 257. Now (256, 257) occurs twice. So
 # `train_bpe("aaabdaaabac", 259)` is `[(97, 97), (97, 98), (256, 257)]`.
 #
@@ -851,13 +860,11 @@ def commonest(counts):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Counts change with every merge, so they are made anew in each round: `counts = Counter()`, then for each piece add what
-# `count_pairs` says. `commonest(counts.items())` (with the `.items()`) wants at least one pair; if there is none, you are done.
+# Counts change with every merge, so start them again in each round. `commonest(counts.items())`, with the `.items()`, needs at least one pair; if there is none, you are done.
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Texts repeat their words. `words = Counter(split(text))` says how often each piece occurs; a pair inside a piece that
-# occurs 100 times counts 100 times, and has to be merged only once.
+# Texts repeat their words. `Counter(split(text))` says how often each piece occurs. How often does a pair count that stands inside a piece which occurs 100 times?
 # </details>
 
 
@@ -1029,12 +1036,9 @@ times = len(regex.findall("harder", prose))
 print(f"' harder' is a token, and occurs {times} times in the whole text")
 
 # %% [markdown]
-# Pieces of words first, and common words early, each with its space. That these are words and not phrases is the doing of `split`; the counting knows nothing of words.
-# With so little text the last merges are rare accidents. A real tokenizer learns from gigabytes, and then "common" means common.
+# Pieces of words first, and common words early, each with its space. **That these are words and not phrases is the doing of `split`;** the counting knows nothing of words. With so little text the last merges are rare accidents; a real tokenizer learns from gigabytes.
 #
-# How far should one go? GPT-2's makers went as far as 50,000 merges. The merges are stored in the order in which they were learned, so GPT-2's
-# first 1,000 are the tokenizer that training would have given if it had been stopped there. That lets us see the trade that a vocabulary makes, on
-# one text in several languages: article 1 of the Universal Declaration of Human Rights.
+# How far should one go? GPT-2 has 50,000 merges, stored in the order in which they were learned. So its first 1,000 are the tokenizer it would have been after 1,000 rounds. Watch it grow, on article 1 of the Universal Declaration of Human Rights and on a small program.
 
 # %%
 predict(
@@ -1048,7 +1052,7 @@ predict(
     yours="C",
 )
 
-# %%
+# %% folded="Set-up: article 1 in several languages, and a program"
 import json
 
 declaration = json.loads(
@@ -1066,13 +1070,7 @@ texts["Python"] = program
 
 # %%
 from llmlib.plots import show
-from llmlib.plots.tokens import (
-    bytes_per_token,
-    coloured_tokens,
-    merge_tree,
-    same_text,
-    vocabulary_against_length,
-)
+from llmlib.plots.tokens import vocabulary_against_length
 
 gpt2 = Tokenizer.gpt2()
 sizes = [256, 512, 1024, 2048, 4096, 8192, 16384, 50256]
@@ -1092,18 +1090,16 @@ show(
         "until beyond 4,096 tokens, and end at 587 and 667."
     ),
 )
-for label in texts:
-    start, end = curves[label][0], curves[label][-1]
-    print(f"{label:<8} {start:6.0f} -> {end:4.0f} tokens per 1,000 bytes")
 flat = [label for label in texts if curves[label][sizes.index(4096)] == 1000]
 print("not one token shorter at a vocabulary of 4,096:", flat)
 alike = curves["English"][2] > 900  # at 1,024
 reveal("trade", "C" if flat and not alike else "B")
 
+# %% [markdown] reveals="trade"
+# In English the first merges shorten most, and each doubling of the vocabulary saves less. In Russian and Chinese the first 3,840 merges change nothing: the text they were learned from was mostly English web pages, and pairs of Cyrillic or Chinese bytes must have been rare in it.
+
 # %% [markdown]
-# In English the first merges shorten most, and each doubling of the vocabulary saves less. In Russian and Chinese the first 3,840 merges change
-# nothing at all: the text they were learned from was mostly English web pages, and pairs of Cyrillic or Chinese bytes must have been rare in it. A vocabulary is not
-# free either: each token needs a vector of its own in the model.
+# A vocabulary is not free either. **Each token needs a row of its own in the model**, a list of numbers that stands for it.
 
 # %%
 from math import prod
@@ -1120,8 +1116,9 @@ print(f"x {config.d_model} numbers each = {in_table:,}, or {in_table / numbers:.
 # %% [markdown]
 # ## 1.6 Encoding
 #
-# Training is over; a new text arrives. Which merges apply, and in what order? A tempting answer is to look for the longest token that
-# fits. It is not what BPE does. (WordPiece, the tokenizer of BERT, does it.)
+# ![The bytes a, b, c, and two merges in the order learned: first b + c, then a + b. Merging b and c is right, since the oldest merge that fits goes first; merging a and b is not, though they come first in the text.](attachment:by_rank.png)
+#
+# Training is over; a new text arrives. Which merges apply, and in what order? WordPiece, the tokenizer of BERT, takes the longest token that fits. That is not how it works here: **BPE repeats its merges in the order in which they were learned.**
 
 # %% [markdown]
 # ### Exercise 1.5 · `encode` · ●●○ · 15 min
@@ -1132,10 +1129,10 @@ print(f"x {config.d_model} numbers each = {in_table:,}, or {in_table / numbers:.
 # - **Out:** the ids of the text, a list of ints.
 #
 # Cut with `split`, and take each piece by itself: from its bytes, merge the pair of neighbours that was learned *first* among
-# those that are there, look again, and stop when no pair of neighbours is a merge. Training went in this order, and the model learned from texts that were encoded in it.
+# those that are there, look again, and stop when no pair of neighbours is a merge.
 #
 # By hand: with merges `[(98, 99), (97, 98), (257, 99)]` the tokens are 256 = "bc", 257 = "ab", 258 = "abc". In the bytes of "abc" both
-# (97, 98) and (98, 99) could be merged. (98, 99) is older, so "abc" becomes `[97, 256]`, although one token, 258, spells it whole.
+# (97, 98) and (98, 99) could be merged. (98, 99) is older, so "abc" becomes `[97, 256]`, although one token, 258, spells it whole. These merges are made up: trained merges never do this.
 #
 # Off limits: `Tokenizer.encode` and the package `tokenizers`.
 #
@@ -1145,12 +1142,11 @@ print(f"x {config.d_model} numbers each = {in_table:,}, or {in_table / numbers:.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `min(zip(ids, ids[1:]), key=…)` finds the oldest pair. What should the key be for a pair that is no merge at all?
+# `min(…, key=…)` over the pairs of neighbours finds the oldest one. What should the key be for a pair that is no merge, so that it never wins against one that is?
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `rank.get(pair, len(merges))` makes it younger than every merge. If even the minimum is not in `rank`, the piece is done;
-# otherwise `merge(ids, pair, 256 + rank[pair])`. And `min` of nothing raises an error: go on only while `len(ids) > 1`.
+# A piece is done when even the winner of `min` is no merge. And `min` of nothing raises an error: a piece of one id has no pairs.
 # </details>
 
 
@@ -1294,12 +1290,13 @@ for _ in range(3):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Here is the word " embeddings" as GPT-2 reads it. Your `merge` built this picture from the bottom up. Each box above the bottom row is a merge, and the number
-# in it is its rank, its place in the order of training; of all merges possible at a moment the lowest rank goes first. `canonical` gives GPT-2's
-# merges as pairs of ids, in our numbering, and the number that GPT-2 uses for each of ours.
+# Here is " embeddings" as GPT-2 reads it, built by your `merge` from the bottom up. Each box above the bottom row is a merge, and the number in it is its rank: its place in the order of training.
 
 # %%
-gpt2_merges, gpt2_numbers = canonical(gpt2)
+from llmlib.demonstrations.longest_match import longest_match
+from llmlib.plots.tokens import merge_tree
+
+gpt2_merges, gpt2_numbers = canonical(gpt2)  # in our numbering, and GPT-2's own numbers
 spelled = [bytes([b]) for b in range(256)]
 for left, right in gpt2_merges:
     spelled.append(spelled[left] + spelled[right])
@@ -1313,32 +1310,22 @@ show(
         "' em' and 'bed' (11,269). One d is left over."
     ),
 )
-
-
-def longest_match(text):
-    """What BPE does not do: at each place take the longest token that fits."""
-    data, tokens, known = text.encode("utf-8"), [], set(spelled)
-    while data:
-        n = next(n for n in range(len(data), 0, -1) if data[:n] in known)
-        tokens.append(data[:n].decode())
-        data = data[n:]
-    return tokens
-
-
-rank = {spelled[256 + i]: i for i in range(len(gpt2_merges))}
-print(f"rank of 'ings': {rank[b'ings']:,}; of 'ding': {rank[b'ding']:,}")
 for word in [" embeddings", " preprocessing", "strawberry", " tokenization"]:
     by_rank = [spelled[i].decode() for i in encode(word, gpt2_merges)]
-    print(f"{word!r:<16} by rank {by_rank}   longest first {longest_match(word)}")
+    print(
+        f"{word!r:<16} by rank {by_rank}   longest first {longest_match(word, spelled)}"
+    )
 
 # %% [markdown]
-# " embeddings" ends in "d", "ings". The tokens "ding" and "s" exist and would fit, but the "ing" in the middle can merge with one side only, and "ings" is by far the older merge. " preprocessing"
-# comes out better by rank, " embeddings" arguably worse. What counts is that the encoder repeats what the trainer did: the model was trained on those ids.
+# " embeddings" ends in "d", "ings". The tokens "ding" and "s" exist and would fit, but the "ing" in the middle can merge with one side only, and "ings" is by far the older merge. What counts is that the encoder repeats what the trainer did: the model was trained on those ids.
 #
-# Now look at what GPT-2's tokenizer makes of the five texts. Each change of colour, with a thin line before it, starts a new token; a token that holds
-# only part of a character is shown as its bytes, in hex, between ‹ and ›. A dot is a token of nothing but blanks.
+# Every box of the tree is a token, also those on the way up. Some are only stepping stones: GPT-2 has a token " strugg" for the sake of " struggle", and hardly ever leaves it standing. Notebook 2 meets such tokens again.
+#
+# Now the five texts in GPT-2's tokens. Each change of colour, with a thin line before it, starts a new one; part of a character is shown as bytes between ‹ and ›.
 
 # %%
+from llmlib.plots.tokens import coloured_tokens
+
 coloured_tokens(
     [
         (label, [gpt2.token_bytes(i) for i in gpt2.encode(text)])
@@ -1347,14 +1334,11 @@ coloured_tokens(
 )
 
 # %% [markdown]
-# Nearly every English word is one token, with the space in front. German words break into pieces, many of them neither syllables nor parts with a meaning ("W|ür|de",
-# "G|ew|iss|en"), Russian into letters and halves of letters, and Chinese characters into one, two or three tokens each. In the program, GPT-2 spends a token on
-# almost every space of the indentation. The same article is 33 tokens in English and 172 in Russian: more time, more money where
-# tokens are sold, and less of it fits into the longest text that a model takes (its *context*).
+# Nearly every English word is one token, with the space in front. German words break into pieces, many of them neither syllables nor parts with a meaning: "W|ür|de". Russian falls into letters and halves of letters, and Chinese characters into one, two or three tokens each.
 #
-# **Playground.** Type anything. The slider sets how many merges your `encode` may use, from none (bytes) to all of them; hover a token to see its id
-# in our numbering.
-# The pictures above the controls show one text at three settings, and are there even where no kernel runs.
+# The same article is 33 tokens in English and 172 in Russian: more time, more money, and less text in a model's longest input, its *context*.
+#
+# **Playground.** Type anything. The slider sets how many merges your `encode` may use; hover a token to see its id.
 
 # %%
 from llmlib.widgets import tokenizer_playground
@@ -1369,19 +1353,19 @@ tokenizer_playground(
 # %% [markdown]
 # ## 1.7 Special tokens
 #
-# Some ids stand for no text. GPT-2 has one, `<|endoftext|>`, between its training documents: 256 bytes, 50,000 merges and this one make 50,257.
-# SmolLM2 has 17, two of which shape a conversation: `<|im_start|>` opens a message, `<|im_end|>` closes it. They are written like text.
-# Here is what the name of one looks like to a tokenizer that knows it, and to one that does not.
+# ![A chat message as blocks: a dark block for the token im_start, light blocks for user, a new line, Hello and an exclamation mark, and a dark block for im_end.](attachment:a_chat.png)
+#
+# Some ids stand for no text. GPT-2 has one, `<|endoftext|>`, between its training documents: 256 bytes, 50,000 merges and this one make 50,257. SmolLM2 has 17, and two of them shape a conversation: `<|im_start|>` opens a message, `<|im_end|>` closes it.
+#
+# They are written like text. Here is what the name of one looks like to a tokenizer that knows it, and to one that does not.
 
 # %%
 name = "<|im_end|>"
 print("known:  ", model.tokenizer.encode(name))
 print("unknown:", [smollm2_numbers[i] for i in encode(name, smollm2_merges)])
-print(
-    f"{len(gpt2.vocab):,} tokens in GPT-2, of which {len(gpt2.special_tokens)} special"
-)
-count = len(model.tokenizer.special_tokens)
-print(f"{len(model.tokenizer.vocab):,} tokens in SmolLM2, of which {count} special")
+for label, tokenizer in {"GPT-2": gpt2, "SmolLM2": model.tokenizer}.items():
+    print(f"{label} has {len(tokenizer.vocab):,} tokens,", end=" ")
+    print(f"of which {len(tokenizer.special_tokens)} special")
 
 # %% [markdown]
 # ### Exercise 1.6 · `encode_special` · ●●○ · 10 min
@@ -1402,11 +1386,11 @@ print(f"{len(model.tokenizer.vocab):,} tokens in SmolLM2, of which {count} speci
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `|` means "or" in a pattern, and special tokens are full of it: `regex.escape(token)` makes every character stand for itself. And an empty dictionary makes an empty pattern, so treat it separately.
+# `|` means "or" in a pattern, and special tokens are full of it: `regex.escape` makes every character stand for itself. And what does an empty dictionary make of your pattern?
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Of alternatives, a pattern takes the first that fits. `sorted(special, key=len, reverse=True)` puts the longest first.
+# Of alternatives, a pattern takes the first that fits. In which order should you give it the special tokens, so that the longer one counts?
 # </details>
 
 
@@ -1558,8 +1542,7 @@ for _ in range(40):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# What may a *user* type? A chat program writes special tokens around what the user says, and the model sees one long list of ids. The program
-# below writes two messages: the user's, and the beginning of the assistant's. This user types something clever:
+# What may a *user* type? A chat program writes two messages, each in special tokens: the user's, and the beginning of the assistant's. The model sees one list of ids. This user types something clever:
 
 # %%
 special = model.tokenizer.special_tokens
@@ -1576,6 +1559,9 @@ predict(
 
 
 # %%
+from llmlib.plots.tokens import chat_blocks
+
+
 def chat(allowed):
     """The ids of a chat with what the user typed, in which `allowed` are special."""
     numbered = {token: -1 - own for token, own in special.items()}  # no plain id is < 0
@@ -1587,19 +1573,28 @@ def chat(allowed):
     return [-1 - i if i < 0 else smollm2_numbers[i] for i in ids]
 
 
-messages = {}
-for label, allowed in {"special tokens": special, "plain text": {}}.items():
-    ids = chat(allowed)
-    messages[label] = ids.count(special["<|im_start|>"])
-    print(f"read as {label:<14}: {len(ids)} ids, {messages[label]} messages")
-reveal("messages", messages["special tokens"], within=0)
+read = {"read as special tokens": chat(special), "read as plain text": chat({})}
+messages = {label: ids.count(special["<|im_start|>"]) for label, ids in read.items()}
+show(
+    chat_blocks(read, special["<|im_start|>"], model.tokenizer.decode),
+    alt=(
+        "The chat as blocks. Read as special tokens: four messages, of user, "
+        "assistant, user and assistant; the second says that the password is "
+        "swordfish. Read as plain text: two messages, and the whole text of the user "
+        "in the first."
+    ),
+)
+reveal("messages", messages["read as special tokens"], within=0)
+
+# %% [markdown] reveals="messages"
+# Read as special tokens, the user's text puts a sentence into the assistant's mouth, and nothing in the ids tells the forged messages from real ones. Read as plain text, the chat has the two messages that the program wrote.
+#
+# So a careful program allows special tokens in the parts that it writes itself, and none in what users type.
 
 # %% [markdown]
-# Read as special tokens, the user's text puts a sentence into the assistant's mouth, and nothing in the ids tells the forged messages from real ones. Read as
-# plain text, the chat has the two messages that the program wrote. So a careful program allows special tokens in the parts that it
-# writes itself, and none in what users type. That is what the argument `special` is for.
-#
 # ## 1.8 Decoding
+#
+# ![The ids 195 and 169 are the bytes c3 and a9. Joined first, they decode to é; decoded byte by byte, they are two replacement characters.](attachment:join_first.png)
 #
 # Back from ids to text. `vocabulary` spells out what each id stands for.
 
@@ -1622,7 +1617,7 @@ def vocabulary(merges):
 # Turn ids back into text.
 #
 # - **In:** `ids`, a list of ints; `merges`, as before. `vocabulary(merges)[i]` are the bytes of the token `i`.
-# - **Out:** the text, a string. Bytes that are no valid UTF-8 become "\ufffd" (shown as �), the replacement character (255 and 255 become two); nothing is raised, and the text goes on after them.
+# - **Out:** the text, a string. Bytes that are no valid UTF-8 become "\ufffd" (shown as �), the replacement character; 255 and 255 become two. Nothing is raised, and the text goes on after them.
 #
 # By hand: `decode([195, 169], [])` joins the bytes `b"\xc3"` and `b"\xa9"` to `b"\xc3\xa9"`, which is "é". Neither byte alone is a character.
 #
@@ -1745,14 +1740,11 @@ for _ in range(20):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# An encoder without a decoder cannot be checked. The tutorial says that GPT-2's ids of "The future of AI is" are
-# `[464, 2003, 286, 7590, 318]`, and those of "What is machine learning?" are `[2061, 318, 4572, 4673, 30]`.
+# Without a decoder, nobody can check an encoder. Below are two lists of GPT-2's ids, each with the text that it is meant to be.
 
 # %%
 predict(
-    "ids",
-    "How many of the tutorial's two lists of ids say what the tutorial says they say?",
-    yours=2,
+    "ids", "How many of the two lists of ids say what they are meant to say?", yours=2
 )
 
 # %%
@@ -1765,19 +1757,20 @@ right = 0
 for text, listed in claimed.items():
     decoded = decode([ours[i] for i in listed], gpt2_merges)
     right += decoded == text
-    print(listed, "->", repr(decoded))
-print("' AI' is", gpt2.encode(" AI"))
+    print(f"{text!r}: {listed} -> {decoded!r}")
 said = model.tokenizer.decode(claimed["What is machine learning?"])
 print("The second list, read by SmolLM2:", repr(said))
 reveal("ids", right, within=0)
 
+# %% [markdown] reveals="ids"
+# One wrong number, and the sentence is about something else. The second list holds, but in GPT-2 only: ids mean nothing without the tokenizer that made them. Decode what you feed a model: there is no quicker test.
+
 # %% [markdown]
-# One wrong number, and the sentence is about something else. The second list holds, but in GPT-2 only: ids mean nothing without the
-# tokenizer that made them. Decode what you feed a model: there is no quicker test.
-#
 # ## 1.9 Streaming
 #
-# A model makes one token at a time, and a chat window shows each at once. But a token may end inside a character.
+# ![A fox's four bytes, f0, 9f, a6 and 8a, as boxes. GPT-2's token borders run across them: the first token holds a space and two of the bytes, the second and the third hold one byte each.](attachment:fox.png)
+#
+# A model makes one token at a time, and a chat window shows each at once. But **a token may end inside a character.**
 
 # %%
 ids = gpt2.encode("Good 🦊!")
@@ -1794,8 +1787,7 @@ print("token by token:", [gpt2.decode([i]) for i in ids])
 # | 3 bytes | `1110xxxx`, 224 to 239 | two |
 # | 4 bytes | `11110xxx`, 240 to 247 | three |
 #
-# The bytes from 248 on begin nothing. (The table is a little too kind: five bytes below them, 192, 193 and 245 to 247, never occur in a valid text, nor do some
-# pairs, such as 224 and then 128. Go by the table all the same. Python may turn such bytes into several �; nobody asks for that below.)
+# The bytes from 248 on begin nothing.
 
 # %%
 for char in "aé語🙂":
@@ -1808,13 +1800,14 @@ for char in "aé語🙂":
 #
 # - **In:** `ids` and `merges`, as for `decode`.
 # - **Out:** a list of strings, one for each id: the text that this id *completes*. While a character is not yet whole, nothing of it
-#   is shown (""). Bytes left unfinished at the very end are dropped.
-# - Bytes that can never become a character still turn into "\ufffd": those from 248 on, and further bytes that follow no first byte, each at once;
-#   a character that is broken off turns into *one* "\ufffd", however many of its bytes had come, with the id that breaks it.
-#   (Bytes that break UTF-8's finer rules, such as 192, 193, 245–247 or 224 followed by 128, are not tested.)
+#   is shown: "". Bytes left unfinished at the very end are dropped.
+# - A byte that can begin or continue nothing still turns into "\ufffd", at once: those from 248 on, and further bytes that follow no first byte.
+# - A character that is broken off turns into *one* "\ufffd", however many of its bytes had come, with the id that breaks it.
+#
+# Go by the table. UTF-8 has finer rules, such as no 224 followed by 128; they are not tested.
 #
 # By hand: "é" is 195, 169 and "🙂" is 240, 159, 153, 130. So `stream_decode([195, 169, 240, 159, 153, 130], [])` is
-# `["", "é", "", "", "", "🙂"]`. Joined, the strings are the text. And `[195, 65]` is `["", "\ufffdA"]`: 195 wants a further byte, and A is none.
+# `["", "é", "", "", "", "🙂"]`. Joined, the strings are the text. And `[195, 65]` is `["", "\ufffdA"]`: 195 needs a further byte, and A is none.
 #
 # Off limits: `codecs`, `encodings`, `Tokenizer.stream`, `Tokenizer.decode` and the package `tokenizers`.
 #
@@ -1824,12 +1817,11 @@ for char in "aé語🙂":
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# How many bytes at the end must wait? At most three. Walk back from the end to the nearest byte that begins a character: it says how many bytes it wants. If fewer are there, they wait. If enough are there, nothing waits.
+# How many bytes at the end must wait? At most three. Walk back from the end to the nearest byte that begins a character: it says how many bytes it needs. If fewer are there, they wait. If enough are there, nothing waits.
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# What does not wait is decoded with `.decode("utf-8", errors="replace")`, which turns broken bytes into "\ufffd". Walking back: a byte from 128 to 191 is a further byte, go on; below 128 it is a whole
-# character, stop; from 248 on it begins nothing, stop; from 192 on it begins a character of 2 bytes, from 224 on of 3, from 240 on of 4.
+# What does not wait is decoded as in `decode`, broken bytes included. While you walk back, the table has a case for each byte: which ones let you go on, and which ones stop you?
 # </details>
 
 
@@ -2029,7 +2021,9 @@ print(stream_decode([ours[i] for i in ids], gpt2_merges))
 # %% [markdown]
 # ## 1.10 What tokens do to a model
 #
-# **"A token is about four characters."** Everyone says so. Measure it.
+# ![The word strawberry with a space in front: you see eleven boxes, one for each character; the model sees one box with the number 35199.](attachment:letters_and_token.png)
+#
+# **"A token is about four characters."** Measure it.
 
 # %%
 predict(
@@ -2040,6 +2034,8 @@ predict(
 )
 
 # %%
+from llmlib.plots.tokens import characters_per_token, same_text
+
 samples = {
     "Hello, world!": "Hello, world!",
     "English prose": prose,
@@ -2049,38 +2045,22 @@ samples = {
     "Chinese": article["Chinese"],
     "Digits": "3141592653589793238462643383",
 }
-print("text             characters  tokens  characters per token (GPT-2)")
-about_four = 0
-for label, text in samples.items():
-    n = len(gpt2.encode(text))
-    about_four += 3.5 <= len(text) / n <= 4.5
-    print(f"{label:<15} {len(text):11d} {n:7d}   {len(text) / n:.2f}")
-reveal("four", about_four, within=0)
-kinds = ["English prose", "Python", "German", "Digits"]
-rows = [
-    (
-        label,
-        *(
-            len(samples[label].encode("utf-8")) / len(tokenizer.encode(samples[label]))
-            for tokenizer in (gpt2, model.tokenizer)
-        ),
-    )
-    for label in kinds
-]
+carried = {label: len(text) / len(gpt2.encode(text)) for label, text in samples.items()}
 show(
-    bytes_per_token(rows),
+    characters_per_token(carried, 3.5, 4.5),
     alt=(
-        "Bars of bytes per token for four kinds of text, with GPT-2's and SmolLM2's "
-        "tokenizers. English prose leads with 4.4 in both. "
-        "SmolLM2 is ahead on Python, and has exactly one byte per token in digits."
+        "Bars of characters per token in seven texts, with a band from 3.5 to 4.5. "
+        "Only English prose, at 4.4, ends in the band; all others are shorter, down "
+        "to 0.5 in Chinese."
     ),
 )
+reveal("four", sum(3.5 <= each <= 4.5 for each in carried.values()), within=0)
+
+# %% [markdown] reveals="four"
+# It holds for the English prose, and nowhere else here. And even in English it is no law: article 1 has 5.2 characters a token.
 
 # %% [markdown]
-# It holds for the English prose, and nowhere else here. Even "Hello, world!" has 13 characters in 4 tokens, and article 1 in English, 170 characters in 33, is even farther off, on the other side.
-#
-# **What the same text costs.** To compare languages, take the same text in each: article 1 again. (Bytes would be no fair measure: UTF-8 itself
-# spends two bytes on a Russian letter and three on a Hindi one.) English is 1.
+# **What the same text costs.** To compare languages, take the same text in each: article 1 again. English is 1. Bytes would be no fair measure: UTF-8 itself spends two on a Russian letter and three on a Hindi one.
 
 # %%
 predict(
@@ -2111,9 +2091,17 @@ show(
 )
 reveal("hindi", dict((row[0], row[1]) for row in cost)["Hindi"])
 
+# %% [markdown] reveals="hindi"
+# Nearly nine times the tokens for the same rights. If you pay by the token, you pay that much more.
+#
+# <details><summary>Small print: the pattern has a share in it</summary>
+#
+# No merge reaches out of a piece, so a text has at least as many tokens as it has pieces, whatever the merges were learned from. Hindi writes most vowels as marks on the letter before, and to GPT-2's pattern a mark is no letter: it cuts Hindi words apart at nearly every mark. With GPT-2's pattern no training could bring article 1 in Hindi below 122 tokens. If marks counted as letters, as in GPT-4o's pattern, it would have 35 pieces.
+#
+# </details>
+
 # %% [markdown]
-# Is that the languages' doing, or the tokenizers'? Test it: train two small tokenizers with your `train_bpe`, 300 merges each, one on articles 2 to 7 in English and one on
-# the same articles in Russian. Then encode article 1, which neither has seen.
+# Is that the languages' doing, or the tokenizers'? Test it: train two small tokenizers with your `train_bpe`, 300 merges each, one on articles 2 to 7 in English and one on the same articles in Russian. Then encode article 1, which neither has seen.
 
 # %%
 predict(
@@ -2132,23 +2120,10 @@ for language, articles in declaration["articles 2 to 7"].items():
     print(f"{language:<25} {english:20d} {russian:12d}")
 reveal("turn", russian)
 
-# %% [markdown]
-# The ranking turns over. With merges from Russian, the Russian article is as short as the English one was with merges from English, and now English is left as bare bytes. With these two
-# languages, nearly all of the difference is the training text's.
-#
-# The other half of a tokenizer has a share in it, too. No merge reaches out of a piece, so a text has at least as many tokens as it has pieces, whatever the merges were learned from:
-
-# %%
-with_marks = r" ?[\p{L}\p{M}]+| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+|\s+"
-print("article 1   pieces   if \\p{M} counts as a letter")
-for language, text in article.items():
-    pieces = len(split(text)), len(regex.findall(with_marks, text))
-    print(f"{language:<11} {pieces[0]:6d} {pieces[1]:8d}")
+# %% [markdown] reveals="turn"
+# The ranking turns over. With merges from Russian, the Russian article is as short as the English one was with merges from English, and now English is left as bare bytes. **With these two languages, nearly all of the difference is the training text's.**
 
 # %% [markdown]
-# Hindi writes most vowels as marks (`\p{M}`) on the letter before, and to GPT-2's pattern a mark is no letter: it cuts Hindi words apart at nearly every mark. With GPT-2's pattern no training could bring article 1 in Hindi below 122 tokens. Newer patterns,
-# such as that of GPT-4o, count marks as letters.
-#
 # **The same word, different tokens.** How many tokens does "strawberry" have?
 
 # %%
@@ -2160,11 +2135,9 @@ for text in ["strawberry", " strawberry", " STRAWBERRY", " 127", " 677"]:
     print(f"{text!r:<14} GPT-2 {cuts[0]}   SmolLM2 {cuts[1]}")
 
 # %% [markdown]
-# With a space before it, as inside a sentence, it is a single token. At the start of a text the same word is "st", "raw", "berry". In
-# neither case does the model see ten letters. Numbers are no better: GPT-2 has one token for " 127" and two for " 677", " 6" and "77". SmolLM2 sets digits
-# apart, so that all numbers are cut alike.
+# With a space before it, as inside a sentence, it is a single token. At the start of a text the same word is "st", "raw", "berry". In neither case does the model see ten letters. GPT-2 cuts numbers as oddly; SmolLM2 sets all digits apart.
 #
-# **A space at the end.** The space belongs to the next word. So what happens to " Paris" when the prompt already ends in a space?
+# **A space at the end.** The space belongs to the next word. So what happens to "Paris" when the prompt already ends in a space?
 
 # %%
 predict(
@@ -2177,66 +2150,381 @@ predict(
 # %%
 show_next("The capital of France is ")
 paris = model.tokenizer.encode("Paris")
-probability = next_logits("The capital of France is ").softmax(-1)[paris].item()
-reveal("space", probability, within=0.1)
-digits = [model.tokenizer.encode(str(d))[0] for d in range(10)]
-own = [i for i in range(49_152) if model.tokenizer.decode([i]).startswith(" ")]
-for text in ["The capital of France is", "I like to eat", "She said that"]:
-    before, after = (next_logits(each).softmax(-1) for each in (text, text + " "))
-    word = model.tokenizer.decode([before.argmax()])
-    [bare] = model.tokenizer.encode(word.strip())
-    print(f"\n{text!r}: likeliest {word!r} {before.max():.2f}; with a space at the end")
-    print(f"  a digit {after[digits].sum():.2f}", end=", ")
-    print(f"a token with a space of its own {after[own].sum():.2f}", end=", ")
-    print(f"{word.strip()!r} {after[bare]:.3f}")
+reveal("space", next_token("The capital of France is ")[paris].item(), within=0.1)
+
+# %% [markdown] reveals="space"
+# Paris is gone. In SmolLM2's ids an English word brings its own space, so in plain English text a token that is only a space stands before a digit, or where somebody typed two spaces. The model goes on as such texts do. With a tokenizer of this kind, do not end a prompt with a space, unless a digit is to come next.
+#
+# <details><summary>Small print: seven prompts</summary>
+#
+# Seven prompts, each with a space at the end: after five of them a digit is likeliest, after "She said that" and "He opened the door and" a second space with its word. The word that was likeliest without the space never keeps more than 0.2 %.
+#
+# </details>
 
 # %% [markdown]
-# Paris is gone. In SmolLM2's ids an English word brings its own space, so in plain English text a token that is only a space stands before a digit or, where somebody typed two
-# spaces, before a word with a space of its own. That is how the model goes on: after the first two of these prompts mostly with a digit, after the third with a second space and its word, and after none of them
-# with the word that was likeliest before. With a tokenizer of this kind, do not end a prompt with a space, unless a
-# digit is to come next (as in the counting below).
-#
-# **Spelling.** Two examples, then a word to spell. Is it the tokens that stand in the way? Two controls: the very same text, but with the words that are to be spelled cut
-# into letters, one token each; and the letters with hyphens between them.
+# **Spelling.** Two examples, then a word to spell. Each of the 32 words has five letters and is one token.
 
 # %%
-words = ["cat", "horse", "table", "window", "river", "mouse", "light", "house"]
 predict(
     "spelling",
-    "Of eight common words, each one token, how many does the model spell right?",
-    yours=5,
+    "Of 32 common words, each one token, how many does the model spell right?",
+    yours=20,
 )
 
 # %%
-ids_of = model.tokenizer.encode
-forms = {
-    "one token": ids_of,
-    "cut up": lambda word: [i for letter in word for i in ids_of(letter)],
-    "hyphens": lambda word: ids_of("-".join(word)),
-}
-right = dict.fromkeys(forms, 0)
-for word in words:
-    told = []
-    for form, written in forms.items():
-        ids = []
-        for example in ["lemon", "tiger"]:
-            ids += ids_of('The letters of "') + written(example)
-            ids += ids_of(f'": {" ".join(example)}\n')
-        ids += ids_of('The letters of "') + written(word) + ids_of('":')
-        answer = model.tokenizer.decode(list(generate(model, ids, len(word) + 2)))
-        told.append(f"{form}: {answer.splitlines()[0].strip():<13}")
-        right[form] += answer.splitlines()[0].strip() == " ".join(word)
-    print(f"{word:<8}", *told)
-print(right)
-reveal("spelling", right["one token"], within=0)
+from llmlib.demonstrations.spelling import WORDS, letter_by_letter, spell
+
+print('The letters of "paper": p a p e r')
+print('The letters of "cloud": c l o u d')
+print('The letters of "apple": ...')
+answers = spell(model, WORDS)
+whole = sum(answer.strip() == " ".join(word) for answer, word in zip(answers, WORDS))
+reveal("spelling", whole, within=0)
+
+# %% [markdown] reveals="spelling"
+# None. So do whole tokens hide the spelling? That is what this score says. But it is all or nothing: four letters of five count as little as none. Before you believe a score, ask what it cannot see.
 
 # %% [markdown]
-# With one token each, the model spells none of them. Cut up, the same text, letter for letter, is spelled right more often than not; with hyphens, every word is. (There is nothing to know
-# then, only something to copy. Even that fails with other words: of 28 more, it spells none with one token each, ten cut up and fifteen with hyphens.) Nothing but the ids has changed between the first column and the second, so here the token *does* stand in the way, if not alone: cut up, 21 of those 36 words are still spelled wrong. (It need not stand there: from
-# the vectors of models two to three times as large, a second model, trained to spell from vectors, spells correctly about a third of the tokens that it had not met; see Itzhak and Levy below.)
+# Score the same answers letter by letter, then. You write the measurement and its control, and your own run decides.
+
+# %%
+predict(
+    "letters",
+    "Scored letter by letter, against what luck would give: which letters does the "
+    "model get right more often?",
+    {
+        "A": "none: it is as good as luck everywhere",
+        "B": "all five, about equally often",
+        "C": "the first most often, then fewer and fewer",
+        "D": "the first and the last, not those in the middle",
+    },
+    yours="A",
+)
+
+# %% [markdown]
+# ### Experiment 1.9 · `letters_right` · ●●○ · 8 min
 #
-# **Counting.** How many r are in "strawberry"? Famously, models get this wrong, and tokens are blamed. We compare the probabilities of the
-# ten digits at the place where the count stands, after two examples.
+# The measurement: how often is the first letter right, how often the second, and so on?
+#
+# - **In:** `answers`, a list of strings, what the model wrote: letters with spaces between them, such as `" t l o"`. `words`, as many words, all of the same length: the `i`-th answer is about the `i`-th word.
+# - **Out:** a list with a number for each place in a word: the share of all answers that have the right letter there. Where an answer is too short, that letter is wrong. What comes after the word's length does not count, and two letters without a space between them, such as "ch", are no letter.
+#
+# By hand: the words "cat" and "dog", the answers `" c u t s"` and `" d"`. The first letter is right in both, the second in none, the third in one: `[1.0, 0.0, 0.5]`.
+#
+# <details><summary>Hint 1</summary>
+#
+# `" c u t s".split()` is a list of what stands between spaces. Which item belongs to `word[place]`?
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Two loops: which is the outer one, if you want one number for each place? And by what do you divide, if some answers are too short?
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# A slice such as `letters[place : place + 1]` may be empty, an index beyond the end may not.
+# </details>
+
+
+# %% solution letters_right
+def letters_right(answers, words):
+    """For each place in the words, the share of `answers` with the right letter there."""
+    ### BEGIN SOLUTION
+    shares = []
+    for place in range(len(words[0])):
+        right = 0
+        for answer, word in zip(answers, words):
+            right += answer.split()[place : place + 1] == [word[place]]
+        shares.append(right / len(words))
+    return shares
+    ### END SOLUTION
+
+
+# %% test letters_right points=2
+import random
+
+from llmlib.course import check
+
+_got = letters_right([" c u t s", " d"], ["cat", "dog"])
+check.that(_got is not None, "letters_right gave back None: is there a return?")
+check.that(
+    type(_got) in (list, tuple),
+    "return a list with a share for each place, not one number for all: the mean over "
+    "the places hides which letter it was",
+)
+check.that(
+    len(_got) != 2,
+    "two words gave two numbers: the mean goes over the answers, one number for each "
+    "place in a word",
+)
+check.equal(
+    len(_got), 3, "words of three letters have three places: one share for each"
+)
+check.that(
+    all(0 <= _share <= 1 for _share in _got),
+    "a share lies between 0 and 1: divide the number of right letters by that of all "
+    "answers",
+)
+check.close(
+    letters_right([" c a t", " d o g"], ["cat", "dog"]),
+    [1.0, 1.0, 1.0],
+    "every letter is right here: cut the answer at its spaces and compare letters",
+)
+check.close(
+    letters_right([" c u t", " d o g"], ["cat", "dog"]),
+    [1.0, 0.5, 1.0],
+    "one wrong letter makes only its own place wrong, not the whole word",
+)
+check.close(
+    letters_right([" t a c"], ["cat"]),
+    [0.0, 1.0, 0.0],
+    "the place counts: t is a letter of cat, but not its first",
+)
+check.close(
+    letters_right([" d o g", " c a t"], ["cat", "dog"]),
+    [0.0, 0.0, 0.0],
+    "the first answer is about the first word, the second about the second",
+)
+check.close(
+    letters_right([" c", " d o g"], ["cat", "dog"]),
+    [1.0, 0.5, 0.5],
+    "a letter that an answer does not reach is wrong: divide by all answers, not only "
+    "by those that are long enough",
+)
+check.close(
+    letters_right(["", " d o g"], ["cat", "dog"]),
+    [0.5, 0.5, 0.5],
+    "an empty answer has no letter right, and counts like any other",
+)
+check.close(
+    letters_right([" c a t s c a n"], ["cat"]),
+    [1.0, 1.0, 1.0],
+    "what comes after the last letter of the word does not count, for or against it",
+)
+check.close(
+    letters_right([" xy z ta"], ["cat"]),
+    [0.0, 0.0, 0.0],
+    "ta is no letter, though it begins with the right one: compare all that stands "
+    "between two spaces",
+)
+check.close(
+    letters_right([" chair"], ["chair"]),
+    [0.0] * 5,
+    "the word written without spaces is a repetition, not a spelling: a letter stands "
+    "between spaces",
+)
+check.close(
+    letters_right([" C a t"], ["cat"]),
+    [0.0, 1.0, 1.0],
+    "compare the letters as they are: a capital C is not c",
+)
+check.close(
+    letters_right(["3", "3", "1"], ["3", "2", "1"]),
+    [2 / 3],
+    "words may be of one character, digits too: one place, one share",
+)
+### BEGIN HIDDEN TESTS
+_rng = random.Random(19)
+for _ in range(20):
+    _size, _n = _rng.randrange(1, 7), _rng.randrange(1, 9)
+    _words = ["".join(_rng.choices("abc", k=_size)) for _ in range(_n)]
+    _written = [
+        [
+            "".join(_rng.choices("abc", k=_rng.choice([1, 1, 1, 2])))
+            for _ in range(_long)
+        ]
+        for _long in (_rng.randrange(0, 9) for _ in range(_n))
+    ]
+    _hits = [0] * _size
+    for _letters, _word in zip(_written, _words):
+        for _place, (_a, _b) in enumerate(zip(_letters, _word)):
+            _hits[_place] += _a == _b
+    check.close(
+        letters_right([" " + " ".join(_letters) for _letters in _written], _words),
+        [_hit / _n for _hit in _hits],
+        "for each place, the share of all answers that have the right letter there",
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Experiment 1.10 · `chance_level` · ●●○ · 10 min
+#
+# The control. Writing " s a e" to everything hits a letter now and then. How often would *these very answers* be right by luck? Not once in 26: letters are not equally common, and the model has its favourites.
+#
+# So keep the answers, keep the words, and undo only what ties them together: score every answer against the words that it is *not* about.
+#
+# - **In:** `answers` and `words`, as before, at least two of each.
+# - **Out:** shares as in `letters_right`, over all pairs of an answer and a word from another place in the list. With 3 words that is 6 pairs. Equal words at other places count like any others.
+#
+# By hand: the words "cat", "cow" and "dog", the answers `" c a"`, `" c o"` and `" d o"`. The first c fits "cow", the second fits "cat", and d fits neither other word: 2 of 6. In second place each o fits one other word: 2 of 6. The third letter is never there: `[1/3, 1/3, 0.0]`.
+#
+# A check of the control: a model that writes the same to every word scores exactly this level.
+#
+# <details><summary>Hint 1</summary>
+#
+# `letters_right` scores answers against words at the same places. What do you have to hand it, so that each answer meets a word from another place?
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Either a list of all pairs, or a list of words that you shift by 1, by 2, … How many shifts meet every other word once?
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# Tell places apart, not words: two words at different places may be equal.
+# </details>
+
+
+# %% solution chance_level
+def chance_level(answers, words):
+    """`letters_right`, with every answer scored against all words but its own."""
+    ### BEGIN SOLUTION
+    said, others = [], []
+    for i, answer in enumerate(answers):
+        for k, word in enumerate(words):
+            if i != k:
+                said.append(answer)
+                others.append(word)
+    return letters_right(said, others)
+    ### END SOLUTION
+
+
+# %% test chance_level points=3
+import random
+
+from llmlib.course import check
+
+_words, _answers = ["cat", "cow", "dog"], [" c a", " c o", " d o"]
+_got = chance_level(_answers, _words)
+check.that(_got is not None, "chance_level gave back None: is there a return?")
+check.that(
+    type(_got) in (list, tuple) and len(_got) == 3,
+    "return a list with a share for each place, as letters_right does",
+)
+check.that(
+    all(0 <= _share <= 1 for _share in _got),
+    "a share lies between 0 and 1: divide by the number of pairs, n times n - 1",
+)
+check.that(
+    abs(_got[0] - 1 / 26) > 1e-6,
+    "1 in 26 is the luck of dice: letters are not equally common, so score these very "
+    "answers against other words",
+)
+check.close(
+    chance_level([" a b c", " x y z"], ["cab", "zxy"]),
+    [0.0, 0.0, 0.0],
+    "shuffling the letters of its own word keeps what the answer is about: score it "
+    "against other words",
+)
+check.close(
+    chance_level([" a b", " c d"], ["ab", "cd"]),
+    [0.0, 0.0],
+    "every answer is right about its own word here, and about no other: leave its own "
+    "word out, or skill counts as luck",
+)
+check.close(
+    chance_level([" c d", " a b"], ["ab", "cd"]),
+    [1.0, 1.0],
+    "every answer fits the other word, so luck alone gives 1: score against words that "
+    "can fit, and divide by the number of pairs, n times n - 1",
+)
+check.close(
+    chance_level([" a", " b", " c"], ["b", "x", "y"]),
+    [1 / 6],
+    "n words make n times n - 1 pairs, here 6, of which one fits; one other word for "
+    "each answer is a lucky or an unlucky sample",
+)
+check.close(
+    chance_level([" a", " a", " b"], ["a", "a", "b"]),
+    [1 / 3],
+    "an equal word at another place counts like any other: tell places apart, not "
+    "words, or luck is taken out of the control",
+)
+check.close(
+    _got,
+    [1 / 3, 1 / 3, 0.0],
+    "the mean goes over all pairs, place by place: 2 of 6, 2 of 6 and 0 of 6 here",
+)
+check.close(
+    chance_level(["3", "3", "3", "3"], ["3", "1", "3", "2"]),
+    [0.5],
+    "a model that says the same to every word scores exactly the level of chance",
+)
+### BEGIN HIDDEN TESTS
+_rng = random.Random(20)
+for _ in range(20):
+    _size, _n = _rng.randrange(1, 6), _rng.randrange(2, 9)
+    _words = ["".join(_rng.choices("abc", k=_size)) for _ in range(_n)]
+    _answers = [
+        " " + " ".join(_rng.choices("abc", k=_rng.randrange(0, 7))) for _ in range(_n)
+    ]
+    _hits = [0] * _size
+    for _shift in range(1, _n):
+        for _i in range(_n):
+            _letters, _word = _answers[_i].split(), _words[(_i + _shift) % _n]
+            for _place, (_a, _b) in enumerate(zip(_letters, _word)):
+                _hits[_place] += _a == _b
+    check.close(
+        chance_level(_answers, _words),
+        [_hit / (_n * (_n - 1)) for _hit in _hits],
+        "the share over all pairs of an answer and a word from another place",
+    )
+    _same = [_answers[0]] * _n
+    check.close(
+        chance_level(_same, _words),
+        [
+            sum(_b == _a for _b in _at) / _n
+            for _a, _at in zip(
+                (_answers[0].split() + [""] * _size)[:_size], zip(*_words)
+            )
+        ],
+        "a model that says the same to every word scores exactly the level of chance",
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now run it on the model, twice: with each word as one token, and with the same text cut into an id for each letter.
+
+# %%
+from llmlib.plots.tokens import letter_by_letter as drawn_by_place
+
+written = {
+    "one token": answers,
+    "an id for each letter": spell(model, WORDS, letter_by_letter),
+}
+scores = {
+    form: {"right": letters_right(each, WORDS), "by chance": chance_level(each, WORDS)}
+    for form, each in written.items()
+}
+show(
+    drawn_by_place(scores),
+    alt=(
+        "Two groups of bars, share of right letters at places 1 to 5 beside the level "
+        "of chance, which is about a tenth or less everywhere. One token: high at the first letter, "
+        "then falling fast towards chance. An id for each letter: all right at "
+        "the first, still more than half at the last."
+    ),
+)
+for word, answer in list(zip(WORDS, answers))[:4]:
+    print(f"{word}: {answer}")
+own, luck = scores["one token"].values()
+above = [a - b for a, b in zip(own, luck)]
+falling = above[0] > 0.4 and above[0] > 2 * above[1] and above[1] > above[4]
+reveal("letters", "A" if max(above) < 0.2 else "C" if falling else "B")
+
+# %% [markdown] reveals="letters"
+# **The model knows how a word begins, and less and less of what comes after.** Three of four first letters are right, one of four second ones, and at the end luck would do nearly as well. So a token does not hide its spelling; it hides more of it, letter by letter.
+#
+# The second group changes nothing but the ids: the same text, an id for each letter. Now there are letters to copy, and the end of the word comes within reach. **So the token does stand in the way,** if not alone: the copies are not perfect either.
+#
+# <details><summary>Small print: other examples, and what the row knows</summary>
+#
+# With two other pairs of examples, on 38 words, the same order: nearly nine of ten first letters, then a third or less, then fewer. With hyphens between the letters most words are spelled whole.
+#
+# What the model says is less than what it stores. A linear probe, a regression trained on four fifths of 28,000 of its table's rows, reads letters 1 to 4 of the other fifth right in 89, 49, 36 and 29 % of the words; always naming the commonest letter gives 10 to 17 %. From the rows of larger models, a second model that was trained to spell got a third of all unseen tokens entirely right (Itzhak and Levy 2021).
+#
+# </details>
+
+# %% [markdown]
+# **Counting.** How many r are in "strawberry"? Famously, models get this wrong, and tokens are blamed. We compare the probabilities of the ten digits at the place where the count stands, after two examples.
 
 # %%
 predict(
@@ -2247,69 +2535,73 @@ predict(
 )
 
 # %%
-digits = [model.tokenizer.encode(str(d))[0] for d in range(10)]
-asked = [("r", "strawberry"), ("o", "dog"), ("e", "committee"), ("f", "giraffe")]
-asked.append(("s", "mississippi"))
-
-
-def counted(examples, form="".join):
-    """What the model says for each question, after some examples."""
-
-    def line(letter, word):
-        return f'In "{form(word)}" the letter {letter} occurs '
-
-    start = ""
-    for letter, word in examples:
-        n = word.count(letter)
-        start += line(letter, word) + f"{n} time{'s' * (n > 1)}.\n"
-    said = []
-    for letter, word in asked:
-        logits = next_logits(start + line(letter, word))
-        said.append(logits[digits].argmax().item())
-    return said
-
+from llmlib.demonstrations.counting import QUESTIONS, counts
 
 lemon, kitten = ("n", "lemon"), ("t", "kitten")
 tiger, banana = ("g", "tiger"), ("a", "banana")
-said = counted([lemon, kitten])
-print("strawberry:", said[0])
-reveal("counting", {2: "A", 3: "B"}.get(said[0], "C"))
+[said] = counts(model, [lemon, kitten], [("r", "strawberry")])
+print("strawberry:", said)
+reveal("counting", {"2": "A", "3": "B"}.get(said, "C"))
+
+# %% [markdown] reveals="counting"
+# Three r: right! Before you praise the model, run the control. You have it already.
 
 # %% [markdown]
-# Three r: right! Before you praise the model, do what this course will do again and again, and run the **control**. Other words; the same two examples in
-# the other order; examples with other counts; no example at all; and the letters visible, so that no token can be to blame.
+# Ask for 16 words, and score the digits as if they were spellings of one letter: `letters_right` for the word that was asked for, `chance_level` for all others. If the model counts, the first must be higher.
 
 # %%
-print("examples         letters ", *(f"{word:<11}" for _, word in asked))
-print("(the truth)              ", *(f"{word.count(c):<11}" for c, word in asked))
+predict(
+    "control",
+    "Sixteen words, four sets of examples, letters hidden in tokens or shown: where is "
+    "the model clearly above chance, by a fifth of its answers?",
+    {"A": "with letters hidden, too", "B": "only with letters shown", "C": "never"},
+    yours="B",
+)
+
+# %%
+truth = [str(word.count(letter)) for letter, word in QUESTIONS]
+print("examples      letters   right  by chance   what it says, word by word")
+print(f"{'(the truth)':<44} {' '.join(truth)}")
+above = {"hidden": [], "shown": []}
 for label, examples in {
     "1, then 2": [lemon, kitten],
-    "2, then 1": [kitten, lemon],
     "1, then 1": [lemon, tiger],
-    "2, then 3": [kitten, banana],
     "1, 2, then 3": [lemon, kitten, banana],
     "none": [],
 }.items():
     for letters, form in {"hidden": "".join, "shown": " ".join}.items():
-        said = counted(examples, form)
-        print(f"{label:<16} {letters:<8}", *(f"{n:<11}" for n in said))
+        said = counts(model, examples, form=form)
+        [own], [luck] = letters_right(said, truth), chance_level(said, truth)
+        above[letters].append(own - luck >= 0.2)
+        print(f"{label:<13} {letters:<8} {own:6.2f} {luck:10.2f}    {' '.join(said)}")
+reveal("control", "A" if any(above["hidden"]) else "B" if any(above["shown"]) else "C")
+
+# %% [markdown] reveals="control"
+# **This model does not count.** Look along a row: it says much the same to every word. The examples decide, not the word, and showing the letters does not help. Its right answer for "strawberry" was an accident of our prompt. Whether tokens keep a *larger* model from counting is another question; this experiment cannot say.
+#
+# <details><summary>Small print: the row that stands out</summary>
+#
+# With the letters shown, after 1, 2 and 3, the model is somewhat above chance. Sixteen words are few: with 60 others the lead is gone, 15 % right and 16 % by chance.
+#
+# </details>
+#
+# Spelling and counting look like one story and are two. The same two functions told them apart. One right answer is never a test.
 
 # %% [markdown]
-# With the letters hidden, after 1 and 2 it says 3 to every word, as if it continued the series; but after 1, 2 and 3 it says 2 to every word, not 4. (With the letters shown it says 4 twice,
-# once rightly.) After 1 and 1 it says 1 to every word, and with no example 3 again. The examples
-# decide, seldom the word (with sixteen further words, 24 of 192 answers are not what most words get after the same examples), and showing the letters does not help. This model does not count here, and its right answer for "strawberry" was an accident of our prompt. Whether tokens
-# keep a *larger* model from counting is another question; this experiment cannot say.
-#
-# Spelling and counting look like one story and are two. Only the control told them apart. One right answer is never a test.
-#
 # ## 1.11 Your pieces in the engine
 #
-# The adapter below puts your `encode`, `decode` and `stream_decode` where the model's tokenizer was. `canonical` translates between your
-# numbering (bytes, then merges by age) and the numbers that the model was trained with. SmolLM2 cuts by two patterns in turn; the first, which sets digits
-# apart, is applied before your `encode` is called. SmolLM2 also has no token for 21 of the 256 bytes and drops them without a word, so the adapter does the same.
+# ![Text goes through your encode, the ids through SmolLM2, and its ids through your stream_decode to text.](attachment:in_the_engine.png)
+#
+# The adapter below puts your `encode`, `decode` and `stream_decode` where the model's tokenizer was.
+#
+# <details><summary>Small print: what the adapter does</summary>
+#
+# `canonical` translates between your numbering, bytes and then merges by age, and the numbers that the model was trained with. SmolLM2 cuts by two patterns in turn; the first, which sets digits apart, is applied before your `encode` is called. SmolLM2 also has no token for 21 of the 256 bytes and drops them without a word, so the adapter does the same.
+#
+# </details>
 
 
-# %% given my_tokenizer
+# %% given my_tokenizer folded="Adapter: your functions as a tokenizer"
 class MyTokenizer:
     """Your encode, decode and stream_decode, in the ids of another tokenizer."""
 
@@ -2350,12 +2642,9 @@ for label, text in {
     back = mine_gpt2.decode(mine_gpt2.encode(text)) == text
     row = f"{label:<10} {len(text):13d}  {same_gpt2!s:<11}  {same_smollm2!s:<13}"
     print(row, f" {back}")
-lost = [byte for byte in range(256) if mine_smollm2.own_ids[byte] is None]
-print(f"{len(lost)} bytes have no token in SmolLM2")
 
 # %% [markdown]
-# The same ids, for every text. Now the real model reads what *your* tokenizer wrote, and the package `transformers`, which the world uses to run
-# such models, continues the same ids beside it.
+# The same ids, for every text. Now the real model reads what *your* tokenizer wrote, and the package `transformers` continues the same ids beside it.
 
 # %%
 from dataclasses import replace
@@ -2376,15 +2665,13 @@ agreed = same_ids(
 # %% [markdown]
 # ## Recap
 #
-# - A language model is a function: token ids in, a probability for each token of the vocabulary out. Its abilities are continuations.
-# - Byte-level BPE cuts text into pieces by a pattern, starts from 256 bytes, and gives frequent neighbours inside a piece an id of their own. If all 256 bytes
-#   are in the vocabulary, nothing is unknown to it.
+# - A language model is a function: token ids in, a probability for each token out.
+# - Byte-level BPE cuts text into pieces, starts from 256 bytes, and gives frequent neighbours inside a piece an id of their own.
 # - Encoding repeats the merges by rank. It does not look for the longest token.
 # - Special tokens stand for no text. What a user typed must not become one.
 # - Decode bytes only when they are all there; a token may end inside a character.
-# - Vocabulary size trades the length of the sequence against the size of the table of vectors (the *embedding table*), in the languages that the merges were learned from.
-# - What a text costs in tokens depends on what the tokenizer was trained on. Whole tokens hide the spelling from this model (0 of 36 words, 15 with the letters shown); counting fails with or without them.
-# - One right answer is never a test: change the words, the order, the examples, and see what stays.
+# - A larger vocabulary makes texts shorter and the model's table larger. What a text costs in tokens depends on what the tokenizer was trained on.
+# - Before you believe a score, ask what it cannot see, and what luck would score.
 #
 # ## Questions to think about
 #
@@ -2392,12 +2679,12 @@ agreed = same_ids(
 #
 # <details><summary>An answer</summary>
 #
-# A new line with three or seven spaces behind it (GPT-2's pattern leaves the last blank to the word), ` self`, ` return`, `):`. Common English words come later or
-# not at all, and prose takes more tokens. (SmolLM2's merges saw code: on the program of section 1.5 it is ahead of GPT-2, though not on prose.)
+# A new line with three or seven spaces behind it (GPT-2's pattern leaves the last space to the word), ` self`, ` return`, `):`. Common English words come later or
+# not at all, and prose takes more tokens. SmolLM2's merges saw code: on the program of section 1.5 it is ahead of GPT-2, though not on prose.
 #
 # </details>
 #
-# 2. "strawberry" and " strawberry" share no token, so they share no vector. How can a model learn that they are the same word?
+# 2. "strawberry" and " strawberry" share no token, so they share no row. How can a model learn that they are the same word?
 #
 # <details><summary>An answer</summary>
 #
@@ -2410,19 +2697,19 @@ agreed = same_ids(
 #
 # <details><summary>An answer</summary>
 #
-# The embedding table grows in proportion: at SmolLM2's 576 numbers a token, a million tokens are 576 million numbers, four times the whole model of today. And
-# a token's vector learns what sets it apart from the others only where that token occurs, so most of the million would learn next to nothing. (Tokens that hardly ever occurred in
-# training, and at which a model stumbles, are known as glitch tokens. Notebook 2 finds thirty tokens of SmolLM2 with almost the same vector, most of them of this kind.)
+# The table grows in proportion: at SmolLM2's 576 numbers a token, a million tokens are 576 million numbers, four times the whole model of today. And
+# a token's row learns what sets it apart from the others only where that token occurs, so most of the million would learn next to nothing. Tokens that hardly ever occurred in
+# training, and at which a model stumbles, are known as glitch tokens. Notebook 2 finds thirty tokens of SmolLM2 with almost the same row, most of them of this kind.
 #
 # </details>
 #
 # ## To read
 #
-# - Sennrich, Haddow and Birch 2015, *Neural Machine Translation of Rare Words with Subword Units*, [arXiv:1508.07909](https://arxiv.org/abs/1508.07909): BPE for text, on characters, not bytes yet.
+# - Sennrich, Haddow and Birch 2015, *Neural Machine Translation of Rare Words with Subword Units*, [arXiv:1508.07909](https://arxiv.org/abs/1508.07909): BPE for text.
 # - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*: GPT-2, and why bytes.
-# - Petrov et al. 2023, *Language Model Tokenizers Introduce Unfairness Between Languages*, [arXiv:2305.15425](https://arxiv.org/abs/2305.15425): the same text in many languages.
-# - Kudo and Richardson 2018, *SentencePiece*, [arXiv:1808.06226](https://arxiv.org/abs/1808.06226): BPE, or the unigram model, straight from raw text, with the blank as a character like others. Llama 2 and T5 use it.
-# - Itzhak and Levy 2021, *Models In a Spelling Bee*, [arXiv:2108.11193](https://arxiv.org/abs/2108.11193): what a token's vector knows of its letters.
+# - Petrov et al. 2023, *Language Model Tokenizers Introduce Unfairness Between Languages*, [arXiv:2305.15425](https://arxiv.org/abs/2305.15425).
+# - Kudo and Richardson 2018, *SentencePiece*, [arXiv:1808.06226](https://arxiv.org/abs/1808.06226): straight from raw text, as Llama 2 and T5 use it.
+# - Itzhak and Levy 2021, *Models In a Spelling Bee*, [arXiv:2108.11193](https://arxiv.org/abs/2108.11193): what a token's row knows of its letters.
 #
 # ## How your predictions went
 
@@ -2432,7 +2719,7 @@ predictions()
 # %% [markdown]
 # ## Where you are
 #
-# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.course.checking.check_notebooks import show as show_progress

@@ -38,27 +38,69 @@ def token_spans(title, tokens, ids=None):
     return f'<p style="margin:10px 0 2px 0"><b>{escape(title)}</b></p>{text}'
 
 
-def bytes_per_token(rows):
-    """Bars, the longest on top: rows [(label, bytes per token with GPT-2, with SmolLM2), ...]."""
-    rows = sorted(rows, key=lambda row: -row[2])
-    xlabel = "bytes of text per token (longer: fewer tokens for the same text)"
-    return _two_tokenizers(rows, xlabel, "What one token carries")
+def characters_per_token(carried, low, high):
+    """Bars, the longest on top: {label: characters per token}; a band from `low` to `high`."""
+    rows = sorted(carried.items(), key=lambda row: -row[1])
+    fig, ax = plots.figure(height=0.42 * len(rows) + 1.2)
+    ax.axvspan(low, high, color=plots.YELLOW, alpha=0.5)
+    plots.note(ax, "about four", ((low + high) / 2, len(rows) - 0.6), (0, 0), ha="center")
+    labels, values = zip(*rows)
+    plots.bars(ax, labels, values, fmt="%.1f", across=True)
+    ax.set(xlabel="characters per token (GPT-2)", title="What one token carries")
+    ax.margins(x=0.08)
+    return fig
 
 
 def same_text(rows):
     """Bars, the cheapest on top: rows [(language, GPT-2's tokens, SmolLM2's); English = 1]."""
     rows = sorted(rows, key=lambda row: row[2])
-    return _two_tokenizers(rows, "tokens for the same text, English = 1", "What article 1 costs")
-
-
-def _two_tokenizers(rows, xlabel, title):
     fig, ax = plots.figure(height=0.5 * len(rows) + 1.2)
     labels, gpt2, smollm2 = zip(*rows)
-    plots.bars(ax, labels, {"SmolLM2": smollm2, "GPT-2": gpt2}, fmt="%.2f", across=True)
-    ax.set(xlabel=xlabel, title=title)
+    plots.bars(ax, labels, {"SmolLM2": smollm2, "GPT-2": gpt2}, fmt="%.1f", across=True)
+    ax.set(xlabel="tokens for the same text, English = 1", title="What article 1 costs")
     ax.margins(x=0.08)
     ax.legend(loc="best")
     return fig
+
+
+def letter_by_letter(scores):
+    """A group of bars for each form: {form: {"right": shares by place, "by chance": shares}}."""
+    fig, axes = plots.figure(1, len(scores), height=3.4, sharey=True)
+    for ax, (form, shares) in zip(axes, scores.items()):
+        places = [str(place) for place in range(1, len(shares["right"]) + 1)]
+        percent = {name: [100 * share for share in each] for name, each in shares.items()}
+        plots.bars(ax, places, percent, fmt="%.0f")
+        ax.set(title=form, xlabel="letter of the word", ylim=(0, 112))
+    axes[0].set_ylabel("right (% of the words)")
+    axes[-1].legend(loc="upper right", ncols=2)
+    return fig
+
+
+def chat_blocks(read, opens, decode):
+    """Chats side by side as blocks, a new one at every id `opens`: {title: ids}."""
+    chats = {title: _messages(ids, opens, decode) for title, ids in read.items()}
+    lines = max(sum(len(text.split("\n")) + 1 for text in chat) for chat in chats.values())
+    fig, ax = plots.canvas(8.0, 0.25 * lines + 0.6, 2, -lines)
+    ax.set_ylim(lines, -2)
+    for column, (title, chat) in enumerate(chats.items()):
+        count = f"{len(chat)} messages"
+        ax.text(column + 0.5, -1.2, f"{title}: {count}", fontsize=12, weight="bold", **plots.CENTRE)
+        at = 0
+        for text in chat:
+            height = len(text.split("\n"))
+            colour = "#fde9bd" if text.startswith("assistant") else "#cfe6f5"
+            plots.box(
+                ax, column + 0.04, at, 0.92, height + 0.4, "", colour, boxstyle="square,pad=0"
+            )
+            ax.text(column + 0.07, at + 0.2 + height / 2, text, fontsize=9, va="center")
+            at += height + 1
+    return fig
+
+
+def _messages(ids, opens, decode):
+    starts = [place for place, i in enumerate(ids) if i == opens]
+    ends = [*starts[1:], len(ids)]
+    return [decode(ids[start + 1 : end]).strip() or " " for start, end in zip(starts, ends)]
 
 
 def merge_tree(ids, merges, spelled):

@@ -143,7 +143,7 @@ def cut_words(text):
 
 
 # %% wrong: a group that findall returns in place of the match
-# says: the space belongs to the word that follows
+# says: a group in parentheses makes findall return
 def cut_words(text):
     return regex.findall(r"'(s|d|m|t|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
 

@@ -1,0 +1,126 @@
+# %% right: all pairs as two lists
+def chance_level(answers, words):
+    n = len(words)
+    pairs = [(answers[i], words[k]) for i in range(n) for k in range(n) if i != k]
+    said, others = zip(*pairs)
+    return letters_right(list(said), list(others))
+
+
+# %% right: the words shifted by 1, 2, ..., and the mean of the shares
+def chance_level(answers, words):
+    shifted = [
+        letters_right(answers, words[shift:] + words[:shift]) for shift in range(1, len(words))
+    ]
+    return [sum(shares) / len(shares) for shares in zip(*shifted)]
+
+
+# %% right: all n times n, minus the own ones
+def chance_level(answers, words):
+    n, own = len(words), letters_right(answers, words)
+    every = [0.0] * len(own)
+    for word in words:
+        for place, share in enumerate(letters_right(answers, [word] * n)):
+            every[place] += share * n
+    return [(a - b * n) / (n * (n - 1)) for a, b in zip(every, own)]
+
+
+# %% right: counts of letters at each place, without letters_right
+from collections import Counter
+
+
+def chance_level(answers, words):
+    n, shares = len(words), []
+    for place in range(len(words[0])):
+        there, hits = Counter(word[place] for word in words), 0
+        for answer, word in zip(answers, words):
+            letters = answer.split()
+            if place < len(letters):
+                hits += there[letters[place]] - (letters[place] == word[place])
+        shares.append(hits / (n * (n - 1)))
+    return shares
+
+
+# %% wrong: its own word among the others
+# says: leave its own word out
+def chance_level(answers, words):
+    pairs = [(a, w) for a in answers for w in words]
+    return letters_right([a for a, _ in pairs], [w for _, w in pairs])
+
+
+# %% wrong: vacuous, one in 26 whatever the answers
+# says: 1 in 26 is the luck of dice
+def chance_level(answers, words):
+    return [1 / 26] * len(words[0])
+
+
+# %% wrong: vacuous, nothing can fit
+# says: score against words that can fit
+def chance_level(answers, words):
+    return letters_right(answers, ["?" * len(word) for word in words])
+
+
+# %% wrong: unmatched, against the word's own letters backwards
+# says: keeps what the answer is about
+def chance_level(answers, words):
+    return letters_right(answers, [word[::-1] for word in words])
+
+
+# %% wrong: a lucky sample, the next word only
+# says: a lucky or an unlucky sample
+def chance_level(answers, words):
+    return letters_right(answers, words[1:] + words[:1])
+
+
+# %% wrong: a lucky sample, the list backwards
+# says: a lucky or an unlucky sample
+def chance_level(answers, words):
+    return letters_right(answers, words[::-1])
+
+
+# %% wrong: equal words count as its own
+# says: luck is taken out of the control
+def chance_level(answers, words):
+    pairs = [(a, other) for a, own in zip(answers, words) for other in words if other != own]
+    return letters_right([a for a, _ in pairs], [w for _, w in pairs])
+
+
+# %% wrong: one mean over pairs and places
+# says: a share for each place
+def chance_level(answers, words):
+    n = len(words)
+    pairs = [(answers[i], words[k]) for i in range(n) for k in range(n) if i != k]
+    shares = letters_right([a for a, _ in pairs], [w for _, w in pairs])
+    return sum(shares) / len(shares)
+
+
+# %% wrong: the sum over the other words
+# says: n words make n times n - 1 pairs
+def chance_level(answers, words):
+    total = [0.0] * len(words[0])
+    for shift in range(1, len(words)):
+        shares = letters_right(answers, words[shift:] + words[:shift])
+        total = [a + b for a, b in zip(total, shares)]
+    return total
+
+
+# %% wrong: hits, no shares
+# says: a share lies between 0 and 1
+def chance_level(answers, words):
+    hits = [0] * len(words[0])
+    for i, answer in enumerate(answers):
+        for k, word in enumerate(words):
+            for place, letter in enumerate(answer.split()[: len(word)]):
+                hits[place] += i != k and letter == word[place]
+    return hits
+
+
+# %% wrong: divided by n times n
+# says: divide by the number of pairs
+def chance_level(answers, words):
+    n = len(words)
+    hits = [0] * len(words[0])
+    for i, answer in enumerate(answers):
+        for k, word in enumerate(words):
+            for place, letter in enumerate(answer.split()[: len(word)]):
+                hits[place] += i != k and letter == word[place]
+    return [hit / n**2 for hit in hits]
