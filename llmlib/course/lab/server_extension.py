@@ -1,5 +1,5 @@
-"""What JupyterLab's page asks this course's server for: start page, check, solution, chat, and the
-buttons of predictions.
+"""What JupyterLab's page asks this course's server for: start page, check, solution, chat, the
+buttons of predictions, and what the live machine sees.
 
 `llmlib/course/lab/jupyter_server_config.json` switches it on. Checks run as those of `llmlib check`
 do, in processes of their own, from the notebook as it was saved.
@@ -22,6 +22,7 @@ from llmlib.course.checking import check_notebooks, submission
 from llmlib.course.checking.definitions import SOLUTION_MARKS
 from llmlib.course.lab import start_page
 from llmlib.course.lab.chat_server import ChatServer
+from llmlib.course.lab.live_process import LiveProcess
 
 
 class Ours(APIHandler):
@@ -122,6 +123,18 @@ class Talk(Ours):
         self.finish({"address": address})
 
 
+class Live(Ours):
+    """POST {"text"}: its tokens, the likeliest next ones and where two heads look, or {"fault"}. {}
+    if a newer text came meanwhile. The first one loads the model."""
+
+    live_process = LiveProcess()
+
+    @web.authenticated
+    async def post(self) -> None:
+        text = str((self.get_json_body() or {}).get("text", ""))
+        self.finish(await self.looked_up(self.live_process.look, text) or {})
+
+
 def which(path: Path) -> str | None:
     """The course's notebook that a file answers: that of its name, or whose exercises it holds."""
     if path.stem in notebooks.names():
@@ -140,7 +153,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
     """Add the handlers to jupyter_server."""
     at = functools.partial(url_path_join, server.web_app.settings["base_url"], "llmlib")
     verbs = {"start": Start, "check": Check, "solution": Solution, "talk": Talk}
-    verbs |= {"predictions": Predictions, "guess": Guess}
+    verbs |= {"predictions": Predictions, "guess": Guess, "live": Live}
     handlers = [(at(verb), handler) for verb, handler in verbs.items()]
     server.web_app.add_handlers(".*$", handlers)
 

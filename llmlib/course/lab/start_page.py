@@ -1,20 +1,38 @@
-"""The page that `make lab` opens, as HTML: what this is, the way from text to text with the
-learner's own progress on it, where to go on, and how it works.
+"""The page that `make lab` opens, as HTML: what this is, a model to play with, the way from text to
+text with the learner's own progress on it, where to go on, and how it works.
 
 `llmlib/course/lab/labextensions/llmlib` shows it in JupyterLab and opens what is clicked.
 """
 
+import json
 import re
+from functools import cache
 from html import escape
 from pathlib import Path
 
 from llmlib.course.authoring import course_map, notebooks
 from llmlib.course.checking.check_notebooks import DONE, FAILING, UNTOUCHED, Status
 
+RECORDED = Path(__file__).with_name("live_recorded.json")  # `live` makes it
 TALK = (
     '<button type="button" class="llm-talk">Talk with your engine so far</button> '
     "Functions that pass their checks are yours, the others the course's."
 )
+LIVE = """<section class="llm-live" aria-label="A language model to play with" data-recorded="{}">
+<label for="llm-live-text">Type a text. The model reads it as you type.</label>
+<textarea id="llm-live-text" rows="2" spellcheck="false">{}</textarea>
+<p class="llm-live-said" role="status"></p>
+<div class="llm-live-panes">
+<div><h2 id="llm-live-next">What comes next</h2><div class="llm-live-next" role="group"
+aria-labelledby="llm-live-next"></div></div>
+<div><h2 id="llm-live-tokens">Its tokens, and where one looks</h2><div class="llm-live-tokens"
+role="group" aria-labelledby="llm-live-tokens"></div><p class="llm-live-looks"></p></div>
+<div><h2 id="llm-live-head">An attention head</h2>
+<select aria-labelledby="llm-live-head">
+<option value="induction">Induction (head 18.6)</option>
+<option value="previous">Previous token (16.0)</option></select>
+<div class="llm-live-head"></div></div>
+</div></section>"""
 LOOP = 6  # notebooks 1 to 6 are the loop that writes a text; the others are drawn below it
 HOW = """
 <li><b>Run a cell</b> with Shift + Enter, from the top down. Where a cell asks for your guess, click
@@ -28,7 +46,7 @@ one. <b>Talk</b> opens a chat with your engine so far.</li>
 break anything, and no network is needed.</li>
 <li><b>Memory</b>: a notebook takes 2 to 4 GB by its end, and keeps it when you close its tab. If a
 kernel dies or everything is slow, choose Kernel, Shut Down All Kernels. Then run the notebook that
-you need again.</li>
+you need again. The model on this page takes 1 GB while you play with it.</li>
 """
 
 
@@ -46,6 +64,7 @@ def page(statuses: list[Status] | None, folder: Path, news: str = "") -> str:
 engine that runs a real model on this computer. It writes the same tokens as the usual library.</p>
 {_next(statuses, folder)}
 {lines}
+{_live()}
 <section class="llm-map" aria-label="The course and your progress">
 <div class="llm-loop"><span class="llm-end">text</span>{arrow}{arrow.join(boxes[:LOOP])}{arrow}<span
 class="llm-end">text</span></div>
@@ -84,6 +103,13 @@ def _next(statuses: list[Status] | None, folder: Path) -> str:
     else:
         said = _go_on(*step, begun=any(status.begun for status in statuses))
     return f'<p class="llm-next">{said}</p>\n<p>{TALK}</p>'
+
+
+@cache
+def _live() -> str:
+    """The live machine with its recorded figure; the model is loaded once somebody goes to it."""
+    recorded = RECORDED.read_text(encoding="utf-8").strip()
+    return LIVE.format(escape(recorded), escape(json.loads(recorded)["text"]))
 
 
 def _go_on(name: str, function: str | None, begun: bool) -> str:

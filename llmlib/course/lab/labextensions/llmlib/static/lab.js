@@ -133,12 +133,27 @@
         await this.released;  // a press and a release on two different links are no click
         const held = document.activeElement;
         const at = this.node.contains(held) && held.dataset.notebook;
-        this.node.innerHTML = words;
+        this.show(words);
         for (const link of this.node.querySelectorAll("a[data-notebook]"))
           link.href = lab.coreutils.URLExt.join(
             lab.coreutils.PageConfig.getBaseUrl(), "lab/tree", link.dataset.notebook);
         const again = `a[class="${held.className}"][data-notebook="${at}"]`;
         if (at) this.node.querySelector(again)?.focus();
+      }
+      /* The live machine stays as it is, with what was typed: all around it is new. */
+      show(words) {
+        const made = element("div", ""), playing = this.node.querySelector(".llm-live");
+        made.innerHTML = words;
+        const place = made.querySelector(".llm-live");
+        if (!playing || !place) {
+          this.node.replaceChildren(...made.childNodes);
+          if (place) lab.live(place);
+          return;
+        }
+        const parts = [...place.parentNode.childNodes], at = parts.indexOf(place);
+        for (const old of [...playing.parentNode.childNodes]) if (old !== playing) old.remove();
+        playing.before(...parts.slice(0, at));
+        playing.after(...parts.slice(at + 1));
       }
       async clicked(event) {
         if (event.target.closest(".llm-talk")) return void talk(lab);
@@ -384,7 +399,9 @@
       const lab = { widgets: await from("@lumino/widgets") };
       for (const name of ["application", "apputils", "coreutils", "mainmenu", "notebook", "services"])
         lab[name] = await from(`@jupyterlab/${name}`);
+      const { live } = await import("./live.js");
       lab.ask = (...words) => ask(lab, ...words);
+      lab.live = section => live(lab, section, common);
       const plugins = [startPage(lab), buttons(lab), runAll(), predictions(lab, common)];
       const module = { __esModule: true, default: plugins };
       return () => module;
