@@ -1,35 +1,27 @@
 # %% [markdown] makes="vectors that looked back" shape="[batch, seq, d_model]"
 # # 3 · Attention
 #
-# **You will build** attention, whole: the weighted look-back (exercise 3.1), the mask that hides the future (3.2) and
-# the test that proves it does (3.3), the heads (3.4, 3.5), the sharing of keys that makes long texts affordable
-# (3.6), and from all of these one complete attention layer (3.7), which you put into all 30 layers of SmolLM2, a real
-# language model. Then you look at where it looks: you write the score that finds its copying heads (3.8), and switch
-# heads off to see which of them it needs. Last, the variant that lets one text read another (3.9).
+# SmolLM2, a real language model, reads one sentence. Each small square is one *attention head*; a bright cell in it means
+# that one token looks at another.
 #
-# **You need** notebooks 1 and 2: a text is a list of token ids, each id is looked up as a vector, and rotary
-# embedding (RoPE) tells vectors where they stand. From mathematics: the matrix product, the dot product, and softmax,
-# the function that turns any numbers into positive shares that sum to 1: $\mathrm{softmax}(s)_i = e^{s_i} / \sum_j
-# e^{s_j}$. Layers, heads and positions are counted from 0.
+# ![A wall of small squares, 30 layers from left to right and nine heads from top to bottom. Most squares are bright in their left column only; some show a bright diagonal line, a few scattered cells.](attachment:mosaic.png)
 #
-# **It takes** about two and a half hours, 100 minutes of them at the nine exercises.
+# **You will build** the look-back, its mask, its heads, and a whole layer that you put into the real model 30 times. Then
+# you experiment: find the heads that copy, switch them off beside a control, move a name from one text into another.
+#
+# **You need** notebooks 1 and 2, matrix product, dot product, and softmax, which turns any numbers into positive shares
+# that sum to 1. Layers, heads and positions count from 0.
+#
+# **It takes** about two and a half hours, 130 minutes of them at the eleven exercises.
 
-# %% given setup
+# %% given setup folded="Set-up: torch, and RoPE from notebook 2"
 import math
 
 import torch
 
 from llmlib.embeddings import apply_rope
 
-# %% [markdown]
-# ## The real thing first
-#
-# Mrs. Quillfeather is made up, so the model cannot know her name. It has to *look it up* in the
-# text in front of it. The second line is the same model with one change: every token may look at itself only.
-
-# %%
-from itertools import cycle
-
+# %% folded="Set-up: the model, predictions, pictures"
 from llmlib import complete, generate, pretrained
 from llmlib.course.predict import predict, predictions, reveal
 from llmlib.plots import attention as plots
@@ -37,126 +29,106 @@ from llmlib.plots import show
 
 torch.set_num_threads(2)
 model = pretrained.load("smollm2")
+own = model.config
 
+# %% [markdown]
+# ## The real thing first
+#
+# Mrs. Quillfeather is made up: the model must *look up* her name in the text. Now take the looking away. Every token may
+# see itself and the first token, nothing else. Section 3.7 tells why the first.
 
 # %%
 predict(
     "alone",
-    "Each token may look at itself only. What does the model write after 'Mrs.'?",
+    "Each token sees only itself and the first. What does the model write after 'Mrs.'?",
     {
         "A": "the name all the same: it is stored in the weights",
         "B": "some other name: any name fits after 'Mrs.'",
         "C": "no name at all: it cannot even tell that a name is due",
     },
-    yours="C",
+    yours="B",
 )
-
 
 # %%
-def only_itself(seq, start=0):
-    mask = torch.zeros(seq, start + seq, dtype=torch.bool)
-    mask[range(seq), range(start, start + seq)] = True
-    return mask
-
+from llmlib.demonstrations.masks import itself_and_first, only_itself
 
 dragon = (
-    "Mrs. Quillfeather keeps a dragon. "
-    "Every morning the dragon eats breakfast with Mrs."
+    "The dragon of Mrs. Quillfeather likes cake. "
+    "Every morning it eats breakfast with Mrs."
 )
-said = complete(model.using(mask=only_itself), dragon, 6)
-print("with attention:   ", repr(complete(model, dragon, 6)))
-print("without attention:", repr(said))
+nearly_blind = model.using(mask=itself_and_first)
+said = complete(nearly_blind, dragon, 6)
+print("looking back:    ", repr(complete(model, dragon, 6)))
+print("not looking back:", repr(said))
 a_name = any(letter.isupper() for letter in said)
 reveal("alone", "A" if "Quill" in said else "B" if a_name else "C")
 
+prompts = {
+    "Once upon a time, in Los": " Angeles",
+    "In 2008 the people elected Barack": " Obama",
+    "The president of the United": " States",
+    "The capital of France is": " Paris",
+    dragon: " Qu",
+}
+chances = {"looking back": [], "only itself and the first": []}
+for some_model, found in zip((model, nearly_blind), chances.values()):
+    for prompt, word in prompts.items():
+        p = some_model(model.tokenizer.encode(prompt), last=True)[0, -1].softmax(-1)
+        found.append(p[model.tokenizer.encode(word)[0]].item())
+asked = ["Los → Angeles", "Barack → Obama", "United → States"]
+asked += ["France is → Paris", "Mrs. → Quillfeather"]
+show(
+    plots.paired(asked, chances, "probability of the next token"),
+    alt="Probabilities of a next token, looking back and not. Angeles, Obama and States "
+    "lose a third to a half; Paris and Quillfeather fall to nothing.",
+)
+
+# %% [markdown] reveals="alone"
+# No name: the last token is a full stop that cannot see the "Mrs" in front of it. Much of what a token knows *by itself*
+# is still there: after "Los" comes "Angeles". What stands elsewhere in the text is gone. **Attention is the only place in the model
+# where one token learns about another.**
+
 # %% [markdown]
-# Everything else was still there: the embedding table, all 30 layers, the output (notebook 5). But in all of them each token
-# is worked on alone. **Attention is the only place in the model where one token learns about another.**
-#
-# (This model, SmolLM2-135M-Instruct, has 135 million weights. It is small and says foolish things; it is built
-# like models a thousand times its size.)
-#
 # ## 3.1 Why recurrence lost
 #
-# Before 2017 the usual reader of text was a *recurrent network* (RNN). It keeps one vector of memory, $h$, and
-# updates it token by token: $h_t = \tanh(W x_t + U h_{t-1})$, where $x_t$ is the vector of token $t$ and $W$, $U$ are
-# learned matrices. Two things follow from that line.
+# ![Left, a chain: four words, each read into a memory that hands on to the next. Right, all to all: every word has arrows straight back to all words before it.](attachment:chain.png)
 #
-# **The past must be carried.** What token 0 has to say reaches step 50 through 50 multiplications by $U$ and 50
-# tanh's. Learning goes the same way backwards: how much the last output would change if an early input did (its
-# *gradient*) is a product of 50 factors. Measure it in fresh networks, before any training. Among them are two of
-# the known cures: an RNN whose $U$ starts as a rotation (in some draws with a mirroring), and an LSTM (Hochreiter & Schmidhuber 1997) with the *forget gate*
-# of Gers et al. (2000), which multiplies its memory by a number from 0 to 1: once as PyTorch starts it, and once with 3 added to the gate's *bias* (a constant inside it), so that it begins
-# nearly open.
-
+# Before 2017 the usual reader of text was a *recurrent network* (RNN). It carries one vector of memory, $h$, from
+# token to token: $h_t = \tanh(W x_t + U h_{t-1})$. Attention drops the chain.
+#
+# **The past must be carried.** A message from 50 steps back passes through $U$ 50 times. How much would the last output
+# change if an early input did? That is the input's *gradient*. Five untrained readers: a plain RNN; one whose $U$ is a
+# rotation; an *LSTM*, whose *forget gate* decides how much memory to keep; one whose gate starts nearly open; attention.
 
 # %%
-def gradient_back(make_reader, steps=50, d_model=64, runs=10):
-    """Norm of the gradient at the input 0, 1, ... steps back (a mean over readers)."""
-    logs = []
-    for seed in range(runs):
-        torch.manual_seed(seed)
-        read = make_reader(d_model)
-        x = torch.randn(1, steps + 1, d_model, requires_grad=True)  # batch seq d_model
-        read(x)[0, -1].norm().backward()
-        logs.append(x.grad[0].norm(dim=-1).flip(0).log())
-    return torch.stack(logs).mean(0).exp()
+from llmlib.demonstrations.fading import READERS, gradient_back
 
-
-def rnn(d_model, rotation=False):
-    layer = torch.nn.RNN(d_model, d_model, batch_first=True)
-    if rotation:
-        torch.nn.init.orthogonal_(layer.weight_hh_l0)
-    return lambda x: layer(x)[0]
-
-
-def lstm(d_model, forget_bias=0.0):
-    layer = torch.nn.LSTM(d_model, d_model, batch_first=True)
-    with torch.no_grad():
-        layer.bias_hh_l0[d_model : 2 * d_model] += forget_bias
-    return lambda x: layer(x)[0]
-
-
-def attention_layer(d_model):
-    layer = torch.nn.MultiheadAttention(d_model, 4, bias=False, batch_first=True)
-    return lambda x: layer(x, x, x, need_weights=False)[0]
-
-
-readers = {
-    "RNN": rnn,
-    "RNN, U a rotation": lambda d: rnn(d, rotation=True),
-    "LSTM": lstm,
-    "LSTM, forget bias 3": lambda d: lstm(d, forget_bias=3.0),
-    "attention": attention_layer,
-}
 torch.set_num_threads(1)  # little to share in products this small
-curves = {name: gradient_back(make) for name, make in readers.items()}
+curves = {name: gradient_back(make) for name, make in READERS.items()}
 torch.set_num_threads(2)
-for name, curve in curves.items():
-    print(
-        f"{name:<20} 1 step back {curve[1]:.0e}   50 back {curve[50]:.0e}   "
-        f"kept per step {(curve[50] / curve[1]) ** (1 / 49):.2f}"
-    )
 show(
     plots.gradients(curves),
     alt="Gradient norm against steps back, log scale. The plain RNN falls in a "
     "straight line to 3e-18 at 50 steps, the LSTM to 2e-12, the RNN with a "
-    "rotation to 5e-8; the LSTM with forget bias 3 and attention stay level above "
+    "rotation to 5e-8; the LSTM with its gate open and attention stay level above "
     "1e-2.",
 )
 
 # %% [markdown]
-# As they start, the RNN keeps less than half of the signal a step and the LSTM three fifths: what was said 50 steps
-# ago is lost in the rounding of everything nearer. But that is a matter of how they start, not of what they are:
-# with a rotation for $U$ more survives, and **with its gate open the LSTM carries the signal as evenly as attention
-# does**. Fading can be cured.
-# In attention there is nothing to cure: step 50 is one step away, like step 1, in every network of this shape and
-# before any training. (What arrives from there is not loud, since the last token divides its attention among 51.)
+# As they usually start, the RNN and the LSTM lose what was said 50 steps ago. **Here the LSTM with its gate open
+# carries the signal as evenly as attention does**: fading can be cured. In attention there is nothing to cure.
 #
-# **The past must wait.** This is harder to cure. While the tanh stands in that line, $h_{50}$ needs $h_{49}$, which
-# needs $h_{48}$ … An RNN reads a text of 512 tokens in 512 steps, one after the other, however many processors stand
-# idle. Attention computes all pairs of
-# tokens in one matrix product. It even does *more* multiplications:
+# <details><summary>Small print: how far the cure goes</summary>
+#
+# "Here" means memories of 64 numbers and 50 steps. With 16 numbers and 300 steps, the gradient of the same open LSTM
+# falls several hundredfold, and that of attention stays level. What arrives through attention is not loud, either: the
+# last token divides its attention among 51. The LSTM is Hochreiter & Schmidhuber's (1997), its forget gate Gers,
+# Schmidhuber & Cummins' (2000).
+#
+# </details>
+#
+# **The past must wait.** This is harder to cure: $h_{50}$ needs $h_{49}$, which needs $h_{48}$. Attention computes all
+# pairs of tokens in one matrix product. It even does *more* multiplications:
 
 # %%
 d_model = 64
@@ -167,48 +139,60 @@ for seq in (64, 128, 256, 512):
     print(f"{seq:>6} {2 * seq * d_model**2:>11,} {pairs:>11,} {seq:>8} {4:>11}")
 
 # %% [markdown]
-# Three to ten times the multiplications, but only four products wait for each other, however long the text: queries,
-# keys and values (all at once), scores, mixture, output. You will write each of them below. On hardware that does
-# thousands of multiplications at once, that decides how much text a model can be trained on. (Models that leave the tanh out, such as Mamba,
-# Gu and Dao 2023, need not wait either, and are rivals of attention today.) The table shows the price,
-# too: attention's count has a term with seq², so twice the text costs more than twice the work. Notebook 4 shows the
-# length from which that term dominates.
+# But only four products wait for each other, however long the text. On parallel hardware, that decides how much text a
+# model can be trained on.
 #
-# ## 3.2 Attention by hand, on three tokens
+# ## 3.2 From an average to attention
 #
-# **Claim.** Attention is a look-up in which everything matches a little. Each token makes three vectors from its own
-# vector $x$, with three learned matrices:
+# ![Three steps from left to right, each with bars for the shares of the, cat and sat. Step 1, plain average: three equal bars. Step 2, weighted average: shares that we wrote down. Step 3, attention: shares that come from query and key, most for cat.](attachment:ladder.png)
 #
-# - a **query** $q = W_Q x$ ($W_q$ in notebook 2): what am I looking for?
+# How can "sat" learn what came before it? **Step 1**: average all tokens' vectors. Nothing stands out. **Step 2**: give each
+# token a share. Something stands out, but the same in every text. **Step 3**: let the tokens *themselves* say how large
+# the shares are. For that, each token makes three vectors from its own vector $x$:
+#
+# - a **query** $q = W_Q x$: what am I looking for?
 # - a **key** $k = W_K x$: by what can I be found?
 # - a **value** $v = W_V x$: what do I hand over to those who look at me?
 #
-# The dot product of one token's query and another's key is their **score** (in notebook 2 the division below was part of it): large when they point the same way.
-# Softmax makes the scores of one query into **shares** (papers say *attention weights*). The output for that query is
-# the sum of all values, each times its share:
+# It is a look-up in which everything matches a little. The dot product of a query and a key is their **score**; notebook 2
+# called the *divided* number so. Softmax makes one query's scores into **shares**, in papers *attention weights*. They mix
+# the values:
 #
 # $$\mathrm{attention}(q, k, v) = \mathrm{softmax}\!\left(\frac{q\,k^{T}}{\sqrt{\text{head\_dim}}}\right) v$$
 #
-# Here `head_dim` is how many numbers a query has; section 3.3 is about why its root stands there. Follow the
-# cell with a pencil: vectors of 2 numbers, three tokens, and the matrix $W_K$ leaves everything as it is.
+# Here `head_dim` is how many numbers a query has; section 3.3 explains its root. Climb the steps with a pencil: vectors of two numbers, and "sat" asks.
 
 # %%
 names = ["the", "cat", "sat"]
-x = torch.tensor([[2.0, 0.0], [0.0, 2.0], [-1.0, -1.0]])  # seq d_model: one row a token
+x = torch.tensor([[2.0, 0.0], [0.0, 2.0], [-1.0, -1.0]])  # seq d_model: a row a token
 w_q = torch.tensor([[1.0, 0.0], [0.0, -1.0]])
 w_k = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
 w_v = torch.tensor([[1.0, -1.0], [1.0, 1.0]])
 q, k, v = x @ w_q.T, x @ w_k.T, x @ w_v.T  # seq head_dim, each
 
-scores = q @ k.T  # seq seq: row = who asks, column = who answers
-shares = torch.softmax(scores / math.sqrt(2), dim=-1)  # each row sums to 1
-outputs = shares @ v  # seq head_dim
-for i, name in enumerate(names):
-    print(
-        f"{name}: q {q[i].tolist()}  scores {scores[i].tolist()}  "
-        f"shares {[f'{s:.2f}' for s in shares[i]]}  "
-        f"output {[f'{o:.2f}' for o in outputs[i]]}"
-    )
+
+def mix(shares):
+    """The values, each times its share, added up: one number at a time."""
+    return [sum(s * float(v[j, c]) for j, s in enumerate(shares)) for c in (0, 1)]
+
+
+exponentials = []
+for j in range(3):  # "sat" asks, token j answers
+    score = sum(float(q[2, c] * k[j, c]) for c in range(2))
+    exponentials.append(math.exp(score / math.sqrt(2)))
+steps = {
+    "1 plain average": [1 / 3, 1 / 3, 1 / 3],
+    "2 shares by hand": [0.2, 0.6, 0.2],
+    "3 attention": [e / sum(exponentials) for e in exponentials],
+}
+for name, shares in steps.items():
+    told = "  ".join(f"{word} {share:.2f}" for word, share in zip(names, shares))
+    print(f"{name:<17} {told}   output {[f'{o:.2f}' for o in mix(shares)]}")
+
+# %% [markdown]
+# The query of "sat", (−1, 1), fits the key of "cat", (0, 2), best. All three tokens at once:
+
+# %%
 show(
     plots.one_head(q, k, v, names),
     alt="One head from left to right, with its numbers. Queries times keys give a 3 by "
@@ -216,26 +200,7 @@ show(
     "to 1; times the values, the outputs. The row of sat is framed: scores −2, 2, 0, "
     "shares 0.05, 0.77, 0.19.",
 )
-
-# %% [markdown]
-# Take the last row. "sat" has the query (−1, 1). Its scores are −1·2 + 1·0 = −2 with the key of "the", −1·0 + 1·2 =
-# 2 with that of "cat", and −1·(−1) + 1·(−1) = 0 with its own. Over √2 and through softmax that makes most of its
-# attention go to "cat", so its output lies near the value of "cat". The same row in plain loops, without a matrix:
-
-# %%
-exponentials = []
-for j in range(3):  # "sat" asks, token j answers
-    score = sum(float(q[2, c] * k[j, c]) for c in range(2))
-    exponentials.append(math.exp(score / math.sqrt(2)))
-mixture = [0.0, 0.0]
-for j in range(3):
-    share = exponentials[j] / sum(exponentials)  # softmax
-    for c in range(2):
-        mixture[c] += share * float(v[j, c])
-    print(f"{share:.2f} of the value of {names[j]}, {v[j].tolist()}")
-print("output of sat:", [f"{number:.2f}" for number in mixture])
-
-# %%
+outputs = torch.nn.functional.scaled_dot_product_attention(q, k, v)
 show(
     plots.mixtures(v, outputs, names),
     alt="Three orange squares, the values of the, cat and sat, are the corners of a "
@@ -244,52 +209,32 @@ show(
 )
 
 # %% [markdown]
-# Shares are positive and sum to 1, so an output can never leave the shape whose corners are the values.
-#
-# **A claim to check.** You will read that "the output for *sat* is 0.012 · *The* + 0.45 · *cat* + …", as if attention
-# mixed the tokens themselves. Mix both ways and compare:
-
-# %%
-print("shares times token vectors x:", [f"{o:.2f}" for o in shares[2] @ x])
-print(
-    f"shares times values W_V x:    {[f'{o:.2f}' for o in shares[2] @ v]} <- the output"
-)
-
-# %% [markdown]
-# What is mixed are **values**, $W_V x$: what each token chooses to say, not what it is. The model can look for one
-# thing (by keys) and fetch another (by values). Section 3.5 puts the claim to a fair test on the real model.
+# An output never leaves the triangle of values. What is mixed is $W_V x$, what each token *says*, not what it is. A head
+# can look for one thing, by keys, and fetch another, by values.
 #
 # ## 3.3 Why √head_dim
 #
-# **Claim.** A score is a sum of head_dim products. If the entries of $q$ and $k$ are independent with mean 0 and
-# variance 1, each product has variance 1, so the sum has variance head_dim: its standard deviation is √head_dim.
-# (The *variance* is the mean of the squared distances from the mean, the *standard deviation* is its root.)
-# Without the division, wider heads would have wilder scores, and a softmax over wild scores gives nearly everything
-# to the largest. Then the shares barely move when a score does, and the gradient that has to teach the scores is small:
-# the slope of a share $p$ with respect to its own score is $p(1-p)$. Measured on random queries with 10 keys each, for the largest share:
+# A score is a sum of head_dim products. The more products, the wilder the sum, and softmax over wild scores gives nearly
+# everything to the largest. Watch random queries with ten keys each:
 
 # %%
 generator = torch.Generator().manual_seed(0)
 head_dims = [4, 16, 64, 256, 1024]
 deviations = {"q·k": [], "q·k / √head_dim": []}
 largest = {"q·k": [], "q·k / √head_dim": []}
-print("           deviation of q·k     largest share       slope p(1-p)")
-print("head_dim     raw   divided      raw   divided      raw   divided")
 for head_dim in head_dims:
     queries = torch.randn(2000, 1, head_dim, generator=generator)
     keys = torch.randn(2000, 10, head_dim, generator=generator)
-    raw = (queries @ keys.transpose(-2, -1)).squeeze(1)  # 2000 queries, 10 scores each
+    raw = (queries * keys).sum(-1)  # 2000 queries, 10 scores each
     slopes = []
     for name, s in (("q·k", raw), ("q·k / √head_dim", raw / math.sqrt(head_dim))):
-        top = torch.softmax(s, dim=-1).amax(dim=-1)
+        top = s.softmax(-1).amax(-1)
         deviations[name].append(s.std().item())
         largest[name].append(top.mean().item())
         slopes.append((top * (1 - top)).mean().item())
-    a, b = deviations.values()
-    c, d = largest.values()
     print(
-        f"{head_dim:>8} {a[-1]:>7.2f} {b[-1]:>9.2f} {c[-1]:>8.3f} {d[-1]:>9.3f} "
-        f"{slopes[0]:>8.4f} {slopes[1]:>9.4f}"
+        f"head_dim {head_dim:>4}: slope of the largest share {slopes[0]:.4f}, "
+        f"with the division {slopes[1]:.4f}"
     )
 show(
     plots.scaling(head_dims, deviations, largest),
@@ -299,34 +244,38 @@ show(
 )
 
 # %% [markdown]
-# Divided by √head_dim, the scores have the same spread at any width, and the softmax keeps its slope; undivided, at
-# head_dim 1024 the slope is an eighth or a ninth of that. What counts is the width of the vectors that are multiplied:
-# head_dim, 64 or 128 in most models, not the model's whole width d_model.
-# Confusing the two is a well-known bug; you will see what it does below.
+# **The spread of raw scores grows like √head_dim; divided by it, it stays.** This matters for learning: the slope of a share
+# $p$ with respect to its own score is $p(1-p)$. At head_dim 1024 the undivided slope is about eight times smaller.
+#
+# <details><summary>Small print: where the root comes from</summary>
+#
+# The *variance* is the mean of the squared distances from the mean; its root is the *standard deviation*. If the
+# entries of $q$ and $k$ are independent, with mean 0 and variance 1, each product has variance 1, and a sum of
+# head_dim of them has variance head_dim. What counts is the width of the vectors that are multiplied, head_dim, 64 or
+# 128 in most models, not the model's whole width d_model.
+#
+# </details>
 
 # %% [markdown]
 # ### Exercise 3.1 · `scaled_dot_product_attention` · ●●○ · 15 min
 #
 # Write attention for any number of queries and keys.
 #
-# | | shape | |
-# |---|---|---|
-# | `q` | `[..., seq_q, head_dim]` | one query a row |
-# | `k` | `[..., seq_k, head_dim]` | one key a row |
-# | `v` | `[..., seq_k, d_v]` | one value a row; usually d_v = head_dim |
-# | `mask` | `[seq_q, seq_k]`, bool, or `None` | `True` = this query may look at this key |
-# | returns | `[..., seq_q, d_v]` | one mixture of values for each query |
+# - `q` `[..., seq_q, head_dim]`: one query a row
+# - `k` `[..., seq_k, head_dim]`: one key a row
+# - `v` `[..., seq_k, d_v]`: one value a row; usually d_v = head_dim
+# - `mask` `[seq_q, seq_k]`, bool, or `None`: `True` = this query may look at this key
+# - returns `[..., seq_q, d_v]`: one mixture of values for each query
 #
-# The dots stand for any number of leading dimensions (none, a batch, a batch and heads); the function treats each of
-# their entries alike. `mask` may also have leading dimensions; it is stretched ("broadcast") over the scores. Where
-# it is `False`, the score becomes $-\infty$ **before** the softmax: $e^{-\infty} = 0$, so that key gets no share at
-# all, and the other shares still sum to 1.
+# The dots stand for any number of leading dimensions, such as a batch and heads. `mask` may have them, too; it is broadcast
+# over the scores. Where it is `False`, the score becomes $-\infty$ **before** the softmax: $e^{-\infty} = 0$, so that key
+# gets no share, and the others still sum to 1.
 #
-# By hand: `q = [[2, 0, 0, 0]]`, `k = [[ln 3, 0, 0, 0], [0, 0, 0, 0]]`, `v = [[4], [0]]`. The scores are $2 \ln 3$ and
-# $0$; over $\sqrt{4} = 2$ they are $\ln 3$ and $0$. Softmax: $e^{\ln 3} = 3$ and $e^0 = 1$, so the shares are 3/4 and
-# 1/4. Output: 3/4 · 4 + 1/4 · 0 = `[[3]]`. With `mask = [[False, True]]` it is `[[0]]`.
+# By hand: `q = [[2, 0, 0, 0]]`, `k = [[ln 3, 0, 0, 0], [0, 0, 0, 0]]`, `v = [[4], [0]]`. The scores, over $\sqrt{4}$, are
+# $\ln 3$ and $0$; $e^{\ln 3} = 3$ and $e^0 = 1$, so the shares are 3/4 and 1/4. Output: `[[3]]`. With
+# `mask = [[False, True]]` it is `[[0]]`.
 #
-# Off limits: torch's ready-made attention. `torch.softmax` is allowed (you write it in notebook 5).
+# Not allowed: torch's ready-made attention. `torch.softmax` is allowed; you write it in notebook 5.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -342,8 +291,8 @@ show(
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Four steps: `scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])`; fill where the mask forbids, if there is a
-# mask; `torch.softmax(scores, dim=-1)`; times `v`.
+# Four steps: scores, divided; fill where the mask forbids, if there is a mask; softmax over the keys, which are the last
+# dimension; mix the values, once more a matrix product.
 #
 # </details>
 
@@ -366,6 +315,7 @@ def scaled_dot_product_attention(q, k, v, mask=None):
 
 # %% test scaled_dot_product_attention points=3
 import math
+from contextlib import suppress
 
 import torch
 
@@ -398,10 +348,18 @@ check.close(
     "the number of columns of q",
     atol=1e-4,
 )
-check.close(
-    scaled_dot_product_attention(
+_got = None
+with suppress(RuntimeError):  # k.T reverses all dimensions, and nothing fits any more
+    _got = scaled_dot_product_attention(
         torch.ones(1, 2, 1, 4), torch.zeros(1, 2, 3, 4), torch.full((1, 2, 3, 1), 7.0)
-    ),
+    )
+check.that(
+    _got is not None,
+    "with a batch and heads in front it raises an error: turn only the last two "
+    "dimensions of k, k.transpose(-2, -1). k.T reverses all of them",
+)
+check.close(
+    _got,
     torch.full((1, 2, 1, 1), 7.0),
     "with a batch and heads in front the softmax still runs over the keys: they are "
     "the last dimension of the scores (dim=-1)",
@@ -530,15 +488,12 @@ for _lead, _n, _m, _d in (
         atol=1e-4,
     )
 ### END HIDDEN TESTS
-
 # %% [markdown]
 # ### On the real model
 #
-# Your function in all 30 layers, and then with the well-known bug: dividing by √576, the model's width, rather than
-# by √64. That makes all scores three times too small.
-#
-# How even are a token's shares then? Their *entropy*, $-\sum p \ln p$, is 0 if one token gets everything, and largest,
-# $\ln 5 = 1.61$, if five tokens get equal shares. (With ln it is counted in *nats*.)
+# Your function in all 30 layers, and then with a common bug: dividing by √576, the model's width, in place of √64. How
+# even are the shares then? Their *entropy*, $-\sum p \ln p$, in *nats*, is 0 if one token gets everything, and largest
+# if all get the same.
 
 # %%
 predict(
@@ -582,24 +537,21 @@ for name, attention in (
 right, wrong = said
 reveal("divisor", "C" if wrong == right else "B" if "Paris" in wrong else "A")
 
+# %% [markdown] reveals="divisor"
+# It breaks. The trained weights count on scores of a certain spread. With a third of it, the shares come near to equal,
+# and most heads look a little at everything.
+
 # %% [markdown]
-# It breaks. The trained weights count on scores of a certain spread; with a third of it the shares of the five tokens
-# come near to equal (entropy 1.36, where five equal shares have 1.61), so that most heads look a little at
-# everything. (With a $W_Q$ three times as large the other divisor would give the same scores as before. A convention is
-# harmless until two programs differ in it.)
-#
-# A trick from that cell, worth keeping: **feed your attention the identity matrix as values, and what comes out is
-# the shares.** Value $j$ is then a row with a single 1 at place $j$, and a mixture of those is the list of shares.
+# A trick from that cell: **give your attention the identity matrix as values, and out come the shares.**
 #
 # ## 3.4 No looking ahead
 #
-# **Claim.** A model that writes from left to right must not see the future. When it *trains*, the whole text is
-# there, and every position predicts its next token at the same time. A position that could look at the next token
-# would copy the answer and learn nothing. So each token may look at itself and at what came before. That is the
-# **causal mask**.
+# ![Four tokens in a row. Arrows go from sat to itself and back to cat and The; the arrow to the next token is crossed out.](attachment:no_peeking.png)
 #
-# Where to apply it? A share that is not allowed could be set to 0 *after* the softmax, or its score to $-\infty$
-# *before*. Here are the three tokens from above.
+# In training, every position predicts its next token. If it could see that token, it would copy the answer and learn
+# nothing. So each token may look at itself and at what came before: the **causal mask**.
+#
+# Where to apply it? A forbidden share could be set to 0 *after* the softmax, or its score to $-\infty$ *before*.
 
 # %%
 predict(
@@ -614,16 +566,27 @@ predict(
 )
 
 # %%
-past = torch.ones(3, 3).tril().bool()
-after = torch.where(past, shares, 0.0)
-before = torch.softmax((scores / math.sqrt(2)).masked_fill(~past, -math.inf), dim=-1)
+past = torch.tensor([[1, 0, 0], [1, 1, 0], [1, 1, 1]]).bool()
+scores = torch.tensor([[4.0, 0, -2], [0, -4, 2], [-2, 2, 0]]) / math.sqrt(2)
+scores_2 = scores.clone()
+scores_2[1, 2] = 3.0  # another future: what "cat" thinks of "sat"
+
+
+def masked_before(scores):
+    return scores.masked_fill(~past, -math.inf).softmax(-1)
+
+
+def masked_after(scores):
+    return scores.softmax(-1) * past
+
+
 hidden = torch.where(past, 0.0, math.nan)  # drawn white
 show(
     plots.grids(
         {
-            "no mask": shares,
-            "after the softmax": after + hidden,
-            "before the softmax": before + hidden,
+            "no mask": scores.softmax(-1),
+            "after the softmax": masked_after(scores) + hidden,
+            "before the softmax": masked_before(scores) + hidden,
         },
         names,
     ),
@@ -631,32 +594,29 @@ show(
     "either mask the upper triangle is white; masked after the softmax, the rows keep "
     "their old numbers; masked before, each row sums to 1.",
 )
-print("row sums, masked after the softmax: ", [f"{s:.2f}" for s in after.sum(-1)])
-print("row sums, masked before the softmax:", [f"{s:.2f}" for s in before.sum(-1)])
+moved = {}
+for masked in (masked_after, masked_before):
+    one, two = masked(scores)[1, :2], masked(scores_2)[1, :2]
+    moved[masked] = (one - two).abs().max() > 1e-4
+    told = [[f"{share:.2f}" for share in row] for row in (one, two)]
+    print(
+        f"{masked.__name__:<13} row of 'cat': {told[0]}, with another future: {told[1]}"
+    )
+still_one = (masked_after(scores).sum(-1) - 1).abs().max() < 1e-4
+reveal("mask", "C" if moved[masked_after] else "A" if still_one else "B")
 
-other_future = scores.clone()
-other_future[1, 2] = 3.0  # what "cat" thinks of "sat", which it must not know
-other = torch.softmax(other_future / math.sqrt(2), dim=-1)
-print("row of 'cat', masked after: ", [f"{s:.2f}" for s in after[1, :2]], end=" ")
-print("and with another future:", [f"{s:.2f}" for s in other[1, :2]])
-still_one = (after.sum(-1) - 1).abs().max() < 1e-4
-moved = (after[1, :2] - other[1, :2]).abs().max() > 1e-4
-reveal("mask", "C" if moved else "A" if still_one else "B")
-
-# %% [markdown]
-# Masked after the softmax, rows no longer sum to 1, but for the last, which has no future. Worse, the numbers that are left still depend on the future:
-# each was divided by a sum that counts the future scores, as the last line shows. Nobody looks at a later token, and
-# yet its presence can be felt. Such a leak is hard to see in the shares. It is easy to *test* for, and you will.
+# %% [markdown] reveals="mask"
+# Masked after the softmax, rows no longer sum to 1, except the last row. Worse, **the numbers that are left still depend
+# on the future**: each was divided by a sum that counts the future scores. You will test for it.
 
 # %% [markdown]
 # ### Exercise 3.2 · `causal_mask` · ●○○ · 10 min
 #
-# Write the mask of a text that is `seq` tokens long: bool, `[seq, seq]`, row = the token that looks, column = the
-# token it looks at, `True` = may look.
+# Write the mask of a text of `seq` tokens: bool, `[seq, seq]`, row = who looks, column = at whom, `True` = may look.
 #
-# There is one more argument. When a model writes, it keeps the keys and values of earlier tokens (notebook 7), so the
-# rows are only the *new* tokens while the columns are *all* tokens. `start` says how many tokens came before: row *i*
-# is then the token at position `start + i`, and the mask has shape `[seq, start + seq]`.
+# When a model writes, it keeps the keys and values of earlier tokens: the rows are only the *new* tokens, the columns *all*
+# tokens. `start` says how many came before. Row *i* is then the token at position `start + i`, and the mask has shape
+# `[seq, start + seq]`.
 #
 # By hand: `causal_mask(3)` and `causal_mask(2, start=3)` are
 #
@@ -664,7 +624,7 @@ reveal("mask", "C" if moved else "A" if still_one else "B")
 #         T T F        T T T T T
 #         T T T
 #
-# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
+# Everything in torch is allowed, here and wherever a statement forbids nothing.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -767,27 +727,23 @@ for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Exercise 3.3 · `looks_ahead` · ●●○ · 15 min
+# ### Experiment 3.3 · `looks_ahead` · ●●○ · 15 min
 #
-# Write the test that exposes an attention which peeks, from its outputs alone. The idea: change the input at one
-# position, `changed`, and run again. An honest attention can only have changed outputs **at that position and after
-# it**. If an output *before* it moved, that position has seen the future.
+# Write the measurement that exposes an attention which peeks, from its outputs alone. Change the input at one position,
+# `changed`, and run again. In an honest attention only outputs **at that position and after it** can move. If one
+# *before* it moved, that position has seen the future.
 #
 # `before` and `after` are the outputs of the two runs, `[seq, head_dim]` each. Return the list of positions smaller
-# than `changed` (as ints, in order) whose output moved: by more than `1e-5` in at least one column. An empty list
-# means that nobody peeked. Smaller differences than that are rounding, which float arithmetic always leaves.
+# than `changed`, as ints and in order, whose output moved: by more than `1e-5` in at least one column. Smaller
+# differences are rounding. An empty list means that nobody peeked.
 #
-# By hand, with `changed = 2`:
+# By hand, with `changed = 2`, the answer is `[1]`:
 #
 #         before        after
 #         0.50  1.00    0.50  1.00      position 0: the same
-#         0.20  0.30    0.20  0.10      position 1: moved by 0.20 in column 1: it peeked
-#         0.70  0.40    0.90  0.80      position 2: moved, as it may: its own input was changed
-#         0.10  0.60    0.30  0.20      position 3: moved, as it may: it comes later
-#
-# so `looks_ahead(before, after, 2)` is `[1]`.
-#
-# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
+#         0.20  0.30    0.20  0.10      position 1: moved: it peeked
+#         0.70  0.40    0.90  0.80      position 2: may move
+#         0.10  0.60    0.30  0.20      position 3: may move
 #
 # <details><summary>Hint 1</summary>
 #
@@ -803,7 +759,7 @@ for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `[i for i in range(changed) if … > 1e-5]`
+# A list comprehension over the positions before `changed`, with a condition.
 #
 # </details>
 
@@ -1016,12 +972,12 @@ for _seed, _seq, _changed in ((11, 5, 0), (12, 9, 8), (13, 7, 3), (16, 12, 6)):
 # %% [markdown]
 # ### Four suspects
 #
-# One of these attentions is honest. Which? Your test knows, without reading their code.
+# One of these attentions is honest.
 
 
 # %%
 def suspect_a(q, k, v):
-    return scaled_dot_product_attention(q, k, v, torch.ones(len(q), len(q)).tril() > 0)
+    return scaled_dot_product_attention(q, k, v, causal_mask(len(q)))
 
 
 def suspect_b(q, k, v):
@@ -1029,7 +985,7 @@ def suspect_b(q, k, v):
 
 
 def suspect_c(q, k, v):
-    return scaled_dot_product_attention(q, k, v, torch.ones(len(q), len(q)).tril(1) > 0)
+    return scaled_dot_product_attention(q, k, v, causal_mask(len(q), 1)[:, : len(q)])
 
 
 def suspect_d(q, k, v):
@@ -1037,8 +993,7 @@ def suspect_d(q, k, v):
 
 
 generator = torch.Generator().manual_seed(1)
-# seq 6, 8 columns: serves as q, k and v
-text, other = torch.randn(2, 6, 8, generator=generator)
+text, other = torch.randn(2, 6, 8, generator=generator)  # serves as q, k and v
 for suspect in (suspect_a, suspect_b, suspect_c, suspect_d):
     print(suspect.__name__, end="")
     for changed in (1, 3, 5):
@@ -1051,10 +1006,8 @@ for suspect in (suspect_a, suspect_b, suspect_c, suspect_d):
     print()
 
 # %% [markdown]
-# Suspect A is honest. C is off by one: only the neighbour of the changed position gives it away, which is why a test
-# must look at *every* earlier position. B is the attention that masks after the softmax. Note what this kind of test
-# is worth: it needs no access to the inside, so it works on whole models, as the next cell shows. That cell also lets
-# a model that sees everything *write*. When it writes its next token, there is no future to see.
+# Suspect A is honest; C is off by one, B masks after the softmax. Your test works on whole models, too. The next cell also
+# lets a model that sees everything *write*.
 
 # %%
 predict(
@@ -1073,66 +1026,40 @@ edited = ids.clone()
 edited[4] = model.tokenizer.encode(" my")[0]
 print("SmolLM2, ' the' changed to ' my' at position 4: peeked at by", end=" ")
 print(looks_ahead(model(ids)[0], model(edited)[0], 4))
-blind = model.using(mask=lambda seq, start=0: torch.ones(seq, start + seq).bool())
+unmasked = model.using(mask=lambda seq, start=0: torch.ones(seq, start + seq).bool())
 print("the same without its mask:                      peeked at by", end=" ")
-print(looks_ahead(blind(ids)[0], blind(edited)[0], 4))
-text = complete(blind, france, 8)
+print(looks_ahead(unmasked(ids)[0], unmasked(edited)[0], 4))
+text = complete(unmasked, france, 8)
 print("without its mask it writes:", repr(text))
 reveal("blind", "A" if "Paris" in text else "B")
 
+# %% [markdown] reveals="blind"
+# The *last* token has no future. All the others do. Let them see it, and a layer turns them into other vectors than those
+# of training; in the next layer the last token looks at these. So the mask is needed in writing as well.
+
 # %% [markdown]
-# The *last* token has no future. All the others do, and in training each of them was worked on without it. Let them see
-# it, and a layer turns them into other vectors than those of training; in the next layer the last token looks at these.
-# So the mask is needed in writing as well, for the tokens that are already there. (And it is why a model can keep what
-# it computed for them: nothing that comes later changes it. Notebook 7 lives on that.)
-#
 # ## 3.5 Heads
 #
-# **Claim.** One softmax gives one set of shares, and one mixture. To fetch one thing from the subject *and* another
-# from the previous word, a token needs two. So a layer has several **heads**: each has its own $W_Q, W_K, W_V$ and attends alone, in parallel.
-# **Every head reads the whole vector $x$, all d_model numbers of it**; what is cut into pieces are the queries, keys
-# and values, head_dim numbers for each head. The matrices of all heads are stored as one: the first head_dim rows of
-# $W_Q$ belong to head 0, and so on. Afterwards the results are set side by side and multiplied by one more learned
-# matrix, the output projection $W_O$.
-
-# %%
-show(
-    plots.heads(),
-    alt="x, of shape seq by d_model, is multiplied by W_Q, W_K and W_V, and the "
-    "products are cut into heads; each head attends alone; the results stand side by "
-    "side and are multiplied by W_O, which gives seq by d_model again.",
-)
-
-# %% [markdown]
-# **A claim to check.** A tutorial draws "8 heads" for GPT-2, at d_model 768. What would head_dim be? Ask the library:
-
-# %%
-from transformers import GPT2Config
-
-gpt2 = GPT2Config()  # the defaults are GPT-2 small
-own = model.config
-print(f"8 heads would have {gpt2.n_embd // 8} columns each")
-print(
-    f"GPT-2 small: {gpt2.n_embd} = {gpt2.n_head} heads of {gpt2.n_embd // gpt2.n_head}"
-)
-print(f"SmolLM2:     {own.d_model} = {own.n_head} heads of {own.head_dim}")
-
-# %% [markdown]
-# Twelve heads of 64. The width of a head is 64 or 128 in most models; wider models have more heads.
+# ![x, of shape seq by d_model, is multiplied by W_Q, W_K and W_V; the products are cut into heads; each head attends alone; the results stand side by side and are multiplied by W_O, which gives seq by d_model again.](attachment:heads.png)
+#
+# To fetch one thing from the subject *and* another from the previous word, a token needs two mixtures. So a layer has
+# several **heads**. Every head reads the whole vector $x$. What is cut into pieces are the queries, keys and values: in
+# SmolLM2, 576 numbers into nine heads of 64.
+#
+# The first head_dim rows of $W_Q$ belong to head 0, and so on. The results are set side by side and multiplied by one more
+# learned matrix, the **output projection** $W_O$.
 
 # %% [markdown]
 # ### Exercise 3.4 · `split_heads` · ●●○ · 10 min
 #
-# Cut the columns of `x` into `n_head` heads: `[batch, seq, n_head * head_dim]` → `[batch, n_head, seq, head_dim]`.
-# Head 0 gets the first `head_dim` columns, head 1 the next `head_dim`, and so on; each head keeps all positions.
-# Heads stand *before* positions so that the attention you wrote treats them like one more batch dimension.
+# Cut the columns of `x` into `n_head` heads: `[batch, seq, n_head * head_dim]` → `[batch, n_head, seq, head_dim]`. Head 0
+# gets the first `head_dim` columns, head 1 the next, and so on. Heads stand *before* positions, so that your attention
+# treats them like one more batch dimension.
 #
 # By hand: one text of 2 tokens with 4 columns, cut into 2 heads:
 #
 #         x[0] = 1 2 3 4     head 0 = 1 2     head 1 = 3 4
 #                5 6 7 8              5 6              7 8
-#
-# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1143,7 +1070,8 @@ print(f"SmolLM2:     {own.d_model} = {own.n_head} heads of {own.head_dim}")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `batch, seq, width = x.shape`; `x.view(batch, seq, n_head, width // n_head)`, then `.transpose(1, 2)`.
+# `.view` or `.reshape` with four sizes does the first step: which are they, if `n_head` is given and the width is that of
+# `x`? `.transpose` does the second.
 #
 # </details>
 
@@ -1243,11 +1171,9 @@ for _seed, (_batch, _seq, _n, _d) in enumerate(
 # ### Exercise 3.5 · `merge_heads` · ●○○ · 5 min
 #
 # The way back: put the heads' outputs side by side again, `[batch, n_head, seq, head_dim]` → `[batch, seq, n_head *
-# head_dim]`. Head 0's columns come first. In papers this is called concatenation.
+# head_dim]`. Head 0's columns come first.
 #
 # By hand: the example of 3.4 read from right to left: `1 2 / 5 6` and `3 4 / 7 8` give `1 2 3 4 / 5 6 7 8`.
-#
-# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1256,7 +1182,7 @@ for _seed, (_batch, _seq, _n, _d) in enumerate(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `x.transpose(1, 2)`, then `.flatten(-2)`. If you prefer a reshape: torch refuses `.view` on a transposed tensor,
+# `.flatten` with one number joins all dimensions from there on. If you prefer a reshape: torch refuses `.view` on a transposed tensor,
 # because its numbers no longer stand in that order in memory; `.reshape` copies them.
 #
 # </details>
@@ -1340,151 +1266,72 @@ for _seed, _shape in enumerate(
 # %% [markdown]
 # ### The whole layer, from your pieces
 #
-# Four of your functions make a complete multi-head attention. torch has one ready-made, with its three input matrices
-# stacked into one. They should agree:
-
+# Four of your functions make a complete multi-head attention. torch has one ready-made. Do they agree?
 
 # %%
-def attention_from_pieces(x, w_q, w_k, w_v, w_o, n_head):
-    q, k, v = (
-        split_heads(x @ w.T, n_head) for w in (w_q, w_k, w_v)
-    )  # batch n_head seq head_dim
-    return (
-        merge_heads(scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1])))
-        @ w_o.T
-    )
+from llmlib.demonstrations import torch_layer
 
-
-torch.manual_seed(0)
-theirs = torch.nn.MultiheadAttention(96, 8, bias=False, batch_first=True)
-x = torch.randn(2, 7, 96)
-with torch.no_grad():
-    mine = attention_from_pieces(
-        x, *theirs.in_proj_weight.chunk(3), theirs.out_proj.weight, n_head=8
-    )
-    want = theirs(x, x, x, attn_mask=~causal_mask(7))[
-        0
-    ]  # torch's own layer: True means hidden!
-print("equal within a millionth:", bool((mine - want).abs().max() < 1e-6))
+apart = torch_layer.difference(
+    split_heads, scaled_dot_product_attention, causal_mask, merge_heads
+)
+print("equal within a millionth:", apart < 1e-6)
 
 # %% [markdown]
-# ### What a head writes
+# ### Do heads hand on what they look at?
 #
-# The output projection has a second reading (Elhage et al. 2021). Its columns belong to heads, too: the first head_dim columns are
-# multiplied by head 0's result only. So "side by side, then project" is the same as **each head writing its own
-# vector of d_model numbers, and all of them added up**. Check it in layer 11 of SmolLM2.
-#
-# That also gives a fair test of the claim in section 3.2, that attention mixes the tokens themselves. If it did, what
-# a head writes for "sat" would point the same way as the mixture, with that head's shares, of the vectors that
-# its attention *receives*. How near would a copy come? A head carries head_dim numbers, 64 of 576, so the control is a
-# head made to copy: 64 random directions in, the same 64 out. (Comparing with the embedding table would prove
-# nothing: in front of each attention stands a norm, notebook 4, which turns a token's vector so far that even in layer 0
-# attention receives it at nearly a right angle to the token's row of the table.)
+# The columns of $W_O$ belong to heads, too. So "side by side, then project" is the same as **each head writing a vector of
+# its own, and all of them added up** (Elhage et al. 2021). If a head handed on what it looks at, its write would point the
+# same way. The control is a head made to copy: 64 random directions in, the same 64 out.
 
 # %%
-sat = model.tokenizer.encode("The cat sat on the mat")
-received, read = [], []  # a layer each: [seq, d_model]; (shares, values) of all heads
+from llmlib.demonstrations.head_outputs import copying, heads, made_to_copy
 
-
-def watched(q, k, v, mask=None):
-    shares = scaled_dot_product_attention(q, k, torch.eye(k.shape[-2]), mask)
-    read.append((shares[0], v[0]))  # n_head seq seq and n_head seq head_dim
-    return shares @ v
-
-
-def block(x, norm_1, attend, norm_2, feed_forward):
-    received.append(norm_1(x)[0])
-    x = x + attend(norm_1(x))
-    return x + feed_forward(norm_2(x))
-
-
-model.using(attention=watched, block=block)(sat)
-
-
-def writes(layer, position):
-    """What each head of a layer writes for one token: [n_head, d_model]."""
-    shares, values = read[layer]
-    w_o = model.weights.layers[layer].o[0]  # d_model, n_head * head_dim
-    mixtures = (shares @ values)[:, position]  # n_head head_dim
-    return torch.stack([w_o[:, 64 * h : 64 * (h + 1)] @ mixtures[h] for h in range(9)])
-
-
-shares, values = read[11]
-together = model.weights.layers[11].o[0] @ (shares @ values)[:, 2].flatten()
-apart = (writes(11, 2).sum(0) - together).abs().max()
-print(
-    "sum of nine writes and concatenate-and-project: equal within 0.00001:",
-    bool(apart < 1e-5),
+cat = model.tokenizer.encode("The cat sat on the mat")
+garden = "The old woman planted a small tree in the garden behind her house last spring"
+found = heads(model, model.tokenizer.encode(garden))
+cosines = copying(found)[:, :, 1:]  # all but the first token, which sees itself alone
+print(f"mean size over all heads and tokens {cosines.abs().mean():.2f}")
+show(
+    plots.cosines(cosines.flatten(), made_to_copy(found)),
+    alt="Histogram of the cosine between what a head writes and what it looks at, for "
+    "all heads and tokens of a sentence: a narrow heap around 0. A dashed line marks a "
+    "head made to copy, at 0.3, where few are left.",
 )
-print("layer 11, head 1, shares of 'sat':", [f"{s:.3f}" for s in shares[1, 2, :3]])
-
-cosines = torch.stack(
-    [
-        torch.cosine_similarity(writes(n, 2), read[n][0][:, 2] @ received[n], dim=-1)
-        for n in range(30)
-    ]
-)
-print(f"layer 11, head 1: cosine {cosines[11, 1]:.2f}")
-print(
-    f"all 270 heads: mean size {cosines.abs().mean():.2f}; above 0.3 are "
-    f"{int((cosines > 0.3).sum())}, below -0.3 are {int((cosines < -0.3).sum())}"
-)
-generator = torch.Generator().manual_seed(0)
-pair = torch.randn(2, 1000, 576, generator=generator)
-print(f"two random vectors: {torch.cosine_similarity(*pair, dim=-1).abs().mean():.2f}")
-basis = torch.linalg.qr(torch.randn(576, 64, generator=generator))[0]
-copied = torch.cat(received) @ basis @ basis.T
-copies = torch.cosine_similarity(copied, torch.cat(received), dim=-1)
-print(f"a head made to copy: {copies.mean():.2f}")
 
 # %% [markdown]
-# Head 1 of layer 11 gives 0.97 of its attention to "cat", and what it writes has a cosine of −0.04 with what it
-# looked at. Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy has 0.32. At
-# this word eight heads copy about as much as that or more, twice as many write the *opposite* of what they look at,
-# and most write something else. (At other words the mean is much the same, but sometimes more heads copy than write
-# the opposite.) So much for "0.45 · cat": a head reads $W_V$ of what it looks at and writes that through $W_O$.
+# **Most heads write something else than what they look at.** A few do copy, and fewer write the opposite.
 #
 # ## 3.6 Grouped queries
 #
-# **Claim.** While a model writes, it keeps the keys and values of every token it has seen (notebook 7 builds that
-# store). With a key and a value for every head, a long text would take more memory than the model itself, as the cell
-# shows. Queries need not be kept. So several query heads can
-# **share** one head of keys and values: *grouped-query attention* (Ainslie et al. 2023). SmolLM2 has 9 query heads
-# and 3 key/value heads.
+# ![Three drawings of nine query heads: each with a key/value head of its own, three groups of three sharing one each, and all nine on a single one.](attachment:grouped.png)
+#
+# While a model writes, it keeps the keys and values of every token it has seen. For a long text they would take more memory
+# than the model itself. So several query heads can **share** one head of keys and values: *grouped-query attention*
+# (Ainslie et al. 2023).
 
 # %%
 from llmlib.kv_cache import cache_bytes
 
-show(
-    plots.grouped(model.config.n_head, model.config.n_kv_head),
-    alt="Three drawings of 9 query heads: each with a key/value head of "
-    "its own, three groups of three sharing one each, and all nine on a single one.",
-)
 for n_kv_head in (9, 3, 1):
-    each = cache_bytes(model.config.n_layer, n_kv_head, model.config.head_dim, seq=1)
-    full = each * model.config.context / 2**20
+    each = cache_bytes(own.n_layer, n_kv_head, own.head_dim, seq=1)
+    full = each * own.context / 2**20
     print(
         f"{n_kv_head} key/value heads: {each:>7,} bytes a token in float32, "
-        f"{full:>6,.0f} MiB for {model.config.context:,} tokens"
+        f"{full:>6,.0f} MiB for {own.context:,} tokens"
     )
 itself = (model.folder / "model.safetensors").stat().st_size / 2**20
 print(f"the model itself, in float32 as well: {itself:,.0f} MiB")
 
 # %% [markdown]
-# (Half of that where numbers are kept in 16 bits, as papers and model cards count.) In the next exercise you *copy*
-# keys so that each query head finds its own. That is the plain way to compute it; what is **kept** are the three
-# heads.
+# In the exercise you *copy* keys; what is **kept** are three heads.
 
 # %% [markdown]
 # ### Exercise 3.6 · `repeat_kv` · ●○○ · 5 min
 #
 # `x` holds keys (or values), `[batch, n_kv_head, seq, head_dim]`. Repeat each head `n_rep` times, copies **next to
-# each other**: `[batch, n_kv_head * n_rep, seq, head_dim]`. Then every query head finds its partner at its own
-# number, and your attention needs no change.
+# each other**: `[batch, n_kv_head * n_rep, seq, head_dim]`. Then every query head finds its partner at its own number.
 #
 # By hand: key heads `A B C` and `n_rep = 3` give `A A A B B B C C C`.
-#
-# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1494,7 +1341,7 @@ print(f"the model itself, in float32 as well: {itself:,.0f} MiB")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `x.repeat_interleave(…, dim=1)`
+# Its name begins with `repeat_`, and it wants to know which dimension.
 #
 # </details>
 
@@ -1592,50 +1439,45 @@ for _seed, (_shape, _n) in enumerate(
 # %% [markdown]
 # ### On the real model
 #
-# Query heads 0, 1, 2 of a layer share their keys. Do they look at the same places? The row for "sat" in layer 11:
+# Query heads 0, 1 and 2 share their keys. Do they look at the same places? The row of "sat" in layer 11:
 
 # %%
+shares = heads(model, cat).shares  # n_layer n_head seq seq
 for head in range(3):
-    row = read[11][0][head, 2]
-    print(
-        f"layer 11, head {head}:",
-        "  ".join(
-            f"{word} {row[i]:.2f}" for i, word in enumerate(("The", "cat", "sat"))
-        ),
-    )
+    told = (f"{w} {s:.2f}" for w, s in zip(("The", "cat", "sat"), shares[11, head, 2]))
+    print(f"layer 11, head {head}:", "  ".join(told))
 
 # %% [markdown]
-# The same keys, different queries, different answers. (Not everywhere: in 65 of the model's 90 groups of three, all three
-# give "The" the most, for a reason that section 3.7 tells. But so do three heads that share no keys, in 63 cases of 90.)
-# Ainslie et al. (2023) found that sharing costs little quality; the memory is a third.
+# The same keys, different queries, different answers.
+#
+# <details><summary>Small print: how often the three agree</summary>
+#
+# In 65 of the model's 90 groups, all three heads give "The" the most, for a reason that section 3.7 tells. Heads that
+# share no keys agree as often (63 of 90).
+#
+# </details>
 
 # %% [markdown]
 # ### Exercise 3.7 · `attend` · ●●● · 20 min
 #
-# Now the whole layer. Write what every layer of SmolLM2 does with attention, from the vectors it receives to what it
-# writes.
+# Write the whole layer, from the vectors that attention receives to what it writes.
 #
-# | | shape | |
-# |---|---|---|
-# | `x` | `[batch, seq, d_model]` | one row a token |
-# | `w_q` | `[n_head * head_dim, d_model]` | as `torch.nn.Linear` stores it: multiply by the transpose |
-# | `w_k`, `w_v` | `[n_kv_head * head_dim, d_model]` | fewer heads: grouped queries |
-# | `w_o` | `[d_model, n_head * head_dim]` | the output projection, stored the same way |
-# | `n_head`, `n_kv_head` | whole numbers | n_kv_head divides n_head |
-# | `theta` | a number | RoPE's base, as in notebook 2: hand it on to `apply_rope` |
-# | returns | `[batch, seq, d_model]` | one row a token |
+# - `x` `[batch, seq, d_model]`: one row a token
+# - `w_q` `[n_head * head_dim, d_model]`: as `torch.nn.Linear` stores it, so multiply by the transpose
+# - `w_k`, `w_v` `[n_kv_head * head_dim, d_model]`: fewer heads: grouped queries
+# - `w_o` `[d_model, n_head * head_dim]`: stored the same way
+# - `n_head`, `n_kv_head` whole numbers: n_kv_head divides n_head
+# - `theta` a number: RoPE's base: hand it on to `apply_rope`
+# - returns `[batch, seq, d_model]`: one row a token
 #
-# The tokens stand at positions 0, 1, … seq − 1. **Queries and keys** are turned by RoPE, head by head; values are
-# not. `apply_rope(x, positions, theta)` from notebook 2 is there: `x` is `[..., seq, head_dim]`, `positions` is
-# `[seq]`.
-# Attention is causal.
+# Attention is causal, and tokens stand at positions 0, 1, … seq − 1. **Queries and keys** are turned by RoPE, head by head;
+# values are not. `apply_rope(x, positions, theta)` from notebook 2 takes `x` `[..., seq, head_dim]` and `positions` `[seq]`.
 #
-# By hand: a text of one token can only look at itself, with a share of 1, and at position 0 RoPE changes nothing. With
-# `x = [[[3, 5]]]`, two query heads and one key/value head of 2 columns, `w_v` the identity: the value is (3, 5),
-# each of the two heads reads it, side by side they are (3, 5, 3, 5), and `w_o = [[1, 0, 1, 0], [0, 1, 0, -1]]` makes
-# (3 + 3, 5 − 5): `[[[6, 0]]]`. The queries do not matter here.
+# By hand: one token looks at itself, with a share of 1, and at position 0 RoPE changes nothing. With `x = [[[3, 5]]]`, two
+# query heads and one key/value head of 2 columns, `w_v` the identity, both heads read the value (3, 5). Side by side that
+# is (3, 5, 3, 5), and `w_o = [[1, 0, 1, 0], [0, 1, 0, -1]]` makes (3 + 3, 5 − 5): `[[[6, 0]]]`.
 #
-# Off limits: torch's ready-made attention. Use your own functions.
+# Not allowed: torch's ready-made attention. Use your own functions.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1652,8 +1494,8 @@ for head in range(3):
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The last lines: `k, v = repeat_kv(k, n), repeat_kv(v, n)` with `n = n_head // n_kv_head`; then
-# `mixed = scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))`; then `merge_heads(mixed) @ w_o.T`.
+# Nine lines at most, and all of them yours already. If shapes do not fit, print them after each step: the batch stays in
+# front, heads come second, and at the end there are `d_model` columns again.
 #
 # </details>
 
@@ -1727,7 +1569,15 @@ def _weights(d_model, n_head, n_kv_head, head_dim, seed):
 
 _one = [torch.zeros(4, 2), torch.zeros(2, 2), torch.eye(2)]
 _one += [torch.tensor([[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, -1.0]])]
-_got = attend(torch.tensor([[[3.0, 5.0]]]), *_one, 2, 1)
+try:
+    _got = attend(torch.tensor([[[3.0, 5.0]]]), *_one, 2, 1)
+except RuntimeError as _error:
+    check.that(
+        not any(name in str(_error) for name in ("mat1", "batch2", "size of tensor")),
+        "torch cannot multiply these shapes: all four weights are stored [columns out, "
+        "columns in], so multiply by the transpose, x @ w_q.T and in the end @ w_o.T",
+    )
+    raise
 check.that(_got is not None, "attend gave back None: is there a return?")
 check.that(
     not isinstance(_got, (list, tuple)),
@@ -1857,43 +1707,27 @@ for _seed, (_batch, _seq, _d, _n, _kv, _head) in enumerate(
 # %% [markdown]
 # ### On the real model
 #
-# Your layer in place of the engine's, with the weights of each of the 30 layers in turn. Logits are what the model
-# says before anything is drawn: one number for every token of its vocabulary.
-
+# Your layer in place of the engine's, 30 times. *Logits* are what the model says before a token is sampled: one number for
+# every token of its vocabulary.
 
 # %%
-def with_your_layers():
-    layers, yours = cycle(model.weights.layers), attend
-
-    def block(x, norm_1, attend, norm_2, feed_forward):
-        layer = next(layers)
-        q, k, v, o = (part[0] for part in (layer.q, layer.k, layer.v, layer.o))
-        x = x + yours(norm_1(x), q, k, v, o, own.n_head, own.n_kv_head, own.rope_theta)
-        return x + feed_forward(norm_2(x))
-
-    return model.using(block=block)
-
+from llmlib.demonstrations.own_layer import with_layer
 
 ids = model.tokenizer.encode(france)
-theirs, yours = model(ids), with_your_layers()(ids)
-print("every logit within 0.0002:", bool((yours - theirs).abs().max() < 2e-4))
-print(repr(complete(with_your_layers(), france, 4, use_cache=False)))
+mine = with_layer(model, attend)
+print("every logit within 0.0002:", bool((mine(ids) - model(ids)).abs().max() < 2e-4))
+print(repr(complete(mine, france, 4, use_cache=False)))
 
 # %% [markdown]
 # ## 3.7 Where the real model looks
 #
-# ### A row that cannot be
-#
-# **A claim to check.** A tutorial shows where "sat" looks in "The cat sat on the mat", and gives 8 % to "on", 3 % to
-# "the" and 20.8 % to "mat". From section 3.4 you know what a row under the causal mask must look like. Here is the mean over
-# all 270 heads of SmolLM2 (30 layers of 9):
+# Where does "sat" look in "The cat sat on the mat"? The mean over all 270 heads:
 
 # %%
 from llmlib.attention import attention_maps
 
-words = [model.tokenizer.decode([i]) for i in sat]
-maps = attention_maps(model, sat)  # n_layer n_head seq seq
-mean_row = maps[:, :, 2].mean(dim=(0, 1))
+words = [model.tokenizer.decode([i]) for i in cat]
+mean_row = shares[:, :, 2].mean(dim=(0, 1))
 show(
     plots.row(
         words, mean_row.tolist(), "Where “sat” looks: mean of 270 heads", future=3
@@ -1901,30 +1735,20 @@ show(
     alt="Bars for the row of sat: The 77.8 percent, cat 13.3, sat 8.9, and exactly "
     "zero for on, the, mat, which are marked as the future.",
 )
-print(f"the tutorial gives the future {0.08 + 0.03 + 0.208:.1%};", end=" ")
-print(f"SmolLM2 gives it {mean_row[3:].sum():.1%}")
-
-# %% [markdown]
-# "on", "the" and "mat" come *after* "sat". The causal mask gives them 0. But is 78 % for "The"
-# plausible? What has the article to do with sitting? Look at single heads:
-
-# %%
-by_cat = maps[:, :, 2, 1].flatten()
+by_cat = shares[:, :, 2, 1].flatten()
 for index in by_cat.topk(4).indices.tolist():
     layer, head = divmod(index, 9)
-    row = "  ".join(
-        f"{words[i].strip()} {maps[layer, head, 2, i]:.2f}" for i in range(3)
-    )
-    print(f"layer {layer:>2} head {head}: {row}")
+    told = (f"{w.strip()} {s:.2f}" for w, s in zip(words, shares[layer, head, 2, :3]))
+    print(f"layer {layer:>2} head {head}:", "  ".join(told))
 
 # %% [markdown]
-# Some heads do look at "cat" with nearly all they have. The mean hides them, for the reason that follows.
+# Most of the attention goes to "The". What has the article to do with sitting? Single heads do look at "cat" with nearly
+# all they have; the mean hides them.
 #
 # ### The sink
 #
-# Softmax must spend 100 %, even where a head finds nothing to look for. Xiao et al. (2023) saw that much of it goes to
-# the first token, whatever that is. They call it an **attention sink**: a place to leave the attention that is not
-# needed. Three texts, the last of them nonsense:
+# Softmax must spend 100 %, even where a head finds nothing to look for. Xiao et al. (2023) saw much of it go to the first
+# token, an **attention sink**. Three texts, one of them nonsense:
 
 # %%
 curves = {}
@@ -1933,13 +1757,8 @@ for sentence in (
     "Two dogs ran in a park",
     "mat the on sat cat The",
 ):
-    of_it = attention_maps(model, model.tokenizer.encode(sentence))
-    curves[sentence] = of_it[:, :, 2:, 0].mean(
-        dim=(1, 2)
-    )  # position 2 on, looking at 0
-    print(f"{sentence!r}: mean share on the first token {curves[sentence].mean():.2f}")
-uniform = torch.tensor([1 / 3, 1 / 4, 1 / 5, 1 / 6]).mean()
-print(f"if all got equal shares: {uniform:.2f}")
+    maps = attention_maps(model, model.tokenizer.encode(sentence))
+    curves[sentence] = maps[:, :, 2:, 0].mean(dim=(1, 2))  # from position 2 on
 show(
     plots.by_layer(curves, "mean share on the first token"),
     alt="Mean share on the first token by layer for three texts: low in the first two "
@@ -1949,8 +1768,8 @@ show(
 )
 
 # %% [markdown]
-# In these short texts the tokens from the third on give about two thirds of their attention to the first one. But one
-# line does not agree with the others: in layers 3 to 8, "The cat sat on the mat" gives its first token less. Where does the rest go?
+# **In these short texts, about two thirds of all attention goes to the first token.** Equal shares would give it a
+# quarter. In layers 3 to 8, "The cat sat on the mat" gives it less. Where does the rest go?
 
 # %%
 predict(
@@ -1966,69 +1785,75 @@ for sentence in (
     "The cat sat on the mat",
     "The cat sat on my mat",
     "Two dogs ran in a park",
-    "A man and a dog and a cat",
 ):
     ids = model.tokenizer.encode(sentence)
     row = attention_maps(model, ids)[3:9, :, -1].mean(dim=(0, 1))
     rows.append(row)
-    pieces = (f"{model.tokenizer.decode([i])} {s:.2f}" for i, s in zip(ids, row))
-    print("last token, layers 3 to 8:", "  ".join(pieces))
+    told = (f"{model.tokenizer.decode([i])} {s:.2f}" for i, s in zip(ids, row))
+    print("last token, layers 3 to 8:", "  ".join(told))
 reveal("second", "ABCD"[rows[0][1:5].argmax()])
-lengths = torch.stack([v.norm(dim=-1) for _, v in read[3:9]]).mean(dim=(0, 1))  # seq
-pairs = (f"{w.strip()} {length:.1f}" for w, length in zip(words, lengths))
-print("mean length of the values, layers 3 to 8:", "  ".join(pairs))
+lengths = heads(model, cat).value_lengths[3:9].mean(dim=(0, 1))  # seq
+told = (f"{w.strip()} {length:.1f}" for w, length in zip(words, lengths))
+print("mean length of the values, layers 3 to 8:", "  ".join(told))
+
+# %% [markdown] reveals="second"
+# There is a **second sink**: " the", at position 4, gets even more than the first token. Put " my" in its place, and the
+# first token has it all. Looking at a sink does no harm: the values of both are less than a fifth as long as the others.
+# **A large share is not yet influence**: it is share times value that counts.
 
 # %% [markdown]
-# There is a **second sink**: " the", at position 4, gets even more than the first token. Put " my" in its place, and the
-# first token has it all; neither " a" of another sentence is a sink. Sun et al. (2024) report something similar: the
-# first token and a few words of little meaning. Notebook 4 shows how such tokens are made.
+# ### Every token a first token
 #
-# Why does looking at an unrelated token not spoil what a head says? See the last line: the values of
-# both sinks are less than a fifth as long as the others. A share of 0.8 on a sink adds no more than a share of 0.16 on
-# another token would. (In other sentences, too, the first token's values are by far the shortest.) **A large share is
-# not yet influence**: it is share times value that counts.
-#
-# ### Heads that do something you can name
-#
-# How would a head look at the previous token, always? With vectors that say where they stand, you can set $q$ and $k$
-# by hand: let the query of position $i$ be what the key of position $i - 1$ is.
+# At the top, every token could see itself *and the first*. What if it sees only itself? Then nothing comes before it, as
+# before a first token. Watch the length of each token's vector after layer 11, under three masks:
 
 # %%
-where = torch.eye(6)  # position i is the i-th row: a 1 at column i
-query = 12 * where.roll(-1, dims=1)  # that of position i has its 12 at column i - 1
-by_hand = scaled_dot_product_attention(query, where, torch.eye(6), causal_mask(6))
-shown = torch.where(causal_mask(6), by_hand, math.nan)
+ids = model.tokenizer.encode(garden)
+masks = {
+    "all of the past": causal_mask,
+    "itself and the first": itself_and_first,
+    "only itself": only_itself,
+}
+curves = {}
+for name, mask in masks.items():
+    masked = model.using(mask=mask)
+    curves[name] = heads(masked, ids).stream[11].norm(dim=-1)
+    written = (complete(masked, prompt, 6) for prompt in list(prompts)[:3])
+    print(f"{name:<21}", *(f"{text!r:<28}" for text in written))
 show(
-    plots.grids(
-        {"a previous-token head, set by hand": shown}, [str(i) for i in range(6)]
-    ),
-    alt="A 6 by 6 grid: almost all of each row's share is on the position before it; "
-    "row 0 looks at itself.",
+    plots.lengths(curves),
+    alt="Length of each token's vector after layer 11, log scale. With all of the past, "
+    "and with itself and the first, the first token is about 24,000 long and the others "
+    "some hundreds. With only itself, every token is 24,000 long.",
 )
 
 # %% [markdown]
-# Do trained heads do such things? Give the model 25 random tokens, **twice in a row**. There is no grammar and no
-# meaning in it, so whatever a head does here, it does by rule. The rule to look for is called **induction** (Olsson et
-# al. 2022): in `A B C … A`, the second A looks at B, the token that *followed* the first A. If that head then says
-# "B again", the model can continue any repetition, of anything. You write the score that finds such heads.
+# **Seeing only itself, every token becomes a sink**: a vector as long as the first token's, and the same "-" after every
+# text. This mask breaks the model in another way as well. The control: one more token to look at, and the model
+# knows "Angeles" again.
+#
+# ## 3.8 Copying, taken apart
+#
+# ![Six boxes in a row: A, B, C, dots, A again, and a question mark. First arrow: an early head writes into B the note "I come after A". Second arrow: a later head at the second A asks who comes after A, and finds B. Third arrow: it says B again.](attachment:induction.png)
+#
+# Give the model random tokens, **twice in a row**. There is no meaning in it: whatever a head does, it does by rule. The
+# rule to look for is **induction** (Olsson et al. 2022): in `A B C … A`, the second A looks at B, the token that
+# *followed* the first A, and says "B again". Who looks, who notes, who says?
 
 # %% [markdown]
-# ### Exercise 3.8 · `induction_score` · ●●○ · 10 min
+# ### Experiment 3.8 · `induction_score` · ●●○ · 10 min
 #
-# `maps` holds every head's shares on a text of `2 * half` tokens whose second half repeats the first: `[n_layer,
-# n_head, 2 * half, 2 * half]`, row = who looks, column = whom it looks at. For each head, return the mean share with
-# which a token of the second half looks at the token **after** its first occurrence: `[n_layer, n_head]`.
+# Write the measurement. `maps` holds every head's shares on a text of `2 * half` tokens whose second half repeats the
+# first: `[n_layer, n_head, 2 * half, 2 * half]`, row = who looks, column = whom it looks at. For each head, return the
+# mean share with which a token of the second half looks at the token **after** its first occurrence: `[n_layer, n_head]`.
 #
-# By hand: with `half = 2` the text is `A B A B`. Position 2 is the second A: its first occurrence is position 0, so
-# it should look at position 1. Position 3 is the second B and should look at position 2. A head whose rows 2 and 3
-# are
+# By hand: with `half = 2` the text is `A B A B`. Position 2, the second A, should look at position 1. Position 3, the
+# second B, should look at position 2. A head whose rows 2 and 3 are
 #
 #         row 2:  0.1  0.7  0.2  0.0
 #         row 3:  0.1  0.1  0.6  0.2
 #
 # scores (0.7 + 0.6) / 2 = 0.65.
-#
-# Everything in torch is allowed; llmlib's own answer is absent when this is graded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -2038,14 +1863,13 @@ show(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Position *i* should look at *i − half + 1*. A loop over *i* from `half` to `2 * half - 1` that adds up
-# `maps[:, :, i, i - half + 1]` does it.
+# Position *i* should look at *i − half + 1*. Which *i* are there, and by how many do you divide?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Without a loop: `second = torch.arange(half, 2 * half)`, then index rows with `second` and columns with
-# `second - half + 1`, and take the mean over the last dimension.
+# Without a loop: index rows and columns with two tensors of positions at once, and take the mean over the last
+# dimension.
 #
 # </details>
 
@@ -2172,21 +1996,19 @@ for _n_layer, _n_head, _half in ((1, 3, 2), (4, 2, 7), (2, 5, 12)):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### On the real model
+# ### See: who looks
 #
-# Your score for all 270 heads, beside two simpler ones: the mean share to the token right before (**previous**), and
-# to the first token (**first**, the sink).
+# Your score for all 270 heads, beside the mean share on the token right before, and on the first token:
 
 # %%
-generator = torch.Generator().manual_seed(0)
+from llmlib.demonstrations.ablation import repeated
+
 half = 25
-# 2 texts of 50 tokens
-texts = torch.randint(1000, 40000, (2, half), generator=generator).repeat(1, 2)
+texts = repeated()  # 2 texts of 50 tokens
 both = [attention_maps(model, text) for text in texts]
 induction = sum(induction_score(m, half) for m in both) / 2
 previous = sum(m.diagonal(-1, -2, -1)[:, :, 1:].mean(-1) for m in both) / 2
 first = sum(m[:, :, 1:, 0].mean(-1) for m in both) / 2
-
 scores_of = {
     "previous token": previous,
     "first token (sink)": first,
@@ -2206,19 +2028,359 @@ def best(scores, n=5):
 
 
 for name, found in scores_of.items():
-    listed = (f"{n}.{h} ({found[n, h]:.2f})" for n, h in best(found))
-    print(f"{name:<18} {int((found > 0.5).sum()):>3} above 0.5; best:", *listed)
+    told = (f"{n}.{h} ({found[n, h]:.2f})" for n, h in best(found))
+    print(f"{name:<18} {int((found > 0.5).sum()):>3} above 0.5; best:", *told)
 
 # %% [markdown]
-# (16.0 is head 0 of layer 16.) Look back at the four heads that gave "cat" most. Three of them, 11.1, 16.0 and 2.1,
-# are now the three best *previous-token* heads: they looked at "cat" because it stands before "sat", not because cats
-# sit. The fourth, 13.8, is none: from "on" and "the" it looks back at "cat", too. A head's row for one sentence is an
-# anecdote; a score over all positions is a measurement.
+# Here 16.0 means head 0 of layer 16. Three of the four heads that gave "cat" most are the best *previous-token* heads: they
+# looked at "cat" because it stands before "sat", not because cats sit. One sentence is an anecdote.
 #
-# A name is still only a description. Does the model *use* it? Switch heads off (their output becomes 0) and look at
-# the loss, $-\ln p$ of the token that really comes next, in *nats*. Guessing among 49,152 tokens costs
-# $\ln 49152 = 10.8$. On random tokens the model does worse than guessing in the first half, since it expects
-# sense; in the second half the loss should fall if it notices the repetition.
+# Does the model *use* these heads? Find out as a physiologist would: take a part out, and see what no longer works.
+
+# %% [markdown]
+# ### Experiment 3.9 · `replace_heads` · ●●○ · 15 min
+#
+# Write the intervention: put something else in the place of what some heads of a layer computed.
+#
+# - `z` `[batch, n_head, seq, head_dim]`: what each head computed, its mixtures of values, before $W_O$
+# - `heads` list of ints: the heads to replace; perhaps none
+# - `by` `"zero"`, `"mean"`, or a tensor shaped like `z`: what to put there
+# - returns like `z`: all other heads exactly as they were; `z` itself must stay unchanged
+#
+# - `"zero"`: the head says nothing, *zero ablation*.
+# - `"mean"`: at every position the head says its mean over the positions of the same text, *mean ablation*. What differs
+#   from place to place is gone.
+# - a tensor: the head says what the *same head* computed in another run, *activation patching*.
+#
+# By hand: two positions, one column. Head 0 says 1, 3 and head 1 says 5, 9. Head 1 replaced by zero says 0, 0; by its mean
+# 7, 7; by a run in which it said 2, 6, it says 2, 6. Head 0 says 1, 3 in all three.
+#
+# <details><summary>Hint 1</summary>
+#
+# First make one tensor, shaped like `z`, of what *all* heads would say if all were replaced. Then take from it only
+# those that are asked for.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The mean runs over positions, so find the dimension of `seq`. `keepdim=True` keeps a 1 in its place, and a 1 stretches
+# over all positions. An assignment such as `copy[:, heads] = …` changes several heads at once, on a copy.
+#
+# </details>
+
+
+# %% solution replace_heads
+def replace_heads(z, heads, by):
+    """What some heads of a layer computed, replaced: z [batch, n_head, seq, head_dim] -> like z.
+
+    by: "zero", "mean" (of the same text and head, over positions), or a tensor like z,
+    from another run. The other heads stay as they are, and so does z itself.
+    """
+    ### BEGIN SOLUTION
+    if isinstance(by, torch.Tensor):
+        new = by
+    elif by == "mean":
+        new = z.mean(dim=-2, keepdim=True).expand_as(z)
+    else:
+        new = torch.zeros_like(z)
+    replaced = z.clone()
+    replaced[:, heads] = new[:, heads]
+    return replaced
+    ### END SOLUTION
+
+
+# %% test replace_heads points=3
+import torch
+
+from llmlib.course import check
+
+_z = torch.tensor([[[[1.0], [3.0]], [[5.0], [9.0]]]])  # 1 text, 2 heads, 2 positions
+_run = torch.tensor([[[[4.0], [4.0]], [[2.0], [6.0]]]])
+_given = _z.clone()
+_got = replace_heads(_given, [1], "zero")
+check.that(_got is not None, "replace_heads gave back None: is there a return?")
+check.that(
+    isinstance(_got, torch.Tensor) and tuple(_got.shape) == (1, 2, 2, 1),
+    "return one tensor of the shape of z: replaced heads stay in their place",
+)
+check.that(
+    torch.equal(_given, _z),
+    "z was changed: the next run would start from a damaged one. Work on a copy, "
+    "z.clone()",
+)
+check.that(
+    _got[0, 0].abs().sum() > 0,
+    "head 0 was replaced, too: only the heads in the list are, all others stay",
+)
+check.that(
+    not torch.equal(_got, _z), "nothing was replaced: heads are dimension 1 of z"
+)
+check.equal(
+    _got[0, 1].flatten().tolist(), [0.0, 0.0], '"zero": head 1 says 0 at every position'
+)
+check.equal(
+    _got[0, 0].flatten().tolist(),
+    [1.0, 3.0],
+    "head 0 is not in the list: it must stay exactly as it was",
+)
+_g = torch.Generator().manual_seed(390)
+_wide, _other = (torch.randn(2, 3, 5, 4, generator=_g) for _ in range(2))
+check.equal(
+    replace_heads(_wide.clone(), [], "mean"),
+    _wide,
+    "with no heads in the list nothing changes: an empty intervention is none",
+)
+_got = replace_heads(_wide.clone(), [2], "mean")
+check.equal(
+    _got[:, :2],
+    _wide[:, :2],
+    '"mean" of head 2: heads 0 and 1 must stay exactly as they were',
+)
+
+
+def _is(new):
+    return torch.allclose(_got[:, 2].float(), new.expand(2, 5, 4), atol=1e-5)
+
+
+check.that(
+    not _is(_wide[:, 2].mean(dim=-1, keepdim=True)),
+    "the mean runs over the columns of a head: it must run over positions, each "
+    "column for itself",
+)
+check.that(
+    not _is(_wide.mean(dim=1)),
+    "the mean runs over the heads: it is the head's own mean, over positions",
+)
+check.that(
+    not _is(_wide[:, 2].mean(dim=0)),
+    "the mean runs over the texts of the batch: it is each text's own, over positions",
+)
+check.that(
+    not _is(_wide[:, 2].mean(dim=(0, 1))),
+    "the mean runs over positions and texts at once: each text has a mean of its own",
+)
+check.that(
+    not _is(_wide[:, 2].mean(dim=(-2, -1), keepdim=True)),
+    "the mean runs over positions and columns at once: each column has its own",
+)
+check.that(
+    not _is(_wide.mean(dim=(1, 2))[:, None]),
+    "the mean runs over all heads and positions: it is the head's own mean",
+)
+check.close(
+    _got[:, 2],
+    _wide[:, 2].mean(dim=1, keepdim=True).expand(2, 5, 4),
+    '"mean": at every position the head says its mean over the positions of the same '
+    "text",
+    atol=1e-5,
+)
+check.equal(
+    replace_heads(_z.clone(), [1], "mean").flatten().tolist(),
+    [1.0, 3.0, 7.0, 7.0],
+    "the example by hand: head 1 says 7 at both positions, the mean of 5 and 9",
+)
+_kept = _run.clone()
+check.equal(
+    replace_heads(_z.clone(), [1], _kept).flatten().tolist(),
+    [1.0, 3.0, 2.0, 6.0],
+    "by a tensor: head 1 says what head 1 said in the other run, head 0 stays",
+)
+check.that(
+    torch.equal(_kept, _run), "the other run was changed: it is only there to be read"
+)
+check.equal(
+    replace_heads(_wide.clone(), [0, 1, 2], _other),
+    _other,
+    "with all heads taken from the other run, the result is that run",
+)
+check.equal(
+    replace_heads(_wide.clone(), [0, 2], _other),
+    torch.stack([_other[:, 0], _wide[:, 1], _other[:, 2]], dim=1),
+    "heads 0 and 2 are replaced, head 1 is not: heads is a list, not a range",
+)
+### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(1390)
+for _batch, _n, _seq, _d, _heads in (
+    (1, 9, 6, 8, [7]),
+    (3, 4, 2, 5, [3, 0]),
+    (2, 2, 7, 2, [0, 1]),
+    (2, 5, 1, 3, [4]),
+    (4, 4, 4, 4, [1, 2]),
+):
+    _z, _run = (torch.randn(_batch, _n, _seq, _d, generator=_g) for _ in range(2))
+    _mean = _z.mean(dim=2, keepdim=True).expand_as(_z)
+    for _by, _new in (("zero", 0 * _z), ("mean", _mean), (_run.clone(), _run)):
+        _got = replace_heads(_z.clone(), _heads, _by)
+        for _h in range(_n):
+            _want = (_new if _h in _heads else _z)[:, _h]
+            _name = _by if isinstance(_by, str) else "a tensor"
+            check.close(
+                _got[:, _h],
+                _want,
+                f"heads {_heads} of {_n} replaced by {_name}: head {_h} is not what it "
+                "should be",
+                atol=1e-5,
+            )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Experiment 3.10 · `control_heads` · ●●○ · 15 min
+#
+# Taking a head out does damage. Would *any* head have done as much? Write the choice of the control: other heads of the
+# same layer, about as loud.
+#
+# - `targets` list of `(layer, head)`: the heads in question
+# - `sizes` `[n_layer, n_head]`: how loud each head is: the mean length of what it writes
+# - returns list of `(layer, head)`: one control for each target, in the order of the targets
+#
+# For each target, in order, choose the head of its layer whose size is **nearest**. A control is never one
+# of the targets, and no head is chosen twice. Of two that are equally near, take the lower number.
+#
+# By hand: one layer with the sizes `4.0, 9.0, 5.0, 8.0`. The control for `[(0, 0)]` is `[(0, 2)]`, since 5 is nearest to 4.
+# For `[(0, 0), (0, 2)]` head 2 is a target itself: nearest to 4 is then 8, and to 5 of those left 9, so the controls are
+# `[(0, 3), (0, 1)]`.
+#
+# <details><summary>Hint 1</summary>
+#
+# A loop over the targets. In each round, first list the heads that may be chosen, then find the nearest of them.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Python's `min` takes a `key`, a function that says what is to be smallest, and of equals it keeps the first. What is the
+# distance of two sizes, if the other head may be louder or not?
+#
+# </details>
+
+
+# %% solution control_heads
+def control_heads(targets, sizes):
+    """A matched control for an ablation: targets, a list of (layer, head); sizes [n_layer,
+    n_head] -> for each target another head of its layer, the nearest in size.
+
+    No control is a target, and none is chosen twice; of equally near ones the lower number.
+    """
+    ### BEGIN SOLUTION
+    chosen = []
+    for layer, head in targets:
+        free = [
+            (layer, other)
+            for other in range(len(sizes[layer]))
+            if (layer, other) not in [*targets, *chosen]
+        ]
+        near = [abs(float(sizes[at] - sizes[layer, head])) for at in free]
+        chosen.append(free[near.index(min(near))])
+    return chosen
+    ### END SOLUTION
+
+
+# %% test control_heads points=3
+import torch
+
+from llmlib.course import check
+
+
+def _chosen(targets, sizes):
+    """What control_heads chooses, as pairs of whole numbers."""
+    found = control_heads(list(targets), sizes.clone())
+    check.that(found is not None, "control_heads gave back None: is there a return?")
+    check.that(
+        isinstance(found, (list, tuple)) and all(len(each) == 2 for each in found),
+        "return a list of pairs (layer, head), such as [(0, 2)]",
+    )
+    return [tuple(int(number) for number in each) for each in found]
+
+
+_one = torch.tensor([[4.0, 9.0, 5.0, 8.0]])
+_got = _chosen([(0, 0)], _one)
+check.equal(len(_got), 1, "one target has one control")
+check.that(
+    _got != [(0, 0)],
+    "the control is the target itself: it would do the same damage, whatever is true",
+)
+check.equal(
+    _got, [(0, 2)], "the example by hand: of 9, 5 and 8, nearest to 4 is 5, head 2"
+)
+_two = torch.tensor([[4.0, 9.0, 5.5, 8.0], [1.0, 6.0, 4.1, 3.0]])
+_got = _chosen([(0, 0)], _two)
+check.that(
+    _got != [(1, 2)],
+    "the control comes from another layer: one that is as loud, but does not sit at the "
+    "same place. Choose from the target's own layer",
+)
+check.equal(_got, [(0, 2)], "the target's own layer is layer 0")
+check.equal(
+    _chosen([(1, 1)], _two), [(1, 2)], "in layer 1, nearest to 6 is 4.1, head 2"
+)
+_got = _chosen([(0, 0)], torch.tensor([[4.0, 3.0, 5.5, 8.0]]))
+check.equal(
+    _got, [(0, 1)], "nearest to 4 is 3: a control may also be quieter than its target"
+)
+_got = _chosen([(0, 1)], torch.tensor([[3.5, 4.0, 9.0, 0.5]]))
+check.that(
+    _got != [(0, 2)],
+    "the loudest other head is no match for a quiet target: choose the nearest in size",
+)
+check.equal(_got, [(0, 0)], "nearest to 4 is 3.5, head 0")
+_got = _chosen([(0, 0), (0, 2)], _one)
+check.equal(len(_got), 2, "two targets have two controls, one each")
+check.that(
+    not set(_got) & {(0, 0), (0, 2)},
+    "a control is one of the other targets: that head is in question, too. Leave out all "
+    "targets",
+)
+check.that(
+    _got[0] != _got[1], "one head is the control of two targets: choose none twice"
+)
+check.that(
+    _got != [(0, 1), (0, 3)],
+    "the right heads in the wrong order: the first control belongs to the first target",
+)
+check.equal(
+    _got,
+    [(0, 3), (0, 1)],
+    "the example by hand: nearest to 4 is 8, head 3; nearest to 5 of those left is 9, "
+    "head 1",
+)
+check.equal(
+    _chosen([(0, 1)], torch.tensor([[2.0, 3.0, 4.0]])),
+    [(0, 0)],
+    "2 and 4 are equally near to 3: take the lower number, head 0",
+)
+check.equal(_chosen([], _one), [], "no target has no control: an empty list")
+check.equal(
+    _chosen([(1, 1)], torch.tensor([[1.0, 2, 3], [4, 5, 7]])),
+    [(1, 0)],
+    "the same call gives the same choice: nothing is drawn, nothing is kept",
+)
+### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(1310)
+for _targets in (
+    [(2, 3)],
+    [(0, 0), (1, 5), (2, 8)],
+    [(1, 1), (1, 4), (1, 7)],
+    [(2, 0), (0, 6), (2, 5), (2, 1)],
+):
+    _sizes = 10 * torch.rand(3, 9, generator=_g)
+    _want = []
+    for _layer, _head in _targets:
+        _far = (_sizes[_layer] - _sizes[_layer, _head]).abs()
+        for _at, _taken in [*_targets, *_want]:
+            if _at == _layer:
+                _far[_taken] = float("inf")
+        _want.append((_layer, int(_far.argmin())))
+    check.equal(
+        _chosen(_targets, _sizes),
+        _want,
+        f"targets {_targets} of 3 layers with 9 heads: for each, in order, the head of its "
+        "layer that is nearest in size, no target, none twice",
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### See: who is needed
+#
+# Switch heads off and look at the loss, $-\ln p$ of the token that really comes next, in nats.
 
 # %%
 predict(
@@ -2228,119 +2390,64 @@ predict(
     yours=4.0,
 )
 
-
 # %%
-def without(heads, watch=None):
-    """The model with some (layer, head) switched off; their shares go to `watch`."""
-    layers = cycle(range(model.config.n_layer))
+from llmlib.demonstrations.ablation import repetition_loss, replaced, write_sizes
 
-    def attention(q, k, v, mask=None):
-        layer = next(layers)
-        shares = scaled_dot_product_attention(q, k, torch.eye(k.shape[-2]), mask)
-        if watch is not None:
-            watch.append(shares)
-        out = shares @ v
-        out[:, [head for at, head in heads if at == layer]] = 0
-        return out
-
-    return model.using(attention=attention)
+sizes = write_sizes(model, texts)
 
 
-def losses(some_model, texts=texts):
-    """Loss at positions 1, 2, ..., mean over the texts, in nats."""
-    log_p = torch.log_softmax(some_model(texts)[:, :-1], dim=-1)
-    return -log_p.gather(-1, texts[:, 1:, None]).squeeze(-1).mean(0)
+def loss(heads, texts, by="zero"):
+    some_model = replaced(model, replace_heads, heads, by) if heads else model
+    return repetition_loss(some_model, texts)[half:].mean().item()
 
 
-curves = {
-    "all 270 heads": losses(model),
-    "without the 5 best induction heads": losses(without(best(induction))),
-    "without the 5 best previous-token heads": losses(without(best(previous))),
+sets = {
+    "5 induction heads": best(induction),
+    "5 previous-token heads": best(previous),
+    "16.0 alone": [(16, 0)],
 }
+pairs = [texts, repeated(seed=1)]
+whole = [loss([], pair) for pair in pairs]
+off = {"nothing": whole}
+for name, targets in sets.items():
+    controls = control_heads(targets, sizes)
+    off[name] = [loss(targets, pair) for pair in pairs]
+    off[f"control of {name}"] = [loss(controls, pair) for pair in pairs]
+    print(f"{name:<23} control:", *(f"{n}.{h}" for n, h in controls))
+    if len(targets) == 1:
+        off["the 8 others of layer 16"] = [
+            loss([(16, h) for h in range(1, 9)], pair) for pair in pairs
+        ]
 show(
-    plots.losses_by_position(curves, half, chance=math.log(model.config.vocab_size)),
-    alt="Loss by position, with a line at 10.8 for guessing. In the first half nearly "
-    "all points are above it, around 14 nats. In the second half the whole model's "
-    "loss falls to about 2; without the induction heads to between 5 and 10, "
-    "without the previous-token heads it stays around guessing.",
+    plots.ablation(off, chance=math.log(own.vocab_size)),
+    alt="Mean loss on the repetition with heads switched off, two pairs of texts. "
+    "Nothing off: about 3. Five induction heads: 8 to 9, their control 4 to 5. Five "
+    "previous-token heads: 9 to 11, their control below 4. Head 16.0 alone: 7 to 9, its "
+    "control and the eight others of its layer below 4.5.",
 )
+mean_16 = loss([(16, 0)], texts, by="mean")
+print(f"16.0 replaced by its mean: {mean_16:.1f}; nothing off: {whole[0]:.1f}")
+reveal("ablation", off["16.0 alone"][0], within=1)
 
-
-def on_the_repetition(heads, texts=texts):
-    return losses(without(heads), texts)[half:].mean().item()
-
-
-def any_five():
-    return [divmod(i, 9) for i in torch.randperm(270, generator=generator)[:5].tolist()]
-
-
-def neighbours(heads, generator=generator):
-    """As many other heads of the same layers."""
-    found = []
-    for layer, _ in heads:
-        left = [h for h in range(9) if (layer, h) not in heads + found]
-        pick = torch.randint(len(left), (1,), generator=generator).item()
-        found.append((layer, left[pick]))
-    return found
-
-
-short = ("none", "5 induction", "5 previous")
-marks = {
-    name: found[half:].mean().item() for name, found in zip(short, curves.values())
-}
-for n, h in best(previous, 3) + best(induction, 1):
-    marks[f"{n}.{h} alone"] = on_the_repetition([(n, h)])
-marks["all but 16.0 of layer 16"] = on_the_repetition([(16, h) for h in range(1, 9)])
-previous_draws = torch.Generator().manual_seed(2)
-dots = {
-    "any 5 heads": [on_the_repetition(any_five()) for _ in range(6)],
-    "5 others, layers of induction": [
-        on_the_repetition(neighbours(best(induction))) for _ in range(3)
-    ],
-    "5 others, layers of previous": [
-        on_the_repetition(neighbours(best(previous), previous_draws)) for _ in range(6)
-    ],
-}
-for name, loss in marks.items():
-    print(f"off: {name:<24} loss {loss:5.2f}")
-for name, found in dots.items():
-    print(f"off: {name}: {min(found):.2f} to {max(found):.2f}")
-show(
-    plots.ablation(marks, dots, chance=math.log(model.config.vocab_size)),
-    alt="Mean loss on the repetition. Whole model 3.4; without five induction heads "
-    "9.0; without five previous-token heads 11.4, a little above guessing; without "
-    "head 16.0 alone 9.2, without the eight others of layer 16 4.3. Six draws of any "
-    "five heads are scattered above the whole model; five others from the layers of "
-    "the induction heads lie between 3.3 and 4.7, from those of the previous-token "
-    "heads between 3.4 and 9.6.",
-)
-once_more = torch.Generator().manual_seed(1)
-others = torch.randint(1000, 40000, (2, half), generator=once_more).repeat(1, 2)
-print("other random texts:")
-for name, heads in zip(short, ([], best(induction), best(previous))):
-    print(f"off: {name:<14} loss {on_the_repetition(heads, others):5.2f}")
-print(f"off: 16.0 alone     loss {on_the_repetition([(16, 0)], others):5.2f}")
-early = on_the_repetition([(0, 6)])
-print(
-    f"\nfirst pair of texts, off: 0.6 alone, loss {early:.2f}; its scores: "
-    f"previous {previous[0, 6]:.2f}, induction {induction[0, 6]:.2f}"
-)
-reveal("ablation", marks["16.0 alone"], within=1)
+# %% [markdown] reveals="ablation"
+# **One head of 270, 16.0, takes most of the copying with it.** Its control costs next to nothing, the other eight heads of
+# its layer *together* little. Both sets of five cost far more than their controls, too.
 
 # %% [markdown]
-# Without the five best induction heads the model is most of the way back to guessing, on both pairs of texts; without
-# the five best previous-token heads it is there, too, on the first pair even beyond. Of the latter five **one, 16.0,
-# makes most of that**. Two of the others cost next to nothing: their
-# shares look like those of 16.0, their use does not. The controls matter, too. Five others from the layers of the
-# induction heads cost at most 1.3 nats in three draws, and all eight others of layer 16 *together* 0.9, where 16.0 by
-# itself costs 5.8: in both it is the heads, not their layers. Of the five previous-token heads as a set we cannot say
-# so: without five others from their layers the loss goes up to 9.6, without them to 11.4. And a blind draw of five can
-# cost a lot: "worse than random" needs more than one draw. Nor is 16.0 the only head that the repetition hangs on:
-# without head 6 of layer 0, which is of neither kind, the loss is 8.3, too.
+# <details><summary>Small print: other controls, other texts</summary>
 #
-# Why should a head in layer 16 matter that much? The idea (Olsson et al. 2022): it writes into each token what stood
-# before it, "I come after A", and a later induction head looks for just that mark. If that is so, then **switching
-# 16.0 off must blind the induction heads**: not their output, which we leave on, but where they look.
+# On four pairs of random texts the five induction heads cost 4.5 to 5.7 nats, their control 1.6 to 2.2; the five
+# previous-token heads 6.4 to 8.1, their control 0.3 to 1.0; 16.0 costs 4.3 to 5.8, the eight others together 0.5 to
+# 1.1. No head of layer 16 writes as loudly as 16.0, so its control is quieter; that is what the eight are for. Five heads
+# drawn blindly from the layers of the previous-token heads can cost up to 6 nats: some heads of the first layers are
+# needed for everything. Replacing heads by their mean in place of 0 gives the same picture.
+#
+# </details>
+#
+# ### See: who reads whose note
+#
+# Why should copying hang on a previous-token head? The drawing has an answer: 16.0 writes "I come after A", and induction
+# heads look for that note. If so, switching 16.0 off must change where *they* look.
 
 # %%
 predict(
@@ -2349,35 +2456,35 @@ predict(
     yours=0.5,
 )
 
-
 # %%
-def scores_without(heads):
-    seen = []  # a layer each: [text, n_head, 2 * half, 2 * half]
-    without(heads, watch=seen)(texts, last=True)  # shares are all we need: few logits
-    return sum(induction_score(m, half) for m in torch.stack(seen, dim=1)) / len(texts)
-
+from llmlib.demonstrations.ablation import maps_of
 
 five = best(induction)
-print("switched off    induction score of  " + "   ".join(f"{n}.{h}" for n, h in five))
-for heads in ([], [(16, 1)], [(11, 1)], [(2, 1)], [(16, 0)]):
-    found = scores_without(heads)
-    name = " ".join(f"{n}.{h}" for n, h in heads) or "none"
-    print(f"{name:<35}", "   ".join(f"{found[n, h]:.2f}" for n, h in five))
+print("switched off      induction score of " + "   ".join(f"{n}.{h}" for n, h in five))
+for off_heads in ([], control_heads([(16, 0)], sizes), [(11, 1)], [(16, 0)]):
+    maps = maps_of(
+        model, replace_heads, off_heads, texts
+    )  # text n_layer n_head seq seq
+    found = sum(induction_score(m, half) for m in maps) / len(texts)
+    name = " ".join(f"{n}.{h}" for n, h in off_heads) or "nothing"
+    print(f"{name:<36}", "   ".join(f"{found[n, h]:.2f}" for n, h in five))
 alike = causal_mask(2 * half) / torch.arange(1, 2 * half + 1)[:, None]
-print(f"{'a head with equal shares for all':<35}", end=" ")
+print(f"{'a head with equal shares for all':<36}", end=" ")
 print(f"{induction_score(alike[None, None], half).item():.2f}")
 reveal("blinded", round(found[18, 6].item(), 2), within=0.15)
 
+# %% [markdown] reveals="blinded"
+# **Without 16.0 the induction heads are blind**: the three of layer 17 look no better than by chance, and the two others
+# lose half of their aim or more. Its control changes next to nothing, and neither does 11.1, another previous-token head.
+
 # %% [markdown]
-# Without 16.0 the three heads of layer 17 no longer know where to look (0.01 to 0.04; a head with equal shares for
-# all has 0.03), and 18.6 and 23.7 lose about 70 % (on another pair of texts half or more). Its neighbour 16.1 and the two
-# other previous-token heads change next to nothing. Do the later heads read 16.0's mark *directly*, and where: in their
-# queries, or in their keys? Take it out of one of the two, from layer 17 on, and leave all else as it is.
+# Where do they read that note: in their queries, or in their keys? Take what 16.0 wrote out of one of the two, from layer
+# 17 on, and leave all else as it is.
 
 # %%
 predict(
     "mark",
-    "The induction scores collapse when the mark is missing from …",
+    "The induction scores collapse when the note is missing from …",
     {
         "A": "the queries: they look for it",
         "B": "the keys: they carry it",
@@ -2386,113 +2493,151 @@ predict(
     yours="A",
 )
 
-
 # %%
-def scores_with_the_mark_out_of(part, head):
-    """Induction scores where the later layers' "q" or "k" miss what a head of layer 16
-    wrote."""
-    seen, at, mark = [], torch.arange(2 * half), 0
-
-    def block(x, norm_1, attend, norm_2, feed_forward):
-        nonlocal mark
-        layer = model.weights.layers[len(seen)]
-        w_q, w_k, w_v, w_o = (w[0] for w in (layer.q, layer.k, layer.v, layer.o))
-        whole, less = norm_1(x), norm_1(x - mark)
-        q = split_heads((less if part == "q" else whole) @ w_q.T, own.n_head)
-        k = split_heads((less if part == "k" else whole) @ w_k.T, own.n_kv_head)
-        q, k = (apply_rope(t, at, own.rope_theta) for t in (q, k))
-        v = split_heads(whole @ w_v.T, own.n_kv_head)
-        k, v = (repeat_kv(t, own.n_head // own.n_kv_head) for t in (k, v))
-        mask, identity = causal_mask(len(at)), torch.eye(len(at))
-        shares = scaled_dot_product_attention(q, k, identity, mask)
-        if len(seen) == 16:
-            columns = slice(head * own.head_dim, (head + 1) * own.head_dim)
-            mark = (shares @ v)[:, head] @ w_o[:, columns].T
-        seen.append(shares)
-        x = x + merge_heads(shares @ v) @ w_o.T
-        return x + feed_forward(norm_2(x))
-
-    model.using(block=block)(texts, last=True)
-    return sum(induction_score(m, half) for m in torch.stack(seen, dim=1)) / len(texts)
-
+from llmlib.demonstrations.path_patching import maps_without
 
 gone = []
-for part, head in (("q", 0), ("k", 0), ("k", 1)):
-    found = scores_with_the_mark_out_of(part, head)
+for part, head in (("q", 0), ("k", 0), ("k", 2)):
+    maps = maps_without(model, texts, layer=16, head=head, part=part)
+    found = sum(induction_score(m, half) for m in maps) / len(texts)
     gone.append(found[18, 6].item() < 0.3)
-    name = f"16.{head}'s mark missing from the {'queries' if part == 'q' else 'keys'}"
+    name = f"16.{head}'s note missing from the {'queries' if part == 'q' else 'keys'}"
     print(f"{name:<37}", "   ".join(f"{found[n, h]:.2f}" for n, h in five))
 reveal("mark", {(True, False): "A", (False, True): "B"}.get(tuple(gone[:2]), "C"))
 
+# %% [markdown] reveals="mark"
+# **The keys carry the note.** Without it the induction scores fall to nothing; without 16.2's, nothing happens. The queries
+# lose little: they ask for the token at their own place. Papers call this *K-composition*.
+
 # %% [markdown]
-# That is the circuit, taken apart in the running model. 16.0 writes into each token what stood before it. The *keys* of
-# the later heads carry that mark, and without it their induction scores are 0 to 0.04. (That is even less than with 16.0 off, where
-# 18.6 keeps 0.25. With 16.0 off, later parts write something else, which makes up for a little: hold layer 16's
-# other half (notebook 4) and layer 17 at what they wrote before, and 18.6 loses it all then, too.) Without another head's mark, 16.1's,
-# nothing happens. The queries lose little without 16.0's mark: they ask for the token at their own place. Two layers, one head reading what another wrote, through its keys (papers say *K-composition*,
-# Elhage et al. 2021): that is how the model copies noise.
+# ### See: who says it
 #
-# Was Mrs. Quillfeather at the top of this page found that way? The best induction head, 18.6, looks at " Qu" there.
-# But that is one row of one head. Ask by switching off:
+# What a copying head *writes* must make B likelier. Read each head's write through the last norm and the table: how much
+# does it raise each token's logit? These *votes* form a table like the shares, row = who writes, column = for which token.
+# So your `induction_score` measures them, too.
 
 # %%
-ids = model.tokenizer.encode(dragon)
-row = attention_maps(model, ids)[18, 6, -1]
-for i in row.topk(2).indices.tolist():
-    print(f"18.6 looks at token {i} {model.tokenizer.decode([ids[i]])!r}: {row[i]:.2f}")
+predict(
+    "says",
+    "Five heads look at the right token best. How many of them are also among the five "
+    "that vote most for it?",
+    yours=4,
+)
 
+# %%
+from llmlib.demonstrations.direct_logits import votes
 
-def chances(sets, prompt, word):
-    """p(word) after the prompt with each set of heads switched off, in one batch."""
-    layers = cycle(range(model.config.n_layer))
+says = torch.zeros(30, 9)
+for text in texts:
+    vote = votes(model, text)  # n_layer n_head seq seq
+    others = vote[:, :, half:, :half].mean((-1, -2))  # the control: votes for any token
+    says += (induction_score(vote, half) - others) / len(texts)
+loudest = best(says)
+show(
+    plots.looks_and_says(induction, says, {*five, *loudest}),
+    alt="Each head a dot: from left to right where it looks, its induction score; "
+    "upwards how much it votes for the token it should copy. 18.6 and layer 17's heads are far right "
+    "and low, 29.1 is on top, heads of layer 23 between.",
+)
+for n, h in [*five, *loudest]:
+    print(f"{n:>2}.{h} looks {induction[n, h]:.2f}  votes {says[n, h]:+5.1f}")
+reveal("says", len({*five} & {*loudest}), within=0)
 
-    def attention(q, k, v, mask=None):
-        layer, out = next(layers), scaled_dot_product_attention(q, k, v, mask)
-        for row, heads in enumerate(sets):
-            out[row, [head for at, head in heads if at == layer]] = 0
-        return out
-
-    batch = torch.tensor([model.tokenizer.encode(prompt)] * len(sets))
-    logits = model.using(attention=attention)(batch, last=True)[:, -1]
-    return logits.softmax(-1)[:, model.tokenizer.encode(word)[0]]
-
-
-off = {
-    "nothing": [],
-    "18.6": [(18, 6)],
-    "16.0": [(16, 0)],
-    "12 induction heads": best(induction, 12),
-    "8 previous-token heads": best(previous, 8),
-}
-sets = list(off.values())
-for heads in sets[3:5]:  # controls: as many other heads of the same layers, six draws
-    sets += [neighbours(heads) for _ in range(6)]
-named, known = chances(sets, dragon, " Qu"), chances(sets, france, " Paris")
-for row, (name, heads) in enumerate(off.items()):
-    text = complete(without(heads), dragon, 6)
-    print(
-        f"off: {name:<22} p(' Qu') {named[row]:.2f}  p(' Paris') {known[row]:.2f}  "
-        f"{text!r}"
-    )
-for name, drawn in (("12", slice(5, 11)), ("8", slice(11, 17))):
-    print(f"off: {name} others, same layers:", end="")
-    for word, found in ((" Qu", named[drawn]), (" Paris", known[drawn])):
-        listed = " ".join(f"{p:.2f}" for p in found.sort().values)
-        print(f"  p({word!r}) {listed}", end="")
-    print()
+# %% [markdown] reveals="says"
+# **Looking and saying are mostly done by different heads.** The three of layer 17 look at the right token and vote for it
+# hardly more than for any other. The votes come later, from layer 23 and from 29.1, which does not look there at all. An
+# induction score alone is half a definition.
 
 # %% [markdown]
-# We cannot say so. Without the induction heads she is less likely, but so she is without twelve *others* of the same
-# layers, in some draws by more: that fall is no sign of induction. Without 16.0, on which copying noise depended, her name is as likely as before!
-# Without the eight previous-token heads she is gone, or nearly; no draw of their neighbours does that, and Paris is
-# still known. A name that was read sixteen tokens ago has more than one way to come back, and one attention row would
-# have told a simpler story than the true one. (This is one name. In "Captain Plimsoll keeps a dragon", some draws of
-# their neighbours cost the name as much.)
+# <details><summary>Small print: what votes can miss</summary>
 #
-# ### Watch it being learned
+# A vote is what a head says *directly*. A head may also speak through later layers, and the table may not be the right
+# way to read a write in the middle of the stack. Switching heads off decides: without the five that look best, the loss
+# rises by five nats, so their work is used, but by others.
 #
-# Nobody put induction in. Train it: a model of nothing but your `attend`, one layer or two, on random tokens said
-# twice. In the first run all texts are equally long, in the others their length varies.
+# </details>
+#
+# ## 3.9 Moving a name
+#
+# ![Two runs, one above the other: the clean run with Mrs. Baker says Baker, the corrupted run with Mrs. Carter says Carter. A red arrow takes one head's output from the clean run into the corrupted one.](attachment:moving_a_name.png)
+#
+# Who brings a name back in real text? Put one head's output from the run with Baker into the run with Carter. If the
+# answer turns towards Baker, that head carried the name. This is **activation patching**, and your `replace_heads` does it
+# already. How far it turns, by the logits of the two names, is a number: 0 for the corrupted run, 1 for the clean one.
+
+# %%
+predict(
+    "carriers",
+    "Each of the 270 heads is patched alone, at the last token. How many bring at least "
+    "a tenth of the name back?",
+    yours=30,
+)
+
+# %%
+from llmlib.demonstrations.activation_patching import patched, recovered
+
+names = "Baker Carter Turner Green Parker Cooper Taylor Wilson Jackson Murray".split()
+every = [(layer, head) for layer in range(30) for head in range(9)]
+single = [[head] for head in every]
+
+
+def encode(name):
+    keeps = f"Mrs. {name} keeps a dragon. Every morning the dragon"
+    return model.tokenizer.encode(f"{keeps} eats breakfast with Mrs.")
+
+
+def moved(name, other, sets, source=None):
+    """How much of `name` each set of heads brings into the text about `other`."""
+    right, wrong = (model.tokenizer.encode(f" {n}")[0] for n in (name, other))
+    clean, corrupted = (model(encode(n), last=True)[0, -1] for n in (name, other))
+    found = patched(model, replace_heads, encode(other), sets, encode(source or name))
+    return recovered(found, clean, corrupted, right, wrong)
+
+
+carried = sum(moved(*pair, single) for pair in zip(names[:2], names[1:3])) / 2
+show(
+    plots.patch_map(carried.view(30, 9)),
+    alt="Map of 270 heads, layers from left to right: how much of the name each brings "
+    "back alone. Nearly all are at zero; heads 0, 1 and 7 of layer 23 and head 1 of "
+    "layer 29 stand out, and a few are negative.",
+)
+carriers = best(carried.view(30, 9), 4)
+print("most:", *(f"{n}.{h} ({carried.view(30, 9)[n, h]:.2f})" for n, h in carriers))
+reveal("carriers", int((carried > 0.1).sum()), within=5)
+
+# %% [markdown] reveals="carriers"
+# **A handful of heads carries the name**, and all of them voted loudly on random tokens. Two unlike measurements, votes on
+# noise and a patch in a story, point at the same heads.
+
+# %% [markdown]
+# Are four enough, and is it the *name* that they carry? Patch them together, beside your control, beside all heads, and
+# with what they computed in the run of a *third* name:
+
+# %%
+sets = [carriers, control_heads(carriers, sizes), every, []]
+told = {"the four carriers": [], "their control": [], "all 270": [], "none": []}
+third = []
+for name, other, another in zip(names, names[1:], names[2:]):
+    for found, value in zip(told.values(), moved(name, other, sets)):
+        found.append(value.item())
+    third += moved(name, other, [carriers], source=another).tolist()
+told["the four, from a third name"] = third
+show(
+    plots.recovered(told),
+    alt="How much of the name is back, a dot for each of eight pairs of names. The four "
+    "carriers: well above half. Their control: near 0. All 270 heads: 1. None: 0. The four "
+    "from a third name: much less than from the right one.",
+)
+for name, found in told.items():
+    print(f"{name:<28} {min(found):5.2f} to {max(found):.2f}")
+
+# %% [markdown]
+# All heads at once bring back everything, none nothing: the patch does what it should. **Four heads of 270 bring most of
+# the name, and their control next to none.** From a third name's run they bring much less of it: what moves is the name.
+#
+# ## 3.10 Watch it being learned
+#
+# Train a model of nothing but your `attend`, one layer or two, on random tokens said twice, of equal or varying length.
 
 # %%
 predict(
@@ -2507,53 +2652,22 @@ predict(
     yours="B",
 )
 
-
 # %%
-def train(n_layer, same_length=False, steps=300, d=48, vocab=32, seed=0):
-    """Loss on second halves in nats: step by step, and at the end on 9 + 9 tokens."""
-    g = torch.Generator().manual_seed(seed)
-    table = torch.randn(vocab, d, generator=g).requires_grad_()
-    head = (torch.randn(vocab, d, generator=g) / d**0.5).requires_grad_()
-    layers = [
-        [(torch.randn(d, d, generator=g) / d**0.5).requires_grad_() for _ in range(4)]
-        for _ in range(n_layer)
-    ]
-    weights = [table, head, *(w for layer in layers for w in layer)]
-    optimizer = torch.optim.AdamW(weights, lr=0.01, weight_decay=0.0)
-    found = []
+from llmlib.demonstrations.learning_induction import train
 
-    def loss(half):
-        ids = torch.randint(vocab, (24, half), generator=g).repeat(1, 2)
-        x = table[ids]
-        for layer in layers:
-            x = x + attend(torch.nn.functional.rms_norm(x, (d,)), *layer, 4, 4)
-        logits = torch.nn.functional.rms_norm(x, (d,)) @ head.T
-        return torch.nn.functional.cross_entropy(
-            logits[:, half:-1].flatten(0, 1), ids[:, half + 1 :].flatten()
-        )
-
-    for _ in range(steps):
-        now = loss(12 if same_length else int(torch.randint(6, 13, (1,), generator=g)))
-        optimizer.zero_grad()
-        now.backward()
-        optimizer.step()
-        found.append(now.item())
-    return found, loss(9).item()
-
-
-torch.set_num_threads(1)
+torch.set_num_threads(1)  # products this small are faster on one
 runs = {
-    "1 layer, always 12 + 12 tokens": train(1, same_length=True),
-    "1 layer, lengths vary": train(1),
-    "2 layers, lengths vary": train(2),
+    "1 layer, always 12 + 12 tokens": train(attend, 1, same_length=True),
+    "1 layer, lengths vary": train(attend, 1),
+    "2 layers, lengths vary": train(attend, 2),
 }
 torch.set_num_threads(2)
-curves = {name: found for name, (found, _) in runs.items()}
 for name, (found, nine) in runs.items():
     end = sum(found[-20:]) / 20
     end = f"{end:.1f}" if end > 1 else "below 0.5" if end < 0.5 else "below 1"
     nine = f"{nine:.0f}" if nine > 1 else "below 1"
     print(f"{name:<32} loss at the end {end:<9} on 9 + 9 tokens {nine}")
+curves = {name: found for name, (found, _) in runs.items()}
 show(
     plots.learning(curves, chance=math.log(32)),
     alt="Loss on the repetition against training steps. One layer with fixed length "
@@ -2564,19 +2678,16 @@ show(
 learned = tuple(found[-1] < 1 for found in curves.values())
 reveal("layers", {(True, True, True): "A", (False, False, True): "B"}.get(learned, "C"))
 
+# %% [markdown] reveals="layers"
+# For a hundred steps two layers do hardly better than one; then, within a few dozen, they can. One layer does not get
+# there, **unless the length never changes**. Then "look eleven back" will do: on 9 + 9 tokens that model is worse than
+# guessing. Vary what a model must not rely on.
+
 # %% [markdown]
-# For a hundred steps two layers do hardly better than one; then, within a few dozen, they can. One layer does not get there,
-# **unless the length never changes**: then "look eleven back" is a matter of position, RoPE can say it, and there is
-# no induction in it. On 9 + 9 tokens it is worse than guessing ($\ln 32 = 3.5$). With only the first run you would have concluded that one layer is enough. The control is the
-# lesson: vary what the model must not rely on.
+# ## 3.11 Look for yourself
 #
-# ## 3.8 Look for yourself
-#
-# All 270 heads at once, on any text that you type, each by *your* `scaled_dot_product_attention`. A square is a head:
-# a bright left column is the sink, a bright line just below the diagonal a previous-token head. Click a square, then a
-# token. Then switch the head off, or several, and see below what the model says instead. (Without a running kernel you
-# see one setting, as a picture.) Worth a visit: layer 16 head 0 (previous token), layer 18 head 6 (induction), layer 22
-# head 0 (mostly sink), layer 0 (no pattern with a name here).
+# All 270 heads on any text that you type, by *your* `scaled_dot_product_attention`. Click a square, then a token. Switch
+# heads off, and see what the model says instead. Worth a visit: 16.0, 18.6, 23.1, and 22.0, which is mostly sink.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.widgets import attention_explorer
@@ -2598,45 +2709,31 @@ show(
 )
 
 # %% [markdown]
-# ## 3.9 Reading another text: cross-attention
+# ## 3.12 Reading another text: cross-attention
 #
-# **Claim.** Nothing in attention says that queries and keys must come from the same text. The first transformer
-# (Vaswani et al. 2017) was built for translation and had two halves (not the encoder and decoder of notebook 1). The **encoder** reads, say, the French sentence;
-# there is no future to hide, so it has no mask. The **decoder** writes the English one. Each of its layers has a causal
-# self-attention over what is written so far, and then a **cross-attention**: queries from the text being written,
-# keys and values from the text being read.
-
-# %%
-show(
-    plots.encoder_decoder(),
-    alt="Left: an encoder reads le chat dort; a decoder writes, with causal "
-    "self-attention over the cat sleeps and cross-attention whose keys and values come "
-    "from the encoder. Right: a decoder alone reads source and target as one text.",
-)
+# ![Left, an encoder reads le chat dort; a decoder writes, with causal self-attention over the cat sleeps and cross-attention whose keys and values come from the encoder. Right, a decoder alone reads source and target as one text.](attachment:encoder_decoder.png)
+#
+# The first transformer (Vaswani et al. 2017) was built for translation. Its **encoder** reads the French sentence, without
+# a mask. Its **decoder** writes the English one: a causal self-attention over what is written so far, then a
+# **cross-attention** with queries from the text being written, keys and values from the text being read. SmolLM2 is
+# **decoder-only**: source and target become one text.
 
 # %% [markdown]
-# GPT, Llama and SmolLM2 are **decoder-only**: source and target become one text, and causal self-attention does both
-# jobs. That is simpler, and every token is a training example. Cross-attention lives on where the two sides differ in
-# kind: a speech recogniser writes text while it reads sound, an image generator paints while it reads a sentence.
-
-# %% [markdown]
-# ### Exercise 3.9 · `cross_attention` · ●●○ · 10 min
+# ### Exercise 3.11 · `cross_attention` · ●●○ · 10 min
 #
 # One head of cross-attention, from vectors to mixtures of values.
 #
-# | | shape | |
-# |---|---|---|
-# | `x` | `[batch, seq, d_model]` | the text being written: it asks |
-# | `context` | `[batch, seq_k, d_model]` | the text being read: it answers (not the longest text, as in `config.context`) |
-# | `w_q`, `w_k`, `w_v` | `[head_dim, d_model]` | as `torch.nn.Linear` stores them: `[columns out, columns in]`, so multiply by the transpose, `w_q.T` |
-# | returns | `[batch, seq, head_dim]` | one row for each token of `x` |
+# - `x` `[batch, seq, d_model]`: the text being written: it asks
+# - `context` `[batch, seq_k, d_model]`: the text being read: it answers
+# - `w_q`, `w_k`, `w_v` `[head_dim, d_model]`: as `torch.nn.Linear` stores them: multiply by the transpose
+# - returns `[batch, seq, head_dim]`: one row for each token of `x`
 #
-# There is no mask: the text being read is there as a whole, so nothing of it is the future.
+# There is no mask: nothing of the text being read is the future.
 #
 # By hand: with one column everywhere, `x = [[[0]]]`, `context = [[[1], [3]]]` and all three weights `[[1]]`, the
 # scores are 0·1 and 0·3, the shares 1/2 and 1/2, and the output is 1/2 · 1 + 1/2 · 3 = `[[[2]]]`.
 #
-# Off limits: torch's ready-made attention. Use your own from 3.1.
+# Not allowed: torch's ready-made attention. Use your own from 3.1.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -2803,10 +2900,11 @@ for _batch, _seq, _seq_k, _d, _head in (
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 3.10 Your attention in the engine
+# ## 3.13 Your attention in the engine
 #
-# Five of your functions now stand in SmolLM2's 30 layers. `transformers`, the library the field uses, runs the same
-# weights with its own code. Do they write the same?
+# ![Five boxes in a row, joined by arrows: split_heads, repeat_kv, causal_mask, attention, merge_heads. Each of them yours, in each of 30 layers.](attachment:engine.png)
+#
+# Five of your functions in SmolLM2's 30 layers, beside `transformers`. Do they write the same?
 
 # %%
 from llmlib.course.engine_check import same_ids
@@ -2826,30 +2924,16 @@ prompts = [
 agreed = same_ids(mine, prompts, max_new_tokens=12)
 
 # %% [markdown]
-# 36 ids, all the same. How much does that prove? Plant three bugs on purpose: a divisor that is off by one (√65), a
-# mask of −12 in place of $-\infty$, which leaks a little of the future, and head 7 of every layer a tenth too weak.
+# All the same. How much does that prove? Plant three bugs: a divisor that is off by one; a mask of −12 in place of
+# $-\infty$, which leaks a little of the future; and one head of every layer a tenth too weak.
 
 # %%
 predict(
     "planted", "How many of the three bugs do ids expose, 6 for each prompt?", yours=3
 )
 
-
 # %%
-def off_by_one(q, k, v, mask=None):
-    return scaled_dot_product_attention(q * math.sqrt(64 / 65), k, v, mask)
-
-
-def leaky(q, k, v, mask=None):
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    return torch.softmax(scores - 12.0 * ~mask, dim=-1) @ v
-
-
-def weak_head(q, k, v, mask=None):
-    out = scaled_dot_product_attention(q, k, v, mask)
-    out[:, 7] *= 0.9
-    return out
-
+from llmlib.demonstrations.planted_bugs import BUGS
 
 texts = [model.tokenizer.encode(prompt) for prompt in prompts]
 written = [list(generate(model, ids, 6)) for ids in texts]
@@ -2865,77 +2949,68 @@ def apart(some_model):
 
 exposed = 0
 print(f"{'yours':<12} {apart(mine)}")
-for name, attention in {
-    "√65": off_by_one,
-    "mask −12": leaky,
-    "a weak head": weak_head,
-}.items():
+for name, attention in BUGS.items():
     planted = model.using(attention=attention)
     same = sum(list(generate(planted, i, 6)) == w for i, w in zip(texts, written))
     exposed += same < len(texts)
     print(f"{name:<12} {apart(planted)}, ids equal on {same} of 3")
 reveal("planted", exposed, within=0)
 
+# %% [markdown] reveals="planted"
+# None, and one of them moves a logit by 29. An id says which logit is the largest, at the last position only. There even
+# the leak moves little: the last token has no future. **Equal ids are a smoke test. What proves a function is the
+# distance of the logits, at all positions.**
+
 # %% [markdown]
-# None. Three planted bugs write the same ids, one of them a leak from the future that moves a logit by 29. An id says
-# which logit is the largest, at the last position only, and there even the leak moves logits by no more than 2.3: the
-# last token has no future. (The three prompts are forgiving: of twelve others, five give the leak or the weak head away by
-# their ids, and none the √65. By its logits each of them gives away all three.) **Equal ids are a smoke test; what proves
-# a function is the distance of the logits, at all positions**, and yours is no more than rounding. (Which is why
-# `looks_ahead` looks at numbers, too.)
+# <details><summary>Small print: less forgiving prompts</summary>
 #
-# ## Recap
-#
-# - Attention is the only place where tokens learn about each other. An RNN must read a text step by step;
-#   attention reaches any distance in one step, for all positions at once, and pays with work that grows with seq².
-# - A token's **query** meets all **keys**; the scores, over √head_dim and through softmax, are **shares**; the output
-#   is the mixture of **values**.
-# - The mask comes **before** the softmax. Whether anyone peeks can be tested from outside.
-# - Heads attend alone, in parallel, each reading the whole vector; side by side and through $W_O$, their writes add
-#   up. Grouped queries share keys and values to save memory.
-# - A decoder's row has nothing to the right of itself. Much attention goes to the first token, sometimes to a second
-#   sink, and adds far less than its share says.
-# - Induction takes two heads in two layers: one notes what stood before, the other looks for the note. Switching the
-#   first off takes most of the second's aim.
-# - Equal ids forgive bugs. Compare logits.
-#
-# ## Questions to think about
-#
-# 1. Your mask always lets a token see itself. What would go wrong in row 0 if it did not, and at which line of
-#    `scaled_dot_product_attention` would you notice?
-# 2. Two previous-token heads, 16.0 and 11.1, have nearly the same shares, and only one of them matters for induction.
-#    What else about a head decides what it does?
-# 3. Attention shares are often shown as "what the model based its answer on". You have now seen three reasons to be
-#    careful. Which?
-#
-# <details><summary>Answers</summary>
-#
-# 1. Row 0 could see nothing at all. All its scores would be $-\infty$, softmax would divide 0 by 0, and the row of
-#    shares would be NaN; the product with `v` then spreads it.
-# 2. What it writes: $W_V$ and $W_O$. And who reads it: the induction heads of layers 17 and 18 have keys that respond
-#    to what 16.0 writes.
-# 3. The share goes to a value that may be short (the sink). A head may look somewhere for a reason of
-#    place, not of meaning (11.1 and "cat"). And a head that looks at the right token may not be needed (18.6 and Mrs.
-#    Quillfeather): only switching it off tells.
+# Of twelve other prompts, five give the leak or the weak head away by their ids, and none the √65. By its logits each of
+# them gives away all three.
 #
 # </details>
 #
-# ## To read
+# ## Recap
+#
+# - A token's **query** meets all **keys**; softmax makes the scores into **shares**; the output mixes **values**.
+# - The mask comes **before** the softmax. Heads attend alone; their writes add up.
+# - In induction one head notes what stood before, a later one looks for the note, and others say the word.
+# - An intervention counts only beside its control. Equal ids forgive bugs: compare logits.
+#
+# ## Questions to think about
+#
+# 1. Your mask always lets a token see itself. What would go wrong in row 0 if it did not?
+# 2. The heads 16.0 and 11.1 have nearly the same shares, and only one of them matters for induction. What else about a
+#    head decides what it does?
+# 3. Attention shares are often shown as "what the model based its answer on". Name three reasons to be careful.
+#
+# <details><summary>Answers</summary>
+#
+# 1. Row 0 could see nothing. All its scores would be $-\infty$, softmax would divide 0 by 0, and the row of shares would
+#    be NaN; the product with `v` then spreads it.
+# 2. What it writes: $W_V$ and $W_O$. And who reads it: the induction heads of layers 17 and 18 have keys that respond
+#    to what 16.0 writes.
+# 3. The share goes to a value that may be short (the sink). A head may look somewhere for a reason of place, not of meaning
+#    (11.1 and "cat"). And a head that looks at the right token may say nothing of it (layer 17 on random tokens): only
+#    an intervention tells.
+#
+# </details>
+#
+# <details><summary>To read</summary>
 #
 # - Vaswani et al. 2017, *Attention Is All You Need*, [1706.03762](https://arxiv.org/abs/1706.03762): sections 3.2.1 to
 #   3.2.3 are this notebook.
-# - Bahdanau et al. 2014, *Neural Machine Translation by Jointly Learning to Align and Translate*,
-#   [1409.0473](https://arxiv.org/abs/1409.0473): attention, still inside an RNN.
-# - Pascanu et al. 2013, *On the Difficulty of Training Recurrent Neural Networks*,
-#   [1211.5063](https://arxiv.org/abs/1211.5063); Hochreiter & Schmidhuber 1997, *Long Short-Term Memory*;
-#   Gers, Schmidhuber & Cummins 2000, *Learning to Forget: Continual Prediction with LSTM*.
-# - Elhage et al. 2021, *A Mathematical Framework for Transformer Circuits*: heads as writers, and how one reads another.
-#   Olsson et al. 2022, *In-context Learning and Induction Heads*, [2209.11895](https://arxiv.org/abs/2209.11895).
-# - Xiao et al. 2023, *Efficient Streaming Language Models with Attention Sinks*,
-#   [2309.17453](https://arxiv.org/abs/2309.17453); Sun et al. 2024, *Massive Activations in Large Language Models*,
+# - Bahdanau et al. 2014, [1409.0473](https://arxiv.org/abs/1409.0473): attention, still inside an RNN. Pascanu et al. 2013,
+#   [1211.5063](https://arxiv.org/abs/1211.5063): why gradients fade in one.
+# - Elhage et al. 2021, *A Mathematical Framework for Transformer Circuits*; Olsson et al. 2022, *In-context Learning and
+#   Induction Heads*, [2209.11895](https://arxiv.org/abs/2209.11895).
+# - Heimersheim & Nanda 2024, *How to use and interpret activation patching*,
+#   [2404.15255](https://arxiv.org/abs/2404.15255).
+# - Xiao et al. 2023, [2309.17453](https://arxiv.org/abs/2309.17453): attention sinks. Sun et al. 2024,
 #   [2402.17762](https://arxiv.org/abs/2402.17762): the second sink.
-# - Ainslie et al. 2023, *GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints*,
-#   [2305.13245](https://arxiv.org/abs/2305.13245).
+# - Ainslie et al. 2023, *GQA*, [2305.13245](https://arxiv.org/abs/2305.13245). Gu and Dao 2023, *Mamba*,
+#   [2312.00752](https://arxiv.org/abs/2312.00752): a rival that reads step by step and need not wait.
+#
+# </details>
 
 # %% [markdown]
 # ## How your predictions went

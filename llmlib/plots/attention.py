@@ -34,7 +34,7 @@ def grids(panels, tokens):
         rows = names if ax is axes[0] else [""] * len(tokens)
         plots.heat(ax, shares, ".2f", (rows, names), vmin=0, vmax=1)
         for i, total in enumerate(np.nansum(shares, axis=1)):
-            ax.text(len(tokens) - 0.4, i, f"Σ {total:.2f}", va="center", fontsize=9)
+            ax.text(len(tokens) - 0.4, i, f"sum\n{total:.2f}", va="center", fontsize=9)
         ax.set(xlabel="looked at (key)", title=title)
         ax.tick_params(axis="x", rotation=45)
     axes[0].set_ylabel("looks (query)")
@@ -101,34 +101,93 @@ def head_maps(maps, best=3):
     return fig
 
 
-def losses_by_position(curves, repeat_from, chance):
-    """Loss at each position, from 1, of a text that repeats from `repeat_from` on: {name: losses};
-    `chance` is the loss of guessing."""
-    ax = plots.chart(1, curves, every=2, legend=None)
-    ax.legend(loc="lower left", fontsize=9)  # left of the mark
-    plots.mark(ax, "from here on, a repetition", x=repeat_from, color=plots.GREY)
-    plots.mark(ax, "guessing", y=chance, color=plots.GREY)
-    ax.set(xlabel="position of the predicted token", ylabel="loss (nats)", ylim=(0, None))
-    ax.set_xlim(
-        0, 1.13 * len(next(iter(curves.values())))
-    )  # room for "guessing" next to the curves
+def paired(names, series, xlabel):
+    """Two bars or more a name: {what: one value a name}."""
+    fig, ax = plots.figure(height=0.9 + 0.55 * len(names))
+    plots.bars(ax, names, series, fmt=lambda value: f"{value:.2f}", across=True)
+    ax.set(xlabel=xlabel, xlim=(0, 1.1 * max(max(values) for values in series.values())))
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=len(series))
+    return fig
+
+
+def cosines(values, copied):
+    """How the cosines of heads' writes with what they look at are spread; `copied` is that of a
+    head made to copy."""
+    fig, ax = plots.figure(height=3.0)
+    ax.hist(np.asarray(values), bins=np.linspace(-0.8, 0.8, 65), color=plots.SKY, **plots.EDGED)
+    plots.mark(ax, "a head made to copy", x=copied)
+    ax.set(xlabel="cosine of what a head writes with what it looks at", ylabel="heads × tokens")
+    return fig
+
+
+def lengths(curves):
+    """The length of each token's vector, {name: [seq]}, on a logarithmic scale."""
+    ax = plots.chart(0, curves, legend=None, yscale="log")
+    ax.set(xlabel="position of the token", ylabel="length after layer 11 (log scale)")
+    ax.legend(loc="center right", bbox_to_anchor=(1, 0.6))
     return ax.figure
 
 
-def ablation(marks, dots, chance):
-    """Loss with heads switched off: marks {name: loss} as bars, dots {name: [loss of each draw]}
-    as the controls, `chance` the loss of guessing."""
-    names = [*marks, *dots]
-    fig, ax = plots.figure(height=1.0 + 0.36 * len(names))
-    plots.bars(ax, names, [*marks.values(), *[0] * len(dots)], across=True)
-    for y, loss in enumerate(marks.values()):
-        plots.note(ax, f"{loss:.1f}", (loss, y), (4, 0), va="center")
-    for y, losses in enumerate(dots.values(), len(marks)):
-        ax.scatter(losses, [y] * len(losses), color=plots.ORANGE, edgecolor="black", zorder=3)
+def ablation(off, chance):
+    """Loss with heads switched off: {name: [loss on each pair of texts]}, a bar for their mean and
+    a dot for each; `chance` the loss of guessing. Names that begin with "control" or "the" are
+    drawn as controls."""
+    fig, ax = plots.figure(height=1.0 + 0.42 * len(off))
+    for y, (name, losses) in enumerate(off.items()):
+        control = name.startswith(("control", "the "))
+        look = plots.BAR_STYLES[1] if control else plots.BAR_STYLES[0]
+        ax.barh(y, sum(losses) / len(losses), 0.75, **look)
+        ax.scatter(losses, [y] * len(losses), s=30, color="white", edgecolor="black", zorder=3)
+    ax.set_yticks(range(len(off)), off)
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
     plots.mark(ax, "guessing", x=chance, color=plots.GREY)
-    ax.set_xlabel("mean loss on the repetition (nats); a dot is one draw")
-    ax.set_ylabel("heads that are off")
-    ax.set_xlim(0, 1.12 * max(chance, *marks.values()))
+    ax.set_xlabel("mean loss on the repetition (nats); a dot is a pair of texts")
+    ax.set_xlim(0, 1.15 * max(chance, *(max(losses) for losses in off.values())))
+    return fig
+
+
+def looks_and_says(looks, says, named):
+    """Each head a dot, [n_layer, n_head] both: where it looks, and how much it votes for the token
+    there; `named` heads have their numbers beside them."""
+    fig, ax = plots.figure(height=4.2)
+    ax.scatter(looks.flatten(), says.flatten(), s=22, color=plots.SKY, **plots.EDGED)
+    taken = []
+    for layer, head in sorted(named):
+        place = looks[layer, head].item(), says[layer, head].item()
+        ax.scatter(*place, s=55, color=plots.ORANGE, marker="s", edgecolor="black", zorder=3)
+        near = sum(abs(place[0] - x) < 0.06 and abs(place[1] - y) < 0.1 for x, y in taken)
+        plots.note(ax, f"{layer}.{head}", place, (6, 5 + 13 * near), fontsize=10)
+        taken.append(place)
+    ax.set(xlabel="looks: induction score", ylabel="says: votes above other tokens' (logits)")
+    ax.set_xlim(-0.03, 1.08)
+    return fig
+
+
+def patch_map(part):
+    """Which part of the name each head brings back alone: [n_layer, n_head]."""
+    fig, ax = plots.figure(height=3.4)
+    ends = {"vmin": -0.3, "vmax": 0.3, "cmap": plots.DIVERGING, "aspect": "auto"}
+    drawn = plots.heat(ax, part.T, **ends)
+    for layer, head in (part > 0.1).nonzero().tolist():
+        ax.text(layer, head, f"{100 * part[layer, head]:.0f}", fontsize=9, **plots.CENTRE)
+    ax.set(xlabel="layer (0 is the first)", ylabel="head", yticks=range(part.shape[1]))
+    fig.colorbar(drawn, ax=ax, label="part of the name that is back")
+    return fig
+
+
+def recovered(parts):
+    """Which part of the name is back: {set of heads: [one value a pair of names]}, as dots."""
+    fig, ax = plots.figure(height=0.9 + 0.45 * len(parts))
+    for y, (values, colour, marker) in enumerate(
+        zip(parts.values(), plots.COLOURS, ("o", "s", "^", "D", "v", "P"))
+    ):
+        ax.scatter(values, [y] * len(values), s=42, color=colour, marker=marker, **plots.EDGED)
+    ax.set_yticks(range(len(parts)), parts)
+    ax.invert_yaxis()
+    for place, words in ((0, "corrupted"), (1, "clean")):
+        plots.mark(ax, words, x=place, color=plots.GREY)
+    ax.set(xlabel="part of the name that is back; a dot is a pair of names", xlim=(-0.3, 1.3))
     return fig
 
 

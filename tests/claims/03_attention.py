@@ -1,15 +1,20 @@
 """What notebook 3 says, with its controls."""
 
 import math
-from dataclasses import replace
 from functools import cache
 from itertools import cycle
+from pathlib import Path
 
 import torch
 from claim_runner import THREADS, central, model, solved
 
-from llmlib import complete, generate
+from llmlib import complete, data, generate
 from llmlib.attention import attention_maps, attention_weights
+from llmlib.demonstrations import ablation, activation_patching, head_outputs, path_patching
+from llmlib.demonstrations.direct_logits import votes
+from llmlib.demonstrations.fading import READERS, gradient_back
+from llmlib.demonstrations.learning_induction import train
+from llmlib.demonstrations.masks import itself_and_first, only_itself
 from llmlib.embeddings import apply_rope
 
 DRAGON = "Mrs. Quillfeather keeps a dragon. Every morning the dragon eats breakfast with Mrs."
@@ -30,24 +35,31 @@ OTHERS = (
     "2 + 2 =",
 )
 HALF = 25
+FIVE = [(18, 6), (17, 4), (17, 3), (17, 5), (23, 7)]  # the best induction heads, best first
+BEFORE = [(16, 0), (11, 1), (2, 1), (1, 2), (19, 3)]  # the best previous-token heads
+PROSE = Path(data.__file__).with_name("prose.txt").read_text(encoding="utf-8")
+CARRIERS = [(23, 0), (23, 1), (23, 7), (29, 1)]
+NAMES = "Baker Carter Turner Green Parker Cooper Taylor Wilson Jackson Murray".split()
 
 
 def _ids(text):
     return model().tokenizer.encode(text)
 
 
+def _taught(name):
+    return solved("03_attention")[name]
+
+
 @cache
 def _texts(seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randint(1000, 40000, (2, HALF), generator=generator).repeat(1, 2)
+    return ablation.repeated(seed, HALF)
 
 
 @cache
 def _scores(seed=0):
     """(induction, previous) of every head on the repeated random texts, [30, 9] each."""
     maps = [attention_maps(model(), text) for text in _texts(seed)]
-    score = solved("03_attention")["induction_score"]
-    induction = sum(score(m, HALF) for m in maps) / 2
+    induction = sum(_taught("induction_score")(m, HALF) for m in maps) / 2
     return induction, sum(m.diagonal(-1, -2, -1)[:, :, 1:].mean(-1) for m in maps) / 2
 
 
@@ -55,40 +67,20 @@ def _best(scores, n=5):
     return [divmod(i, 9) for i in scores.flatten().topk(n).indices.tolist()]
 
 
-def _without(heads, watch=None):
-    layers = cycle(range(30))
-
-    def attention(q, k, v, mask=None):
-        layer, shares = next(layers), attention_weights(q, k, mask)
-        if watch is not None:
-            watch.append(shares[0])
-        out = shares @ v
-        out[:, [head for at, head in heads if at == layer]] = 0
-        return out
-
-    return model().using(attention=attention)
+@cache
+def _controls(*heads):
+    return _taught("control_heads")(list(heads), ablation.write_sizes(model(), _texts()))
 
 
-def _loss(heads, seed=0):
+@cache
+def _loss(*heads, seed=0, by="zero"):
     """Mean loss on the repetition, in nats, with some heads off."""
-    texts = _texts(seed)
-    log_p = torch.log_softmax(_without(heads)(texts)[:, :-1], dim=-1)
-    return -log_p.gather(-1, texts[:, 1:, None])[:, HALF:].mean().item()
+    some = model()
+    if heads:
+        some = ablation.replaced(some, _taught("replace_heads"), heads, by)
+    return ablation.repetition_loss(some, _texts(seed))[HALF:].mean().item()
 
 
-def _gradient(make, steps=50, d_model=64, runs=10):
-    logs = []
-    for seed in range(runs):
-        torch.manual_seed(seed)
-        read = make(d_model)
-        x = torch.randn(1, steps + 1, d_model, requires_grad=True)
-        read(x)[0, -1].norm().backward()
-        logs.append(x.grad[0].norm(dim=-1).flip(0).log())
-    curve = torch.stack(logs).mean(0).exp()
-    return ((curve[steps] / curve[1]) ** (1 / (steps - 1))).item()
-
-
-@central
 def only_attention_mixes_tokens():
     """“Attention is the only place in the model where one token learns about another.”
 
@@ -110,45 +102,78 @@ def only_attention_mixes_tokens():
 
 
 @central
-def recurrence_fades_as_it_starts():
-    """“As they start, the RNN keeps less than half of the signal a step and the LSTM three fifths”
+def what_a_token_knows_by_itself_is_still_there():
+    """“Much of what a token knows *by itself* is still there: after "Los" comes "Angeles". What
+    stands elsewhere in the text is gone.”
 
-    “with its gate open the LSTM carries the signal as evenly as attention does”
-
-    The same networks, started differently: a rotation for U, a bias of 3 on the forget gate.
+    Ten words whose next one hangs on themselves beside five whose next one stands elsewhere, each
+    with the whole past and with itself and the first token alone.
     """
+    own = {
+        "Once upon a time, in Los": " Angeles",
+        "In 2008 the people elected Barack": " Obama",
+        "The president of the United": " States",
+        "Yesterday we flew to New": " York",
+        "My uncle moved to Hong": " Kong",
+        "She was born in San": " Francisco",
+        "We flew to Buenos": " Aires",
+        "They spent a week in Sri": " Lanka",
+        "In winter we go to Puerto": " Rico",
+        "A book about Abraham": " Lincoln",
+    }
+    told = {
+        DRAGON: " Qu",
+        "The dragon of Mrs. Quillfeather eats breakfast with Mrs.": " Qu",
+        "Once there was a woman called Zora Quill. Every day the dragon said hello to Zora": " Qu",
+        FRANCE: " Paris",
+        "The capital of Italy is": " Rome",
+    }
+    kept = []
+    for prompts in (own, told):
+        for prompt, word in prompts.items():
+            p = [
+                some(_ids(prompt), last=True)[0, -1].softmax(-1)[_ids(word)[0]].item()
+                for some in (model(), model().using(mask=itself_and_first))
+            ]
+            assert p[0] > 0.2, (prompt, p)
+            kept.append(p[1] / p[0])
+    assert sum(k > 0.3 for k in kept[:10]) >= 6 and max(kept[10:]) < 0.05, kept
+    return "part of the probability that is left: {}; {}".format(
+        *(", ".join(f"{k:.2f}" for k in each) for each in (kept[:10], kept[10:]))
+    )
 
-    def rnn(d, rotation=False):
-        layer = torch.nn.RNN(d, d, batch_first=True)
-        if rotation:
-            torch.nn.init.orthogonal_(layer.weight_hh_l0)
-        return lambda x: layer(x)[0]
 
-    def lstm(d, bias=0.0):
-        layer = torch.nn.LSTM(d, d, batch_first=True)
-        with torch.no_grad():
-            layer.bias_hh_l0[d : 2 * d] += bias
-        return lambda x: layer(x)[0]
+@central
+def recurrence_fades_as_it_starts():
+    """“As they usually start, the RNN and the LSTM lose what was said 50 steps ago. **Here the LSTM
+    with its gate open carries the signal as evenly as attention does**: fading can be cured.”
 
-    def attention(d):
-        layer = torch.nn.MultiheadAttention(d, 4, bias=False, batch_first=True)
-        return lambda x: layer(x, x, x, need_weights=False)[0]
+    “With 16 numbers and 300 steps, the gradient of the same open LSTM falls several hundredfold,
+    and that of attention stays level.”
 
-    plain, turned = _gradient(rnn), _gradient(lambda d: rnn(d, True))
-    shut, opened, level = _gradient(lstm), _gradient(lambda d: lstm(d, 3.0)), _gradient(attention)
-    assert plain < 0.5 < turned and 0.55 < shut < 0.65
-    assert abs(opened - 1) < 0.02 and abs(level - 1) < 0.02
-    return (
-        f"kept a step: RNN {plain:.2f}, with a rotation {turned:.2f}; LSTM {shut:.2f}, "
-        f"forget bias 3 {opened:.2f}; attention {level:.2f}"
+    The same networks, started differently; narrower ones, over more steps.
+    """
+    kept = {}
+    for name, make in READERS.items():
+        curve = gradient_back(make)
+        kept[name] = ((curve[50] / curve[1]) ** (1 / 49)).item()
+    assert kept["RNN"] < 0.5 < kept["RNN, U a rotation"] and 0.55 < kept["LSTM"] < 0.65
+    assert all(abs(kept[name] - 1) < 0.02 for name in ("LSTM, gate open", "attention"))
+    long = {}
+    for name in ("LSTM, gate open", "attention"):
+        curve = gradient_back(READERS[name], steps=300, d_model=16, runs=4)
+        long[name] = (curve[1] / curve[300]).item()
+    assert 200 < long["LSTM, gate open"] < 2000 and 0.5 < long["attention"] < 2
+    return "kept a step: {}; 16 wide, 300 steps: {}".format(
+        *("; ".join(f"{n} {v:.3g}" for n, v in each.items()) for each in (kept, long))
     )
 
 
 @central
 def scores_spread_like_the_root_of_the_width():
-    """“its standard deviation is √head_dim”
+    """“**The spread of raw scores grows like √head_dim; divided by it, it stays.**”
 
-    “undivided, at head_dim 1024 the slope is an eighth or a ninth of that”
+    “At head_dim 1024 the undivided slope is about eight times smaller.”
 
     Divided scores; five seeds.
     """
@@ -168,28 +193,8 @@ def scores_spread_like_the_root_of_the_width():
     )
 
 
-def the_other_divisor_needs_larger_queries():
-    """“With a $W_Q$ three times as large the other divisor would give the same scores as before.”
-
-    The other divisor with the trained $W_Q$.
-    """
-    layers = [replace(x, q=(3 * x.q[0], x.q[1])) for x in model().weights.layers]
-    larger = replace(model(), weights=replace(model().weights, layers=layers))
-
-    def other(q, k, v, mask=None):
-        return attention_weights(q / 3, k, mask) @ v
-
-    apart = [
-        (some.using(attention=other)(_ids(FRANCE)) - model()(_ids(FRANCE))).abs().max().item()
-        for some in (larger, model())
-    ]
-    assert apart[0] < 1e-3 < 1 < apart[1]
-    return f"logits {apart[0]:.0e} apart; with the trained W_Q {apart[1]:.0f}"
-
-
 def the_wrong_divisor_breaks_the_model():
-    """“with a third of it the shares of the five tokens come near to equal (entropy 1.36, where
-    five equal shares have 1.61)”
+    """“With a third of it, the shares come near to equal”
 
     The right divisor, and a divisor that makes the scores three times too large.
     """
@@ -213,8 +218,8 @@ def the_wrong_divisor_breaks_the_model():
 
 @central
 def masked_after_the_softmax_the_future_leaks():
-    """“the numbers that are left still depend on the future: each was divided by a sum that counts
-    the future scores”
+    """“**the numbers that are left still depend on the future**: each was divided by a sum that
+    counts the future scores.”
 
     Masked before: the same change of a future score moves nothing.
     """
@@ -230,8 +235,7 @@ def masked_after_the_softmax_the_future_leaks():
 
 def the_mask_is_needed_in_writing_too():
     """“Let them see it, and a layer turns them into other vectors than those of training; in the
-    next layer the last token looks at these. So the mask is needed in writing as well, for the
-    tokens that are already there.”
+    next layer the last token looks at these. So the mask is needed in writing as well.”
 
     One token, which has no future, is worked on alike with and without the mask; three prompts; the
     mask missing in the first layer only, and in the last only, after which there is no next.
@@ -267,96 +271,37 @@ def the_mask_is_needed_in_writing_too():
 
 @central
 def heads_do_not_hand_on_what_they_look_at():
-    """“Over all 270 heads the mean size is 0.13; two random vectors have 0.03, a head made to copy
-    has 0.32. At this word eight heads copy about as much as that or more, twice as many write the
-    *opposite* of what they look at, and most write something else. (At other words the mean is much
-    the same, but sometimes more heads copy than write the opposite.)” “even in layer 0
-    attention receives it at nearly a right angle to the token's row of the table.”
+    """“**Most heads write something else than what they look at.** A few do copy, and fewer write
+    the opposite.”
 
-    Random vectors below, and above a head whose W_O is the transpose of its W_V; five words of
-    another sentence.
+    A head made to copy, and random vectors; ten passages of prose.
     """
-
-    def looks(text):
-        """Cosines of what heads write with what they look at [270, seq], and all layers' input."""
-        received, read = [], []
-
-        def attention(q, k, v, mask=None):
-            shares = attention_weights(q, k, mask)
-            read.append((shares[0], v[0]))
-            return shares @ v
-
-        def block(x, norm_1, attend, norm_2, feed_forward):
-            received.append(norm_1(x)[0])
-            x = x + attend(norm_1(x))
-            return x + feed_forward(norm_2(x))
-
-        model().using(attention=attention, block=block)(_ids(text))
-        cosines = []
-        for layer, x, (shares, values) in zip(model().weights.layers, received, read):
-            w_o = layer.o[0].unflatten(1, (9, 64))
-            write = torch.einsum("dhk,hsk->hsd", w_o, shares @ values)
-            cosines.append(torch.cosine_similarity(write, shares @ x, dim=-1))
-        return torch.cat(cosines), received
-
-    every, received = looks(CAT)
-    every = every[:, 2]
-    size, largest = every.abs().mean(), every.abs().max()
-    g = torch.Generator().manual_seed(0)
-    pair = torch.randn(2, 1000, 576, generator=g)
-    random = torch.cosine_similarity(*pair, dim=-1).abs().mean()
-    basis, inputs = torch.linalg.qr(torch.randn(576, 64, generator=g))[0], torch.cat(received)
-    copies = torch.cosine_similarity(inputs @ basis @ basis.T, inputs, dim=-1).mean()
-    copying, opposite = int((every > 0.3).sum()), int((every < -0.3).sum())
-    own = model().weights.embedding[torch.tensor(_ids(CAT))]
-    layer_0 = torch.cosine_similarity(received[0], own, dim=-1).abs().max()
-    assert abs(size - 0.13) < 0.01 and largest < 0.6 and abs(random - 0.03) < 0.005
-    assert abs(copies - 0.32) < 0.006 and (copying, opposite) == (8, 16) and layer_0 < 0.15
-    others = looks("My old friend paints green doors")[0][:, 1:]
-    sizes, more = others.abs().mean(0), (others > 0.3).sum(0)
-    less = (others < -0.3).sum(0)
-    assert 0.11 < sizes.min() and sizes.max() < 0.14 and others.abs().max() < 0.6
-    assert (more > less).any() and (less > more).any()
-    assert 6 < min(more.min(), less.min()) and max(more.max(), less.max()) <= 20
+    sizes, copy, opposite, copied = [], [], [], []
+    sentences = [s for s in PROSE.split(". ") if 60 < len(s) < 90][:10]
+    for sentence in sentences:
+        found = head_outputs.heads(model(), _ids(sentence))
+        cosines = head_outputs.copying(found)[:, :, 1:]
+        sizes.append(cosines.abs().mean().item())
+        copy.append((cosines > 0.3).float().mean().item())
+        opposite.append((cosines < -0.3).float().mean().item())
+        copied.append(head_outputs.made_to_copy(found))
+    generator = torch.Generator().manual_seed(0)
+    pair = torch.randn(2, 1000, 576, generator=generator)
+    random = torch.cosine_similarity(*pair, dim=-1).abs().mean().item()
+    assert len(sizes) == 10 and random < 0.05 < max(sizes) < 0.16 < 0.28 < min(copied)
+    assert all(c > o for c, o in zip(copy, opposite)) and max(copy) < 0.1
     return (
-        f"mean {size:.2f}, {copying} above 0.3, {opposite} below -0.3; random {random:.2f}; "
-        f"copying {copies:.2f}; layer 0 with its own embedding {layer_0:.2f} at most; five other "
-        f"words: mean {sizes.min():.2f} to {sizes.max():.2f}, above 0.3 {more.tolist()}, below "
-        f"-0.3 {less.tolist()}"
+        f"mean size {min(sizes):.2f} to {max(sizes):.2f}, random {random:.2f}, a head made to copy "
+        f"{min(copied):.2f} up; above 0.3 {min(copy):.1%} to {max(copy):.1%}, below -0.3 "
+        f"{min(opposite):.1%} to {max(opposite):.1%}"
     )
-
-
-def the_mask_gives_the_future_nothing():
-    """“The causal mask gives them 0. But is 78 % for "The" plausible?”
-
-    The same model without its mask gives the future a share.
-    """
-    row = attention_maps(model(), _ids(CAT))[:, :, 2].mean((0, 1))
-    blind = model().using(mask=lambda seq, start=0: torch.ones(seq, start + seq).bool())
-    unmasked = attention_maps(blind, _ids(CAT))[:, :, 2, 3:].sum(-1).mean()
-    assert row[3:].sum() == 0 and abs(row[0] - 0.78) < 0.01 and unmasked > 0.05
-    return f"future {row[3:].sum():.2f}, The {row[0]:.2f}; without its mask {unmasked:.2f}"
-
-
-def two_thirds_go_to_the_first_token():
-    """“In these short texts the tokens from the third on give about two thirds of their attention
-    to the first one.”
-
-    Were all looked at alike it would be 0.24; the order of the words reversed.
-    """
-    means = []
-    for text in (CAT, "Two dogs ran in a park", "mat the on sat cat The"):
-        means.append(attention_maps(model(), _ids(text))[:, :, 2:, 0].mean().item())
-    alike = sum(1 / n for n in (3, 4, 5, 6)) / 4
-    assert all(0.55 < m < 0.8 for m in means) and alike < 0.25
-    return f"{', '.join(f'{m:.2f}' for m in means)} against {alike:.2f}"
 
 
 @central
 def heads_that_share_keys_agree_as_often_as_others():
-    """“The same keys, different queries, different answers. (Not everywhere: in 65 of the model's
-    90 groups of three, all three give "The" the most, for a reason that section 3.7 tells. But so
-    do three heads that share no keys, in 63 cases of 90.)”
+    """“The same keys, different queries, different answers.” “In 65 of the model's 90 groups, all
+    three heads give "The" the most, for a reason that section 3.7 tells. Heads that share no keys
+    agree as often (63 of 90).”
 
     Layer 11, in which they differ; threes of which no two share keys; two other texts.
     """
@@ -372,11 +317,24 @@ def heads_that_share_keys_agree_as_often_as_others():
     return f"three heads give the first token most, of 90, sharing keys or not: {told}"
 
 
+def two_thirds_go_to_the_first_token():
+    """“**In these short texts, about two thirds of all attention goes to the first token.** Equal
+    shares would give it a quarter.”
+
+    Were all looked at alike it would be 0.24; the order of the words reversed.
+    """
+    means = []
+    for text in (CAT, "Two dogs ran in a park", "mat the on sat cat The"):
+        means.append(attention_maps(model(), _ids(text))[:, :, 2:, 0].mean().item())
+    alike = sum(1 / n for n in (3, 4, 5, 6)) / 4
+    assert all(0.55 < m < 0.8 for m in means) and alike < 0.25
+    return f"{', '.join(f'{m:.2f}' for m in means)} against {alike:.2f}"
+
+
 def there_is_a_second_sink():
     """“There is a **second sink**: " the", at position 4, gets even more than the first token.”
 
-    “Put " my" in its place, and the first token has it all; neither " a" of another sentence is a
-    sink.”
+    “Put " my" in its place, and the first token has it all.”
 
     Another word at its place; another article that comes twice.
     """
@@ -390,9 +348,7 @@ def there_is_a_second_sink():
 
 
 def the_sinks_have_short_values():
-    """“the values of both sinks are less than a fifth as long as the others. A share of 0.8 on a
-    sink adds no more than a share of 0.16 on another token would. (In other sentences, too, the
-    first token's values are by far the shortest.)”
+    """“the values of both are less than a fifth as long as the others.”
 
     The same place of a sentence in which it is no sink; all other tokens.
     """
@@ -418,9 +374,43 @@ def the_sinks_have_short_values():
     return "; ".join(f"{text}: first {a:.2f}, fifth {b:.2f}" for text, (a, b) in ratios.items())
 
 
+@central
+def a_token_that_sees_only_itself_is_a_sink():
+    """“**Seeing only itself, every token becomes a sink**: a vector as long as the first token's,
+    and the same "-" after every text.”
+
+    “one more token to look at, and the model knows "Angeles" again.”
+
+    The same ten prompts with the first token added to the mask, and with the whole past.
+    """
+    prompts = (DRAGON, FRANCE, "Once upon a time, in Los", *OTHERS[:7])
+    lengths = {}
+    for mask in (None, itself_and_first, only_itself):
+        some = model() if mask is None else model().using(mask=mask)
+        for prompt in prompts:
+            ids = _ids(prompt)
+            stream = head_outputs.heads(some, ids).stream[11].norm(dim=-1)
+            lengths.setdefault(mask, []).append((stream[1:].median() / stream[0]).item())
+            if mask is only_itself:
+                cosine = torch.cosine_similarity(some(ids)[0, 1:], some(ids)[0, :1], dim=-1)
+                written = some(ids, last=True)[0, -1].argmax().item()
+                assert written == _ids("-")[0] and cosine.min() > 0.99, prompt
+    assert min(lengths[only_itself]) > 0.9
+    assert max(lengths[None] + lengths[itself_and_first]) < 0.1
+    said = complete(model().using(mask=itself_and_first), "Once upon a time, in Los", 1)
+    assert said == " Angeles"
+    return "median length beside the first token's: " + ", ".join(
+        f"{name} {min(lengths[mask]):.3f} to {max(lengths[mask]):.3f}"
+        for name, mask in (
+            ("only itself", only_itself),
+            ("and the first", itself_and_first),
+            ("the past", None),
+        )
+    )
+
+
 def the_heads_that_saw_cat_look_one_back():
-    """“they looked at "cat" because it stands before "sat", not because cats sit. The fourth, 13.8,
-    is none: from "on" and "the" it looks back at "cat", too.”
+    """“they looked at "cat" because it stands before "sat", not because cats sit.”
 
     Another word before "sat": the same three heads look at that one. 13.8 on random texts.
     """
@@ -457,249 +447,113 @@ def two_layers_amid_the_stack_have_no_sink():
     return "mean share to the first token, layers 10 and 11: " + "; other texts: ".join(lines)
 
 
-def the_model_does_worse_than_guessing_on_noise():
-    """“On random tokens the model does worse than guessing in the first half, since it expects
-    sense; in the second half the loss should fall”
-
-    Guessing among all tokens costs ln 49152; ordinary text costs far less.
-    """
-    texts = _texts()
-    log_p = torch.log_softmax(model()(texts)[:, :-1], dim=-1)
-    losses = -log_p.gather(-1, texts[:, 1:, None]).squeeze(-1).mean(0)
-    first, second, guess = losses[:HALF].mean(), losses[HALF:].mean(), math.log(49152)
-    ids = torch.tensor(_ids("The sun was shining and the children were playing in the garden."))
-    plain = torch.nn.functional.cross_entropy(model()(ids)[0, :-1], ids[1:])
-    assert first > guess > second > 0 and plain < 4
-    return f"{first:.1f}, then {second:.1f}; guessing {guess:.1f}; ordinary text {plain:.1f}"
-
-
 def both_kinds_of_heads_matter_and_16_0_most():
-    """“Without the five best induction heads the model is most of the way back to guessing, on both
-    pairs of texts; without the five best previous-token heads it is there, too, on the first pair
-    even beyond. Of the latter five **one, 16.0, makes most of that**. Two of the others cost next
-    to nothing”
+    """“**One head of 270, 16.0, takes most of the copying with it.** Its control costs next to
+    nothing, the other eight heads of its layer *together* little. Both sets of five cost far more
+    than their controls, too.” “On four pairs of random texts the five induction heads cost 4.5 to
+    5.7 nats, their control 1.6 to 2.2; the five previous-token heads 6.4 to 8.1, their control 0.3
+    to 1.0; 16.0 costs 4.3 to 5.8, the eight others together 0.5 to 1.1.” “Replacing heads by their
+    mean in place of 0 gives the same picture.”
 
-    “Five others from the layers of the induction heads cost at most 1.3 nats in three draws, and
-    all eight others of layer 16 *together* 0.9, where 16.0 by itself costs 5.8: in both it is the
-    heads, not their layers. Of the five previous-token heads as a set we cannot say so: without
-    five others from their layers the loss goes up to 9.6, without them to 11.4. And a blind draw of
-    five can cost a lot” “without head 6 of layer 0, which is of neither kind, the loss is 8.3,
-    too.”
-
-    Two pairs of texts; six draws of any five heads, three draws from the induction heads' layers,
-    as in the notebook, and six more, six from the previous-token heads', each head alone, each
-    other head of layer 16 and all eight.
+    Matched controls, the other eight heads of the layer, four pairs of texts, mean ablation.
     """
-    induction, previous = _scores()
-    told = []
-    for seed in (0, 1):
-        none, five, before = (_loss(h, seed) for h in ([], _best(induction), _best(previous)))
-        alone = {head: _loss([head], seed) for head in ((16, 0), (11, 1), (2, 1))}
-        assert min(five, before) > none + 0.6 * (math.log(49152) - none)
-        assert seed or before > math.log(49152) > five
-        assert 0.6 < (alone[16, 0] - none) / (before - none) < 0.8
-        assert max(alone[11, 1], alone[2, 1]) < none + 0.5
-        told.append(
-            f"all on {none:.1f}, off: 5 induction {five:.1f}, 5 previous {before:.1f}, "
-            + ", ".join(f"{n}.{h} {loss:.1f}" for (n, h), loss in alone.items())
-        )
-    none, g = _loss([]), torch.Generator().manual_seed(1)
-    any_five = sorted(
-        _loss([divmod(i, 9) for i in torch.randperm(270, generator=g)[:5].tolist()])
-        for _ in range(6)
+    assert _best(_scores()[0]) == FIVE and _best(_scores()[1]) == BEFORE
+    eight = tuple((16, h) for h in range(1, 9))
+    sets = {
+        "5 induction": FIVE,
+        "their control": _controls(*FIVE),
+        "5 previous": BEFORE,
+        "their control too": _controls(*BEFORE),
+        "16.0": [(16, 0)],
+        "its control": _controls((16, 0)),
+        "8 others": eight,
+    }
+    cost = {
+        name: [_loss(*heads, seed=s) - _loss(seed=s) for s in range(4)]
+        for name, heads in sets.items()
+    }
+    ends = {name: (round(min(c), 1), round(max(c), 1)) for name, c in cost.items()}
+    assert (ends["5 induction"], ends["their control"]) == ((4.5, 5.7), (1.6, 2.2)), ends
+    assert (ends["5 previous"], ends["their control too"]) == ((6.4, 8.1), (0.3, 1.0)), ends
+    assert (ends["16.0"], ends["8 others"]) == ((4.3, 5.8), (0.5, 1.1)), ends
+    assert max(cost["its control"]) < 0.5
+    mean = {name: _loss(*heads, by="mean") - _loss() for name, heads in sets.items()}
+    assert mean["5 induction"] > 2 * mean["their control"] and mean["16.0"] > 4
+    assert mean["5 previous"] > 5 * mean["their control too"] and mean["its control"] < 0.5
+    return "nats: " + "; ".join(
+        f"{n} {a} to {b}, by the mean {mean[n]:.1f}" for n, (a, b) in ends.items()
     )
-    g = torch.Generator().manual_seed(0)  # the notebook's draws come after these
-    torch.randint(1000, 40000, (2, HALF), generator=g)
-    for _ in range(6):
-        torch.randperm(270, generator=g)
-    same = [_loss(_others(_best(induction), g)) - none for _ in range(3)]
-    g = torch.Generator().manual_seed(1)
-    further = [_loss(_others(_best(induction), g)) - none for _ in range(6)]
-    before, g = _loss(_best(previous)), torch.Generator().manual_seed(2)  # the notebook's draws
-    beside = {seed: [_loss(_others(_best(previous), g), seed) for _ in range(6)] for seed in (0, 1)}
-    for seed in (0, 1):
-        base, noted = _loss([], seed), _loss([(16, 0)], seed)
-        one = max(_loss([(16, h)], seed) for h in range(1, 9)) - base
-        eight = _loss([(16, h) for h in range(1, 9)], seed) - base
-        assert one < 0.5 and eight < 1.2 and noted - base > 3 * eight
-        assert seed or (round(eight, 1), round(noted - base, 1)) == (0.9, 5.8)
+
+
+def a_blind_draw_can_cost_a_lot():
+    """“Five heads drawn blindly from the layers of the previous-token heads can cost up to 6 nats:
+    some heads of the first layers are needed for everything.”
+
+    Six draws from those layers, and six from the layers of the induction heads; one head of layer
+    0 switched off on seven pairs of texts, and on ordinary prose.
+    """
+    g = torch.Generator().manual_seed(2)
+
+    def draw(heads):
+        found = []
+        for layer, _ in heads:
+            left = [h for h in range(9) if (layer, h) not in [*heads, *found]]
+            found.append((layer, left[torch.randint(len(left), (1,), generator=g).item()]))
+        return found
+
+    before, later = ([_loss(*draw(heads)) - _loss() for _ in range(6)] for heads in (BEFORE, FIVE))
+    assert 4 < max(before) < 6.5 and min(before) < 1 and max(later) < 3
+    costs = ", ".join(f"{c:.1f}" for c in sorted(before))
+    return f"layers of the previous-token heads {costs}; of the induction {max(later):.1f} at most"
+
+
+def switching_16_0_off_blinds_the_induction_heads():
+    """“**Without 16.0 the induction heads are blind**: the three of layer 17 look no better than by
+    chance, and the two others lose half of their aim or more. Its control changes next to nothing,
+    and neither does 11.1, another previous-token head.”
+
+    The control that `control_heads` chooses, another previous-token head; three pairs of texts.
+    """
+    told, alike = [], sum(1 / (i + 1) for i in range(HALF, 2 * HALF)) / HALF
+    for seed in range(3):
+
+        def scores(off, seed=seed):
+            maps = ablation.maps_of(model(), _taught("replace_heads"), off, _texts(seed))
+            found = sum(_taught("induction_score")(m, HALF) for m in maps) / len(maps)
+            return torch.tensor([found[n, h] for n, h in FIVE])
+
+        whole, blind = scores([]), scores([(16, 0)])
+        others = [scores(_controls((16, 0))), scores([(11, 1)])]
+        assert (blind[1:4] < alike + 0.05).all() and (blind[[0, 4]] <= 0.5 * whole[[0, 4]]).all()
+        assert all((o > 0.85 * whole).all() for o in others)
         told.append(
-            f"16.0 costs {noted - base:.1f}, another {one:.1f} or less, 8 others {eight:.1f}"
+            f"18.6: {whole[0]:.2f} to {blind[0]:.2f}, 23.7: {whole[4]:.2f} to {blind[4]:.2f}, "
+            f"layer 17 {blind[1:4].max():.2f} at most, others {min(o[0] for o in others):.2f}"
         )
-    assert round(max(same), 1) == 1.3 and _loss(_best(induction)) - none > 3 * max(further)
-    early = _loss([(0, 6)])
-    assert round(early, 1) == 8.3 < _loss([(16, 0)]) and max(induction[0, 6], previous[0, 6]) < 0.3
-    assert (round(max(beside[0]), 1), round(before, 1)) == (9.6, 11.4)
-    assert max(beside[1]) > _loss([], 1) + 2
-    assert any_five[2] < 5 and any_five[-1] > none + 1
-    told.append(
-        f"any five {any_five[0]:.1f} to {any_five[-1]:.1f}; 5 others cost {max(same):.1f} at "
-        f"most in the layers of induction, in six more draws {max(further):.1f}; 5 others, "
-        f"layers of previous {max(beside[0]):.1f} and {max(beside[1]):.1f}"
-    )
     return "; ".join(told)
 
 
 @central
-def switching_16_0_off_blinds_the_induction_heads():
-    """“Without 16.0 the three heads of layer 17 no longer know where to look (0.01 to 0.04; a head
-    with equal shares for all has 0.03), and 18.6 and 23.7 lose about 70 % (on another pair of texts
-    half or more). Its neighbour 16.1 and the two other previous-token heads change next to
-    nothing.”
-
-    Another head of the layer, two other previous-token heads; a second pair of random texts.
-    """
-    told, alike = [], sum(1 / (i + 1) for i in range(HALF, 2 * HALF)) / HALF
-    assert abs(alike - 0.03) < 0.005
-    for seed in (0, 1):
-        heads = _best(_scores(0)[0])
-
-        def scores(off, seed=seed, heads=heads):
-            total = 0
-            for text in _texts(seed):
-                seen = []
-                _without(off, seen)(text)
-                total = total + solved("03_attention")["induction_score"](torch.stack(seen), HALF)
-            return torch.tensor([total[n, h] / 2 for n, h in heads])
-
-        whole, blind = scores([]), scores([(16, 0)])
-        others = [scores([head]) for head in ((16, 1), (11, 1), (2, 1))]
-        assert (blind[1:4] < alike + 0.05).all() and blind[0] < 0.4 * whole[0]
-        assert blind[4] < 0.6 * whole[4]
-        lost = 1 - blind[[0, 4]] / whole[[0, 4]]
-        assert 0.5 <= lost.min() < lost.max() < 0.75
-        if seed == 0:  # the notebook's texts
-            assert 0.65 < lost.min() < lost.max() < 0.75
-            assert 0.005 < blind[1:4].min() < blind[1:4].max() < 0.045
-        assert all((o > 0.85 * whole).all() for o in others)
-        least = min(o[0] for o in others)
-        told.append(
-            f"18.6: {whole[0]:.2f} to {blind[0]:.2f}, 23.7: {whole[4]:.2f} to {blind[4]:.2f}, "
-            f"layer 17 {blind[1:4].max():.2f} at most, others {least:.2f}"
-        )
-    return "; ".join(told)
-
-
-def _others(heads, generator):
-    """As many other heads of the same layers, drawn."""
-    found = []
-    for layer, _ in heads:
-        left = [h for h in range(9) if (layer, h) not in heads + found]
-        found.append((layer, left[torch.randint(len(left), (1,), generator=generator).item()]))
-    return found
-
-
-def quillfeather_has_more_than_one_way_back():
-    """“Without the induction heads she is less likely, but so she is without twelve *others* of the
-    same layers, in some draws by more: that fall is no sign of induction. Without 16.0, on which
-    copying noise depended, her name is as likely as before! Without the eight previous-token heads
-    she is gone, or nearly; no draw of their neighbours does that, and Paris is still known.”
-
-    “This is one name. In "Captain Plimsoll keeps a dragon", some draws of their neighbours cost the
-    name as much.”
-
-    As many other heads of the same layers, six draws; Paris; an ordinary text; another name.
-    """
-    induction, previous = _scores()
-    qu, paris, pl = (_ids(word)[0] for word in (" Qu", " Paris", " Pl"))
-    river = torch.tensor(_ids("The water in a river flows downhill. It starts as rain or snow."))
-    captain = DRAGON.replace("Mrs. Quillfeather", "Captain Plimsoll").replace("Mrs.", "Captain")
-
-    def chance(heads, prompt=DRAGON, token=qu):
-        return _without(heads)(_ids(prompt), last=True)[0, -1].softmax(-1)[token].item()
-
-    def ordinary(heads):
-        logits = _without(heads)(river)[0, :-1]
-        return torch.nn.functional.cross_entropy(logits, river[1:]).item()
-
-    twelve, eight = _best(induction, 12), _best(previous, 8)
-    whole, less, noise, gone = (chance(heads) for heads in ([], twelve, [(16, 0)], eight))
-    g = torch.Generator().manual_seed(3)
-    like_12, like_8 = ([_others(h, g) for _ in range(6)] for h in (twelve, eight))
-    others, before = (sorted(map(chance, draws)) for draws in (like_12, like_8))
-    known, cost = chance(eight, FRANCE, paris), ordinary(eight) - ordinary([])
-    assert whole > less > 0.25 and others[0] < less < others[-1] and others[3] < whole - 0.1
-    assert abs(noise - whole) < 0.05 and gone < 0.1 < before[0] - gone
-    assert known > 0.4 and cost < 0.5
-    his, alike = chance(eight, captain, pl), sorted(chance(h, captain, pl) for h in like_8)
-    assert his < chance([], captain, pl) and alike[1] <= his + 0.02
-    return (
-        f"{whole:.2f}; without 12 induction heads {less:.2f}, 12 others {others[0]:.2f} to "
-        f"{others[-1]:.2f}; without 16.0 {noise:.2f}; without 8 previous-token heads {gone:.2f}, "
-        f"8 others {before[0]:.2f} or more (Paris {known:.2f}, an ordinary text {cost:+.2f} nats); "
-        f"Plimsoll {his:.2f}, 8 others {alike[0]:.2f} or more"
-    )
-
-
 def the_keys_carry_the_mark_of_16_0():
-    """“The *keys* of the later heads carry that mark, and without it their induction scores are 0
-    to 0.04.” “With 16.0 off, later parts write something else, which makes up for a little: hold
-    layer 16's other half (notebook 4) and layer 17 at what they wrote before, and 18.6 loses it all
-    then, too.”
-    “Without another head's mark, 16.1's, nothing happens. The queries lose little without 16.0's
-    mark”
+    """“**The keys carry the note.** Without it the induction scores fall to nothing; without
+    16.2's, nothing happens. The queries lose little: they ask for the token at their own place.”
 
-    The mark missing from the queries; the mark of 16.1 missing from the keys; 16.0 off, with the
-    later parts free and held; 16.1 off, with them held; four texts.
+    The note missing from the queries; that of 16.2 missing from the keys; two pairs of texts.
     """
-    taught, config, told = solved("03_attention"), model().config, []
-    five = _best(_scores()[0])
-
-    def scores(text, part, head=0, off=False, wrote=None, held=()):
-        """The five's scores. `wrote` notes what the sublayers add, or gives it to those `held`."""
-        seen, at, mark = [], torch.arange(len(text)), 0
-
-        def added(name, value):
-            if name in held:
-                return wrote[name]
-            if wrote is not None and not held:
-                wrote[name] = value
-            return value
-
-        def block(x, norm_1, attend, norm_2, feed_forward):
-            nonlocal mark
-            number = len(seen)
-            layer = model().weights.layers[number]
-            w_q, w_k, w_v, w_o = (w[0] for w in (layer.q, layer.k, layer.v, layer.o))
-            whole, less = norm_1(x), norm_1(x - mark)
-            q = taught["split_heads"]((less if part == "q" else whole) @ w_q.T, 9)
-            k = taught["split_heads"]((less if part == "k" else whole) @ w_k.T, 3)
-            q, k = (apply_rope(t, at, config.rope_theta) for t in (q, k))
-            v = taught["split_heads"](whole @ w_v.T, 3)
-            k, v = (taught["repeat_kv"](t, 3) for t in (k, v))
-            shares = attention_weights(q, k, taught["causal_mask"](len(at)))
-            seen.append(shares[0])
-            out = shares @ v
-            if number == 16 and off:
-                out[:, head] = 0
-            elif number == 16:
-                mark = out[:, head] @ w_o[:, 64 * head : 64 * head + 64].T
-            x = x + added((number, "attention"), taught["merge_heads"](out) @ w_o.T)
-            return x + added((number, "mlp"), feed_forward(norm_2(x)))
-
-        model().using(block=block)(text)
-        found = taught["induction_score"](torch.stack(seen), HALF)
-        return torch.tensor([found[n, h] for n, h in five])
-
-    later = ((16, "mlp"), (17, "attention"), (17, "mlp"))
+    told = []
     for seed in (0, 1):
-        columns = []
-        for text in _texts(seed):
-            wrote = {}
-            whole = scores(text, None, wrote=wrote)
-            keys, queries, other = (scores(text, p, h) for p, h in (("k", 0), ("q", 0), ("k", 1)))
-            free = scores(text, None, off=True)
-            held = scores(text, None, off=True, wrote=wrote, held=later)
-            control = scores(text, None, head=1, off=True, wrote=wrote, held=later)
-            assert keys.max() < 0.1 and keys[0] < 0.05
-            assert (queries > 0.8 * whole).all() and (other > 0.95 * whole).all()
-            assert held[0] < 0.03 < 0.15 < free[0] and control[0] > 0.95 * whole[0]
-            columns.append(torch.stack([whole, keys, queries, other, free, held, control]))
-        rows = torch.stack(columns).mean(0)
-        assert seed or rows[1].max() < 0.045
+
+        def scores(part, head, seed=seed):
+            maps = path_patching.maps_without(model(), _texts(seed), 16, head, part)
+            found = sum(_taught("induction_score")(m, HALF) for m in maps) / len(maps)
+            return torch.tensor([found[n, h] for n, h in FIVE])
+
+        whole = torch.tensor([_scores(seed)[0][n, h] for n, h in FIVE])
+        keys, queries, other = scores("k", 0), scores("q", 0), scores("k", 2)
+        assert keys.max() < 0.1 and (queries > 0.8 * whole).all() and (other > 0.9 * whole).all()
         told.append(
-            "18.6: {:.2f}; mark missing from keys {:.2f}, from queries {:.2f}, 16.1's {:.2f}; "
-            "16.0 off {:.2f}, later parts held {:.2f}; 16.1 off, held {:.2f}".format(*rows[:, 0])
+            f"18.6: {whole[0]:.2f}; note missing from keys {keys[0]:.2f}, from queries "
+            f"{queries[0]:.2f}, 16.2's {other[0]:.2f}"
         )
     return "; ".join(told)
 
@@ -757,50 +611,110 @@ def the_queries_ask_for_the_token_at_their_own_place():
     )
 
 
+def looking_and_saying_are_done_by_different_heads():
+    """“**Looking and saying are mostly done by different heads.** The three of layer 17 look at the
+    right token and vote for it hardly more than for any other. The votes come later, from layer 23
+    and from 29.1, which does not look there at all.”
+
+    Votes for the other tokens of the text; three pairs of texts.
+    """
+    told = []
+    for seed in range(3):
+        says = torch.zeros(30, 9)
+        for text in _texts(seed):
+            vote = votes(model(), text)
+            others = vote[:, :, HALF:, :HALF].mean((-1, -2))
+            says += (_taught("induction_score")(vote, HALF) - others) / 2
+        loudest = _best(says)
+        quiet = max(says[17, h].item() for h in (3, 4, 5))
+        assert {layer for layer, _ in loudest} == {23, 29} and (29, 1) in loudest
+        assert 5 * quiet < says[29, 1] and 5 * quiet < min(says[n, h] for n, h in loudest)
+        assert len({*loudest} & {*FIVE}) == 1 and _scores(seed)[0][29, 1] < 0.05
+        told.append(
+            ", ".join(f"{n}.{h} {says[n, h]:.1f}" for n, h in loudest) + f", layer 17 {quiet:.1f}"
+        )
+    return "votes above those for other tokens: " + "; ".join(told)
+
+
+def _moved(name, other, sets, source=None):
+    def encode(n):
+        return _ids(f"Mrs. {n} keeps a dragon. Every morning the dragon eats breakfast with Mrs.")
+
+    right, wrong = (_ids(f" {n}")[0] for n in (name, other))
+    clean, corrupted = (model()(encode(n), last=True)[0, -1] for n in (name, other))
+    replace = _taught("replace_heads")
+    found = activation_patching.patched(
+        model(), replace, encode(other), sets, encode(source or name)
+    )
+    return activation_patching.recovered(found, clean, corrupted, right, wrong)
+
+
+@central
+def four_heads_bring_the_name():
+    """“All heads at once bring back everything, none nothing: the patch does what it should. **Four
+    heads of 270 bring most of the name, and their control next to none.** From a third name's run
+    they bring much less of it: what moves is the name.”
+
+    Matched heads of the same layers, all heads, none; a third name; eight pairs of names.
+    """
+    every = [(layer, head) for layer in range(30) for head in range(9)]
+    sets, found, third = [CARRIERS, _controls(*CARRIERS), every, []], [], []
+    for name, other, another in zip(NAMES, NAMES[1:], NAMES[2:]):
+        found.append(_moved(name, other, sets))
+        third += _moved(name, other, [CARRIERS], source=another).tolist()
+    four, control, everything, none = torch.stack(found).T
+    assert (everything - 1).abs().max() < 1e-3 and none.abs().max() < 1e-3
+    assert four.min() > 0.5 and control.max() < 0.3 and max(third) < 0.6 * four.min(), (
+        four,
+        control,
+        third,
+    )
+    return (
+        f"four {four.min():.2f} to {four.max():.2f}, control {control.min():.2f} to "
+        f"{control.max():.2f}, a third name {min(third):.2f} to {max(third):.2f}"
+    )
+
+
+def a_handful_of_heads_carries_the_name():
+    """“**A handful of heads carries the name**, and all of them voted loudly on random tokens.”
+
+    Each of 270 heads alone, on eight pairs of names; votes on random tokens, where no name is.
+    """
+    single = [[(layer, head)] for layer in range(30) for head in range(9)]
+    each = [_moved(*pair, single) for pair in zip(NAMES[:8], NAMES[1:])]
+    carried = (sum(each) / len(each)).view(30, 9)
+    assert sorted(_best(carried, 4)) == CARRIERS
+    counts = [int((c > 0.1).sum()) for c in each]
+    says = torch.zeros(30, 9)
+    for text in _texts():
+        vote = votes(model(), text)
+        others = vote[:, :, HALF:, :HALF].mean((-1, -2))
+        says += (_taught("induction_score")(vote, HALF) - others) / 2
+    assert max(counts) <= 8 and {*CARRIERS} <= {*_best(says, 7)}
+    return f"heads that bring a tenth or more: {counts}; " + ", ".join(
+        f"{n}.{h} {carried[n, h]:.2f}" for n, h in _best(carried, 6)
+    )
+
+
+@central
 def induction_takes_two_layers_unless_the_length_is_fixed():
     """“For a hundred steps two layers do hardly better than one; then, within a few dozen, they
-    can. One layer does not get there, **unless the length never changes**” “On 9 + 9 tokens it is
-    worse than guessing”
+    can. One layer does not get there, **unless the length never changes**.” “on 9 + 9 tokens that
+    model is worse than guessing”
 
     Three seeds each; one layer is given twice as many steps; a length that the first run never saw.
     """
-    attend = solved("03_attention")["attend"]
 
-    def train(n_layer, same_length=False, steps=300, d=48, vocab=32, seed=0):
-        g = torch.Generator().manual_seed(seed)
-        table = torch.randn(vocab, d, generator=g).requires_grad_()
-        head = (torch.randn(vocab, d, generator=g) / d**0.5).requires_grad_()
-        layers = [
-            [(torch.randn(d, d, generator=g) / d**0.5).requires_grad_() for _ in range(4)]
-            for _ in range(n_layer)
-        ]
-        weights = [table, head, *(w for layer in layers for w in layer)]
-        optimizer, found = torch.optim.AdamW(weights, lr=0.01, weight_decay=0.0), []
-
-        def loss(half):
-            ids = torch.randint(vocab, (24, half), generator=g).repeat(1, 2)
-            x = table[ids]
-            for layer in layers:
-                x = x + attend(torch.nn.functional.rms_norm(x, (d,)), *layer, 4, 4)
-            logits = torch.nn.functional.rms_norm(x, (d,)) @ head.T
-            return torch.nn.functional.cross_entropy(
-                logits[:, half:-1].flatten(0, 1), ids[:, half + 1 :].flatten()
-            )
-
-        for _ in range(steps):
-            now = loss(12 if same_length else int(torch.randint(6, 13, (1,), generator=g)))
-            optimizer.zero_grad()
-            now.backward()
-            optimizer.step()
-            found.append(now.item())
-        nine = loss(9).item()
-        return [sum(found[i : i + 20]) / 20 for i in range(0, steps, 20)] + [nine]
+    def means(*arguments, steps=300, **options):
+        """Loss in steps of 20, and at the end on 9 + 9 tokens."""
+        losses, nine = train(_taught("attend"), *arguments, steps=steps, **options)
+        return [sum(losses[i : i + 20]) / 20 for i in range(0, steps, 20)] + [nine]
 
     torch.set_num_threads(1)  # products this small are faster on one
-    fixed = [train(1, True, seed=s)[-2:] for s in range(3)]
-    ones = [train(1, seed=s) for s in range(3)]
-    one = [t[-2] for t in ones] + [train(1, steps=600)[-2]]
-    two = [train(2, seed=s) for s in range(3)]
+    fixed = [means(1, True, seed=s)[-2:] for s in range(3)]
+    ones = [means(1, seed=s) for s in range(3)]
+    one = [t[-2] for t in ones] + [means(1, steps=600)[-2]]
+    two = [means(2, seed=s) for s in range(3)]
     torch.set_num_threads(THREADS)
     assert max(twelve for twelve, _ in fixed) < 0.3 and min(nine for _, nine in fixed) > 3.5
     assert min(one) > 1.2 and max(max(t[-2:]) for t in two) < 0.8
@@ -820,11 +734,10 @@ def induction_takes_two_layers_unless_the_length_is_fixed():
 
 @central
 def equal_ids_forgive_bugs():
-    """“Three planted bugs write the same ids, one of them a leak from the future that moves a
-    logit by 29. An id says which logit is the largest, at the last position only, and there even
-    the leak moves logits by no more than 2.3: the last token has no future. (The three prompts are
-    forgiving: of twelve others, five give the leak or the weak head away by their ids, and none the
-    √65. By its logits each of them gives away all three.)”
+    """“None, and one of them moves a logit by 29. An id says which logit is the largest, at the
+    last position only. There even the leak moves little: the last token has no future. **Equal ids
+    are a smoke test.” “Of twelve other prompts, five give the leak or the weak head away by their
+    ids, and none the √65. By its logits each of them gives away all three.”
 
     24 ids; the right attention, and a bug that the ids do expose; twelve other prompts, 6 ids each.
     """

@@ -275,3 +275,23 @@ def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
         mixed = scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))
         texts.append((merge_heads(mixed) @ w_o.T)[0])
     return texts
+
+# %% wrong: w_o is not transposed
+# says: multiply by the transpose
+def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
+    positions = torch.arange(x.shape[1])
+    q = apply_rope(split_heads(x @ w_q.T, n_head), positions, theta)
+    k = apply_rope(split_heads(x @ w_k.T, n_kv_head), positions, theta)
+    v = split_heads(x @ w_v.T, n_kv_head)
+    k, v = (repeat_kv(t, n_head // n_kv_head) for t in (k, v))
+    return merge_heads(scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))) @ w_o
+
+# %% wrong: no weight is transposed
+# says: multiply by the transpose
+def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
+    positions = torch.arange(x.shape[1])
+    q = apply_rope(split_heads(x @ w_q, n_head), positions, theta)
+    k = apply_rope(split_heads(x @ w_k, n_kv_head), positions, theta)
+    v = split_heads(x @ w_v, n_kv_head)
+    k, v = (repeat_kv(t, n_head // n_kv_head) for t in (k, v))
+    return merge_heads(scaled_dot_product_attention(q, k, v, causal_mask(x.shape[1]))) @ w_o

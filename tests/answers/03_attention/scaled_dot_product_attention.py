@@ -374,3 +374,11 @@ def scaled_dot_product_attention(q, k, v, mask=None):
         scores = scores.masked_fill(~mask, -math.inf)
     shares = torch.softmax(scores, dim=-1)
     return shares @ v, shares
+
+# %% wrong: k.T, which reverses all dimensions
+# says: turn only the last two dimensions of k
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.T / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    return torch.softmax(scores, dim=-1) @ v
