@@ -2285,7 +2285,8 @@ def _chosen(targets, sizes):
     found = control_heads(list(targets), sizes.clone())
     check.that(found is not None, "control_heads gave back None: is there a return?")
     check.that(
-        isinstance(found, (list, tuple)) and all(len(each) == 2 for each in found),
+        isinstance(found, (list, tuple))
+        and all(isinstance(each, (list, tuple)) and len(each) == 2 for each in found),
         "return a list of pairs (layer, head), such as [(0, 2)]",
     )
     return [tuple(int(number) for number in each) for each in found]
@@ -2957,8 +2958,7 @@ for name, attention in BUGS.items():
 reveal("planted", exposed, within=0)
 
 # %% [markdown] reveals="planted"
-# None, and one of them moves a logit by 29. An id says which logit is the largest, at the last position only. There even
-# the leak moves little: the last token has no future. **Equal ids are a smoke test. What proves a function is the
+# None, and one of them moves a logit by 29. An id says which logit is the largest, at the last position only. There even the leak moves little. **Equal ids are a smoke test. What proves a function is the
 # distance of the logits, at all positions.**
 
 # %% [markdown]

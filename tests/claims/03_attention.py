@@ -735,7 +735,7 @@ def induction_takes_two_layers_unless_the_length_is_fixed():
 @central
 def equal_ids_forgive_bugs():
     """“None, and one of them moves a logit by 29. An id says which logit is the largest, at the
-    last position only. There even the leak moves little: the last token has no future. **Equal ids
+    last position only. There even the leak moves little. **Equal ids
     are a smoke test.” “Of twelve other prompts, five give the leak or the weak head away by their
     ids, and none the √65. By its logits each of them gives away all three.”
 

@@ -67,14 +67,6 @@ def replace_heads(z, heads, by):
     return out
 
 
-# %% wrong: z itself is changed
-# says: z was changed
-def replace_heads(z, heads, by):
-    new = by if not isinstance(by, str) else 0 * z if by == "zero" else z.mean(2, True).expand_as(z)
-    z[:, heads] = new[:, heads].clone()
-    return z
-
-
 # %% wrong: all heads are replaced
 # says: head 0 was replaced, too
 import torch
@@ -87,7 +79,7 @@ def replace_heads(z, heads, by):
 
 
 # %% wrong: positions are replaced, not heads
-# says: head 0 was replaced, too
+# says: head 1 says 0 at every position
 import torch
 
 
@@ -200,7 +192,7 @@ def replace_heads(z, heads, by):
 
 
 # %% wrong: only the last position
-# says: "zero": head 1 says 0 at every position
+# says: head 1 says 0 at every position
 def replace_heads(z, heads, by):
     new = by if not isinstance(by, str) else 0 * z if by == "zero" else z.mean(2, True).expand_as(z)
     out = z.clone()
