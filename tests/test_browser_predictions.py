@@ -127,3 +127,6 @@ def test_a_number_is_taken_as_people_write_it_in_the_field_and_in_the_cell(opene
     asked.get_by_role("button", name="No guess").click()
     expect(panel.get_by_text("No prediction. Go on.").last).to_be_visible()
     assert guess_in(saved()[4])[1] == "None"
+    panel.locator(".jp-CodeCell", has_text='reveal("paris"').locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    expect(panel.get_by_text("Half.").last).to_be_visible()

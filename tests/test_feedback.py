@@ -14,6 +14,7 @@ from nbclient import NotebookClient
 from llmlib.course import check, feedback, predict, prediction_cells
 from llmlib.course.authoring import course_map, notebooks
 from llmlib.course.authoring.source import STUB
+from llmlib.course.checking import submission
 
 pytestmark = pytest.mark.unit
 CHECK = """# Check of {0}: run this cell
@@ -276,6 +277,15 @@ def test_only_a_cell_of_one_prediction_is_read_as_people_type():
     assert prediction_cells.with_comments("", source) == '\n# a "note"\n# sure (not)'
     hostile = "#" * 50_000 + "x predict(" + "(" * 50_000
     assert prediction_cells.readable(hostile) == hostile
+
+
+def test_a_guess_that_is_no_python_is_still_left_out_by_graders():
+    notebook, guesses = notebooks.load("01_tokens"), ("50%", "0,5", "A", "1/2", "")
+    cells = [submission.Cell("code", None, GUESS.format(each)) for each in guesses]
+    given = submission.plan(notebook, []).steps
+    assert submission.plan(notebook, cells).steps == given
+    other = submission.Cell("code", None, "x = 50%")
+    assert len(submission.plan(notebook, [*cells, other]).steps) == len(given) + 1
 
 
 def test_what_the_buttons_of_a_prediction_show_and_write():

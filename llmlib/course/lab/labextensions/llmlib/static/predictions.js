@@ -43,11 +43,15 @@ export function predictions(lab, { connected, drawAgain, element, source }) {
     ask(cells) {
       clearTimeout(this.waiting);
       this.waiting = setTimeout(async () => {
+        if (this.panel.isDisposed) return;
         const sources = cells.map(source).filter(text => !this.asked.has(text));
-        const answer = await lab.ask("predictions", {}, { sources });
-        const { forms } = await answer.json();
-        sources.forEach((text, i) => this.asked.set(text, forms[i]));
-        this.draw();
+        try {
+          const { forms } = await (await lab.ask("predictions", {}, { sources })).json();
+          sources.forEach((text, i) => this.asked.set(text, forms[i]));
+        } catch (error) {  // the cells can still be typed into
+          console.warn(error);
+        }
+        if (!this.panel.isDisposed) this.draw();
       }, this.asked.size ? 300 : 0);
     }
 
