@@ -117,6 +117,34 @@ def experts(counts, held, multiplied, read):
     return fig
 
 
+def gradient_lengths(panels):
+    """Length of each layer's gradient, a panel a matrix: {matrix: {wiring: one number a layer}}."""
+    fig, axes = plots.figure(1, len(panels), width=9.0, height=3.6, sharey=True)
+    for ax, (matrix, curves) in zip(axes, panels.items()):
+        plots.lines(ax, 0, curves, legend=None)
+        n_layer = max(map(len, curves.values()))
+        ax.set(title=f"gradient of {matrix}", xlabel="layer", yscale="log")
+        ax.set_xticks(range(0, n_layer, 2 if n_layer < 20 else 10))
+    axes[0].set_ylabel("length (log scale)")
+    axes[-1].legend(loc="lower left")
+    return fig
+
+
+def patch_map(recovered, words):
+    """How much of the clean answer comes back with one vector patched: recovered [1 + n_layer,
+    seq], words: the tokens, each as it should be written."""
+    fig, ax = plots.figure(height=2.9)
+    values = np.asarray(recovered).T
+    drawn = plots.heat(ax, values, vmin=0, vmax=1, aspect="auto")
+    ax.set_yticks(range(len(words)), words)
+    states = values.shape[1]
+    ticks = [*range(0, states - 1, 5), states - 1]
+    ax.set_xticks(ticks, ["table", *(f"{n - 1}" for n in ticks[1:])])
+    ax.set(xlabel="patched after layer", ylabel="patched token")
+    fig.colorbar(drawn, ax=ax, label="recovered")
+    return fig
+
+
 def lens(curves):
     """Rank of each final answer in the logit lens, by layer: {label: ranks}, the table's first."""
     ax = plots.chart(-1, curves, every=2, height=3.8, xlabel="read after layer (−1: the table)")
@@ -222,46 +250,68 @@ def neuron_turned(values, curves, natural):
     return ax.figure
 
 
+STREAM = {"color": "black", "solid_capstyle": "butt", "zorder": 1}
+
+
+def box(ax, x, y, width, height, text, colour="white", size=12):
+    """A box centred on (x, y)."""
+    plots.box(ax, x - width / 2, y - height / 2, width, height, "", colour, zorder=2)
+    ax.text(x, y, text, fontsize=size, color=plots.ink(colour), zorder=3, **plots.CENTRE)
+
+
+def say(ax, x, y, text, size=12, **style):
+    """Words centred on (x, y)."""
+    ax.text(x, y, text, fontsize=size, **plots.CENTRE | style)
+
+
+def plus(ax, x, y):
+    """The ring where a write joins the stream."""
+    ring = {"boxstyle": "circle,pad=0.12", "fc": "white", "ec": "black"}
+    ax.text(x, y, "+", fontsize=14, zorder=4, bbox=ring, **plots.CENTRE)
+
+
+def line(ax, *points, width=1.5, **style):
+    """A line through some points; the stream is a broad one."""
+    ax.plot(*zip(*points), lw=width, **STREAM | style)
+
+
 def whole_stack(config):
     """The model from ids to logits, one layer of it opened: the thick line is the stream."""
-    fig, ax = plots.canvas(9.5, 4.6, 19, 9.2)
-    line = {"color": "black", "solid_capstyle": "butt", "zorder": 1}
-    ax.plot([1.8, 17.2], [7.4, 7.4], lw=1.5, **line)
-    ax.plot([4.4, 14.7], [7.4, 7.4], lw=5, **line)
-    plots.box(ax, 0.2, 6.8, 1.5, 1.2, "ids\nbatch seq", "white")
-    plots.box(ax, 2.3, 6.8, 2.0, 1.2, f"table\n{config.vocab_size:,} rows", plots.YELLOW)
-    places = {"layer 0": 5.3, "layer 1": 7.3, "…": 9.3, f"layer {config.n_layer - 1}": 10.5}
-    for name, x in places.items():
-        plots.box(ax, x, 6.8, 0.8 if name == "…" else 1.6, 1.2, name, plots.SKY)
-    plots.box(ax, 12.8, 6.8, 1.5, 1.2, "final\nnorm", plots.GREEN)
-    plots.box(ax, 14.8, 6.8, 1.7, 1.2, "table\nagain", plots.YELLOW)
-    plots.box(ax, 17.2, 6.8, 1.6, 1.2, "logits\nbatch seq\nvocab", "white")
-    said = f"the residual stream: batch seq {config.d_model}, at every point"
-    ax.text(9.0, 8.45, said, ha="center", fontsize=11)
-    opened = {"color": plots.GREY, "ls": "--", "lw": 1}
-    ax.plot([5.3, 0.6], [6.75, 5.1], [6.9, 18.4], [6.75, 5.1], [0.6, 18.4], [5.1, 5.1], **opened)
-    ax.plot([0.6, 0.6, 18.4, 18.4], [5.1, 0.2, 0.2, 5.1], **opened)
-    ax.plot([0.9, 17.7], [4.1, 4.1], lw=5, **line)
-    plots.arrow(ax, (17.6, 4.1), (18.3, 4.1), linewidth=4)
-    for x, norm, name, what, colour in (
-        (1.8, "norm_1", "attend", "tokens look at\nearlier tokens", plots.SKY),
-        (10.2, "norm_2", "feed_forward", "each token\nby itself", plots.ORANGE),
+    fig, ax = plots.canvas(7.8, 4.9, 15.6, 9.8)
+    line(ax, (0.9, 8.3), (14.4, 8.3))
+    line(ax, (3.0, 8.3), (11.0, 8.3), width=6)
+    for x, width, name, colour in (
+        (0.9, 1.3, "ids", "white"),
+        (2.7, 1.4, "table", plots.YELLOW),
+        (4.8, 1.8, "layer 0", plots.SKY),
+        (6.9, 1.8, "layer 1", plots.SKY),
+        (8.4, 0.6, "…", plots.SKY),
+        (9.9, 1.9, f"layer {config.n_layer - 1}", plots.SKY),
+        (11.8, 1.3, "norm", plots.GREEN),
+        (13.3, 1.2, "table", plots.YELLOW),
+        (14.7, 1.3, "logits", "white"),
     ):
-        ax.plot([x, x, x + 5.6, x + 5.6], [4.1, 1.5, 1.5, 3.7], color="black", lw=1.5, zorder=1)
-        plots.arrow(ax, (x + 5.6, 3.2), (x + 5.6, 3.75))
-        plots.box(ax, x - 0.75, 2.3, 1.5, 0.9, norm, plots.GREEN)
-        plots.box(ax, x + 1.3, 1.0, 2.7, 1.0, name, colour)
-        ax.text(x + 2.65, 2.15, what, ha="center", va="bottom", fontsize=9)
-        _plus(ax, x + 5.6, 4.1)
-        ax.text(x + 5.75, 2.5, "what it\nwrites", fontsize=9, va="center")
-        ax.text(x + 0.1, 4.35, "a copy is read", fontsize=9)
-    ax.text(9.3, 0.5, "one layer (a block), with its two sublayers", ha="center", fontsize=11)
+        box(ax, x, 8.3, width, 1.0, name, colour)
+    say(ax, 7.0, 9.4, "the residual stream: one vector a token", 12)
+    dashed = {"color": plots.GREY, "ls": "--"}
+    line(ax, (3.9, 7.75), (0.4, 6.6), (15.2, 6.6), (5.7, 7.75), width=1, **dashed)
+    line(ax, (0.4, 6.6), (0.4, 0.2), (15.2, 0.2), (15.2, 6.6), width=1, **dashed)
+    line(ax, (0.7, 5.2), (14.4, 5.2), width=6)
+    plots.arrow(ax, (14.3, 5.2), (15.0, 5.2), linewidth=4)
+    for x, norm, name, what, colour in (
+        (1.5, "norm 1", "attention", "tokens look at\nearlier tokens", plots.SKY),
+        (8.2, "norm 2", "feed-forward", "each token\nby itself", plots.ORANGE),
+    ):
+        line(ax, (x, 5.2), (x, 1.6), (x + 5, 1.6), (x + 5, 4.9))
+        plots.arrow(ax, (x + 5, 4.0), (x + 5, 4.8))
+        box(ax, x, 3.3, 1.7, 0.9, norm, plots.GREEN)
+        box(ax, x + 2.5, 1.6, 2.7, 1.0, name, colour)
+        say(ax, x + 2.5, 2.9, what, 11)
+        plus(ax, x + 5, 5.2)
+        say(ax, x + 0.15, 5.65, "a copy is read", 11, ha="left")
+        say(ax, x + 4.85, 3.9, "adds", 11, ha="right")
+    say(ax, 7.8, 0.55, "one layer, opened", 12)
     return fig
-
-
-def _plus(ax, x, y):
-    ring = {"boxstyle": "circle,pad=0.15", "fc": "white", "ec": "black"}
-    ax.text(x, y, "+", fontsize=13, zorder=3, bbox=ring, **plots.CENTRE)
 
 
 def river(stream, attention, mlp, words, end):
@@ -300,44 +350,34 @@ def river(stream, attention, mlp, words, end):
 _MASKED = "masked\nself-attention"
 _OF_2017 = (_MASKED, "attention to\nthe encoder", "ReLU MLP")
 _COLUMNS = {
-    "2017 decoder\n(Vaswani et al.)": ("LayerNorm", True, _OF_2017),
-    "GPT-2\n(2019)": ("LayerNorm", False, (_MASKED, "GELU MLP")),
-    "Llama 3\n(2024; SmolLM2)": ("RMSNorm", False, (f"{_MASKED}\nRoPE, grouped", "SwiGLU")),
+    "2017 decoder": ("LayerNorm", True, _OF_2017),
+    "GPT-2 (2019)": ("LayerNorm", False, (_MASKED, "GELU MLP")),
+    "Llama 3, SmolLM2": ("RMSNorm", False, (f"{_MASKED}\nRoPE, grouped", "SwiGLU")),
 }
 
 
 def three_blocks():
     """One layer of three models, from the bottom up: the vertical line is the residual stream."""
-    fig, axes = plots.figure(1, 3, width=9.5, height=6.0)
+    fig, axes = plots.figure(1, 3, width=7.8, height=5.6)
     for ax, (title, (norm, after, sublayers)) in zip(axes, _COLUMNS.items()):
-        step = 9.0 / len(sublayers)
-        ax.plot([0, 0], [-0.8, 10.8], color="black", lw=3, zorder=1)
-        plots.arrow(ax, (0, 10.6), (0, 11.4), linewidth=3)
-        _part(ax, 0, -0.9, "token vectors", plots.YELLOW)
+        step = 9.6 / len(sublayers)
+        line(ax, (0, -0.6), (0, 10.6), width=5)
+        plots.arrow(ax, (0, 10.4), (0, 11.3), linewidth=3)
         for i, name in enumerate(sublayers):
             colour = plots.SKY if i == 0 else plots.PINK if "encoder" in name else plots.ORANGE
             y = i * step + 0.2
-            low, high = (y, y + 0.66 * step) if after else (y, y + 0.86 * step)
-            ax.plot([0, 2.2, 2.2, 0.3], [low, low, high, high], color="black", lw=1.5, zorder=1)
-            plots.arrow(ax, (1.0, high), (0.25, high))
+            low, high = (y, y + 0.62 * step) if after else (y, y + 0.86 * step)
+            line(ax, (0, low), (2.4, low), (2.4, high), (0.3, high))
+            plots.arrow(ax, (1.0, high), (0.35, high))
+            lines = 1 + name.count("\n")
             if after:
-                _part(ax, 2.2, (low + high) / 2, name, colour)
-                _part(ax, 0, high + 0.2 * step, norm, plots.GREEN)
+                box(ax, 2.4, (low + high) / 2, 3.6, 0.6 * lines + 0.2, name, colour, 10)
+                box(ax, 0, high + 0.22 * step, 2.4, 0.7, norm, plots.GREEN, 10)
             else:
-                _part(ax, 2.2, low + 0.25 * step, norm, plots.GREEN)
-                _part(ax, 2.2, low + 0.6 * step, name, colour)
-            if "encoder" in name:
-                ax.text(4.6, low - 0.3, "from the\nencoder", ha="right", va="top", fontsize=9)
-                plots.arrow(ax, (4.0, low - 0.25), (2.9, (low + high) / 2 - 0.45), linestyle="--")
-            _plus(ax, 0, high)
-        last = "the head" if after else f"a final\n{norm} and the head"
-        ax.text(0.4, 11.4, f"to the next layer;\nafter the last one: {last}", va="top", fontsize=9)
-        ax.set(title=title, xlim=(-1.6, 4.8), ylim=(-1.4, 11.6))
+                box(ax, 2.4, low + 0.2 * step, 2.4, 0.8, norm, plots.GREEN, 10)
+                box(ax, 2.4, low + 0.56 * step, 3.6, 0.6 * lines + 0.2, name, colour, 10)
+            plus(ax, 0, high)
+        ax.set(xlim=(-1.4, 4.4), ylim=(-0.8, 11.5))
+        ax.set_title(title, fontsize=12)
         ax.axis("off")
     return fig
-
-
-def _part(ax, x, y, text, colour):
-    ground = {"boxstyle": "round,pad=0.35", "fc": colour, "ec": "black"}
-    style = {"fontsize": 10, "color": plots.ink(colour), "zorder": 3} | plots.CENTRE
-    ax.text(x, y, text, linespacing=0.95, bbox=ground, **style)

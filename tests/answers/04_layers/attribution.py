@@ -133,3 +133,14 @@ def attribution(writes, direction, weight, eps=1e-5):
     logit = rms_norm(writes.sum(0), weight, eps) @ direction
     sizes = (writes @ (weight * direction)).abs()
     return logit * sizes / sizes.sum()
+
+# %% wrong: the lens after each write
+# says: as the logit lens does
+def attribution(writes, direction, weight, eps=1e-5):
+    return rms_norm(writes.cumsum(0), weight, eps) @ direction
+
+# %% wrong: what each write changes in the lens
+# says: as the logit lens does
+def attribution(writes, direction, weight, eps=1e-5):
+    lens = rms_norm(writes.cumsum(0), weight, eps) @ direction
+    return torch.cat([lens[:1], lens[1:] - lens[:-1]])
