@@ -54,16 +54,28 @@ def characters_per_token(carried, low, high):
 def same_text(rows):
     """Bars, the cheapest on top: rows [(language, GPT-2's tokens, SmolLM2's); English = 1]."""
     rows = sorted(rows, key=lambda row: row[2])
+    return _two_tokenizers(rows, "tokens for the same text, English = 1", "What article 1 costs")
+
+
+def bytes_per_token(rows):
+    """Bars, the longest on top: rows [(label, bytes per token with GPT-2, with SmolLM2), ...]; in
+    notebooks up to 1.2.4."""
+    rows = sorted(rows, key=lambda row: -row[2])
+    xlabel = "bytes of text per token (longer: fewer tokens for the same text)"
+    return _two_tokenizers(rows, xlabel, "What one token carries")
+
+
+def _two_tokenizers(rows, xlabel, title):
     fig, ax = plots.figure(height=0.5 * len(rows) + 1.2)
     labels, gpt2, smollm2 = zip(*rows)
     plots.bars(ax, labels, {"SmolLM2": smollm2, "GPT-2": gpt2}, fmt="%.1f", across=True)
-    ax.set(xlabel="tokens for the same text, English = 1", title="What article 1 costs")
+    ax.set(xlabel=xlabel, title=title)
     ax.margins(x=0.08)
     ax.legend(loc="best")
     return fig
 
 
-def letter_by_letter(scores):
+def right_by_letter(scores):
     """A group of bars for each form: {form: {"right": shares by place, "by chance": shares}}."""
     fig, axes = plots.figure(1, len(scores), height=3.4, sharey=True)
     for ax, (form, shares) in zip(axes, scores.items()):

@@ -22,8 +22,7 @@ PROSE = (DATA / "prose.txt").read_text(encoding="utf-8")
 DECLARATION = json.loads((DATA / "declaration.json").read_text(encoding="utf-8"))
 ARTICLE = DECLARATION["article 1"]
 MORE_WORDS = (
-    "glass grass floor metal mouth robot table tower brown mouse plane world watch young white "
-    "voice value sweet snake south"
+    "grass floor metal mouth robot table tower brown world watch white value sweet snake south"
 ).split()
 
 
@@ -212,7 +211,7 @@ def the_table_is_a_fifth():
 
 @central
 def encoding_goes_by_rank():
-    """“BPE repeats its merges in the order in which they were learned.”
+    """“BPE works otherwise: **it repeats its merges in the order in which they were learned.”
 
     Longest match first, on the same vocabulary: other tokens for about a seventh of the words,
     ten of which we picked.
@@ -473,23 +472,23 @@ def the_first_letter_is_known_and_less_and_less_after_it():
 
 
 def other_examples_spell_alike():
-    """“With two other pairs of examples, on 38 words, the same order: nearly nine of ten first
-    letters, then a third or less, then fewer. With hyphens between the letters most words are
-    spelled whole.”
+    """“With three other pairs of examples, on 40 words, the picture is the same: 75 to 80 % of the
+    first letters, 20 to 25 % of the second, by chance 4 and 10 %. With hyphens between the letters
+    most words are spelled whole.”
 
     The level of chance; hyphens, with which there are letters to copy.
     """
-    pairs, told = [("video", "north"), ("woman", "field")], []
+    pairs, told = [("video", "north"), ("woman", "field"), ("quick", "young")], []
     both = {word for pair in pairs for word in pair}
-    words = [word for word in (*spelling.WORDS, *MORE_WORDS) if word not in both][:38]
-    assert len(words) == 38
+    words = [word for word in (*spelling.WORDS, *MORE_WORDS) if word not in both][:40]
+    assert len(set(words)) == 40
     for examples in pairs:
         right, luck, whole = _letters(words, spelling.one_token, examples)
-        seen = _letters(words, lambda _, word: _smollm2().encode("-".join(word)), examples)
         figures = f"{_percent(right)} %, chance {_percent(luck)} %, whole {whole}"
-        told.append(f"{figures}, with hyphens {seen[2]} whole")
-        assert 0.84 < right[0] < 0.93 and 2 * luck[1] < right[1] < 0.4 and whole <= 2, told
-        assert right[2] < right[1] and right[4] < 0.15 and seen[2] > len(words) / 2, told
+        seen = _letters(words, lambda _, word: _smollm2().encode("-".join(word)), examples)[2]
+        told.append(f"{figures}, with hyphens {seen} whole")
+        assert 0.74 < right[0] < 0.81 and 0.19 < right[1] < 0.26 and whole <= 1, told
+        assert luck[0] < 0.06 and luck[1] < 0.12 and right[4] < 0.1 and seen > 20, told
     return "; ".join(told)
 
 

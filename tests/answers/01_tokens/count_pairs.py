@@ -144,7 +144,7 @@ def count_pairs(ids):
 
 
 # %% wrong: counts kept outside the function
-# says: afresh
+# says: start new counts
 _counts = Counter()
 
 

@@ -106,14 +106,14 @@ def cut_words(text):
     return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]|\s+(?!\S)|\s+", text)
 
 
-# %% wrong: no blank before a sign
-# says: a sign, too, takes one blank
+# %% wrong: no space before a sign
+# says: a sign, too, takes one space
 def cut_words(text):
     return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+|[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
 
 
-# %% wrong: no blank before a number
-# says: a number, too, takes one blank
+# %% wrong: no space before a number
+# says: a number, too, takes one space
 def cut_words(text):
     return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+|\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
 
@@ -149,7 +149,7 @@ def cut_words(text):
 
 
 # %% wrong: all white space at once
-# says: of two blanks before a word the word takes the second
+# says: of two spaces before a word the word takes the second
 def cut_words(text):
     return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+", text)
 
@@ -187,8 +187,8 @@ def cut_words(text):
 def cut_words(text):
     return regex.findall(r"['’](?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
 
-# %% wrong: a blank before rule 1 as well
-# says: takes no blank before its apostrophe
+# %% wrong: a space before rule 1 as well
+# says: takes no space before its apostrophe
 def cut_words(text):
     return regex.findall(r" ?'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", text)
 
@@ -266,7 +266,7 @@ def cut_words(text):
     )
 
 
-# %% wrong: white space is blank, tab and new line only
+# %% wrong: white space is space, tab and new line only
 # says: no-break and wide spaces
 def cut_words(text):
     return regex.findall(
@@ -307,7 +307,7 @@ def cut_words(text):
     )
 
 
-# %% wrong: all blanks before a sign
+# %% wrong: all spaces before a sign
 # says: before a sign or a number
 def cut_words(text):
     return regex.findall(
@@ -330,7 +330,7 @@ def cut_words(text):
 
 
 # %% wrong: signs are punctuation, symbols and marks
-# says: a joiner that nobody sees
+# says: invisible joiner
 def cut_words(text):
     return regex.findall(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[\p{P}\p{S}\p{M}]+|\s+(?!\S)|\s+", text)
 

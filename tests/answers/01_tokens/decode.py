@@ -106,7 +106,7 @@ def decode(ids, merges):
     return b"".join(t[i] for i in ids).decode("utf-8", errors="replace")
 
 
-# %% wrong: blanks at the ends are dropped
+# %% wrong: spaces at the ends are dropped
 # says: nothing is stripped
 def decode(ids, merges):
     t = vocabulary(merges)

@@ -248,7 +248,7 @@ def encode_special(text, merges, special):
     return ids
 
 
-# %% wrong: blanks beside a special token are dropped
+# %% wrong: spaces beside a special token are dropped
 # says: nothing is stripped
 def encode_special(text, merges, special):
     if not special:

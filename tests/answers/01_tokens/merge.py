@@ -192,7 +192,7 @@ def merge(ids, pair, new_id):
     return out
 
 
-# %% wrong: by replacing text, blanks between the numbers
+# %% wrong: by replacing text, spaces between the numbers
 # says: ids are whole numbers, not digits
 def merge(ids, pair, new_id):
     text = " ".join(map(str, ids)).replace(f"{pair[0]} {pair[1]}", str(new_id))

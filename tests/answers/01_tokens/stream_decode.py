@@ -221,7 +221,7 @@ def stream_decode(ids, merges):
 
 
 # %% wrong: one decoder for all calls
-# says: start afresh in each call
+# says: start again in each call
 def cut(data):
     """The text of all whole characters, and the bytes that wait."""
     text = ""

@@ -81,7 +81,7 @@ def train_bpe(text, vocab_size):
 
 
 # %% wrong: the commonest pairs of the raw text, counted once
-# says: count anew after each merge
+# says: count again after each merge
 def train_bpe(text, vocab_size):
     counts = Counter()
     for piece in split(text):
@@ -217,7 +217,7 @@ def train_bpe(text, vocab_size):
 
 
 # %% wrong: the counts go on from round to round
-# says: count anew after each merge, from 0
+# says: count again after each merge, from 0
 def train_bpe(text, vocab_size):
     pieces, merges, counts = [list(piece.encode()) for piece in split(text)], [], Counter()
     while 256 + len(merges) < vocab_size:
