@@ -124,6 +124,10 @@ def test_a_number_is_taken_as_people_write_it_in_the_field_and_in_the_cell(opene
         expect(panel.get_by_text(said).last).to_be_visible()
         assert saved()[4] == PARIS.replace("...", typed)
     assert panel.get_by_text("Traceback").count() == 0
+    _press(page, panel, '"paris is not defined"; 1 / 0')
+    expect(panel.get_by_text("ZeroDivisionError").last).to_be_visible()
+    expect(asked).to_have_count(0)  # no prediction any more
+    _press(page, panel, PARIS)
     asked.get_by_role("button", name="No guess").click()
     expect(panel.get_by_text("No prediction. Go on.").last).to_be_visible()
     assert guess_in(saved()[4])[1] == "None"

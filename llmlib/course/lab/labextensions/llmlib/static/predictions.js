@@ -32,9 +32,10 @@ export function predictions(lab, { connected, drawAgain, element, source }) {
       const cells = this.code.filter(cell => source(cell).includes("predict("));
       if (cells.some(cell => !this.asked.has(source(cell)))) this.ask(cells);
       const shown = this.revealed();
-      for (const cell of cells) {
-        const asked = this.asked.get(source(cell));
+      for (const cell of this.code) {
+        const asked = cells.includes(cell) ? this.asked.get(source(cell)) : null;
         if (asked) this.place(cell, asked, shown.get(asked.key));
+        else if (asked === null) this.remove(cell);
       }
       this.cover(shown);
     }
@@ -84,13 +85,19 @@ export function predictions(lab, { connected, drawAgain, element, source }) {
       form.now = now;
       form.fields.disabled = late === true;
       for (const button of form.node.querySelectorAll("[data-guess]")) {
-        const chosen = button.dataset.guess === asked.yours;
+        const chosen = button.dataset.guess === asked.yours?.toUpperCase();
         button.setAttribute("aria-pressed", chosen);
         button.querySelector(".mark")?.remove();
         if (chosen) button.append(element("span", "mark", "chosen"));
       }
       if (form.field && asked.yours) form.fill(asked.yours);
       this.tell(cell, form, asked);
+    }
+
+    /* A cell that has become another one has no form, and its output is seen. */
+    remove(cell) {
+      this.forms.get(cell)?.node.remove();
+      if (this.forms.delete(cell)) cell.node.classList.remove("llm-no-guess");
     }
 
     /* What the kernel has said: a guess that it cannot take is told here and not in red below. */
@@ -100,8 +107,8 @@ export function predictions(lab, { connected, drawAgain, element, source }) {
       cell.node.classList.toggle("llm-no-guess", refused);
       form.said.className = refused ? "llm-refused" : "llm-said";
       const plain = [first?.data?.["text/plain"] ?? ""].flat().join("");
-      const first_time = `Predict first: ${form.field ? "write a number" : "choose one"}.`;
-      form.said.textContent = !refused ? plain : asked.yours === null ? first_time : first.evalue;
+      const firstTime = `Predict first: ${form.field ? "write a number" : "choose one"}.`;
+      form.said.textContent = !refused ? plain : asked.yours === null ? firstTime : first.evalue;
     }
 
     build(cell, asked) {
