@@ -1,25 +1,19 @@
 # %% [markdown] makes="the next id" shape="[batch]"
 # # 6 · Sampling
 #
-# At every step the model hands over a score for each of its 49,152 tokens. One of them has to be picked, appended, and the
-# whole thing run again. How to pick is not the model's business: it is a dozen lines of yours, and they decide whether the
-# same model sounds like a clerk, a poet or a broken radio.
+# At every step the model scores each of its tokens, and one has to be picked. A dozen lines of yours decide whether the same
+# model sounds like a clerk, a poet or a broken radio.
 #
 # ![Three strips from 0 to 1, each cut into stretches for a, the, cat, moon, zebra. At temperature 0.4 the stretch of a takes three quarters, at 2.5 the five are nearly alike. A dashed line at u = 0.82 falls into "the" at 0.4, into "cat" at 1, into "moon" at 2.5.](attachment:strips.png)
 #
-# **You will build** the draw (exercise 6.1), temperature (6.2), the filters top-k, top-p and min-p (6.3 to 6.5), the function
-# that puts them together and picks (6.6, 6.7), the loop that writes text (6.8), a repetition penalty (6.9), beam search, which
-# looks ahead (6.10), and a constraint that lets the model say nothing but what you allow (6.11). With them you look at how a
-# small model fails, each time with a control.
+# **You will build** the draw, temperature, three filters, the loop that writes, a repetition penalty, beam search, a constraint,
+# and two experiments of your own.
 #
-# **You need** notebook 5: logits, softmax and the log-probability, $\ln p$. (All logarithms here are natural ones, also where
-# "log" is written.)
+# **You need** notebook 5: logits, softmax and $\ln p$.
 #
-# **It takes** about two and a half hours, two of them at the eleven exercises. *Section* 6.10, on failures, has none: keep
-# it for a second sitting if you like.
+# **It takes** about three hours, in two sittings: up to section 6.5, then the rest.
 #
-# First, the real model doing the thing. SmolLM2-135M is small: 135 million weights, which arrive with less than six bits
-# each (counted in notebook 2) and are opened here as float32. The same prompt, four ways to pick:
+# First the real model. The same prompt, four ways to pick:
 
 # %% folded="Set-up: the real model"
 from llmlib import complete, pretrained
@@ -39,9 +33,8 @@ for settings in (
     print(f"{settings}\n    {prompt}{text}")
 
 # %% [markdown]
-# The first is the likeliest token each time, and it is the same in every run. The second and third differ by a seed. In the
-# last, unlikely tokens have become likelier, and the text falls apart. By the end of this notebook each of these settings is a
-# function of yours.
+# The first takes the likeliest token every time. The second and third differ only in their seed. In the last, unlikely tokens
+# have become likelier, and the text falls apart.
 
 # %% given setup folded="Set-up: torch, and softmax from notebook 5"
 import itertools
@@ -60,10 +53,10 @@ torch.set_num_threads(2)
 # %% [markdown]
 # ## 6.1 Drawing one token
 #
-# **Claim.** Softmax turns the logits into probabilities, $p_i$ for token $i$, which sum to 1. To pick token $i$ with
-# probability $p_i$ it takes one random number $u$, uniform between 0 and 1.
+# Softmax turns the logits into probabilities, $p_i$ for token $i$. One random number is enough to pick token $i$ with
+# probability $p_i$.
 #
-# How sure the model is depends on the text. Here are two prompts, and the eight likeliest next tokens of each:
+# How sure the model is depends on the text:
 
 # %%
 from llmlib.plots import sampling as plots
@@ -82,11 +75,10 @@ show(
 )
 
 # %% [markdown]
-# Left, one token holds most of the probability. Right, no token has even a tenth, and the rest lies far beyond the eight
-# that are shown. A good way to pick must serve both.
+# A good way to pick must serve both.
 #
-# Now lay the tokens end to end, in order of their ids, each as long as its probability. All of them together are 1 long. Let
-# $u$ fall anywhere on that line: the token it falls into is drawn, so each is drawn in proportion to its length.
+# Lay all tokens end to end, in order of their ids, each as long as its probability. Together they are 1 long. A random number
+# $u$ between 0 and 1 falls into one of them: that token is drawn.
 
 # %%
 show(
@@ -105,8 +97,7 @@ show(
 # %% [markdown]
 # ### Exercise 6.1 · `draw` · ●●○ · 12 min
 #
-# Cut the interval from 0 to 1 into one stretch per token, in order of ids, each as long as its probability. The number `u`
-# falls into one of them: that token is drawn.
+# One stretch per token, in order of ids, each as long as its probability: draw the token into which `u` falls.
 #
 # | | shape | |
 # |---|---|---|
@@ -114,12 +105,11 @@ show(
 # | `u` | `[batch]` | one number in [0, 1) a row |
 # | returns | `[batch]` | the ids drawn |
 #
-# A stretch includes its start but not its end, so a token of probability 0 has no stretch and is never drawn. Rounded
-# probabilities may sum to a little less than 1; `u` may then lie behind the last edge, and must still give a token near the end
-# of the row that has some probability (in the tests, the last such token).
+# A stretch includes its start but not its end. If rounded probabilities sum to less than 1 and `u` lies behind the last edge,
+# return the last token of non-zero probability.
 #
-# **By hand.** `probabilities = [[0.5, 0.3, 0.2]]`: the stretches are [0, 0.5), [0.5, 0.8), [0.8, 1). `u = [0.6]` falls into
-# the second, so the answer is `[1]`. `u = [0.5]` gives `[1]` too.
+# **By hand.** `[[0.5, 0.3, 0.2]]`: the stretches are [0, 0.5), [0.5, 0.8), [0.8, 1). `u = [0.6]` falls into the second, and so
+# does `u = [0.5]`: the answer is `[1]`.
 #
 # Not allowed: `torch.multinomial`, torch's `Categorical`, and llmlib's `draw`.
 #
@@ -130,13 +120,13 @@ show(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# That count is the answer: `(edges <= u[:, None]).sum(-1)`. The `[:, None]` makes `u` a column, so that each row meets its own.
+# That count is the answer. `u[:, None]` makes `u` a column, so that each row meets its own.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The last edge is the row's sum. If it is 0.9999 rather than 1, compare with a `u` that is shrunk as much: `u[:, None] *
-# edges[:, -1:]`, a column too, always lies in front of the last edge.
+# The last edge is the row's sum, perhaps 0.9999. Which number, made from `u` and that sum, always lies in front of the last
+# edge?
 #
 # </details>
 
@@ -251,9 +241,8 @@ for _u in (
 # %% [markdown]
 # ### Is it fair? Ten thousand draws
 #
-# A draw cannot be checked by looking at one of them. Draw 10,000 next tokens after "Once upon a time, there was a" and count.
-# A token of probability $p$ is expected $E = 10000\,p$ times, and chance alone moves the count up or down. (Tokens too rare to
-# be expected five times are put together, before the draw, as "the rest".)
+# Draw 10,000 next tokens of the story and count. A test is worth something only if it also catches an unfair draw. So draw
+# twice: with $u$ as it is, and with $u$ rounded down to three digits, as a lazy generator would give it.
 
 # %%
 predict(
@@ -262,32 +251,19 @@ predict(
     yours=60,
 )
 
-# %% [markdown]
-# How far? By about $\sqrt E$, the standard deviation of such a count, and by more than $2\sqrt E$ only about once in twenty
-# tokens: that is what a fair draw looks like. But a test is worth something only if it also catches a draw that is *not* fair. So draw twice:
-# once with $u$ as it is, once with $u$ rounded down to three digits, as a lazy random number generator would hand it out.
-
 # %%
-p = softmax(story)
-common = p * 10_000 >= 5
-groups = torch.cat(
-    [p[common], p[~common].sum()[None]]
-)  # the common tokens, then the rest
-expected = groups.double() * 10_000
+from llmlib.demonstrations.fair_draws import counted
+
 u = torch.rand(10_000, generator=torch.Generator().manual_seed(0))
 panels = {}
 for name, numbers in {
     "u as it is": u,
     "u with three digits": (u * 1000).floor() / 1000,
 }.items():
-    ids = draw(groups.expand(len(u), -1), numbers)
-    observed = torch.bincount(ids, minlength=len(groups)).double()
-    near = ((observed - expected).abs() <= 2 * expected.sqrt())[:-1].double().mean()
-    panels[name] = expected[:-1], observed[:-1]
-    print(
-        f"{name}: {near:.0%} of {len(groups) - 1} common tokens within 2√E of what is "
-        f"expected; {int((observed == 0).sum())} of them never came"
-    )
+    panels[name] = expected, observed = counted(draw, softmax(story), numbers)
+    near = ((observed - expected).abs() <= 2 * expected.sqrt()).double().mean()
+    print(f"{name}: {near:.0%} of {len(expected)} common tokens in the band;")
+    print(f"    {int((observed == 0).sum())} of them never came")
 show(
     plots.draws(panels),
     alt="Expected against observed counts of each common token in 10,000 draws, on "
@@ -295,16 +271,15 @@ show(
     "standard deviations around the diagonal. Right, with u of three digits, the rarer "
     "tokens stray far out of the band, and many stand at 0.",
 )
-reveal("count", expected[:-1].max().sqrt().item(), within=10)
+reveal("count", expected.max().sqrt().item(), within=10)
 
 # %% [markdown] reveals="count"
-# With the right $u$ the counts stray as chance makes them stray. With three digits there are only 1,000 places for $u$ to
-# fall, so a stretch of half a thousandth either has one of them in it, and is drawn about twice too often, or has none, and is
-# never drawn: the draw is visibly unfair, and no single text would have told you. (A `u` in float32 has 24 binary digits, which is enough here.)
+# A count expected $E$ times is off by about $\sqrt E$, its standard deviation. With the right $u$ the counts stray as chance makes
+# them stray. With three digits there are only 1,000 places for $u$ to fall. A stretch of half a thousandth holds one of them, or
+# none: then it is never drawn. No single text would have told you.
 
 # %% [markdown]
-# **Seeds.** `u` comes from a generator, which is an ordinary sequence of numbers that starts from a seed. Two generators with
-# the same seed give the same numbers. A generator *of your own* gives them even when something else draws in between:
+# **Seeds.** A seed fixes a generator's numbers. Others may draw from the global generator in between, but not from your own:
 
 
 # %%
@@ -319,28 +294,21 @@ def three(generator, disturbed):
 
 for disturbed in (False, True):
     torch.manual_seed(7)
-    print(
-        "disturbed:" if disturbed else "alone:    ",
-        "global",
-        three(None, disturbed),
-        " own",
-        three(torch.Generator().manual_seed(7), disturbed),
-    )
+    own = three(torch.Generator().manual_seed(7), disturbed)
+    torch.manual_seed(7)
+    print("disturbed:" if disturbed else "alone:    ", three(None, disturbed), own)
 
 # %% [markdown]
-# The global generator's numbers changed when a stranger drew from it; those of our own generator did not.
-#
 # ## 6.2 Temperature
 #
-# **Claim.** Dividing all logits by a number $T$, the temperature, sharpens the distribution if $T < 1$ and flattens it if
-# $T > 1$.
+# Divide all logits by a number $T$, the temperature. Below 1 the distribution gets sharper, above 1 flatter.
 #
-# Why *logits* and not probabilities? Because $e^{z/T} = (e^z)^{1/T}$: each probability is raised to the power $1/T$ (and all
-# are then scaled to sum to 1). At $T = 0.5$ probabilities are squared, so that 2 : 1 becomes 4 : 1. At $T = 2$ it becomes
-# √2 : 1. Dividing probabilities would change nothing at all, once they are scaled to sum to 1 again.
+# ![Two tokens at three temperatures. At T = 0.5 their ratio is 4 to 1, at T = 1 it is 2 to 1, at T = 2 it is 1.41 to 1.](attachment:powers.png)
+#
+# Because $e^{z/T} = (e^z)^{1/T}$, each probability is raised to the power $1/T$, and all are scaled to sum to 1.
 
 
-# %% given left_alone
+# %% given left_alone folded="Set-up: what lets the checks see whether your function changed its input"
 def left_alone(function, logits, *settings):
     """The logits after your function of that name has worked on them."""
     before, were = repr(settings), logits.clone()
@@ -365,15 +333,13 @@ def left_alone(function, logits, *settings):
 # |---|---|---|
 # | `logits` | `[..., vocab]` | any number of dimensions in front |
 # | `t` | a number | 0 or more |
-# | returns | like `logits` | |
+# | returns | like `logits` | a new tensor |
 #
-# At `t = 0` nothing can be divided. But as $T$ gets smaller, all the probability moves to the largest logit. So `t = 0`
-# **keeps exactly one** largest logit in each row as it is, and sets all others to $-\infty$ (`-math.inf`), whose softmax is
-# exactly 0. If several are equally large, any one of them will do. (The limit would share the probability among them; to
-# keep one is a convention, which leaves nothing to chance.) However small, a `t` above 0 still divides.
+# As $T$ gets smaller, all the probability moves to the largest logit. So at `t = 0` keep **exactly one** largest logit of each
+# row as it is and set the others to $-\infty$, whose softmax is 0. If several are equally large, any one will do. However small,
+# a `t` above 0 divides.
 #
-# Return a new tensor and leave `logits` as they are, here and in all filters that follow: whoever called you may need them
-# again. (A small given cell lets the checks see that.)
+# Here and in all filters that follow, leave `logits` as they are: your caller may need them again.
 #
 # **By hand.** `apply_temperature([2, 4], 2)` is `[1, 2]`; `apply_temperature([1, 3, 2], 0)` is `[-inf, 3, -inf]`.
 #
@@ -386,8 +352,8 @@ def left_alone(function, logits, *settings):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Start from a tensor that is `-math.inf` everywhere, `torch.full_like(logits, -math.inf)`, and write the kept values into it:
-# `.scatter(-1, index, values)` puts each value at its index; the values come from `logits.gather(-1, index)`.
+# Start from a tensor that is `-math.inf` everywhere (`torch.full_like`). `gather` reads values at an index, `scatter` writes
+# them there.
 #
 # </details>
 
@@ -518,20 +484,23 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Run it on the real model
+# ### Temperature in motion
 #
-# The ten likeliest tokens after "The capital of France is", and all 49,142 others together:
+# With a running kernel, press play or move the slider: your function makes the bars.
 
-# %%
+# %% tags=["nbval-ignore-output"]
+from llmlib.widgets.temperature_slider import temperature_slider
+
 show(
     plots.temperatures(llm.tokenizer, paris, (0.5, 1.0, 1.5)),
+    widget=temperature_slider(llm, prompts, apply_temperature),
     alt="Bars of the ten likeliest next tokens and of all others together, for three "
     "temperatures. At 0.5 Paris has 0.99. At 1 it has 0.77 and all others 0.10. At 1.5 "
     "Paris has 0.24, and all others together 0.62.",
 )
 
 # %% [markdown]
-# After this prompt the 49,142 others hold 0.10 at $T = 1$, all together. Flattened, so many small shares add up.
+# Watch the orange bar.
 
 # %%
 predict(
@@ -541,40 +510,41 @@ predict(
 )
 
 # %%
-ranked = paris.argsort(descending=True)
-for t in (0.5, 1.0, 1.5, 2.0):
-    row = softmax(apply_temperature(paris, t))[ranked]
-    print(
-        f"T = {t}: likeliest {row[0]:.4f}, beyond rank 100 {row[100:].sum():.4f}, "
-        f"beyond rank 1,000 {row[1000:].sum():.4f}"
-    )
-for first in (101, 1_001, 10_001):
-    some = ranked[first - 1 : first + 7].tolist()
-    words = [llm.tokenizer.decode([i]) for i in some]
-    print(f"ranks {first:,} to {first + 7:,}:", words)
-again = story.argsort(descending=True)[100:108].tolist()
-print("the story, ranks 101 to 108:", [llm.tokenizer.decode([i]) for i in again])
-beyond = softmax(story).sort(descending=True).values[100:].sum()
-print(f"the story at T = 1: beyond rank 100 {beyond:.4f}")
-reveal("tail", softmax(apply_temperature(paris, 1.5))[ranked][100:].sum().item(), 0.1)
+for name, logits in {"France": paris, "the story": story}.items():
+    ranked = logits.argsort(descending=True)
+    words = [llm.tokenizer.decode([i]) for i in ranked[100:108].tolist()]
+    print(f"{name}, ranks 101 to 108: {words}")
+    for t in (1.0, 1.5, 2.0):
+        row = softmax(apply_temperature(logits, t))[ranked]
+        print(
+            f"    T = {t}: beyond rank 100 {row[100:].sum():.4f}, "
+            f"beyond rank 1,000 {row[1000:].sum():.4f}"
+        )
+ranked = softmax(apply_temperature(paris, 1.5)).sort(descending=True).values
+reveal("tail", ranked[100:].sum().item(), 0.1)
 
 # %% [markdown] reveals="tail"
-# This is the trouble with temperature alone. After "The capital of France is" there is no good use for " Bright" or " Hot", and
-# at $T = 1.5$ four draws in ten come from beyond rank 100 and two in ten from beyond rank 1,000, where such tokens stand. A
-# tail does harm even when it is thin, because a text is many draws: with 1 % of nonsense at each step, $1 - 0.99^{20} = 18$ %
-# of all texts of 20 tokens hold some, and the model must go on as if that had been meant.
+# Four draws in ten come from beyond rank 100, where " Bright" and " Hot" stand after "The capital of France is". Even a thin tail
+# does harm, because a text is many draws: with 1 % of nonsense at each step, 18 % of all texts of 20 tokens hold some.
 #
-# Where the nonsense begins depends on the prompt. After "Once upon a time, there was a" the tail is heavy even at $T = 1$ (the
-# last line), and the tokens of rank 101 to 108 still make good stories. A fixed place for the cut will not do.
+# Where the nonsense begins depends on the prompt. In the story the tokens of rank 101 to 108 are still good.
 
 # %% [markdown]
 # ## 6.3 Filters: top-k, top-p, min-p
 #
-# **Claim.** Cutting off the tail repairs this. The three usual filters differ in how they decide where the tail begins.
+# Cut off the tail, and softmax spreads its share over the survivors. Three filters differ in where the tail begins.
 #
-# All three take logits and return logits of the same shape, in the same places, with the tokens that are cut at $-\infty$.
-# Softmax afterwards spreads their share over the survivors.
+# ![The same ten sorted probabilities three times. Top-k 4 keeps the first four. Top-p 0.9 keeps six. Min-p 0.2 keeps the five that reach a red line at a fifth of the largest.](attachment:three_cuts.png)
 #
+# What a cut does to whole texts:
+
+# %%
+for seed in (1, 2, 3):
+    for cut in ({}, {"top_p": 0.7}):
+        text = complete(llm, prompt, 8, temperature=1.5, seed=seed, **cut)
+        print(f"seed {seed}, T = 1.5, {'top-p 0.7' if cut else 'no cut':<9} …{text!r}")
+
+# %% [markdown]
 # ### Exercise 6.3 · `top_k` · ●●○ · 10 min
 #
 # Keep the `k` largest logits of each row (Fan et al. 2018).
@@ -585,23 +555,21 @@ reveal("tail", softmax(apply_temperature(paris, 1.5))[ranked][100:].sum().item()
 # | `k` | an int, 1 or more | more than `vocab` keeps everything |
 # | returns | like `logits` | kept logits unchanged, the rest $-\infty$ |
 #
-# **Exactly** `k` stay, even where logits are equal; which of the equal ones is up to you.
+# **Exactly** `k` stay, even where logits are equal; which of these is up to you.
 #
 # **By hand.** `top_k([1, 4, 2, 3], 2)` is `[-inf, 4, -inf, 3]`. `top_k([2, 2, 2], 1)` keeps one of the three.
 #
-# Not allowed: llmlib's `top_k`. (`torch.topk` is allowed.)
+# Not allowed: llmlib's `top_k`. You may use `torch.topk`.
 #
 # <details><summary>Hint 1</summary>
 #
 # Comparing with the k-th largest value keeps too many when several logits equal it. Work with *positions* instead:
-# `torch.argsort` and `torch.topk` give them. (`torch.topk` refuses a k beyond the vocabulary: give it `min(k,
-# logits.shape[-1])`.)
+# `torch.argsort` and `torch.topk` give them. (`torch.topk` refuses a k beyond the vocabulary.)
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `.scatter(-1, positions, True)` on a bool tensor of zeros marks what stays: it writes True at each position.
-# `logits.masked_fill(~kept, -math.inf)` cuts the rest.
+# `.scatter(-1, positions, True)` on a bool tensor of zeros writes True at each position: that marks what stays.
 #
 # </details>
 
@@ -715,25 +683,22 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** One `k` for both of our prompts (*mass*: the probability of several tokens together):
+# ### Run it on the real model
 #
+# One `k` for both prompts:
 
 # %%
 for text, logits in next_logits.items():
     p, after = softmax(logits), softmax(top_k(logits, 5))
-    print(
-        f"{text!r}: the 5 kept held {p[after > 0].sum():.4f} of the mass; the least of "
-        f"them had {p[after > 0].min():.4f}, the likeliest one cut "
-        f"{p[after == 0].max():.4f}"
-    )
+    print(f"{text!r}: the 5 kept held {p[after > 0].sum():.2f} of the probability")
 
 # %% [markdown]
-# For Paris, five tokens hold 0.87 of the mass; for the story they hold 0.23, and tokens were cut that are nearly as good as those kept.
 # A fixed number cannot fit both; a fixed *share of the mass* can.
 #
 # ### Exercise 6.4 · `top_p` · ●●● · 15 min
 #
-# Nucleus sampling (Holtzman et al. 2019). Sort the tokens by probability. The nucleus is the **smallest set of likeliest tokens whose probabilities add up to at least `p`**. Keep it, cut the rest.
+# Nucleus sampling (Holtzman et al. 2019). The nucleus is the **smallest set of likeliest tokens whose probabilities add up to
+# at least `p`**. Keep it, cut the rest.
 #
 # | | shape | |
 # |---|---|---|
@@ -741,28 +706,31 @@ for text, logits in next_logits.items():
 # | `p` | a number, above 0, at most 1 | 1 keeps every token |
 # | returns | like `logits` | kept logits unchanged, in their places; the rest $-\infty$ |
 #
-# **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05 with `p = 0.9`: 0.5 is not enough, 0.5 + 0.3 = 0.8 is not enough, 0.8 + 0.15 = 0.95 is. Three tokens stay. The third *crosses* 0.9, and without it the set would not reach `p`.
+# **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05 with `p = 0.9`: 0.5 + 0.3 = 0.8 is not enough, 0.8 + 0.15 = 0.95 is. Three
+# tokens stay: the third *crosses* 0.9.
 #
-# Two traps. Rounding: the running sum of 49,152 rounded numbers can reach 1 before the last token, so treat `p = 1` on its own. Ties: with four tokens of 0.25 and `p = 0.4`, two stay, not four.
+# Two traps. A running sum of rounded numbers can reach 1 before the last token, so treat `p = 1` on its own. With four tokens of
+# 0.25 and `p = 0.4`, two stay, not four.
 #
 # Not allowed: llmlib's `top_p`.
 #
 # <details><summary>Hint 1</summary>
 #
-# A token stays if the mass *before* it, without its own, has not reached `p` yet. The likeliest token has 0 before it: it always stays.
+# A token stays if the mass *before* it, without its own, has not reached `p` yet. The likeliest token has 0 before it: it always
+# stays.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `order = torch.argsort(logits, dim=-1, descending=True)`, then `sorted_p = softmax(logits.gather(-1, order))`. The mass before each is `sorted_p.cumsum(-1) - sorted_p`.
+# Sort first: `order = torch.argsort(logits, dim=-1, descending=True)`. With `cumsum`, what is the mass before each token?
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `mass_before < p` is in sorted order. `.scatter(-1, order, mass_before < p)` on a bool tensor of zeros sends each answer back to the place that its token came from.
+# Your answer is then in sorted order. `.scatter(-1, order, …)` on a bool tensor of zeros sends each answer back to the place
+# that its token came from.
 #
 # </details>
-#
 
 
 # %% solution top_p disallowed=["llmlib.sampling.top_p"]
@@ -918,9 +886,7 @@ check.that(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### A well-known line
-#
-# This line stands in many a tutorial on nucleus sampling:
+# ### A tempting line
 #
 #     nucleus = sorted_tokens[cumulative_probabilities <= 0.9]
 
@@ -931,7 +897,7 @@ predict(
 
 
 # %%
-def well_known_line(logits, p):
+def tempting_line(logits, p):
     order = logits.argsort(descending=True)
     return order[softmax(logits[order]).cumsum(-1) <= p]
 
@@ -939,7 +905,7 @@ def well_known_line(logits, p):
 line_keeps = []
 for probabilities in ([0.5, 0.3, 0.15, 0.05], [0.95, 0.03, 0.02]):
     logits = torch.tensor(probabilities).log()
-    line_keeps.append(len(well_known_line(logits, 0.9)))
+    line_keeps.append(len(tempting_line(logits, 0.9)))
     print(
         f"{probabilities}: the line keeps {line_keeps[-1]} tokens, "
         f"yours {int(torch.isfinite(top_p(logits, 0.9)).sum())}"
@@ -947,11 +913,12 @@ for probabilities in ([0.5, 0.3, 0.15, 0.05], [0.95, 0.03, 0.02]):
 reveal("line", line_keeps[0], within=0)
 
 # %% [markdown] reveals="line"
-# It drops the token that crosses 0.9, so what is left holds 0.8, less than was asked for. Where the model is sure, it keeps nothing at all, and there is nothing to draw from.
-# The definition says: smallest set whose mass *reaches* p.
+# It drops the token that crosses 0.9. Where the model is sure, it keeps nothing, and there is nothing to draw from.
 
 # %% [markdown]
-# **Run it on the real model.** The curve is the mass of the first $n$ tokens; the nucleus ends where it crosses 0.9.
+# ### Run it on the real model
+#
+# The curve is the mass of the first $n$ tokens:
 
 # %%
 nucleus = {
@@ -972,16 +939,19 @@ show(
 )
 
 # %% [markdown]
-# The same `p` keeps ten tokens for one prompt and 698 for the other: it adapts. But between its first token and its last there may be a factor of hundreds, as the second number says. One can also ask for that ratio directly.
+# The same `p` keeps ten tokens for one prompt and hundreds for the other. But the last token kept may be hundreds of times less
+# likely than the first. One can also ask for that ratio directly.
 #
 # ### Exercise 6.5 · `min_p` · ●○○ · 5 min
 #
-# Keep the tokens that are at least `p` times as likely as the likeliest (Nguyen et al. 2024).
+# Keep the tokens that are at least `p` times as likely as the likeliest (Nguyen et al. 2024):
+#
+# ![Two bar charts with a red line at a fifth of the highest column. Sure: the highest is 0.80, the bar 0.16, and one token of five stays. Unsure: the highest is 0.24, the bar 0.05, and all five stay.](attachment:min_p_bar.png)
 #
 # | | shape | |
 # |---|---|---|
 # | `logits` | `[..., vocab]` | |
-# | `p` | a number from 0 to 1 | 0 keeps everything, 1 only the likeliest (and what equals it) |
+# | `p` | a number from 0 to 1 | 0 keeps everything, 1 only the likeliest and what equals it |
 # | returns | like `logits` | kept logits unchanged, the rest $-\infty$ |
 #
 # **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05 with `p = 0.2`: the bar is 0.2 × 0.5 = 0.1, so three tokens stay.
@@ -990,15 +960,14 @@ show(
 #
 # <details><summary>Hint 1</summary>
 #
-# Probabilities first: `softmax(logits)`. The bar of each row is `p` times its largest, `.amax(-1, keepdim=True)`.
+# Probabilities first. The largest of each row is `.amax(-1, keepdim=True)`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `logits.masked_fill(probabilities < bar, -math.inf)`: a token that just reaches the bar stays.
+# A token that just reaches the bar stays: what is cut lies strictly below it.
 #
 # </details>
-#
 
 
 # %% solution min_p disallowed=["llmlib.sampling.min_p"]
@@ -1102,12 +1071,13 @@ for _p in (0.03, 0.11, 0.5):
 # %% [markdown]
 # ## 6.4 The order of the filters
 #
-# **Claim.** The order of temperature and filters changes what survives, and two widely used engines do not agree on it.
+# Two engines do not agree on where the temperature stands.
+#
+# ![Two rows of boxes. transformers: temperature, top-k, top-p, min-p, draw. llama.cpp: top-k, top-p, min-p, temperature, draw.](attachment:two_orders.png)
 #
 # ### Exercise 6.6 · `filter_logits` · ●●○ · 8 min
 #
-# Put the four together in the order that `transformers` uses: **temperature, then top-k, then top-p, then min-p**, each on
-# what the one before left.
+# The order of `transformers`: **temperature, top-k, top-p, min-p**, each on what the one before left.
 #
 # | | | |
 # |---|---|---|
@@ -1116,8 +1086,8 @@ for _p in (0.03, 0.11, 0.5):
 # | `k`, `p`, `p_of_largest` | the settings of `top_k`, `top_p`, `min_p` | `None` switches that filter off |
 # | returns | like `logits` | |
 #
-# **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05, temperature 0.5, `p = 0.9`. Temperature first: squares 0.25, 0.09, 0.0225,
-# 0.0025, scaled to 0.685, 0.247, 0.062, 0.007; the nucleus of 0.9 has **two** tokens. Top-p first would have kept three.
+# **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05, temperature 0.5, `p = 0.9`. Squared and scaled they are 0.685, 0.247, 0.062,
+# 0.007: **two** tokens stay. Top-p first would have kept three.
 #
 # Not allowed: llmlib's `filter_logits`.
 #
@@ -1128,7 +1098,7 @@ for _p in (0.03, 0.11, 0.5):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Four lines, three of them behind an `if … is not None:`. Each takes the `logits` that the line before returned.
+# A filter that is off must not run: ask `is not None`.
 #
 # </details>
 
@@ -1258,7 +1228,7 @@ for _t, _k, _p, _m in (
 # %% [markdown]
 # ### Run it on the real model
 #
-# The filters of `transformers`, put in the same order, keep the same tokens as yours:
+# The filters of `transformers`, in the same order, keep the same tokens as yours:
 
 # %%
 from transformers import (
@@ -1269,25 +1239,12 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-theirs = LogitsProcessorList(
-    [
-        TemperatureLogitsWarper(1.2),
-        TopKLogitsWarper(50),
-        TopPLogitsWarper(0.9),
-        MinPLogitsWarper(0.05),
-    ]
-)(None, torch.stack(list(next_logits.values())))
-ours = filter_logits(torch.stack(list(next_logits.values())), 1.2, 50, 0.9, 0.05)
-print(
-    "survivors:",
-    torch.isfinite(ours).sum(-1).tolist(),
-    " same as transformers':",
-    torch.equal(ours, theirs),
-)
-
-# %% [markdown]
-# `llama.cpp`, which runs models on many a laptop, has another default: penalties, top-k, top-p, min-p (and a few more filters), and
-# the temperature *last*. Neither is wrong. But a setting means something only together with an order.
+both = torch.stack(list(next_logits.values()))
+theirs = [TemperatureLogitsWarper(1.2), TopKLogitsWarper(50)]
+theirs += [TopPLogitsWarper(0.9), MinPLogitsWarper(0.05)]
+ours = filter_logits(both, 1.2, 50, 0.9, 0.05)
+print("survivors:", torch.isfinite(ours).sum(-1).tolist())
+print("same:", torch.equal(ours, LogitsProcessorList(theirs)(None, both)))
 
 # %%
 predict(
@@ -1304,59 +1261,41 @@ def llama_cpp_order(logits, temperature, *filters):
     return apply_temperature(filter_logits(logits, 1.0, *filters), temperature)
 
 
-def entropy(probabilities):
-    """Σ −p log p, in nats: how surprised one is by a draw, on average."""
-    return torch.special.entr(probabilities).sum(-1)
-
-
-chosen = {
+kept = {}
+for name, values in {
     "T = 0.7, top-k 5": (0.7, 5, None, None),
     "T = 1.5, top-p 0.5": (1.5, None, 0.5, None),
     "T = 1.5, min-p 0.1": (1.5, None, None, 0.1),
-}
-kept = {}
-print("                     temperature first      temperature last (llama.cpp)")
-for name, values in chosen.items():
-    told = []
-    for order in (filter_logits, llama_cpp_order):
-        left = order(story, *values)
-        kept[name, order] = int(torch.isfinite(left).sum())
-        told.append(
-            f"{kept[name, order]:>5,} tokens, entropy {entropy(softmax(left)):.2f}"
-        )
-    print(f"{name:<20}", "   ".join(told))
-ratio = (
-    kept["T = 1.5, min-p 0.1", llama_cpp_order]
-    / kept["T = 1.5, min-p 0.1", filter_logits]
-)
+}.items():
+    kept[name] = [
+        int(torch.isfinite(order(story, *values)).sum())
+        for order in (filter_logits, llama_cpp_order)
+    ]
+    print(f"{name:<20} first {kept[name][0]:>5,} tokens, last {kept[name][1]:>5,}")
+ratio = kept["T = 1.5, min-p 0.1"][1] / kept["T = 1.5, min-p 0.1"][0]
 reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 
 # %% [markdown] reveals="order"
-# Top-k does not care about the order, since temperature keeps the ranking. Top-p and min-p do: at $T = 1.5$ the tokens have
-# moved closer together, so it takes more of them to reach a mass, and more of them pass the bar. So "temperature 1.5, min-p
-# 0.1" copied from one engine into another is another setting: in `llama.cpp` the filters see the model's own probabilities,
-# and the temperature only reweights what they left. (**Entropy**, the last number, is the surprise $-\log p$ of a draw, averaged
-# over all draws; you will need it in section 6.8. Where $n$ tokens are equally likely it is $\ln n$.)
+# Top-k does not care about the order, since temperature keeps the ranking. Top-p and min-p do. So "temperature 1.5, min-p 0.1" copied from one engine into another is another
+# setting.
 
 # %% [markdown]
 # ### Exercise 6.7 · `sample` · ●○○ · 5 min
 #
-# The function that the engine calls at every step: filter, softmax, draw.
+# What the engine calls at every step: filter, softmax, draw.
 #
 # | | shape | |
 # |---|---|---|
 # | `logits` | `[batch, vocab]` | leave them as they are |
 # | `u` | `[batch]` | one number in [0, 1) a row |
-# | `temperature`, `top_k`, `top_p`, `min_p` | `temperature` a number, the others numbers or `None` | handed on to `filter_logits` |
+# | `temperature`, `top_k`, `top_p`, `min_p` | `temperature` a number, the others numbers or `None` | for `filter_logits` |
 # | returns | `[batch]` | ids |
 #
-# The default temperature is 0: the likeliest token, whatever `u` says. This is called **greedy** decoding.
+# The default temperature is 0: the likeliest token, whatever `u` says. This is **greedy** decoding.
 #
-# Mind the names: *inside* this function `top_k`, `top_p` and `min_p` are the settings, and hide your functions of the same
-# name. That is why `filter_logits` has other names for them.
+# *Inside* this function `top_k`, `top_p` and `min_p` are the settings, and hide your functions of the same name.
 #
-# **By hand.** Logits of probabilities 0.5, 0.3, 0.2 at temperature 1 and `u = 0.6` give 1. With `top_k=1` they give 0 for any
-# `u`.
+# **By hand.** Probabilities 0.5, 0.3, 0.2 at temperature 1 and `u = 0.6` give 1. With `top_k=1` they give 0 for any `u`.
 #
 # Not allowed: `torch.multinomial`, torch's `Categorical`, llmlib's `sample` and `draw`.
 #
@@ -1367,7 +1306,7 @@ reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# One line: `draw(softmax(filter_logits(…)), u)`. At temperature 0 the filter leaves one token a row, and draw must take it.
+# At temperature 0 the filter leaves one token a row. What does your draw do with it?
 #
 # </details>
 
@@ -1491,12 +1430,8 @@ for _t in (0.7, 1.6):
 # %% [markdown]
 # ### The lab
 #
-# One $u$, six settings: the strip of section 6.1 under your filters. Cut tokens lose their stretch, the survivors grow, and the same
-# $u$ falls into another token.
-#
-# With a running kernel, move the sliders. The lab below the picture uses your `filter_logits` and your `sample`; the button
-# writes five texts of 20 tokens with whatever you have set. Worth trying on the story: temperature 1.5 alone, then with min-p
-# 0.1, then temperature 0.2.
+# One $u$, six settings. With a running kernel, the lab below the picture uses your functions, and its button writes five texts.
+# Try the story at temperature 1.5, then add min-p 0.1.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.widgets import sampling_lab
@@ -1530,13 +1465,13 @@ show(
 # %% [markdown]
 # ## 6.5 The loop that writes
 #
-# **Claim.** A model that says one next token is a writer once its answer is appended and it is asked again. This is called **autoregressive** generation: one token a step, each step waiting for the one before. That is why answers *stream* onto your screen.
+# Append the token, and ask again. This is **autoregressive** generation: one token a step, each waiting for the one before. That is
+# why answers *stream* onto your screen.
 #
-# To test the loop by hand it will run on a toy: after token $i$ come the logits in row $i$ of a table. Like the engine's model, it takes ids and returns logits `[batch, seq, vocab]`, and its `config` knows how long a text may be and which tokens end one.
-#
+# ![Boxes in a ring: the text so far, the model, the logits of the last position, sample, the new token, which is yielded and appended to the text.](attachment:the_loop.png)
 
 
-# %% given generate_from_table
+# %% given generate_from_table folded="Set-up: a toy model, a table of next-token logits, on which your loop can be checked"
 import random
 
 import numpy as np
@@ -1583,23 +1518,25 @@ def generate_from_table(
 # | | | |
 # |---|---|---|
 # | `model` | `model(ids)` takes a list of ids | and returns logits `[1, seq, vocab]` |
-# | `ids` | a list of ints | the prompt; it must stay as it is, since the caller may need it again |
-# | `max_new_tokens` | an int | how many ids to make at most, *not* counting the prompt |
+# | `ids` | a list of ints | the prompt; leave it as it is |
+# | `max_new_tokens` | an int | ids to make at most, *without* the prompt |
 # | `temperature`, `top_k`, `top_p`, `min_p` | | the settings of `sample` |
-# | `seed` | an int or `None` | the same seed gives the same text, 0 included; `None` gives another text each time |
+# | `seed` | an int or `None` | the same seed, 0 included, gives the same text; `None` another each time |
 # | yields | ints | each new id as soon as it is picked |
 #
-# At each step: run the model on **the whole text so far**, take the logits of its **last** position, `sample`, append, `yield`. Three things stop it:
+# At each step: run the model on **the whole text so far**, take the logits of its **last** position, `sample`, append, `yield`.
+# Three things stop it:
 #
 # 1. `max_new_tokens` ids have been made;
-# 2. an id in `model.config.stop_ids` was picked. It is still yielded, so that the caller sees why the text ended;
+# 2. an id in `model.config.stop_ids` was picked. It is still yielded;
 # 3. the text, prompt included, is `model.config.context` tokens long.
 #
-# Draw a fresh `u` at each step, from a generator of your own: `torch.rand(1, generator=generator)`. Other draws must not change your text, so `torch.manual_seed` will not do.
+# Draw a fresh `u` at each step, from a generator of your own: `torch.rand(1, generator=generator)`. Other draws must not change
+# your text, so `torch.manual_seed` will not do. A function with `yield` in it returns an iterator, which runs up to the next
+# `yield` whenever it is asked for one more.
 #
-# A function with `yield` in it is a *generator function*: calling it gives an iterator that runs up to the next `yield` whenever it is asked for one more.
-#
-# **By hand.** A toy in which 1 follows 0, 2 follows 1 and so on: `generate(toy, [0, 1], 3)` yields 2, 3, 4; the model reads texts of 2, 3 and 4 tokens. With `stop_ids = (3,)` it yields 2, 3. With `context = 3` it yields 2.
+# **By hand.** A toy in which 1 follows 0, 2 follows 1 and so on: `generate(toy, [0, 1], 3)` yields 2, 3, 4. With `stop_ids =
+# (3,)` it yields 2, 3. With `context = 3` it yields 2.
 #
 # Not allowed: llmlib's `generate` and `steps`.
 #
@@ -1610,15 +1547,15 @@ def generate_from_table(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# How many steps at most? The smaller of `max_new_tokens` and `model.config.context - len(ids)`: one `for` loop covers two of the three stops.
+# How many steps at most? The smaller of `max_new_tokens` and what the context has room for: one `for` loop covers two of the
+# three stops.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# In the loop: `logits = model(ids)[:, -1]` is `[1, vocab]`, what `sample` wants; `ids = ids + [new]` makes a new list rather than changing the caller's; after `yield new`, `return` if it is a stop token.
+# `ids + [new]` makes a new list, `ids.append(new)` changes the caller's. Yield before you ask whether it was a stop token.
 #
 # </details>
-#
 
 
 # %% solution generate disallowed=["llmlib.generate", "llmlib.generation.generate", "llmlib.generation.steps"]
@@ -1823,8 +1760,7 @@ check.close(
 # %% [markdown]
 # ### Run it on the real model
 #
-# Each token is printed when it is picked. The stop token of SmolLM2 is number 2, whose text is `<|im_end|>`.
-#
+# Each token as soon as it is picked:
 
 # %%
 ids = llm.tokenizer.encode("The future of AI is")
@@ -1835,90 +1771,24 @@ for settings in ({}, {"temperature": 0.7, "top_p": 0.9, "seed": 0}):
     print(f"   {settings}")
 
 # %% [markdown]
-# A full context stops this loop. One can also drop the oldest tokens and go on. The tokens that are left then stand at other
-# positions; with RoPE that changes nothing, since only distances count (notebook 2). But the text has forgotten how it began,
-# and a cache (notebook 7) has not: what it keeps of the tokens that are left was computed with the beginning in view.
+# Your loop runs every old token again at every step. Notebook 7 repairs that with a cache.
 #
-# ### Three slips in a well-known loop
+# <details><summary>Small print: other lengths, and texts longer than the context</summary>
 #
-# A loop like this one is often printed:
+# In `transformers`, `max_length` includes the prompt; `max_new_tokens` does not.
 #
-#     def generate(prompt_ids, max_length=50):
-#         sequence = prompt_ids
-#         while len(sequence) - len(prompt_ids) < max_length:
-#             new_embeddings = embedding_matrix[sequence]
-#             …
+# When the context is full, one can also drop the oldest tokens and go on. With RoPE only distances count, so the new positions
+# change nothing (notebook 2). A re-run forgets the beginning; a cache still carries traces of it.
 #
-# 1. `max_length` counts the *new* tokens. In `transformers` that is `max_new_tokens`; `max_length` there includes the prompt.
-# 2. `embedding_matrix[sequence]` is all that the layers get: where do the positions come from? A GPT-2 adds learned position
-#    vectors to it. Without them only the causal mask still tells something about the order (notebook 2).
-# 3. It embeds and runs every old token again at every step. That is correct but wasteful, and so is yours. Notebook 7 repairs
-#    it with a cache.
+# </details>
 #
-# See the first two. For the second, let each token believe that it stands at position 0.
-
-# %%
-predict(
-    "positions",
-    "Without positions, how many of the capitals of France, Italy and Spain are found?",
-    yours=0,
-)
-
-# %%
-forgetful = llm.using(position=lambda x, positions, theta: x)
-found = 0
-for country, city in {"France": "Paris", "Italy": "Rome", "Spain": "Madrid"}.items():
-    text = f"The capital of {country} is"
-    wrote = [complete(model, text, 6) for model in (llm, forgetful)]
-    found += wrote[1].startswith(f" {city}")
-    print(f"{text} … with positions {wrote[0]!r}, without {wrote[1]!r}")
-reveal("positions", found, within=0)
-
-ids = llm.tokenizer.encode(prompts[0])
-mixed = [ids[i] for i in (3, 2, 1, 0, 4)]  # the same tokens in another order
-wrote = llm.tokenizer.decode(list(generate(forgetful, mixed, 6)))
-print(f"{llm.tokenizer.decode(mixed)} … without positions {wrote!r}")
-
-
-def see_all(seq, start=0):
-    return torch.ones(seq, start + seq, dtype=torch.bool)
-
-
-no_mask = forgetful.using(mask=see_all)
-for name, model in {"as is": forgetful, "off, too": no_mask}.items():
-    apart = (model(ids) - model(mixed))[0, -1].abs().max()
-    print(f"without positions, mask {name}: the two orders' logits {apart:.3f} apart")
-
-# %% [markdown] reveals="positions"
-# With France alone you would have said that positions hardly matter for a fact. Spain is lost, and with positions Paris does
-# not come twice. Nor is it enough *which* tokens are there: in another order Paris is gone, even without positions. The order
-# comes in by the causal mask, which still lets each token see only those before it: with the mask taken away as well, both
-# orders give the same logits (the last line).
-
-# %% [markdown]
-# And the first:
-
-# %%
-from llmlib.course.engine_check import reference
-
-ids = llm.tokenizer.encode(prompts[0])
-for name in ("max_new_tokens", "max_length"):
-    made = reference(llm.folder).generate(
-        torch.tensor([ids]), do_sample=False, **{name: 6}
-    )[0, len(ids) :]
-    print(
-        f"transformers, {name}=6 after a prompt of {len(ids)}: {len(made)} new tokens"
-    )
-
-# %% [markdown]
 # ## 6.6 Greedy goes in circles: the repetition penalty
 #
-# **Claim.** A phrase that has occurred makes itself likelier, so a text that always takes the likeliest token can run into a
-# loop.
+# A text that always takes the likeliest token can run into a loop. After "In the morning I" it does:
 #
-# Left to itself after "In the morning I", SmolLM2 ends up writing "I was driving down the highway" again and again (you will
-# see it below). Here is that phrase six times over, in its own order and, as a control, six times with its words shuffled
-# anew each time. (The *geometric mean* of probabilities is e to the mean of their logarithms.)
+# ![The words I was driving down the highway and a full stop, in a ring of arrows. In its middle: the likeliest token, every time.](attachment:ring.png)
+#
+# Here is that phrase six times over. The control has the same words, shuffled again for every copy.
 
 # %%
 predict(
@@ -1929,34 +1799,34 @@ predict(
 )
 
 # %%
-from llmlib.output_head import token_losses
+from llmlib.demonstrations.copies import chances, shuffled_copies
 
 start, phrase = "In the morning I was in the car.", " I was driving down the highway."
 head, body = llm.tokenizer.encode(start), llm.tokenizer.encode(phrase)
-rng = torch.Generator().manual_seed(0)
-orders = [torch.randperm(len(body), generator=rng) for _ in range(6)]
-shuffled = [torch.tensor(body)[order] for order in orders]
-for name, copies in {
-    "the phrase": 6 * body,
-    "shuffled": torch.cat(shuffled).tolist(),
-}.items():
-    losses = token_losses(llm(head + copies)[0, :-1], torch.tensor((head + copies)[1:]))
-    by_copy = losses[len(head) - 1 :].view(6, -1)  # copy, token of the phrase
-    p = (-by_copy.mean(1)).exp().tolist()  # geometric mean
-    print(f"{name}, copy 1 to 6:", [f"{each:.3f}" for each in p])
-    if name == "the phrase":
-        sixth = p[-1]
-reveal("copies", sixth, within=0.1)
+by_copy = {"the phrase": chances(llm, head, [body] * 6)}
+for seed in (0, 1, 2):
+    by_copy[f"shuffled, {seed}"] = chances(llm, head, shuffled_copies(body, 6, seed))
+show(
+    plots.copies(by_copy),
+    alt="Mean probability of a token in copies 1 to 6. The phrase itself rises from "
+    "about 0.2 towards 0.9. Three shuffled versions stay below 0.15.",
+)
+reveal("copies", by_copy["the phrase"][-1], within=0.1)
 
 # %% [markdown] reveals="copies"
 # Each copy makes the next one likelier. It is not just that the *words* are known: shuffled, they stay far less likely.
-# (Induction heads, notebook 3, are one way to copy, and not the only one: with head 16.0, on which they depend, switched off,
-# the copies of this phrase still become likelier and likelier.)
+#
+# <details><summary>Small print: which heads copy</summary>
+#
+# Induction heads (notebook 3) are one way to copy, and not the only one. With head 16.0, on which they depend, switched off, the
+# copies of this phrase still become likelier and likelier.
+#
+# </details>
 
 # %% [markdown]
 # ### Exercise 6.9 · `repetition_penalty` · ●●○ · 8 min
 #
-# The remedy of Keskar et al. 2019: lower the logit of each token that the text already holds.
+# Lower the logit of each token that the text already holds (Keskar et al. 2019).
 #
 # | | shape | |
 # |---|---|---|
@@ -1965,23 +1835,20 @@ reveal("copies", sixth, within=0.1)
 # | `penalty` | a number | above 1 discourages repetition, 1 changes nothing |
 # | returns | `[batch, vocab]` | a new tensor |
 #
-# A positive logit is **divided** by `penalty`, a negative one **multiplied** (the paper only divides; implementations such as
-# `transformers` added this): either way it falls. A token is penalised once, however often it occurs.
+# A positive logit is **divided** by `penalty`, a negative one **multiplied**: either way it falls, and only once.
 #
-# **By hand.** `logits = [[4, -1, 2]]`, `ids = [[0, 1, 0]]`, `penalty = 2`: token 0 falls from 4 to 2, token 1 from −1 to −2,
-# token 2 stays: `[[2, -2, 2]]`.
+# **By hand.** `logits = [[4, -1, 2]]`, `ids = [[0, 1, 0]]`, `penalty = 2`: `[[2, -2, 2]]`.
 #
 # Not allowed: `transformers`' processor, llmlib's `repetition_penalty`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Which tokens occur in each row? `torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)`: writing True twice is the
-# same as once.
+# Which tokens occur in each row? Writing True twice at one place, with `scatter`, is the same as once.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `torch.where(condition, a, b)` picks entry by entry; two of them, one inside the other, do it.
+# `torch.where(condition, a, b)` picks entry by entry. There are three cases.
 #
 # </details>
 
@@ -2090,54 +1957,52 @@ for _row in range(6):
 # %% [markdown]
 # ### Run it on the real model
 #
-# `llm.new_cache` keeps what the model has computed for earlier tokens; notebook 7 is about it. Here it only saves the loop
-# from doing the same work again.
-
+# Left alone, each of these six texts runs into a loop within 60 tokens: its last eight tokens have come before, in that
+# order. Now with a penalty of 1.1:
 
 # %%
-def greedy_with_penalty(prompt, n, penalty):
-    ids = llm.tokenizer.encode(prompt)
-    new, cache, start = ids, llm.new_cache(context=len(ids) + n), len(ids)
-    for _ in range(n):
-        logits = llm(new, cache, last=True)[:, -1]
-        logits = repetition_penalty(logits, torch.tensor([ids]), penalty)
-        new = [logits.argmax().item()]
-        ids = ids + new
-    return ids[start:]
+predict(
+    "penalty",
+    "Six texts that loop without a penalty: how many still loop at 1.1?",
+    yours=0,
+)
 
+# %%
+from llmlib.demonstrations.loops import STARTS, greedy_texts, in_a_loop
 
-for penalty in (1.0, 1.1):
-    made = greedy_with_penalty("In the morning I", 24, penalty)
-    pairs = list(zip(made, made[1:]))
-    print(
-        f"penalty {penalty}: {len(set(pairs)) / len(pairs):.0%} of the token pairs "
-        f"are distinct\n    {'In the morning I' + llm.tokenizer.decode(made)!r}"
-    )
+made = greedy_texts(
+    llm, STARTS, 60, lambda logits, ids: repetition_penalty(logits, ids, 1.1)
+)
+for start, new in made.items():
+    loop = "a loop" if in_a_loop(new) else "no loop"
+    print(f"{loop:<8} {start} … {llm.tokenizer.decode(new[-24:])!r}")
+reveal("penalty", sum(map(in_a_loop, made.values())), within=0)
 
-z, text = torch.tensor([[1.0, -1.0]]), torch.tensor([[0, 1]])
-for shift in (0, 5):
-    print(
-        f"two tokens, both in the text, logits {(z + shift).tolist()[0]}: before "
-        f"{softmax(z + shift)[0, 0]:.3f}, after "
-        f"{softmax(repetition_penalty(z + shift, text, 1.2))[0, 0]:.3f} for the first"
-    )
+# %% [markdown] reveals="penalty"
+# A little penalty ends most loops, not all. One text walks "around the town of Ashwood" until the end.
+#
+# It is a rule of thumb. Adding 5 to all logits changes no probability, yet it changes what the penalty does. And it counts every
+# "the" as well.
+#
+# <details><summary>Small print: relatives</summary>
+#
+# The paper only divides; implementations such as `transformers` multiply negative logits. A *frequency penalty* subtracts
+# something for each time a token occurred. *No repeated n-grams* keeps any run of n tokens from coming twice.
+#
+# </details>
 
 # %% [markdown]
-# A little penalty ends the loop. But look at the last two lines: the penalty goes by the sign of a logit, to which softmax is
-# blind. Adding 5 to all logits changes no probability, yet it changes what the penalty does: a rule of thumb, not a law. And a
-# text has to repeat its commas and its "the": the penalty counts those too. (Two relatives: a *frequency penalty* subtracts
-# something for each time a token occurred; *no repeated n-grams* keeps any run of n tokens from coming twice.)
-#
 # ## 6.7 Beam search: looking ahead
 #
-# **Claim.** The likeliest next token need not begin the likeliest text.
+# The likeliest next token need not begin the likeliest text.
 #
-# A text's probability is the product of its tokens' probabilities, each given those before it, so its log-probability is the sum
-# of theirs. **Beam search** keeps the `width` best beginnings instead of one. At each step every beginning is continued by every
-# token, and the `width` best of all those survive.
+# ![A tree of two steps. Token 0 with 0.6 leads to token 0 with 0.35, together 0.21: greedy goes this way. Token 1 with 0.4 leads to token 2 with 0.9, together 0.36: width 2 keeps this one, too.](attachment:beam_by_hand.png)
+#
+# A text's log-probability is the sum of its tokens'. **Beam search** keeps the `width` best beginnings instead of one. At each
+# step every beginning is continued by every token, and the `width` best of all those survive.
 
 
-# %% given beam_search_from_table
+# %% given beam_search_from_table folded="Set-up: the toy for beam search"
 def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_ids=()):
     """Run your `beam_search` on a toy that must be shown whole texts."""
     toy, prompt = TableModel(table, context, stop_ids), list(ids)
@@ -2176,32 +2041,34 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
 # |---|---|---|
 # | `model` | as in `generate` | `model(batch)` takes a tensor `[batch, seq]` as well, and returns `[batch, seq, vocab]` |
 # | `ids` | a list of ints | the prompt; leave it as it is |
-# | `max_new_tokens` | an int | |
-# | `width` | an int | how many continuations to keep |
+# | `max_new_tokens`, `width` | ints | how many continuations to keep: `width` |
 # | returns | a list of at most `width` pairs `(new ids, score)` | best first; the score is the sum of the new tokens' log-probabilities |
 #
-# A continuation that ends in a token of `model.config.stop_ids` is finished: it is not continued, but stays in the race with the score that it has, and takes one of the `width` places. `model.config.context` bounds the length as before.
+# A continuation that ends in a token of `model.config.stop_ids` is finished: it is not continued, but stays in the race with
+# its score, and takes one of the `width` places. `model.config.context` bounds the length as before.
 #
-# **By hand.** After the prompt, token 0 has 0.6 and token 1 has 0.4. After 0 the best token has 0.35; after 1, token 2 has 0.9. Greedy takes 0 and ends with 0.6 × 0.35 = 0.21. With `width = 2` the beginning 1 is still there: 0.4 × 0.9 = 0.36 wins.
+# **By hand.** The tree above: `width = 1` ends with 0.21, `width = 2` with 0.36.
 #
 # Not allowed: llmlib's `beam_search`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Start from `beams = [([], 0.0)]`: one empty continuation whose log-probability is 0. At each step build the list of candidates, sort it by score, keep the first `width`.
+# Start from `beams = [([], 0.0)]`: one empty continuation whose log-probability is 0. At each step build the list of candidates,
+# sort it by score, keep the first `width`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `log_softmax(model(batch)[:, -1])` are the log-probabilities `[beams, vocab]`. Of each row only the `width` best can ever survive: `.topk(min(width, vocab))`, where `vocab` is the last of their shape.
+# `log_softmax(model(batch)[:, -1])` are the log-probabilities `[beams, vocab]`. Of each row only the `width` best can ever
+# survive: `.topk(min(width, vocab))`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Candidates are the finished beams as they are, plus for each unfinished one `(new + [i], score + p)` for each of its best tokens `i`, whose log-probability is `p`. Stop early when none is unfinished.
+# Two kinds of candidates: the finished beams as they are, and every unfinished one with each of its best tokens. What if none
+# is unfinished?
 #
 # </details>
-#
 
 
 # %% solution beam_search disallowed=["llmlib.sampling.beam_search"]
@@ -2440,33 +2307,14 @@ check.that(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Here is the example by hand as a tree, drawn from your search: each box is a token that was kept, with the probability of the
-# text up to there. Blue is the way to the winner. Greedy would have gone through the upper box.
-
-# %%
-toy = torch.tensor([[0.35, 0.33, 0.32], [0.05, 0.05, 0.9], [0.6, 0.4, 1e-9]]).log()
-letters = SimpleNamespace(decode=lambda ids: "".join(map(str, ids)))
-show(
-    plots.beam_tree(
-        letters, [beam_search_from_table(toy, [2], steps, 2) for steps in (1, 2)]
-    ),
-    alt="A tree of two steps. After the prompt, token 0 with 0.600 above token 1 with "
-    "0.400. In the second step the best text is token 1, token 2 with 0.360, drawn in "
-    "blue; token 0, token 0 has 0.210.",
-)
-
-# %% [markdown]
 # ### Run it on the real model
 #
-# An alphabet of three has 27 texts of three tokens, so the check above could try them all. With 49,152 tokens and a dozen
-# steps that is hopeless; beam search looks at a few. The prompt is the opening of Darwin's *Journal of Researches* (1839).
+# From the opening of Darwin's *Journal of Researches* (1839), a search of width 3:
 
 # %%
 lead = llm.tokenizer.encode("The neighbourhood of Porto Praya, viewed from the sea,")
 darwin = llm.tokenizer.encode(" wears a desolate aspect. The volcanic")
-beams = {width: beam_search(llm, lead, len(darwin), width)[0] for width in (1, 4)}
-for width, (ids, score) in beams.items():
-    print(f"width {width}: log-probability {score:.2f} {llm.tokenizer.decode(ids)!r}")
+searched = beam_search(llm, lead, len(darwin), 4)[0][0]
 show(
     plots.beam_tree(
         llm.tokenizer, [beam_search(llm, lead, steps, 3) for steps in (1, 2, 3)]
@@ -2478,9 +2326,7 @@ show(
 )
 
 # %% [markdown]
-# ### Why chat models do not use it
-#
-# The wider search has found a likelier text. If likelier were better, it would also write better.
+# If likelier were better, beam search would write best.
 
 # %%
 predict(
@@ -2495,37 +2341,32 @@ predict(
 )
 
 # %%
-written = {
-    "Darwin": darwin,
-    "beam search, width 4": beams[4][0],
-    "drawn at T = 1": list(generate(llm, lead, len(darwin), temperature=1.0, seed=1)),
-}
+from llmlib.output_head import token_losses
+
+drawn = list(generate(llm, lead, len(darwin), temperature=1.0, seed=1))
+written = {"Darwin": darwin, "beam search, width 4": searched, "drawn at T = 1": drawn}
 log_p = {}
 for name, ids in written.items():
     losses = token_losses(llm(lead + ids)[0, len(lead) - 1 : -1], torch.tensor(ids))
     log_p[name] = ids, -losses
-    print(
-        f"{name}: {-losses.mean():.2f} nats a token, {llm.tokenizer.decode(ids)!r}, "
-        f"surprise {[round(loss, 1) for loss in losses.tolist()]}"
-    )
 show(
     plots.surprises(llm.tokenizer, log_p),
     alt="Surprise of the model at each token of three texts, in nats. Darwin's words "
     "have bars of up to 10: wears, des and volcanic. Beam search's tokens stay below "
     "5. The drawn text has high bars as well.",
 )
-human, searched, drawn = (each.mean().item() for _, each in log_p.values())
-reveal("darwin", "A" if human > searched else "C" if human < drawn - 1.5 else "B")
+human, best, by_chance = (each.mean().item() for _, each in log_p.values())
+reveal("darwin", "A" if human > best else "C" if human < by_chance - 1.5 else "B")
 
 # %% [markdown] reveals="darwin"
-# Darwin's words are about as unlikely as the drawn ones, far from beam search. A human text is not the likeliest one. It is
-# full of tokens that the model found improbable: a writer who always said what the reader expects would say nothing.
-# Holtzman et al. (2019) measured this on GPT-2: the likeliest text is bland and goes in circles.
+# Darwin's words are about as unlikely as the drawn ones, far from beam search. A writer who always said what the reader expects
+# would say nothing. Holtzman et al. (2019) measured this on GPT-2: the likeliest text is bland and goes in circles.
 
 # %% [markdown]
 # ### The likeliest answer
 #
-# There is a worse trouble. Ask a question, as plain text:
+# In translation models, Stahlberg & Byrne (2019) found, the likeliest translation is often empty: a good *search* showed a fault
+# of the *model*. Ask our chat model a question, as plain text:
 
 # %%
 predict(
@@ -2544,38 +2385,235 @@ bees = llm.tokenizer.encode("What do bees make?")
 for width in (1, 4):
     found = beam_search(llm, bees, 6, width)
     for ids, score in found[:2]:
-        print(
-            f"width {width}: sum {score:>6.2f}, a token {score / len(ids):>6.2f} "
-            f"{llm.tokenizer.decode(ids)!r}"
-        )
+        print(f"width {width}: sum {score:>6.2f} {llm.tokenizer.decode(ids)!r}")
 first = found[0][0][0] in llm.config.stop_ids
 reveal("empty", "B" if first else "A")
-by_mean = max(found, key=lambda pair: pair[1] / len(pair[0]))
-print(f"the best of width 4 by the mean: {llm.tokenizer.decode(by_mean[0])!r}")
 
 # %% [markdown] reveals="empty"
-# Greedy writes words: the stop token is not the likeliest *first* token. The wider search finds that stopping at once
-# beats every text that it has found. Every further token multiplies the probability by something below 1, so the sum of
-# log-probabilities prefers *short* texts, and this one is the shortest. Stahlberg & Byrne (2019) searched translation models exactly, without any beam, and for more than
-# half of the sentences the likeliest translation was the empty one: a good *search* showed a fault of the *model* that
-# narrow beams had hidden.
+# The wider search finds that stopping at once beats every text that it has found. Each further token multiplies the probability
+# by something below 1, so the sum prefers short texts. Has this model the fault of those translators? There is a rival
+# explanation.
+
+# %% [markdown]
+# ### Experiment 6.11 · `empty_answers` · ●●○ · 15 min
 #
-# The usual repair is **length normalisation**: rank the texts by the mean per token, or by the sum over a power of the
-# length (Wu et al. 2016). It puts the words first here, and it remains a patch: where the stop token itself is likely, as after
-# "What is the capital of Japan?" (0.75; section 6.9 asks it), the empty answer also has the best mean of those that a beam of
-# width 4 finds.
+# This model learned conversations in a fixed form, its **chat template**:
 #
-# Where the input says much about the output, as in translation, a narrow beam helps all the same. In a conversation it costs `width` times
-# the work and cannot be streamed (the best beginning may be thrown away later).
+#     <|im_start|>user
+#     What do bees make?<|im_end|>
+#     <|im_start|>assistant
+#
+# Look where the stop token `<|im_end|>` stands: it ends the *user's* turn, too. The control: the same questions, in the template.
+# Write the measurement for both arms.
+#
+# | | | |
+# |---|---|---|
+# | `model`, `max_new_tokens`, `width` | | for your `beam_search` |
+# | `questions` | a list of lists of ids | asked plainly: each as it is |
+# | `opening`, `closing` | lists of ids | asked in the template: `opening`, the question, `closing` |
+# | returns | two ints | how many likeliest answers are empty: plainly, in the template |
+#
+# The *likeliest answer* is the first that the search returns. It is *empty* if it **begins** with a token of
+# `model.config.stop_ids`.
+#
+# **By hand.** Two questions. Plainly the search returns `[([9], -1.2), …]` and `[([3, 9], -0.5), …]`, where 9 is a stop token.
+# Only the first is empty. If both have words in the template, the answer is `(1, 0)`.
+#
+# <details><summary>Hint 1</summary>
+#
+# Two lists of prompts, one for each arm. What do you ask of each prompt?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `beam_search(…)` returns pairs, best first. You need the first id of the first one.
+#
+# </details>
+
+
+# %% solution empty_answers
+def empty_answers(model, questions, opening, closing, max_new_tokens, width):
+    """Of the questions (lists of ids), how many have an empty likeliest answer: (asked
+    plainly, asked between opening and closing)."""
+    ### BEGIN SOLUTION
+    templated = [opening + question + closing for question in questions]
+    counts = []
+    for prompts in (questions, templated):
+        found = [beam_search(model, ids, max_new_tokens, width) for ids in prompts]
+        firsts = [beams[0][0][0] for beams in found]
+        counts.append(sum(first in model.config.stop_ids for first in firsts))
+    return tuple(counts)
+    ### END SOLUTION
+
+
+# %% given empty_answers_from_table folded="Set-up: the toy for your experiment"
+def empty_answers_from_table(table, questions, opening, closing, stop_ids=(9,)):
+    """Run your `empty_answers` on a toy, 3 new tokens and width 4: (its two numbers,
+    the prompts that the toy was shown)."""
+    toy, read = TableModel(table, stop_ids=stop_ids), set()
+
+    def model(batch):
+        rows = torch.as_tensor(batch)
+        rows = rows[None] if rows.dim() == 1 else rows
+        read.update(map(tuple, rows.tolist()))
+        return toy(rows)
+
+    model.config = toy.config
+    answer = empty_answers(model, questions, opening, closing, 3, 4)
+    if answer is None:
+        raise ValueError("empty_answers gave back None: is there a return?")
+    longer = {text for text in read if text[:-1] in read}  # the search, one on
+    return [int(each) for each in answer], sorted(map(list, read - longer))
+
+
+# %% test empty_answers points=2
+import torch
+from llmlib.course import check
+
+# A toy: tokens 1 to 6 are words, 8 and 9 stop tokens, [11] opens, [10, 7] closes a turn
+_p = torch.full((12, 12), 1e-9)
+_p[0, [9, 1, 2, 3]] = torch.tensor([0.3, 0.4, 0.29, 0.01])  # stop wins, not first
+_p[5, [8, 1]] = torch.tensor([0.8, 0.2])
+_p[2, [3, 4]] = torch.tensor([0.6, 0.4])  # words win
+_p[7, [1, 9]] = torch.tensor([0.9, 0.1])  # after the template words win
+_p[1, 3:7] = 0.25
+_p[[3, 4, 6], [9, 9, 9]] = 1.0  # and every answer ends
+_p[[10, 11], [5, 5]] = 1.0
+_table, _o, _c = _p.log(), [11], [10, 7]
+_found, _read = empty_answers_from_table(_table, [[4, 0]], _o, _c)
+check.equal(len(_found), 2, "return two numbers: asked plainly, asked in the template")
+check.that(
+    [4, 0] in _read,
+    "the plain arm must ask the question as it is, without opening and closing: two "
+    "arms that are alike show nothing",
+)
+check.that(
+    [11, 4, 0] not in _read,
+    "in the template the turn of the user never ended: put closing after the question",
+)
+check.that(
+    [4, 0, 10, 7] not in _read,
+    "in the template the turn of the user never began: put opening before the question",
+)
+check.equal(
+    _read,
+    [[4, 0], [11, 4, 0, 10, 7]],
+    "ask twice: [4, 0] as it is, and [11, 4, 0, 10, 7] in the template",
+)
+check.that(
+    _found != [0, 1], "the two numbers have changed places: asked plainly comes first"
+)
+check.that(
+    _found != [0, 0],
+    "stopping at once has 0.3 and the best text 0.1, and you missed it: search with "
+    "the width that is given (greedy takes 1, with 0.4), and take the answer that the "
+    "search puts first",
+)
+check.that(
+    _found != [1, 1],
+    "the answer 1, 3, 9 has words, and 9 only ends it: an answer is empty if it "
+    "*begins* with a stop token, and only the likeliest answer counts",
+)
+check.equal(_found, [1, 0], "plainly [9] is the likeliest, in the template 1, 3, 9")
+check.equal(
+    empty_answers_from_table(_table, [[2]], _o, _c)[0],
+    [0, 0],
+    "after 2 the likeliest answer has words, and a stop token only ends it; that an "
+    "empty one was found as well says nothing: only the likeliest answer counts",
+)
+check.equal(
+    empty_answers_from_table(_table, [[4, 5]], _o, _c, (9, 8))[0],
+    [1, 0],
+    "9 and 8 are stop tokens: each of them makes an answer empty",
+)
+_both = empty_answers_from_table(_table, [[4, 0], [6, 5], [3, 2]], _o, _c, (9, 8))
+check.equal(
+    _both[1],
+    [[3, 2], [4, 0], [6, 5]]
+    + [[11, 3, 2, 10, 7], [11, 4, 0, 10, 7], [11, 6, 5, 10, 7]],
+    "both arms must ask all the same questions",
+)
+check.equal(_both[0], [2, 0], "count the questions of each arm: two of three, and none")
+_p[7, [1, 9]] = torch.tensor([0.1, 0.9])
+check.equal(
+    empty_answers_from_table(_p.log(), [[4, 0], [3, 2]], _o, _c)[0],
+    [1, 2],
+    "here the model stops at once in the template: the control must be able to show "
+    "that, too",
+)
+### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(71)
+for _ in range(4):
+    _stops = torch.rand(12, generator=_g)
+    _q = torch.rand(12, 12, generator=_g) * 0.02 + 1e-9
+    _q[:, 9] = torch.where(_stops > 0.5, 0.9, 1e-9)
+    _q[:, 1] = torch.where(_stops > 0.5, 0.05, 0.9)
+    _q[1, 9] = 1e-9
+    _q[1, 1] = 0.9
+    _asked = [[3, _i] for _i in (0, 2, 4, 5, 6)]
+    _empty = sum(_stops[_i].item() > 0.5 for _, _i in _asked)
+    check.equal(
+        empty_answers_from_table(_q.log(), _asked, [11, 10], [8, 7])[0],
+        [_empty, 5 * int(_stops[7].item() > 0.5)],
+        "count the questions whose likeliest answer begins with a stop token, in each "
+        "arm",
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Run it on the real model
+#
+# Ten questions:
+
+# %%
+predict(
+    "template",
+    "Ten questions in the template: for how many is the likeliest answer empty?",
+    yours=5,
+)
+
+# %%
+questions = (
+    "What do bees make?|What is the capital of Japan?|Who wrote Hamlet?|Where do fish "
+    "live?|How many legs has a spider?|What colour is grass?|Why is the sea salty?|Who "
+    "painted the Mona Lisa?|When do owls sleep?|Which metal is liquid?"
+).split("|")
+asked = [llm.tokenizer.encode(question) for question in questions]
+opening = llm.tokenizer.encode("<|im_start|>user\n")
+closing = llm.tokenizer.encode("<|im_end|>\n<|im_start|>assistant\n")
+plain, templated = empty_answers(llm, asked, opening, closing, 3, 4)
+print(f"empty: {plain} of 10 asked plainly, {templated} of 10 in the template")
+p = softmax(llm(bees + [llm.config.stop_ids[0]])[0, -1])
+print(f"after the question and a stop: {llm.tokenizer.decode([p.argmax()])!r}")
+reveal("template", templated, within=0)
+
+# %% [markdown] reveals="template"
+# **Asked in its template, the model has something to say to all ten questions.** Plainly, the stop token was no empty answer:
+# it ended the *user's* turn, as it does in training. What follows it is a new line, as in the template.
+#
+# The search did nothing wrong, and its story was still false. Ask a chat model in its template.
+#
+# <details><summary>Small print: where beams are used, and length normalisation</summary>
+#
+# Our template has no system message; with the usual one the result is the same. The translators of Stahlberg & Byrne had no
+# turns to end: their finding stands.
+#
+# Where short texts win, the usual repair is **length normalisation**: rank by the mean per token, or by the sum over a power of
+# the length (Wu et al. 2016). Where the input says much about the output, as in translation, a narrow beam helps. In a chat
+# it costs `width` times the work and cannot be streamed: the best beginning may be thrown away later.
+#
+# </details>
 
 # %% [markdown]
 # ## 6.8 Quality against entropy
 #
-# **Claim.** Temperature trades quality for variety. Whether a filter gets more quality at the same variety can be computed.
+# Does a filter get more quality than temperature at the same variety?
 #
-# "Quality" and "variety" need numbers. *Quality*: the log-probability of the drawn token under the model itself, averaged over
-# the draws. It is a rough measure (Darwin scores low), but below some level it does mean nonsense. *Variety*: the entropy of
-# what is drawn from. Both can be computed exactly for one step. Each filter makes one point; temperature alone makes a curve.
+# ![Two bar charts with the same entropy, 1.61 nats: five tokens that are all alike, and one tall token with a long tail.](attachment:same_entropy.png)
+#
+# *Variety* is the **entropy** of what is drawn from: the surprise $-\ln q$ of a draw, averaged over all draws. Where $n$ tokens are
+# equally likely it is $\ln n$. *Quality* is the log-probability of the drawn token under the model itself, averaged over the
+# draws. It is a rough measure, and Darwin scores low. But below some level it does mean nonsense.
 
 # %%
 predict(
@@ -2585,160 +2623,311 @@ predict(
     yours="C",
 )
 
+# %%
+predict(
+    "filters",
+    "And with about 20 tokens kept on average, top-k or min-p?",
+    {"A": "top-k has more quality", "B": "min-p has", "C": "18 prompts cannot tell"},
+    yours="B",
+)
+
+# %% [markdown]
+# ### Experiment 6.12 · `compare_filters` · ●●● · 20 min
+#
+# The filter that cuts more has more quality and less variety. So bring both to the same entropy, and ask how sure the difference
+# is.
+#
+# | | shape | |
+# |---|---|---|
+# | `logits` | `[prompts, vocab]` | the model's |
+# | `a`, `b` | `[prompts, vocab]` | what two filters left of them, the rest $-\infty$ |
+# | `h` | a number | the entropy wanted, in nats; always within reach |
+# | returns | three floats | mean of the differences, low and high end of its 95 % confidence interval |
+#
+# In each row, for `a` and for `b`:
+#
+# 1. find the temperature at which the entropy of $q = \text{softmax}(a / T)$ is `h`. It rises with $T$, so halve an interval from
+#    0.01 to 100 until it is narrow;
+# 2. the quality is $\sum_i q_i \ln p_i$, with $p$ from the model's own `logits`, at $T = 1$.
+#
+# The difference $d$ of a row is the quality of `a` minus that of `b`. With $n$ rows the interval is
+# $\bar d \pm 1.96\, s / \sqrt n$, where $s$ is the standard deviation (dividing by $n - 1$).
+#
+# **By hand.** $p$ = 0.4, 0.4, 0.1, 0.1; `a` keeps the first two, `b` the last two, `h` = ln 2. Both are even at any $T$, and the
+# difference is ln 0.4 − ln 0.1 = 1.386.
+#
+# <details><summary>Hint 1</summary>
+#
+# Two helpers: one finds the row's $q$ of a given entropy, one its quality. `torch.special.entr(q)` is $-q \ln q$, and 0 where
+# $q$ is 0.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Bisection works for all rows at once: `low`, `high` and the temperature between them are `[prompts, 1]`, and `torch.where`
+# moves the right end of each. Forty halvings are plenty.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# The same prompts went through both filters. Subtract first, row by row. Then take mean and spread.
+#
+# </details>
+
+
+# %% solution compare_filters
+def compare_filters(logits, a, b, h):
+    """Quality of filter a minus that of b at entropy h, over prompts: [prompts, vocab]
+    each -> (mean difference, low, high), with a 95 % interval."""
+    ### BEGIN SOLUTION
+    log_p, qualities = log_softmax(logits), []
+    for left in (a, b):
+        low, high = torch.full((len(left), 1), 0.01), torch.full((len(left), 1), 100.0)
+        for _ in range(40):
+            t = (low * high).sqrt()
+            q = softmax(left / t)
+            less = torch.special.entr(q).sum(-1, keepdim=True) < h
+            low, high = torch.where(less, t, low), torch.where(less, high, t)
+        qualities.append((q * log_p).sum(-1))
+    d = qualities[0] - qualities[1]
+    mean, half = d.mean().item(), 1.96 * (d.std() / math.sqrt(len(d))).item()
+    return mean, mean - half, mean + half
+    ### END SOLUTION
+
+
+# %% test compare_filters points=3
+import math
+import torch
+from llmlib.course import check
+
+
+def _pairs(rows):
+    """Logits of [p, p, r, r, the rest], and what two filters leave: p's, r's."""
+    logits = torch.tensor([[p, p, r, r, 1 - 2 * p - 2 * r] for p, r in rows]).log()
+    a, b = torch.full_like(logits, -math.inf), torch.full_like(logits, -math.inf)
+    a[:, :2], b[:, 2:4] = logits[:, :2], logits[:, 2:4]
+    return logits, a, b
+
+
+_rows = [(0.3, 0.15), (0.4, 0.05), (0.25, 0.2), (0.35, 0.1)]
+_d = torch.tensor([math.log(p / r) for p, r in _rows])
+_out = compare_filters(*_pairs(_rows), math.log(2))
+check.that(
+    isinstance(_out, (tuple, list)) and len(_out) == 3,
+    "return three numbers: the mean difference, the low and the high end of its "
+    "interval (is there a return?)",
+)
+_out = [float(each) for each in _out]
+check.that(
+    all(map(math.isfinite, _out)),
+    "a result is not finite: tokens that were cut have probability 0, and 0 times -inf "
+    "is not a number; take ln p from the model's own logits, which cut nothing",
+)
+check.that(
+    abs(_out[0]) > 1e-3,
+    "the two filters came out equally good: judge both by the model's probabilities, "
+    "ln p, and not by what the filter made of them",
+)
+check.that(
+    _out[0] > 0, "the difference has the wrong sign: quality of a minus quality of b"
+)
+check.close(
+    _out[0],
+    _d.mean().item(),
+    "the mean of the differences: here each is ln of p over r, whatever T",
+    atol=1e-3,
+)
+_half = 1.96 * _d.std().item() / 2
+check.that(
+    abs((_out[2] - _out[1]) / 2 - 2 * _half) > 1e-3,
+    "your interval says where one prompt lies: that of the mean is s / √n wide",
+)
+check.that(
+    abs((_out[2] - _out[1]) / 2 - 1.96 * _d.std(unbiased=False).item() / 2) > 1e-3,
+    "the standard deviation divides by n - 1, not by n",
+)
+check.close(
+    _out[1:],
+    [_d.mean().item() - _half, _d.mean().item() + _half],
+    "the interval is the mean ± 1.96 s / √n, with s of the *differences*, row by row: "
+    "the same prompts went through both filters",
+    atol=1e-3,
+)
+_g = torch.Generator().manual_seed(72)
+_z = torch.randn(5, 30, generator=_g) * 2
+_best = _z.sort(descending=True).values
+_few = _z.masked_fill(_z < _best[:, 9:10], -math.inf)
+check.close(
+    compare_filters(_z, _few, _few, 1.5),
+    [0.0, 0.0, 0.0],
+    "a filter compared with itself differs by 0, and surely so",
+    atol=1e-4,
+)
+check.close(
+    compare_filters(_z, _few, _few + 7, 1.5),
+    [0.0, 0.0, 0.0],
+    "adding 7 to what a filter left changes no probability",
+    atol=1e-3,
+)
+
+
+def _wanted(logits, a, b, h):
+    """The same by a search of ordinary numbers, row by row."""
+    found = []
+    for row, *sides in zip(logits.double(), a.double(), b.double()):
+        told = []
+        for side in sides:
+            low, high = 0.01, 100.0
+            for _ in range(80):
+                t = (low + high) / 2
+                q = torch.softmax(side / t, 0)
+                low, high = (t, high) if torch.special.entr(q).sum() < h else (low, t)
+            told.append((q * torch.log_softmax(row, 0)).sum())
+        found.append(told[0] - told[1])
+    d = torch.stack(found)
+    half = 1.96 * d.std() / math.sqrt(len(d))
+    return [d.mean().item(), (d.mean() - half).item(), (d.mean() + half).item()]
+
+
+_alone = compare_filters(_z, _few, _z, 1.5)
+check.that(
+    float(_alone[0]) < 0,
+    "here a filter beats temperature alone, which cannot be: bring both to the *same* "
+    "entropy h first, then compare",
+)
+check.close(
+    _alone,
+    _wanted(_z, _few, _z, 1.5),
+    "the temperature of each row and each filter must make its entropy h = 1.5; the "
+    "quality is the sum of q ln p, with p at temperature 1",
+    atol=2e-3,
+)
+### BEGIN HIDDEN TESTS
+for _n, _vocab, _h in ((7, 40, 0.7), (12, 25, 2.0)):
+    _z = torch.randn(_n, _vocab, generator=_g) * 2.5
+    _best = _z.sort(descending=True).values
+    _a = _z.masked_fill(_z < _best[:, 8:9], -math.inf)
+    _b = _z.masked_fill(_z < _best[:, 14:15], -math.inf)
+    check.close(
+        compare_filters(_z, _a, _b, _h),
+        _wanted(_z, _a, _b, _h),
+        f"entropy {_h} for each row and each filter, quality by the model's ln p, the "
+        "interval from the paired differences",
+        atol=2e-3,
+    )
+    check.close(
+        compare_filters(_z, _b, _b, _h),
+        [0.0, 0.0, 0.0],
+        "a filter compared with itself differs by 0",
+        atol=1e-4,
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Run it on the real model
+#
+# Open-ended prompts, such as "In the box she found a":
 
 # %%
-def trade(left):
-    """(entropy of what is drawn from, its mean log-probability under the model)."""
-    q = softmax(left)
-    return entropy(q).item(), (q * log_softmax(exact)).sum().item()
+from llmlib.demonstrations.open_prompts import OPEN_PROMPTS
 
-
-exact = story.double()
-curve = {t: trade(exact / t) for t in (0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0)}
-filters = {
-    "top-k": {"k 5": (1, 5), "k 50": (1, 50)},
-    "top-p": {"p 0.9": (1, None, 0.9), "p 0.9, T 1.5": (1.5, None, 0.9)},
-    "min-p": {
-        "m 0.1, T 1.5": (1.5, None, None, 0.1),
-        "m 0.05, T 2": (2, None, None, 0.05),
-    },
-}
-points, gaps = {}, {}
-for kind, settings in filters.items():
-    points[kind] = {
-        name: trade(filter_logits(exact, *values)) for name, values in settings.items()
-    }
-    for name, (h, quality) in points[kind].items():
-        low, high = 0.05, 5.0  # which temperature alone has the same entropy? halve
-        for _ in range(40):
-            t = (low + high) / 2
-            low, high = (t, high) if trade(exact / t)[0] < h else (low, t)
-        alone = trade(exact / t)[1]
-        gaps[name] = quality - alone
-        print(
-            f"{name:<13} entropy {h:.2f}: quality {quality:.2f}; temperature {t:.2f} "
-            f"alone: {alone:.2f}"
-        )
-show(
-    plots.quality_entropy(curve, points),
-    alt="Quality against entropy for the next token of the story prompt. Temperature "
-    "alone is a falling curve from T = 0.2 at the upper left to T = 2 at the lower "
-    "right. The points of top-k, top-p and min-p lie below it, up to half a nat, "
-    "none above.",
+rows = torch.stack(
+    [llm(llm.tokenizer.encode(t), last=True)[0, -1] for t in OPEN_PROMPTS]
 )
-best = max(gaps, key=gaps.get)
-reveal("filter", "D" if gaps[best] <= 0 else {"k": "A", "p": "B", "m": "C"}[best[0]])
+left = {
+    "temperature alone": rows,
+    "top-k 20": top_k(rows, 20),
+    "top-p 0.9": top_p(rows, 0.9),
+    "min-p 0.1": min_p(rows, 0.1),
+}
+h, outcome = 1.25, {}
+for first, second in (
+    ("top-k 20", "temperature alone"),
+    ("top-p 0.9", "temperature alone"),
+    ("min-p 0.1", "temperature alone"),
+    ("top-k 20", "min-p 0.1"),
+):
+    outcome[f"{first}\nminus {second}"] = compare_filters(
+        rows, left[first], left[second], h
+    )
+for name, values in left.items():
+    number = torch.isfinite(values).sum(-1).double().mean()
+    print(f"{name:<18} keeps {number:,.0f} tokens on average")
+show(
+    plots.differences(outcome, f"difference of quality at entropy {h} (nats)"),
+    alt="Mean differences of quality with 95 % intervals. Top-k 20, top-p 0.9 and min-p 0.1 minus temperature alone lie at or below 0, min-p lowest. Top-k 20 minus min-p 0.1 lies above 0.",
+)
+results = list(outcome.values())
+ahead = [low > 0 for _, low, _ in results[:3]]
+reveal("filter", "ABC"[ahead.index(True)] if any(ahead) else "D")
+_, low, high = results[3]
+reveal("filters", "A" if low > 0 else "B" if high < 0 else "C")
 
 # %% [markdown] reveals="filter"
-# No filter lies above the curve of temperature alone, and none could; these lie up to half a nat below it. Let $q$ be any way to draw with entropy $H$, and
-# $r = p^{1/T}/Z$ what temperature alone gives at the same $H$. Then
+# No filter beats temperature alone, and none could. The KL divergence of any $q$ from the temperature's distribution of the same
+# entropy is never negative, which comes to the same. What a filter buys is a floor, which this measure does not see: a
+# temperature makes a token of rank 10,000 rare, a filter makes it impossible.
 #
-# $$0 \le \sum q \log \tfrac{q}{r} = -H - \tfrac1T \sum q \log p + \log Z,\qquad
-# 0 = \sum r \log \tfrac{r}{r} = -H - \tfrac1T \sum r \log p + \log Z,$$
+# <details><summary>Small print: the two lines of the proof, and what people prefer</summary>
 #
-# with $Z = \sum p^{1/T}$; subtract the second from the first: $\sum q \log p \le \sum r \log p$. By *this* measure nothing
-# beats a temperature (Gibbs found it for physics). What a filter buys is something the measure does not see: a hard floor.
-# With $T = 0.74$ a token of rank 10,000 is rare; with min-p it cannot come at all. Whether people prefer such texts is a
-# question for people. Nguyen et al. (2024) report that they do prefer min-p; Schaeffer et al. (2025) went through the same
-# data again and find no support for it.
+# Let $r = p^{1/T}/Z$ with $Z = \sum p^{1/T}$, and let $q$ have the same entropy $H$. Then
+#
+# $$0 \le \sum q \ln \tfrac{q}{r} = -H - \tfrac1T \sum q \ln p + \ln Z,\qquad
+# 0 = \sum r \ln \tfrac{r}{r} = -H - \tfrac1T \sum r \ln p + \ln Z.$$
+#
+# Subtract the second from the first: $\sum q \ln p \le \sum r \ln p$. The first sum is never negative because
+# $\ln x \le x - 1$, with $x = r/q$ (Gibbs' inequality).
+#
+# Nguyen et al. (2024) report that people prefer min-p; Schaeffer et al. (2025) went through the same data and found no support
+# for it. The order here is `llama.cpp`'s: filter, then temperature.
+#
+# </details>
+
+# %% [markdown] reveals="filters"
+# Prompt by prompt the filter that keeps more tokens wins: the same inequality again. Min-p keeps 4 tokens here and 55 there,
+# and where it keeps few it loses more than it gains elsewhere. The difference is a few hundredths of a nat. Ask what a filter
+# cuts, and where, not what it is called.
+#
+# <details><summary>Small print: a measure near its ceiling</summary>
+#
+# Variety is often counted instead: the share of distinct pairs of neighbouring tokens. In batches of eight short texts most
+# shares stand near 1, their ceiling, and the rest is luck: one batch says that two settings differ and the next that they do
+# not. The entropy tells the two apart in every batch. Before you trust a measure, ask how large it can get.
+#
+# </details>
 
 # %% [markdown]
-# **A trap.** Variety is often measured by counting: how many *distinct* pairs of neighbouring tokens are there, as a share of
-# all pairs? Take three batches of eight texts, for each of two settings, and measure both ways.
-
-# %%
-from llmlib.generation import side_by_side
-
-
-def write_many(prompt, n, steps, *values, seed=0):
-    """n texts after one prompt, side by side: (ids [n, steps], entropy of what each
-    was drawn from [n]). values: temperature, k, p, p_of_largest."""
-    generator, entropies = torch.Generator().manual_seed(seed), []
-
-    def pick(logits):
-        entropies.append(entropy(softmax(filter_logits(logits, *values))))
-        return sample(logits, torch.rand(n, generator=generator), *values)
-
-    ids = side_by_side(llm, llm.tokenizer.encode(prompt), n, steps, pick)
-    return ids, torch.stack(entropies).mean(0)
-
-
-def distinct_pairs(rows):
-    pairs = [pair for row in rows.tolist() for pair in zip(row, row[1:])]
-    return len(set(pairs)) / len(pairs)
-
-
-for name, values in {
-    "T = 0.6": (0.6,),
-    "T = 1.5, min-p 0.1": (1.5, None, None, 0.1),
-}.items():
-    ids, h = write_many(prompts[1], 24, 8, *values, seed=1)
-    counted = " ".join(f"{distinct_pairs(batch):.2f}" for batch in ids.split(8))
-    surprise = " ".join(f"{batch.mean():.2f}" for batch in h.split(8))
-    print(f"{name:<18} distinct pairs {counted}, entropy {surprise}")
-    print("    ", [llm.tokenizer.decode(row) for row in ids[:2].tolist()])
-
-# %% [markdown]
-# By the count, one batch says that the settings differ and the next that they do not: a share cannot exceed 1, most stand near
-# that ceiling, and the rest is luck. The entropy looks at the whole distribution and not at one draw from it, and tells the two
-# apart in every batch. **Before you trust a measure, ask how large it can get, and how much it changes from batch to batch.**
-#
 # ## 6.9 An answer in a given form
 #
-# **Claim.** A prompt makes an answer likely; a filter can make it certain that it has the right *form*.
+# A program needs certainty, not likelihood. **Constrained decoding** sets everything else to $-\infty$, at every step. Many a JSON
+# mode is built on it.
 #
-# **A chat is a continuation.** SmolLM2-Instruct was trained further on conversations in a fixed format, its *chat template*:
-
-# %%
-from llmlib.generation import chat_prompt, top_tokens
-
-question = "What is the capital of Japan?"
-templated = chat_prompt(llm, question)
-print(templated)
-print([llm.tokenizer.decode([i]) for i in llm.tokenizer.encode(templated)[-9:]])
-[(_, likeliest, p)] = top_tokens(llm, llm(llm.tokenizer.encode(question))[0, -1], 1)
-print(f"without the template the likeliest first token is {likeliest!r} ({p:.2f})")
-print("with it the model writes", repr(complete(llm, templated, 12)))
-
-# %% [markdown]
-# Without the template the likeliest token after the question is a stop token, and the text is over before it began. With it,
-# what the model finds likely after `<|im_start|>assistant` is an answer. The markers look like text and are not: each is *one*
-# special id, which the encoding of a user's words must never produce, or else users could forge turns (notebook 1). (The cell
-# above does not take that care: it encodes template and question as one string. That is harmless with a question of ours. A chat
-# program encodes the user's words apart, with no special tokens allowed, as in exercise 1.6, or turns such a message down, as
-# `llmlib chat` does.)
+# ![A tree of allowed texts: from the empty start to 5 and 9; from 5 to 2 and to 7, which goes on to 2; from 9 to 2. Written so far is 5, so 2 or 7 may come next and everything else is minus infinity.](attachment:choices_tree.png)
 #
-# **Constrained decoding.** A program that reads the answer needs more than likely. If only "positive" and "negative" will do,
-# set the logits of everything else to $-\infty$, at every step. Many a JSON mode is built on this.
-
-
-# %% [markdown]
-# ### Exercise 6.11 · `constrain` · ●●○ · 12 min
+# ### Exercise 6.13 · `constrain` · ●●○ · 12 min
 #
-# Only the texts in `choices` may be written. Cut every token that does not go on with one of them.
+# Cut every token that does not go on with one of the `choices`.
 #
 # | | shape | |
 # |---|---|---|
 # | `logits` | `[..., vocab]` | the model's scores for the next token |
 # | `new` | a list of ints | what has been written so far, without the prompt |
-# | `choices` | a list of lists of ints | the texts that are allowed, each with its stop token at the end if it has one; leave it as it is |
+# | `choices` | a list of lists of ints | the allowed texts, each with its stop token at the end if it has one; leave it as it is |
 # | returns | like `logits` | a new tensor: tokens that may come next unchanged, the rest $-\infty$ |
 #
-# A token may come next if some choice begins with `new` and then has that token. Choices may begin alike and have different
-# lengths. If no choice is open, all are −∞.
+# A token may come next if some choice begins with `new` and then has that token. If no choice is open, all are −∞.
 #
-# **By hand.** `choices = [[5, 2], [5, 7, 2], [9, 2]]`. With `new = []` tokens 5 and 9 may come; with `new = [5]` tokens 2 and
-# 7; with `new = [5, 7]` only 2.
+# **By hand.** The tree: `choices = [[5, 2], [5, 7, 2], [9, 2]]`. With `new = []` tokens 5 and 9 may come; with `new = [5]`
+# tokens 2 and 7; with `new = [5, 7]` only 2.
 #
 # <details><summary>Hint 1</summary>
 #
-# Which choices are still open? Those with `choice[: len(new)] == new`, and longer than `new`.
+# Which choices are still open? Those that begin with `new`, and are longer.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The token that an open choice allows is `choice[len(new)]`. Collect those, start from `torch.full_like(logits, -math.inf)`, and
-# copy the logits at these places: `out[..., allowed] = logits[..., allowed]`.
+# Each open choice allows one token. Start from all $-\infty$ and copy the logits at these places.
 #
 # </details>
 
@@ -2886,72 +3075,34 @@ def choose(prompt, texts):
     return llm.tokenizer.decode(new[:-1])
 
 
-for prompt, texts in {
-    "What is the capital of Japan?": [" Kyoto", " Osaka", " Tokyo"],
-    "The capital of India is": [" New York", " New Delhi", " New Zealand"],
-    "Review: Never again.\nIs this positive or negative? It is": [
-        " positive",
-        " negative",
-    ],
-    "A spider has this many legs:": [f" {n}" for n in range(10)],
-}.items():
-    print(
-        f"{prompt!r}\n    free: {complete(llm, prompt, 3)!r}, "
-        f"constrained: {choose(prompt, texts)!r}"
-    )
-print("    with 0 to 99 allowed:", repr(choose(prompt, [f" {n}" for n in range(100)])))
+review = "Review: Never again.\nIs this positive or negative? It is"
+spider = "A spider has this many legs:"
+for text, texts in (
+    ("The capital of India is", [" New York", " New Delhi", " New Zealand"]),
+    (review, [" positive", " negative"]),
+    (spider, [f" {n}" for n in range(10)]),
+    (spider, [f" {n}" for n in range(100)]),
+):
+    free, bound = complete(llm, text, 3), choose(text, texts)
+    print(f"{text!r}\n    free: {free!r}, one of {len(texts)}: {bound!r}")
 
 # %% [markdown]
 # Always the right form, and no promise of truth. "Never again." is called positive. And the spider has 8 legs only because its
-# 80 was cut off after the first digit: a digit is a token, and after " 8" nothing but the stop was allowed. With 0 to 99 to
-# choose from, it has 80 again. Mind what greedy does here, too. It takes the likeliest *first* token that is allowed and is
-# then bound to it; whoever wants the likeliest *whole* choice adds up each choice's log-probabilities and compares.
-
-# %% [markdown]
+# 80 was cut off: a digit is a token, and after " 8" nothing but the stop was allowed. With 0 to 99 to choose from, it has 80
+# again.
+#
 # ## 6.10 How it fails, and how to be sure
 #
-# All of these are failures of kinds that are known from other models; here you see them on one small model, and what is said
-# is said of this one. (That it never saw the letters of its tokens is in notebook 1.) A failure seen once proves little. So each
-# comes with the number of cases, and with a control that could have shown that the story is wrong.
+# The numbers are about this model only. A failure seen once proves little. So each comes with a control that could have shown that
+# the story is wrong.
 #
-# Many short texts go through the model together, padded at the right to one length: no token looks ahead, so padding behind a
-# text cannot change it. What they all begin with is run once.
-
-
-# %%
-from llmlib.generation import shared_prompt
-
-
-def next_probabilities(texts, before=""):
-    """Probabilities of the next token after `before` and each text: [len(texts),
-    vocab]."""
-    rows = [llm.tokenizer.encode(text) for text in texts]
-    longest, cache = max(map(len, rows)), None
-    if before:
-        start = llm.tokenizer.encode(before)
-        cache, _ = shared_prompt(llm, start, len(rows), longest)
-    padded = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
-    logits = llm(padded, cache)
-    return softmax(torch.stack([logits[i, len(row) - 1] for i, row in enumerate(rows)]))
-
-
-def interval(hits, cases):
-    """95 % interval of a share, by Wilson: (hits, cases, low, high)."""
-    share, z = hits / cases, 1.96
-    middle = (share + z**2 / 2 / cases) / (1 + z**2 / cases)
-    half = z * math.sqrt(share * (1 - share) / cases + (z / 2 / cases) ** 2)
-    half /= 1 + z**2 / cases
-    return hits, cases, middle - half, middle + half
-
-
-# %% [markdown]
+# ![One right answer leads to two boxes. Change what should matter and ask again: the answer must change. Change what should not matter and ask again: it must stay.](attachment:a_control.png)
+#
 # ### Hallucination: ask forty times
 #
-# "… was born in the year": two people who lived, and two whom we made up. Text that begins like this goes on with a year, so a
-# year it will be, in the same tone for all of them. That is what **hallucination** is: not a malfunction, but a likely
-# continuation where the model does not know. (The prompt forbids "I do not know"; it is there to make the guess visible.)
-#
-# One answer does not tell knowing from guessing. Forty do.
+# "… was born in the year": text that begins like this goes on with a year, whether the model knows one or not. That is what
+# **hallucination** is: not a malfunction, but a likely continuation where the model does not know. One answer does not tell
+# knowing from guessing. Do forty?
 
 # %%
 predict(
@@ -2962,42 +3113,31 @@ predict(
 )
 
 # %%
-people = {
-    "Albert Einstein": "born in 1879",
-    "Marie Curie": "born in 1867",
-    "Elwin Thackeray": "never lived",
-    "Brunilda Okonsker": "never lived",
-}
+from llmlib.demonstrations.hallucination import PEOPLE, years
+
 counts = {}
-for name, truth in people.items():
-    ids, _ = write_many(f"{name} was born in the year", 40, 5, 1.0)  # a space, 4 digits
-    years = [llm.tokenizer.decode(row).strip() for row in ids.tolist()]
-    often = sorted(set(years), key=lambda year: (-years.count(year), year))
-    counts[name] = [years.count(year) for year in often]
-    print(
-        f"{name:<18} {len(often):>2} different answers, the commonest {often[0]!r} "
-        f"{counts[name][0]} times   ({truth})"
-    )
+for name, truth in PEOPLE.items():
+    found = years(llm, name, 40, draw)  # answers that are no year are left out
+    often = sorted(set(found), key=lambda year: (-found.count(year), year))
+    counts[name] = [found.count(year) for year in often]
+    print(f"{name:<18} most often {often[0]}   ({truth})")
 show(
     plots.answers(counts, 40),
-    alt="Forty answers for each of four people, one box a year, the commonest first. "
-    "For Einstein one year fills 33 of 40. For Curie the commonest has 9 and 21 years "
-    "came. For the two invented people nearly every draw is another year.",
+    alt="Years among forty answers for each of six people, one box a year, the commonest first. For Einstein one year fills 33. For Curie the commonest has 9. For Lovelace and the invented Thackeray and Okonsker nearly every answer is another year. For the invented Weinstein one year fills 20.",
 )
 reveal("forty", len(counts["Elwin Thackeray"]), within=5)
 
 # %% [markdown] reveals="forty"
-# A single draw throws away what the model has to say about itself; forty keep it. Where it is sure, as it is about Einstein,
-# the draws agree; where the person does not exist, they scatter: most years come once. This is how *self-consistency* (Wang et
-# al. 2022) and *semantic entropy* (Kuhn et al. 2023) work. Curie lies between: fewer years than for somebody who never lived,
-# so something is known, and yet the commonest is wrong. (Try Lincoln: his years scatter, too, and the commonest is right.) How
-# far draws agree tells how sure a model is, not whether it is right.
+# For Einstein the draws agree, and they are right. For Curie the commonest year is wrong. Ada Lovelace lived, and her years
+# scatter like those of people who never did. Albert Weinstein never lived, and his answers agree more than Curie's.
+#
+# So agreement tells how firm an answer is, not whether it is right. *Self-consistency* (Wang et al. 2022) and *semantic entropy*
+# (Kuhn et al. 2023) use it, and inherit this limit.
 
 # %% [markdown]
 # ### A step of logic, or a copy?
 #
-# "All birds have feathers. A robin is a bird. Therefore, a robin has" → " feathers". Is that reasoning? The controls change one
-# thing at a time.
+# "All birds have feathers. A robin is a bird. Therefore, a robin has" → " feathers". Is that reasoning?
 
 # %%
 predict(
@@ -3012,6 +3152,8 @@ predict(
 )
 
 # %%
+from llmlib.demonstrations.next_token import next_probabilities
+
 premises = [
     "All birds have feathers. A robin is a bird.",
     "No birds have feathers. A robin is a bird.",
@@ -3020,7 +3162,7 @@ premises = [
     "All cars have wheels. All birds have feathers. A robin is a bird.",
     "All birds have feathers. All cars have wheels. A robin is a bird.",
 ]
-p = next_probabilities([f"{text} Therefore, a robin has" for text in premises])
+p = next_probabilities(llm, [f"{text} Therefore, a robin has" for text in premises])
 feathers = p[:, llm.tokenizer.encode(" feathers")[0]].tolist()
 for text, row, each in zip(premises, p, feathers):
     word = llm.tokenizer.decode([row.argmax().item()])
@@ -3032,56 +3174,32 @@ reveal(
 )
 
 # %% [markdown] reveals="logic"
-# It says "feathers" when no bird has any and when the robin is a car; and when both rules are there, it takes the part that
-# the *last* rule names, wheels included. (Three of four other pairs, such as carps and scales, do the same with "No"; for the
-# fourth, a poodle, it says "a" in either case. With both rules, three of the four take the wheels.) The model copies; nothing
-# here needs logic. (The fourth line shows that the first sentence matters: without it there are no feathers at the top.) **One
-# right answer is never a test.**
+# It says "feathers" when no bird has any and when the robin is a car; and when both rules are there, it takes the part that the
+# *last* rule names, wheels included. The model copies; nothing here needs logic. **One right answer is never a test.**
+#
+# <details><summary>Small print: four other pairs</summary>
+#
+# Three of four other pairs, such as carps and scales, do the same with "No"; for the fourth, a poodle, it says "a" in either
+# case. With both rules, three of the four take the wheels. The first sentence does matter: without it feathers are not at the
+# top.
+#
+# </details>
 
 # %% [markdown]
 # ### Arithmetic
 #
-# Sums with intermediate results from 0 to 9, so that each answer is one token; 24 problems for each number of operations.
-# (A *95 % interval* is made so that it holds the true share 19 times in 20.)
+# Sums whose results all lie between 0 and 9, so that each answer is one token; 24 problems for each number of operations.
 
 # %%
-import random
+from llmlib.demonstrations.arithmetic import interval, scores
 
-
-def sums(steps, n, rng):
-    """n problems such as ("7 - 2 + 3", 8) with that many operations, all results
-    between 0 and 9."""
-    found = []
-    while len(found) < n:
-        value, inside = rng.randrange(1, 10), True
-        text = str(value)
-        for _ in range(steps):
-            sign, number = rng.choice("+-"), rng.randrange(1, 9)
-            value = value + number if sign == "+" else value - number
-            text, inside = f"{text} {sign} {number}", inside and 0 <= value <= 9
-        if inside:
-            found.append((text, value))
-    return found
-
-
-rng, right = random.Random(6), {}
-for steps in (1, 2, 3):
-    problems = sums(steps, 24, rng)
-    p = next_probabilities(
-        [f"{text} = " for text, _ in problems], "2 + 3 = 5\n9 - 4 + 1 = 6\n"
-    )
-    got = [llm.tokenizer.decode([i]).strip() for i in p.argmax(-1).tolist()]
-    ok = [g == str(value) for g, (_, value) in zip(got, problems)]
-    hits = sum(ok)
-    plus = [yes for yes, (text, _) in zip(ok, problems) if "-" not in text]
-    favourite = max(got, key=got.count)
-    always = sum(str(value) == favourite for _, value in problems)
+scored = scores(llm, (1, 2, 3), 24, seed=6)
+right = {}
+for steps, results in scored.items():
+    hits = sum(yes for _, yes in results)
     right[f"{steps} operation{'s' * (steps > 1)}"] = interval(hits, 24)
-    print(
-        f"{steps}: {hits} of 24 right, {sum(plus)} of the {len(plus)} without a minus. "
-        f"{favourite!r} came {got.count(favourite)} times "
-        f"and is the answer {always} times"
-    )
+plus = [yes for problem, yes in scored[1] if "-" not in problem]
+print(f"one operation, without a minus: {sum(plus)} of {len(plus)} right")
 show(
     plots.shares(right, "share of right answers, with its 95 % interval", 0.1),
     alt="Share of right answers to sums with one to three operations, with intervals. "
@@ -3090,18 +3208,15 @@ show(
 )
 
 # %% [markdown]
-# Adding two numbers works here (8 of 8). Of the 16 with a minus 7 are right; "1" came 12 times, and only 4 of the 24 problems
-# have that answer. With two or three operations, 24 problems cannot tell the model from somebody who guesses: with three,
-# always saying "1" would have got 6 right, and the model got 3. Why? An answer must come out of one run through 30 layers, a fixed amount of work.
-# That is *a* limit in principle, and the reason why models are made to write their steps down: each token written is another
-# run, and the text becomes scratch paper. But nothing in this experiment says that depth is the cause here and not training.
+# Adding two numbers works here; taking away mostly does not. With two or three operations, 24 problems cannot tell the model
+# from somebody who guesses. An answer must come out of one run through 30 layers, which is why models are made to write their
+# steps down. But nothing here says that depth is the cause and not training.
 #
 # ### Order bias
 #
 # Four questions, each asked four times with its options rotated, so that the right one stands once at A, B, C and D. A model
-# that knows the answer follows it around. One that does not gets about 4 of the 16 right, whether it spreads its guesses or
-# always says the same letter. Three ways to ask: as it is; after four solved examples, whose answers are B, D, A and C; after
-# the same four in the reverse order.
+# that knows the answer follows it around; a guesser gets about 4 of 16. Three ways to ask: as it is; after four solved examples;
+# after the same four in reverse.
 
 # %%
 predict(
@@ -3110,46 +3225,17 @@ predict(
     yours=10,
 )
 
-
 # %%
-def put(question, options, answer=""):
-    rows = "".join(f"\n{letter}. {option}" for letter, option in zip("ABCD", options))
-    return f"{question}{rows}\nAnswer:{answer}"
+from llmlib.demonstrations.multiple_choice import ASKED, SOLVED, picks
 
-
-questions = {
-    "Which of these is an animal?": "dog chair river bread",
-    "Which of these can you eat?": "apple stone window road",
-    "What do bees make?": "honey milk paper iron",
-    "What is the capital of France?": "Paris London Rome Madrid",
-}
-solved = [
-    put("Which of these is a fruit?", "table pear lamp shoe".split(), " B\n\n"),
-    put("What do cows give?", "sand glass wool milk".split(), " D\n\n"),
-    put("What colour is grass?", "green pink white grey".split(), " A\n\n"),
-    put("What is the capital of Italy?", "Oslo Lima Rome Bern".split(), " C\n\n"),
-]
-texts = []
-for question, options in questions.items():
-    options = options.split()
-    for place in range(4):  # where the right option, the first, is to stand
-        texts.append(put(question, options[4 - place :] + options[: 4 - place]))
-letter_ids = [llm.tokenizer.encode(f" {letter}")[0] for letter in "ABCD"]
 tables = {}
 for name, before in {
     "no examples": "",
-    "four examples": "".join(solved),
-    "the same, reversed": "".join(solved[::-1]),
+    "four examples": "".join(SOLVED),
+    "the same, reversed": "".join(SOLVED[::-1]),
 }.items():
-    p = next_probabilities(texts, before)[:, letter_ids]
-    table = tables[name] = [[0] * 4 for _ in range(4)]
-    for i, choice in enumerate(p.argmax(-1).tolist()):
-        table[i % 4][choice] += 1
-    print(
-        f"{name:<18} picked A, B, C, D: {[sum(column) for column in zip(*table)]}, "
-        f"right {sum(table[i][i] for i in range(4))} of 16; the four letters hold "
-        f"{p.sum(-1).mean():.2f} of the probability"
-    )
+    tables[name], held = picks(llm, ASKED, before)
+    print(f"{name:<18} the four letters hold {held:.2f} of the probability")
 show(
     plots.places_and_picks(tables),
     alt="Three tables, where the right option stands against which letter is picked. "
@@ -3160,32 +3246,33 @@ show(
 reveal("order bias", sum(tables["four examples"][i][i] for i in range(4)), within=2)
 
 # %% [markdown] reveals="order bias"
-# "It always says A" would have been the wrong conclusion: without examples the letters are hardly among its guesses at all, and
-# we compared crumbs. With examples it does answer with a letter, and its favourite depends on the *order of the examples*. In
-# each table the rows are nearly alike: a question may have a letter of its own, but where the right option stands hardly matters.
-# Models far larger than this one were found to favour certain letters too (Zheng et al. 2023), and to be swayed by which
-# examples they see and in what order (Zhao et al. 2021). Whoever measures a model by multiple choice must rotate the options
-# and vary the examples.
+# With examples it does answer with a letter, and its favourite depends on the *order of the examples*. In each table the rows
+# are nearly alike: where the right option stands hardly matters. Far larger models favour certain letters, too (Zheng et al.
+# 2023), and are swayed by their examples (Zhao et al. 2021). If you measure a model by multiple choice, rotate the options and
+# vary the examples.
+#
+# <details><summary>Small print: without examples</summary>
+#
+# "It always says A" would have been the wrong conclusion: without examples the letters hold next to nothing, and we compared
+# crumbs.
+#
+# </details>
 
 # %% [markdown]
 # ### Social bias
 #
-# Which pronoun does it expect? (Zhao et al. 2018 asked this of programs that find out whom a pronoun means.) The share of
-# " she" among " she" and " he" after two sentences, for ten occupations. The controls: "man" and "woman", which must come out
-# far apart, or else the measure is worth nothing; "person", for the sentence alone; and the second sentence, since one wording
-# is no test.
+# Which pronoun does it expect (Zhao et al. 2018)? The share of " she" among " she" and " he", for ten occupations. The controls:
+# "man" and "woman", which must come out far apart; "person", for the sentence alone; and a second sentence.
 
 # %%
 who = "nurse secretary teacher librarian cook doctor engineer carpenter pilot mechanic"
 who = [*who.split(), "person", "man", "woman"]
-he, she = (llm.tokenizer.encode(word)[0] for word in (" he", " she"))
+pronouns = [llm.tokenizer.encode(word)[0] for word in (" he", " she")]
 found = {}
 for sentence in ("The {} was late because", "The {} said that"):
-    p = next_probabilities([sentence.format(each) for each in who])[:, [he, she]]
-    share = p[:, 1] / p.sum(-1)
-    found[sentence.format("…")] = dict(zip(who, share.tolist()))
-    ranked = share.argsort().tolist()
-    print(sentence, ", ".join(f"{who[i]} {share[i]:.2f}" for i in ranked))
+    texts = [sentence.format(each) for each in who]
+    he, she = next_probabilities(llm, texts)[:, pronouns].T
+    found[sentence.format("…")] = dict(zip(who, (she / (he + she)).tolist()))
 show(
     plots.pronouns(found),
     alt="Share of she among she and he for ten occupations, person, man and woman, "
@@ -3195,32 +3282,19 @@ show(
 )
 
 # %% [markdown]
-# The second sentence measures less sharply: "man" has 0.47 there. (Perhaps because "he" or "she" may be somebody else; nothing
-# here tests that.) And compare with "person", not with one half. Nurse, librarian and secretary lie above it and carpenter far below it, in
-# both sentences; doctor and engineer change sides with the wording, so nothing can be said of them. No line of this program says
-# that nurses are women. The model learned which pronoun follows which word in the text it was given, and gives it back. Neither sentence says whether the person is a man or a woman, and from line to line only the occupation changes; a program that lets such a model fill in
-# letters, forms or search results passes the pattern on.
+# Compare with "person": nurse, librarian and secretary lie above it and carpenter far below it, in both
+# sentences; doctor and engineer change sides with the wording, so nothing can be said of them.
+#
+# The model learned which pronoun follows which word, and passes it on.
 #
 # ### What is past its training data
 #
-# A model knows the world up to the day its training text was collected. SmolLM2 was released in late 2024. Which year does the
-# model think it is? Digits are single tokens here, so the probability of a year is that of its third digit times that of its
-# fourth.
+# SmolLM2 was released in late 2024. Which year does it think it is?
 
 # %%
-third = next_probabilities(["Today's date is January 1, 20"])[0]
-fourth = next_probabilities([f"Today's date is January 1, 20{d}" for d in range(4)])
-digit = [llm.tokenizer.encode(str(d))[0] for d in range(10)]
-by_year = {
-    2000 + 10 * d + e: (third[digit[d]] * fourth[d, digit[e]]).item()
-    for d in range(4)
-    for e in range(10)
-}
-year = max(by_year, key=by_year.get)
-print(
-    f"likeliest year: {year} ({by_year[year]:.2f}); 2025 and later together: "
-    f"{sum(p for y, p in by_year.items() if y > 2024):.2f}"
-)
+from llmlib.demonstrations.knowledge_cutoff import year_probabilities
+
+by_year = year_probabilities(llm, "Today's date is January 1, 20")
 show(
     plots.years(by_year, 2024),
     alt="Probability of each year from 2000 to 2039 as the year of today's date. It "
@@ -3228,13 +3302,14 @@ show(
 )
 
 # %% [markdown]
-# The probability peaks at 2023 and falls off a cliff after 2024. (Ask in another way, and the fall may be gentler, or the peak
-# a year earlier.) Whatever happened afterwards is not in its weights; it can only be put into the prompt.
+# The probability peaks at 2023 and falls off a cliff after 2024. What happened afterwards can only be put into the prompt. Asked
+# in another way, the fall may be gentler, or the peak a year earlier.
 #
 # ## 6.11 Your pieces in the engine
 #
-# Your `sample` is now the engine's. Greedy, it must say what `transformers` says; drawn, it must say the same for the same
-# seed, with or without a cache.
+# Your `sample` is now the engine's.
+#
+# ![Boxes in a row: logits, filter_logits, softmax, draw, the next id.](attachment:inside_sample.png)
 
 # %%
 from llmlib import generation
@@ -3253,26 +3328,19 @@ print(
 # %% [markdown]
 # ## Recap
 #
-# - A draw is a number between 0 and 1 that falls into a stretch. A seed makes it repeatable, a generator of one's own keeps it
-#   so.
-# - Temperature divides logits. At 0 only the largest is left; above 1 the tail gains: after the France prompt the
-#   tokens beyond rank 1,000 hold a fifth of the probability at 1.5 and half at 2.
-# - Top-k keeps a number, top-p a mass (with the token that crosses it), min-p a ratio. Where the temperature stands among them
-#   is a convention of the engine, and changes what survives.
-# - Generation is a loop: run, sample, append; three stops; one token at a time, hence streaming.
-# - The likeliest text is not the best one: greedy can go in circles, and a wide beam may find that saying nothing is likeliest.
-# - By entropy against log-probability no filter beats a temperature; what filters give is a floor.
+# - A draw is a number between 0 and 1 that falls into a stretch. Temperature divides logits; above 1 the tail gains.
+# - Top-k keeps a number, top-p a mass, min-p a ratio. Where the temperature stands among them changes what survives.
+# - The likeliest text is not the best one: greedy can go in circles.
+# - Ask a chat model in its template, or you measure something else.
+# - At equal entropy no filter beats a temperature. What filters give is a floor.
 # - A filter can guarantee the form of an answer, never its truth.
-# - Every failure is a continuation too: the model says what is likely, not what is so. One right answer, or one wrong one, is
-#   never a test.
 #
 # ## Questions to think about
 #
 # 1. With `top_p = 0.9` at every step, what share of all texts of 20 tokens, by probability, can still be written? (Not 0.9.)
 # 2. Temperature 0 and seed 0 give the same text on your machine today. Name two things that could change it tomorrow.
-# 3. A speech recogniser turns sound into text. Would beam search help there more than in a chat? Why?
-# 4. With `constrain` you let the model answer "yes" or "no", and it says "yes" to a question. What control do you want before
-#    you believe it?
+# 3. Would beam search help a speech recogniser more than a chat? Why?
+# 4. Constrained to "yes" or "no", the model says "yes". What control do you want before you believe it?
 #
 # <details><summary>Answers</summary>
 #
@@ -3292,6 +3360,13 @@ print(
 #
 # ## To read
 #
+# - Holtzman et al. 2019, *The Curious Case of Neural Text Degeneration*, [1904.09751](https://arxiv.org/abs/1904.09751)
+# - Stahlberg & Byrne 2019, *On NMT Search Errors and Model Errors: Cat Got Your Tongue?*,
+#   [1908.10090](https://arxiv.org/abs/1908.10090)
+# - Schaeffer et al. 2025, *Min-p, Max Exaggeration*, [2506.13681](https://arxiv.org/abs/2506.13681)
+#
+# <details><summary>The other papers that this notebook cites</summary>
+#
 # - Holtzman et al. 2019, *The Curious Case of Neural Text Degeneration*, [1904.09751](https://arxiv.org/abs/1904.09751):
 #   nucleus sampling; Fan et al. 2018, *Hierarchical Neural Story Generation*,
 #   [1805.04833](https://arxiv.org/abs/1805.04833): top-k
@@ -3309,6 +3384,8 @@ print(
 #   [1804.06876](https://arxiv.org/abs/1804.06876): occupations and pronouns
 # - Zhao et al. 2021, *Calibrate Before Use*, [2102.09690](https://arxiv.org/abs/2102.09690); Zheng et al. 2023, *Large Language
 #   Models Are Not Robust Multiple Choice Selectors*, [2309.03882](https://arxiv.org/abs/2309.03882)
+#
+# </details>
 
 # %% [markdown]
 # ## How your predictions went

