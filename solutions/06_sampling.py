@@ -524,7 +524,7 @@ ranked = softmax(apply_temperature(paris, 1.5)).sort(descending=True).values
 reveal("tail", ranked[100:].sum().item(), 0.1)
 
 # %% [markdown] reveals="tail"
-# Four draws in ten come from beyond rank 100, where " Bright" and " Hot" stand after "The capital of France is". Even a thin tail
+# Four draws in ten come from beyond rank 100, where " Sh" and " Ben" stand after "The capital of France is". Even a thin tail
 # does harm, because a text is many draws: with 1 % of nonsense at each step, 18 % of all texts of 20 tokens hold some.
 #
 # Where the nonsense begins depends on the prompt. In the story the tokens of rank 101 to 108 are still good.
@@ -540,9 +540,9 @@ reveal("tail", ranked[100:].sum().item(), 0.1)
 
 # %%
 for seed in (1, 2, 3):
-    for cut in ({}, {"top_p": 0.7}):
+    for cut in ({}, {"min_p": 0.1}):
         text = complete(llm, prompt, 8, temperature=1.5, seed=seed, **cut)
-        print(f"seed {seed}, T = 1.5, {'top-p 0.7' if cut else 'no cut':<9} …{text!r}")
+        print(f"seed {seed}, T = 1.5, {'min-p 0.1' if cut else 'no cut':<9} …{text!r}")
 
 # %% [markdown]
 # ### Exercise 6.3 · `top_k` · ●●○ · 10 min
@@ -2855,7 +2855,9 @@ for name, values in left.items():
     print(f"{name:<18} keeps {number:,.0f} tokens on average")
 show(
     plots.differences(outcome, f"difference of quality at entropy {h} (nats)"),
-    alt="Mean differences of quality with 95 % intervals. Top-k 20, top-p 0.9 and min-p 0.1 minus temperature alone lie at or below 0, min-p lowest. Top-k 20 minus min-p 0.1 lies above 0.",
+    alt="Mean differences of quality with 95 % intervals. Top-k 20, top-p 0.9 and "
+    "min-p 0.1 minus temperature alone lie at or below 0, min-p lowest. Top-k 20 minus "
+    "min-p 0.1 lies above 0.",
 )
 results = list(outcome.values())
 ahead = [low > 0 for _, low, _ in results[:3]]
@@ -3123,7 +3125,10 @@ for name, truth in PEOPLE.items():
     print(f"{name:<18} most often {often[0]}   ({truth})")
 show(
     plots.answers(counts, 40),
-    alt="Years among forty answers for each of six people, one box a year, the commonest first. For Einstein one year fills 33. For Curie the commonest has 9. For Lovelace and the invented Thackeray and Okonsker nearly every answer is another year. For the invented Weinstein one year fills 20.",
+    alt="Years among forty answers for each of six people, one box a year, the "
+    "commonest first. For Einstein one year fills 33. For Curie the commonest has 9. "
+    "For Lovelace and the invented Thackeray and Okonsker nearly every answer is "
+    "another year. For the invented Weinstein one year fills 20.",
 )
 reveal("forty", len(counts["Elwin Thackeray"]), within=5)
 
