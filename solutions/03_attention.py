@@ -40,7 +40,7 @@ own = model.config
 # %%
 predict(
     "alone",
-    "Each token sees only itself and the first. What does the model write after 'Mrs.'?",
+    "Each token sees only itself and the first. What is written after 'Mrs.'?",
     {
         "A": "the name all the same: it is stored in the weights",
         "B": "some other name: any name fits after 'Mrs.'",
@@ -79,8 +79,8 @@ asked = ["Los → Angeles", "Barack → Obama", "United → States"]
 asked += ["France is → Paris", "Mrs. → Quillfeather"]
 show(
     plots.paired(asked, chances, "probability of the next token"),
-    alt="Probabilities of a next token, looking back and not. Angeles, Obama and States "
-    "lose a third to a half; Paris and Quillfeather fall to nothing.",
+    alt="Probabilities of a next token, looking back and not. Angeles, Obama and "
+    "States lose a third to a half; Paris and Quillfeather fall to nothing.",
 )
 
 # %% [markdown] reveals="alone"
@@ -140,7 +140,7 @@ for seq in (64, 128, 256, 512):
 
 # %% [markdown]
 # But only four products wait for each other, however long the text. On parallel hardware, that decides how much text a
-# model can be trained on.
+# model can be trained on. The price: twice the text is more than twice the work.
 #
 # ## 3.2 From an average to attention
 #
@@ -245,7 +245,8 @@ show(
 
 # %% [markdown]
 # **The spread of raw scores grows like √head_dim; divided by it, it stays.** This matters for learning: the slope of a share
-# $p$ with respect to its own score is $p(1-p)$. At head_dim 1024 the undivided slope is about eight times smaller.
+# $p$ with respect to its own score is $p(1-p)$. At head_dim 1024 the undivided slope is eight or nine
+# times smaller.
 #
 # <details><summary>Small print: where the root comes from</summary>
 #
@@ -1822,9 +1823,10 @@ for name, mask in masks.items():
     print(f"{name:<21}", *(f"{text!r:<28}" for text in written))
 show(
     plots.lengths(curves),
-    alt="Length of each token's vector after layer 11, log scale. With all of the past, "
-    "and with itself and the first, the first token is about 24,000 long and the others "
-    "some hundreds. With only itself, every token is 24,000 long.",
+    alt="Length of each token's vector after layer 11, log scale. With all of the "
+    "past, the first token is about 24,000 long and the others one or two hundred; "
+    "with itself and the first, one other, ' the', is nearly as long. With only "
+    "itself, every token is 24,000 long.",
 )
 
 # %% [markdown]
@@ -2044,8 +2046,10 @@ for name, found in scores_of.items():
 #
 # - `z` `[batch, n_head, seq, head_dim]`: what each head computed, its mixtures of values, before $W_O$
 # - `heads` list of ints: the heads to replace; perhaps none
-# - `by` `"zero"`, `"mean"`, or a tensor shaped like `z`: what to put there
+# - `by` `"zero"`, `"mean"`, or a tensor shaped like `z`: see below
 # - returns like `z`: all other heads exactly as they were; `z` itself must stay unchanged
+#
+# What to put there:
 #
 # - `"zero"`: the head says nothing, *zero ablation*.
 # - `"mean"`: at every position the head says its mean over the positions of the same text, *mean ablation*. What differs
@@ -2071,7 +2075,8 @@ for name, found in scores_of.items():
 
 # %% solution replace_heads
 def replace_heads(z, heads, by):
-    """What some heads of a layer computed, replaced: z [batch, n_head, seq, head_dim] -> like z.
+    """What some heads of a layer computed, replaced: z [batch, n_head, seq, head_dim]
+    -> like z.
 
     by: "zero", "mean" (of the same text and head, over positions), or a tensor like z,
     from another run. The other heads stay as they are, and so does z itself.
@@ -2255,10 +2260,11 @@ for _batch, _n, _seq, _d, _heads in (
 
 # %% solution control_heads
 def control_heads(targets, sizes):
-    """A matched control for an ablation: targets, a list of (layer, head); sizes [n_layer,
-    n_head] -> for each target another head of its layer, the nearest in size.
+    """A matched control for an ablation: targets, a list of (layer, head); sizes
+    [n_layer, n_head] -> for each target another head of its layer, the nearest in size.
 
-    No control is a target, and none is chosen twice; of equally near ones the lower number.
+    No control is a target, and none is chosen twice; of equally near ones the lower
+    number.
     """
     ### BEGIN SOLUTION
     chosen = []
@@ -2306,8 +2312,8 @@ _two = torch.tensor([[4.0, 9.0, 5.5, 8.0], [1.0, 6.0, 4.1, 3.0]])
 _got = _chosen([(0, 0)], _two)
 check.that(
     _got != [(1, 2)],
-    "the control comes from another layer: one that is as loud, but does not sit at the "
-    "same place. Choose from the target's own layer",
+    "the control comes from another layer: one that is as loud, but does not sit at "
+    "the same place. Choose from the target's own layer",
 )
 check.equal(_got, [(0, 2)], "the target's own layer is layer 0")
 check.equal(
@@ -2327,8 +2333,8 @@ _got = _chosen([(0, 0), (0, 2)], _one)
 check.equal(len(_got), 2, "two targets have two controls, one each")
 check.that(
     not set(_got) & {(0, 0), (0, 2)},
-    "a control is one of the other targets: that head is in question, too. Leave out all "
-    "targets",
+    "a control is one of the other targets: that head is in question, too. Leave out "
+    "all targets",
 )
 check.that(
     _got[0] != _got[1], "one head is the control of two targets: choose none twice"
@@ -2373,8 +2379,8 @@ for _targets in (
     check.equal(
         _chosen(_targets, _sizes),
         _want,
-        f"targets {_targets} of 3 layers with 9 heads: for each, in order, the head of its "
-        "layer that is nearest in size, no target, none twice",
+        f"targets {_targets} of 3 layers with 9 heads: for each, in order, the head of "
+        "its layer that is nearest in size, no target, none twice",
     )
 ### END HIDDEN TESTS
 
@@ -2423,8 +2429,8 @@ show(
     plots.ablation(off, chance=math.log(own.vocab_size)),
     alt="Mean loss on the repetition with heads switched off, two pairs of texts. "
     "Nothing off: about 3. Five induction heads: 8 to 9, their control 4 to 5. Five "
-    "previous-token heads: 9 to 11, their control below 4. Head 16.0 alone: 7 to 9, its "
-    "control and the eight others of its layer below 4.5.",
+    "previous-token heads: 9 to 11, their control below 4. Head 16.0 alone: 7 to 9, "
+    "its control and the eight others of its layer below 4.5.",
 )
 mean_16 = loss([(16, 0)], texts, by="mean")
 print(f"16.0 replaced by its mean: {mean_16:.1f}; nothing off: {whole[0]:.1f}")
@@ -2440,8 +2446,7 @@ reveal("ablation", off["16.0 alone"][0], within=1)
 # On four pairs of random texts the five induction heads cost 4.5 to 5.7 nats, their control 1.6 to 2.2; the five
 # previous-token heads 6.4 to 8.1, their control 0.3 to 1.0; 16.0 costs 4.3 to 5.8, the eight others together 0.5 to
 # 1.1. No head of layer 16 writes as loudly as 16.0, so its control is quieter; that is what the eight are for. Five heads
-# drawn blindly from the layers of the previous-token heads can cost up to 6 nats: some heads of the first layers are
-# needed for everything. Replacing heads by their mean in place of 0 gives the same picture.
+# drawn blindly from the layers of the previous-token heads can cost up to 6 nats. Replacing heads by their mean in place of 0 gives the same picture.
 #
 # </details>
 #
@@ -2507,7 +2512,7 @@ for part, head in (("q", 0), ("k", 0), ("k", 2)):
 reveal("mark", {(True, False): "A", (False, True): "B"}.get(tuple(gone[:2]), "C"))
 
 # %% [markdown] reveals="mark"
-# **The keys carry the note.** Without it the induction scores fall to nothing; without 16.2's, nothing happens. The queries
+# **The keys carry the note.** Without it the induction scores fall to nothing; without 16.2's, little changes. The queries
 # lose little: they ask for the token at their own place. Papers call this *K-composition*.
 
 # %% [markdown]
@@ -2537,8 +2542,9 @@ loudest = best(says)
 show(
     plots.looks_and_says(induction, says, {*five, *loudest}),
     alt="Each head a dot: from left to right where it looks, its induction score; "
-    "upwards how much it votes for the token it should copy. 18.6 and layer 17's heads are far right "
-    "and low, 29.1 is on top, heads of layer 23 between.",
+    "upwards how much it votes for the token it should copy. 18.6 and the heads of "
+    "layer 17 are far right and low, 29.1 is at the top left, heads of layer 23 are "
+    "between.",
 )
 for n, h in [*five, *loudest]:
     print(f"{n:>2}.{h} looks {induction[n, h]:.2f}  votes {says[n, h]:+5.1f}")
@@ -2569,15 +2575,15 @@ reveal("says", len({*five} & {*loudest}), within=0)
 # %%
 predict(
     "carriers",
-    "Each of the 270 heads is patched alone, at the last token. How many bring at least "
-    "a tenth of the name back?",
+    "Each of the 270 heads is patched alone, at the last token. How many bring at "
+    "least a tenth of the name back?",
     yours=30,
 )
 
 # %%
 from llmlib.demonstrations.activation_patching import patched, recovered
 
-names = "Baker Carter Turner Green Parker Cooper Taylor Wilson Jackson Murray".split()
+names = "Baker Carter Turner Green Parker Cooper Taylor".split()
 every = [(layer, head) for layer in range(30) for head in range(9)]
 single = [[head] for head in every]
 
@@ -2625,8 +2631,8 @@ for name, other, another in zip(names, names[1:], names[2:]):
 told["the four, from a third name"] = third
 show(
     plots.recovered(told),
-    alt="How much of the name is back, a dot for each of eight pairs of names. The four "
-    "carriers: well above half. Their control: near 0. All 270 heads: 1. None: 0. The four "
+    alt="How much of the name is back, a dot for each of five pairs of names. The four "
+    "carriers: above half. Their control: near 0. All 270 heads: 1. None: 0. The four "
     "from a third name: much less than from the right one.",
 )
 for name, found in told.items():
