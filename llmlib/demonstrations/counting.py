@@ -1,5 +1,9 @@
 """What a model says when it is asked how often a letter occurs in a word."""
 
+import torch
+
+from llmlib.generation import shared_prompt
+
 ASKED = (
     "r strawberry, o dog, e committee, f giraffe, s mississippi, p apple, s grass, o moon, "
     "t letter, b bubble, z pizza, c cat, m summer, g garden, i river, u music"
@@ -21,11 +25,13 @@ def counts(model, examples, questions=QUESTIONS, form="".join):
         for letter, word in examples
     )
     digits = [encode(str(digit))[0] for digit in range(10)]
-    before, cache, said = encode(start), model.new_cache(context=200), []
+    before, asked = encode(start), [encode(line(*each, form)) for each in questions]
+    longest = max(map(len, asked))
     if before:
-        model(before, cache, last=True)
-    for letter, word in questions:
-        cache.length = len(before)
-        scores = model(encode(line(letter, word, form)), cache, last=True)[0, -1]
-        said.append(str(scores[digits].argmax().item()))
-    return said
+        cache, _ = shared_prompt(model, before, len(asked), longest)
+    else:
+        cache = model.new_cache(len(asked), longest)
+    padded = [ids + ids[-1:] * (longest - len(ids)) for ids in asked]  # after the end, unread
+    scores = model(torch.tensor(padded), cache)[..., digits]
+    ends = torch.tensor([len(ids) - 1 for ids in asked])
+    return [str(digit) for digit in scores[range(len(asked)), ends].argmax(dim=-1).tolist()]
