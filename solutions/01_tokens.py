@@ -32,7 +32,7 @@ from llmlib.course.predict import predict, predictions, reveal
 # %% [markdown]
 # First, the thing itself. SmolLM2-135M is a small language model that runs on your processor. How sure is it of the next token?
 #
-# Replace the dots with your guess first. Your guesses are scored at the end.
+# Guess first. Your guesses are scored at the end.
 
 # %%
 predict(
@@ -64,7 +64,8 @@ def show_next(prompt, n=5):
         *(each.tolist() for each in next_token(prompt).topk(n))
     ):
         print(
-            f"{token_id:6d}  {model.tokenizer.decode([token_id])!r:<14} {probability:.3f}"
+            f"{token_id:6d}  {model.tokenizer.decode([token_id])!r:<14} "
+            f"{probability:.3f}"
         )
 
 
@@ -2227,7 +2228,7 @@ predict(
 
 # %% solution letters_right
 def letters_right(answers, words):
-    """For each place in the words, the share of `answers` with the right letter there."""
+    """For each place in the words: which share of `answers` has the letter there."""
     ### BEGIN SOLUTION
     shares = []
     for place in range(len(words[0])):
@@ -2498,7 +2499,8 @@ show(
     right_by_letter(scores),
     alt=(
         "Two groups of bars, share of right letters at places 1 to 5 beside the level "
-        "of chance, which is about a tenth or less everywhere. One token: high at the first letter, "
+        "of chance, which is about a tenth or less everywhere. One token: high at the "
+        "first letter, "
         "then falling fast towards chance. An id for each letter: all right at "
         "the first, still more than half at the last."
     ),
