@@ -969,7 +969,8 @@ marked += [" strugg", " affili", " cryst"]
 plots.show(
     pictures.mean_direction(along, cleaned.norm(dim=1), {t: token(t) for t in marked}),
     alt="All rows as points, along the mean direction against across it. Across, "
-    "nearly all lie from 1.8 to 3.2; along, from -2, where the comma, 'and' and 'the' stand, "
+    "nearly all lie from 1.8 to 3.2; along, from -2, where the comma, 'and' and 'the' "
+    "stand, "
     "past 'dog', 'happy' and 'Monday' near 1, to beyond 6, where the fragment 'strugg' "
     "stands.",
 )
@@ -1400,7 +1401,8 @@ check.that(
     all(_country.get(answer) == c for _, _, c, answer in _got),
     "a vacuous control: the answer must be what the rival theory predicts, the capital "
     "of the country that is added. Any other answer fails whatever is true: the "
-    "capital of the country taken away, the partner in a shuffled list, a word that went in",
+    "capital of the country taken away, the partner in a shuffled list, a word that "
+    "went in",
 )
 check.that(
     not any(_country[a] == b for a, b, _, _ in _got),

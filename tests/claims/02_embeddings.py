@@ -451,7 +451,7 @@ def one_direction_carries_half_of_the_table():
     some = torch.nn.functional.normalize(table, dim=1)
     generator = torch.Generator().manual_seed(4)
     one, other = torch.randint(0, len(table), (2, 20_000), generator=generator)
-    assert abs((some[one] * some[other]).sum(dim=1).mean() - 0.4) < 0.03
+    assert 0.4 < (some[one] * some[other]).sum(dim=1).mean() < 0.45
     assert (table @ _shared() > 0).double().mean() > 0.99
     return f"the mean's {share['cleaned']:.3f}, the next {share['next']:.3f}, a random one " + (
         f"{share['random']:.4f}"

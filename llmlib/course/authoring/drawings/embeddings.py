@@ -58,7 +58,7 @@ def rows_as_bars() -> Figure:
         (" January", " February"),
         (" walked", " walking"),
     )
-    fig, ax = plots.canvas(7.6, 3.5, 11, 10)
+    fig, ax = plots.canvas(6.4, 3.1, 11, 10)
     for n, text in enumerate(text for pair in pairs for text in pair):
         y = 8.6 - 1.1 * n - 0.25 * (n // 2)
         _words(ax, 1.5, y + 0.42, plots.BLANK + text.strip(), ha="right")
@@ -75,7 +75,7 @@ def rows_as_bars() -> Figure:
 
 def ids_pick_rows() -> Figure:
     """Tokens, their ids, the table's rows, the vectors that come out."""
-    fig, ax = plots.canvas(7.6, 3.3, 12, 8)
+    fig, ax = plots.canvas(6.4, 3.0, 12, 8)
     texts = "The", " cat", " slept"
     ids = [_model().tokenizer.encode(text)[0] for text in texts]
     order = sorted(range(3), key=lambda n: ids[n])
@@ -90,8 +90,8 @@ def ids_pick_rows() -> Figure:
         y, row_y = 5.4 - 2.0 * n, 5.6 - 2.1 * order.index(n)
         plots.box(ax, 0.2, y, 1.4, 0.8, text.replace(" ", plots.BLANK), plots.YELLOW)
         _words(ax, 2.9, y + 0.4, f"{token_id:,}", fontweight="bold")
-        plots.arrow(ax, (1.75, y + 0.4), (2.3, y + 0.4))
-        plots.arrow(ax, (3.5, y + 0.4), (4.95, row_y + 0.4))
+        plots.arrow(ax, (1.7, y + 0.4), (2.1, y + 0.4))
+        plots.arrow(ax, (3.75, y + 0.4), (4.95, row_y + 0.4))
         _bar(ax, 5.0, row_y, 3.0, 0.8, _row(text)[:16])
         plots.arrow(ax, (8.05, row_y + 0.4), (8.85, y + 0.4))
         _bar(ax, 8.9, y, 3.0, 0.8, _row(text)[:16])
@@ -112,7 +112,7 @@ def downhill() -> Figure:
         table[0, 1] = score
         return loss(table).item()
 
-    fig, (left, right) = plots.figure(1, 2, width=7.6, height=3.2)
+    fig, (left, right) = plots.figure(1, 2, width=6.8, height=3.0)
     scores = torch.linspace(-1.5, 3.5, 60).tolist()
     left.plot(scores, [loss_at(score) for score in scores], color=plots.BLUE)
     at, on = -0.6, 0.9  # far enough apart to be seen
@@ -139,7 +139,7 @@ def downhill() -> Figure:
 
 def exchangeable() -> Figure:
     """A sentence with a gap, and words that fit."""
-    fig, ax = plots.canvas(7.6, 2.9, 12, 8)
+    fig, ax = plots.canvas(6.4, 2.6, 12, 8)
     _words(ax, 3.8, 7.0, "It was a very", ha="right")
     ax.add_patch(
         Rectangle((4.0, 6.4), 2.0, 1.2, facecolor="white", edgecolor="black", linestyle="--")
@@ -155,7 +155,7 @@ def exchangeable() -> Figure:
 
 def umbrella() -> Figure:
     """Arrows in all directions, and arrows that lean one way."""
-    fig, axes = plots.figure(1, 2, width=7.6, height=3.0)
+    fig, axes = plots.figure(1, 2, width=6.4, height=2.8)
     generator = torch.Generator().manual_seed(3)
     around = torch.rand(40, generator=generator) * 2 * math.pi
     leaning = 0.75 + 0.42 * torch.randn(40, generator=generator)
@@ -221,7 +221,7 @@ def landing() -> Figure:
 
 def one_row_two_senses() -> Figure:
     """Two sentences that end in one token: one row, and two vectors after the layers."""
-    fig, ax = plots.canvas(7.6, 3.6, 12, 9)
+    fig, ax = plots.canvas(6.4, 3.2, 12, 9)
     for x, text in ((0.2, "We sat on the grassy"), (6.4, "She put her money in the")):
         _words(ax, x + 1.9, 0.5, text, fontsize=10)
         plots.box(ax, x + 3.95, 0.1, 1.3, 0.8, plots.BLANK + "bank", plots.YELLOW)
@@ -263,7 +263,7 @@ def same_rows() -> Figure:
 
 def added() -> Figure:
     """A token's row plus a position's row, at two positions."""
-    fig, ax = plots.canvas(7.6, 2.7, 14, 7)
+    fig, ax = plots.canvas(6.4, 2.4, 14, 7)
     positions = sinusoidal_positions(40, 64)
     row = _row(" cat")[:16]
     row = row / row.std()
@@ -293,7 +293,7 @@ def pairings() -> Figure:
 
 def your_pieces() -> Figure:
     """The model as a row of boxes, with the learner's two marked."""
-    fig, ax = plots.canvas(7.6, 2.2, 15, 5)
+    fig, ax = plots.canvas(6.4, 2.0, 15, 5)
     plots.box(ax, 0.2, 1.6, 1.3, 1.4, "ids", "white")
     plots.box(ax, 2.2, 1.6, 2.3, 1.4, "embed", plots.YELLOW)
     ax.add_patch(Rectangle((5.2, 0.5), 5.6, 3.8, facecolor="whitesmoke", edgecolor="black"))
