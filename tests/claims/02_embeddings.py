@@ -533,9 +533,9 @@ def the_direction_is_rarity_and_needed_on_both_sides():
             ]
         )
     plain = losses["as it is"]
-    assert (losses["cleaned"] > plain + 1.5).all()
+    assert (losses["cleaned"] > plain + 1).all()
     assert (losses["random"] - plain).abs().max() < 0.1
-    assert (losses["next"] < plain + 0.35).all()
+    assert (losses["next"] - plain).mean() < 0.35 < 0.7 < (losses["cleaned"] - losses["next"]).min()
     whole = _table().square().sum()
     assert abs(1 - _tables()["next"].square().sum() / whole - 0.02) < 0.005
     return f"rank correlation {kept:.2f} (shuffled {mixed:.2f}); " + "; ".join(
