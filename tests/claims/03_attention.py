@@ -489,7 +489,7 @@ def both_kinds_of_heads_matter_and_16_0_most():
     assert mean["5 induction"] > 2 * mean["their control"] and mean["16.0"] > 4
     assert mean["5 previous"] > 5 * mean["their control too"] and mean["its control"] < 0.5
     return "nats: " + "; ".join(
-        f"{n} {a} to {b}, by the mean {mean[n]:.1f}" for n, (a, b) in ends.items()
+        f"{n} {a:.1f} to {b:.1f}, by the mean {mean[n]:.1f}" for n, (a, b) in ends.items()
     )
 
 

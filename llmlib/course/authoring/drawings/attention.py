@@ -1,8 +1,12 @@
 """The drawings of notebook 3."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from llmlib import plots, pretrained
@@ -14,7 +18,7 @@ encoder_decoder = attention.encoder_decoder
 SENTENCE = "Mrs. Quill keeps a dragon. Every morning the dragon greets Mrs."
 
 
-def mosaic():
+def mosaic() -> Figure:
     """All heads of SmolLM2 on one sentence: a small square a head, layers from left to right."""
     model = pretrained.load("smollm2")
     maps = attention_maps(model, model.tokenizer.encode(SENTENCE))  # layer head seq seq
@@ -39,17 +43,19 @@ def mosaic():
     return fig
 
 
-def _tokens(ax, words, xs, y, colour="white", width=1.5, height=0.8):
+def _tokens(ax: Axes, words: Sequence[str], xs: Sequence[float], y: float) -> None:
     for word, x in zip(words, xs):
-        plots.box(ax, x - width / 2, y, width, height, word, colour)
+        plots.box(ax, x - 0.75, y, 1.5, 0.8, word, "white")
 
 
-def _arc(ax, start, end, bend, **style):
+def _arc(
+    ax: Axes, start: tuple[float, float], end: tuple[float, float], bend: float, **style: Any
+) -> None:
     line = {"connectionstyle": f"arc3,rad={bend}", "linewidth": 1.8} | style
     plots.arrow(ax, start, end, **line)
 
 
-def chain():
+def chain() -> Figure:
     """Left, an RNN: the memory goes from token to token. Right, attention: every token reaches
     every earlier one."""
     fig, ax = plots.canvas(8, 3.0, 20, 7.5)
@@ -75,7 +81,7 @@ def chain():
     return fig
 
 
-def ladder():
+def ladder() -> Figure:
     """Three ways to fill the shares of "sat": equal, fixed by us, and from queries and keys."""
     fig, ax = plots.canvas(8, 4.1, 20, 10.2)
     steps = (
@@ -92,7 +98,11 @@ def ladder():
         ax.text(x + 2.7, 7.0, "values, each times its share", fontsize=9, **plots.CENTRE)
         for i, share in enumerate(shares):
             middle, height = x + 0.7 + 2 * i, 4.6 * share
-            style = {"facecolor": colours[i], "hatch": hatches[i], "edgecolor": "black"}
+            style: dict[str, Any] = {
+                "facecolor": colours[i],
+                "hatch": hatches[i],
+                "edgecolor": "black",
+            }
             ax.add_patch(Rectangle((middle - 0.6, 2.6), 1.2, height, **style))
             ax.text(middle, 2.75 + height, f"{share:.2f}", ha="center", va="bottom", fontsize=10)
         ax.text(x + 2.7, 1.1, how, fontsize=11, **plots.CENTRE)
@@ -101,7 +111,7 @@ def ladder():
     return fig
 
 
-def no_peeking():
+def no_peeking() -> Figure:
     """Four tokens; the third looks at itself and back, its arrow to the future is crossed out."""
     fig, ax = plots.canvas(7.4, 2.3, 18, 5.6)
     words, xs = ["The", "cat", "sat", "on"], [2.2, 6.4, 10.6, 14.8]
@@ -118,12 +128,12 @@ def no_peeking():
     return fig
 
 
-def grouped():
+def grouped() -> Figure:
     """SmolLM2's nine query heads on three key/value heads, between two other ways to share."""
     return attention.grouped(9, 3)
 
 
-def induction():
+def induction() -> Figure:
     """A B … A: one head notes in B what stood before it, a later head finds that note."""
     fig, ax = plots.canvas(8, 3.9, 20, 9.8)
     words = ["A", "B", "C", "…", "A", "?"]
@@ -158,7 +168,7 @@ def induction():
     return fig
 
 
-def moving_a_name():
+def moving_a_name() -> Figure:
     """Activation patching: one head's output goes from the run with Baker into that with Carter."""
     fig, ax = plots.canvas(8, 3.3, 20, 8.2)
     rows = (
@@ -178,7 +188,7 @@ def moving_a_name():
     return fig
 
 
-def engine():
+def engine() -> Figure:
     """Your five functions, in the order in which a layer calls them."""
     fig, ax = plots.canvas(8, 1.9, 20, 4.6)
     names = ("split_heads", "repeat_kv", "causal_mask", "attention", "merge_heads")
