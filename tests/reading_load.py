@@ -18,6 +18,7 @@ SUMMARY = re.compile(r"<summary>.*?</summary>")
 CODE = re.compile(r"```.*?```|^    .*$", re.DOTALL | re.MULTILINE)
 FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]+(?:\n[^$\n]+)?\$|`[^`]*`", re.DOTALL)
 MARKUP = re.compile(r"<[^>]*>|!\[[^\]]*\]\([^)]*\)|\]\([^)]*\)")
+WORD = re.compile(r"\S*\w\S*")  # a bar of a table or a mark of a list is none
 NUMBER = re.compile(r"(?<![\w.])[−-]?\d[\d.,]*")
 TALLEST = 80  # words in the longest paragraph
 
@@ -45,7 +46,7 @@ def load(notebook: Notebook) -> Load:
         if cell.cell_type != "markdown":
             continue
         text = SUMMARY.sub("", FOLDED.sub("", cell.source))
-        words += len(MARKUP.sub("", text).split())
+        words += len(WORD.findall(MARKUP.sub("", text).replace("|", " ")))
         text = MARKUP.sub("", FORMULA.sub("x", CODE.sub("", text)))
         for paragraph in re.split(r"\n\s*\n|\n(?=[-*] |\d+\. )", text):
             prose = "\n".join(p for p in paragraph.split("\n") if not p.startswith(("|", "#")))
