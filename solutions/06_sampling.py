@@ -2591,7 +2591,7 @@ reveal("template", templated, within=0)
 # **Asked in its template, the model has something to say to all ten questions.** Plainly, the stop token was no empty answer:
 # it ended the *user's* turn, as it does in training. What follows it is a new line, as in the template.
 #
-# The search did nothing wrong, and its story was still false. Ask a chat model in its template.
+# The search did nothing wrong, and its story was still false.
 #
 # <details><summary>Small print: where beams are used, and length normalisation</summary>
 #
@@ -2887,8 +2887,8 @@ reveal("filters", "A" if low > 0 else "B" if high < 0 else "C")
 
 # %% [markdown] reveals="filters"
 # Prompt by prompt the filter that keeps more tokens wins: the same inequality again. Min-p keeps 4 tokens here and 55 there,
-# and where it keeps few it loses more than it gains elsewhere. The difference is a few hundredths of a nat. Ask what a filter
-# cuts, and where, not what it is called.
+# and where it keeps few it loses more than it gains elsewhere. The difference is a few hundredths of a nat, and with ten other
+# prompts its interval holds 0. Ask what a filter cuts, not what it is called.
 #
 # <details><summary>Small print: a measure near its ceiling</summary>
 #

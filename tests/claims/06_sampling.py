@@ -336,13 +336,13 @@ def the_stop_token_ends_the_turn_of_the_user():
     Ten questions; in the template, with and without its system message, the stop token has next to
     no probability. If it were an answer, nothing would have to follow it.
     """
-    stop, plain, most, newline = model().config.stop_ids[0], [], [], []
-    for question in QUESTIONS:
-        plain.append(softmax(_logits(question))[stop].item())
-        bare = f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
-        for text in (bare, chat_prompt(model(), question)):
-            most.append(softmax(_logits(text))[stop].item())
-        newline.append(softmax(model()([*_ids(question), stop])[0, -1])[_ids("\n")[0]].item())
+    stop = model().config.stop_ids[0]
+    bare = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
+    templated = [bare.format(each) for each in QUESTIONS]
+    templated += [chat_prompt(model(), each) for each in QUESTIONS]
+    plain, most = (_next(texts)[:, stop].tolist() for texts in (QUESTIONS, templated))
+    ended = _next([f"{question}<|im_end|>" for question in QUESTIONS])
+    newline = ended[:, _ids("\n")[0]].tolist()
     assert min(plain) > 0.02 and max(most) < 1e-4 and min(newline) > 0.95
     return (
         f"stop after the question {min(plain):.2f} to {max(plain):.2f}, in the template at most "
@@ -389,7 +389,8 @@ def no_filter_beats_a_temperature():
 def the_filter_that_keeps_more_wins():
     """“Prompt by prompt the filter that keeps more tokens wins”
 
-    “where it keeps few it loses more than it gains elsewhere”
+    “where it keeps few it loses more than it gains elsewhere. The difference is a few hundredths of
+    a nat, and with ten other prompts its interval holds 0.”
 
     Eighteen prompts and ten others; against the mean difference of zero, which the interval would
     hold if the number kept on average were all that counts.
@@ -410,8 +411,8 @@ def the_filter_that_keeps_more_wins():
             two = [each[[row, row]] for each in (z, k, m)]
             assert (compare(*two, h)[0] > 0) == (kept[row] < 20)
         mean, low, high = compare(z, k, m, h)
-        assert prompts is others or low > 0
-        assert mean > 0 and abs(kept.double().mean() - 20) < 8
+        assert (low > 0) == (prompts is not others) and 0 < mean < 0.1
+        assert abs(kept.double().mean() - 20) < 8 and high > 0
         told.append(f"{mean:.3f} [{low:.3f}, {high:.3f}], {kept.double().mean():.1f} tokens")
     return "; ".join(told)
 
@@ -485,7 +486,6 @@ def a_constraint_gives_the_form_alone():
     return f"{form}; true {true} of 8; legs of a spider {legs}"
 
 
-@central
 def agreement_is_not_truth():
     """“For Einstein the draws agree, and they are right. For Curie the commonest year is wrong. Ada
     Lovelace lived, and her years scatter like those of people who never did. Albert Weinstein never
@@ -511,6 +511,7 @@ def agreement_is_not_truth():
     return "; ".join(told)
 
 
+@central
 def the_step_of_logic_is_a_copy():
     """“It says "feathers" when no bird has any and when the robin is a car; and when both rules are
     there, it takes the part that the *last* rule names, wheels included.”
