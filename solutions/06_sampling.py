@@ -2365,8 +2365,7 @@ reveal("darwin", "A" if human > best else "C" if human < by_chance - 1.5 else "B
 # %% [markdown]
 # ### The likeliest answer
 #
-# In translation models, Stahlberg & Byrne (2019) found, the likeliest translation is often empty: a good *search* showed a fault
-# of the *model*. Ask our chat model a question, as plain text:
+# Ask our chat model a question, as plain text:
 
 # %%
 predict(
@@ -2391,7 +2390,8 @@ reveal("empty", "B" if first else "A")
 
 # %% [markdown] reveals="empty"
 # The wider search finds that stopping at once beats every text that it has found. Each further token multiplies the probability
-# by something below 1, so the sum prefers short texts. Has this model the fault of those translators? There is a rival
+# by something below 1, so the sum prefers short texts. In translation models, Stahlberg & Byrne (2019) found, the likeliest
+# translation is often empty: a good *search* showed a fault of the *model*. Has ours the same fault? There is a rival
 # explanation.
 
 # %% [markdown]
@@ -3372,13 +3372,10 @@ print(
 #
 # <details><summary>The other papers that this notebook cites</summary>
 #
-# - Holtzman et al. 2019, *The Curious Case of Neural Text Degeneration*, [1904.09751](https://arxiv.org/abs/1904.09751):
-#   nucleus sampling; Fan et al. 2018, *Hierarchical Neural Story Generation*,
+# - Fan et al. 2018, *Hierarchical Neural Story Generation*,
 #   [1805.04833](https://arxiv.org/abs/1805.04833): top-k
-# - Nguyen et al. 2024, *Turning Up the Heat: Min-p Sampling*, [2407.01082](https://arxiv.org/abs/2407.01082), and its critics:
-#   Schaeffer et al. 2025, *Min-p, Max Exaggeration*, [2506.13681](https://arxiv.org/abs/2506.13681)
-# - Stahlberg & Byrne 2019, *On NMT Search Errors and Model Errors: Cat Got Your Tongue?*,
-#   [1908.10090](https://arxiv.org/abs/1908.10090); Wu et al. 2016, [1609.08144](https://arxiv.org/abs/1609.08144), section 7:
+# - Nguyen et al. 2024, *Turning Up the Heat: Min-p Sampling*, [2407.01082](https://arxiv.org/abs/2407.01082)
+# - Wu et al. 2016, [1609.08144](https://arxiv.org/abs/1609.08144), section 7:
 #   length normalisation
 # - Keskar et al. 2019, *CTRL*, [1909.05858](https://arxiv.org/abs/1909.05858): the repetition penalty
 # - Willard & Louf 2023, *Efficient Guided Generation for Large Language Models*,
