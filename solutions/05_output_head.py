@@ -5,15 +5,12 @@
 #
 # ![Three steps. Bars of four logits, 4.0 for blue, then 2.5, 2.0 and 0.5. Softmax makes them probabilities: 0.72 for blue, 0.16, 0.10 and 0.02. The curve of minus ln p falls from above 3 to 0; blue came, and its loss is marked at 0.33.](attachment:from_vector_to_loss.png)
 #
-# **You will build** the last step of the engine, which turns a vector into a score for every token (exercise 5.1) and
-# the scores into probabilities (5.2); the loss, which says how good those probabilities were (5.3 to 5.5); and what
-# makes them better: a gradient (5.6), a learning rate (5.7), the step of AdamW (5.8) and the training loop around them
-# (5.9). Your first two functions run on SmolLM2; your loop trains a model from nothing.
+# **You will build** the scores, the probabilities, the loss, and what improves them: a gradient, a backward pass by hand,
+# AdamW, a training loop. With it you train a model from nothing, and then test a claim about it.
 #
-# **You need** notebooks 1 to 4: tokens, embedding tables, attention, the residual stream and RMSNorm. From
-# mathematics: logarithms, and a derivative as "how much does this change if I change that?".
+# **You need** notebooks 1 to 4, logarithms, and a derivative as "how much does this change if I change that?".
 #
-# **It takes** about two hours and a half, 100 minutes of them at the nine exercises.
+# **It takes** two hours and three quarters, 135 minutes of them at the eleven exercises.
 
 # %% given setup folded="Set-up: math, numpy, torch"
 import math
@@ -24,8 +21,7 @@ import torch
 # %% [markdown]
 # ## The real thing first
 #
-# A prompt that everybody can complete. It goes through all 30 layers; the vector at its last position becomes 49,152
-# scores, and those become probabilities.
+# A prompt that everybody can complete:
 
 # %% folded="Set-up: the real model, its tokenizer, and pictures"
 from dataclasses import replace
@@ -35,11 +31,11 @@ from llmlib import pretrained
 from llmlib.course.predict import predict, predictions, reveal
 from llmlib.generation import top_tokens
 from llmlib.plots import output_head as plots, show
-from llmlib.tokens import Tokenizer
 
 torch.set_num_threads(2)
 model = pretrained.load("smollm2")
 tokenizer = model.tokenizer
+END = tokenizer.special_tokens["<|endoftext|>"]
 
 # %%
 predict(
@@ -63,23 +59,22 @@ star = print_top("Twinkle, twinkle, little")[0][2]
 reveal("star", star, within=0.1)
 
 # %% [markdown] reveals="star"
-# A model never says *the* next token. It says how probable each of the 49,152 is, here and after every other prompt.
-# This notebook is about that list: how it is made, how to say how good it is, and how to make it better. (Choosing one
-# token from it is notebook 6.)
+# A model never says *the* next token. It says how probable each of the 49,152 is. This notebook is about that list: how
+# it is made, how good it is, and how to make it better.
 
 # %% [markdown]
 # ## 5.1 From a vector to one score per token
 #
-# After the last layer each position holds a vector $x$ of `d_model` numbers (576 in SmolLM2). Two things are
-# done with it:
+# ![An arrow x among four arrows, the rows of star, moon, baby and the. The row of star points nearly the same way as x and has the largest logit, 3.5; the row of the points away and has the logit minus 1.4.](attachment:one_row_per_token.png)
 #
-# 1. **The final norm.** One more RMSNorm (notebook 4) brings $x$ to the size that the next step was trained on.
+# After the last layer each position holds a vector $x$ of `d_model` numbers. Two things are done with it:
+#
+# 1. **The final norm**, one more RMSNorm, brings $x$ to the size that the next step was trained on.
 # 2. **The unembedding.** The dot product of $x$ with *every row* of a table `[vocab, d_model]` gives one number per
-#    token, its **logit**. A dot product is length times length times cosine: a logit is large where $x$ points along
-#    that token's row, and at the same angle a longer row takes it further from 0.
+#    token, its **logit**. A logit is large where $x$ points along that token's row. At the same angle, a longer row
+#    gives a larger logit, positive or negative.
 #
-# The table is often the embedding table itself (*tied weights*, Press & Wolf 2016): the row that says what a token
-# means on its way in is what the output is compared with on its way out. SmolLM2 and GPT-2 both do this.
+# Often the table is the embedding table itself (*tied weights*, Press & Wolf 2016). SmolLM2 and GPT-2 both do this.
 #
 # ### Exercise 5.1 · `unembed` · ●○○ · 5 min
 #
@@ -100,8 +95,7 @@ reveal("star", star, within=0.1)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Turn the table on its side: its shape must become `[d_model, vocab]`. `@` works with any number of leading
-# dimensions.
+# Turn the table on its side. `@` works with any number of leading dimensions.
 #
 # </details>
 
@@ -173,8 +167,8 @@ for _shape in [(7,), (1, 7), (3, 5, 7), (2, 1, 4, 7)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** Leaving out the final norm is a bug that does not crash. The norm does two things: it
-# divides $x$ by its size (the root of the mean square), and it multiplies each entry by a learned number, its gain.
+# **Run it on the real model.** Leaving out the final norm is a bug that does not crash. The norm divides $x$ by its size,
+# and multiplies each entry by a learned number, its gain.
 
 # %%
 predict(
@@ -222,37 +216,19 @@ for name, x in heads.items():
     print(f"{name:<16}" + "  ".join(f"{text!r} {p:.4f}" for _, text, p in best[:4]))
 common = len(tops["the whole norm"] & tops["left out"])
 reveal("norm", "A" if common == 0 else "C" if common == 5 else "B")
-
-lengths = table.norm(dim=1)
 print(f"\nsize of x before the norm: {size:.2f}")
-print(f"gains: {gains.min():.2f} to {gains.max():.2f}")
-print(f"rows of the table are {lengths.min():.1f} to {lengths.max():.1f} long")
 print("unembedding and embedding, one tensor:", table is model.weights.embedding)
-print(f"weights that tying saves: {table.numel():,}")
 
 # %% [markdown] reveals="norm"
 # The two halves of the norm do different things. The **gains** turn $x$: without them other tokens win. The
-# **division** leaves the direction of $x$ alone, and so the order of the tokens, but it sets how sure the model sounds:
-# without it all logits are 26 times too large, and everything goes to the first.
+# **division** leaves the direction of $x$ alone, and so the order of the tokens, but it sets how sure the model sounds.
+# Without it all logits are 26 times too large, and the first token gets all the probability.
 
 # %% [markdown]
-# Row $v$ of the table belongs to the token with id $v$ *of this tokenizer*, and to no other. A table that circulates
-# says that 12 is "I", 451 "it", 119 "there", 340 "the" and 756 "we". Ask GPT-2's tokenizer, and SmolLM2's:
-
-# %%
-gpt2 = Tokenizer.gpt2()
-said = {12: "I", 451: "it", 119: "there", 340: "the", 756: "we"}
-for i, word in said.items():
-    theirs, ours = gpt2.token_bytes(i), tokenizer.token_bytes(i)
-    print(f"{i:>4}  said to be {word!r:<8} GPT-2: {theirs!s:<10} SmolLM2: {ours!s}")
-
-# %% [markdown]
-# Not one of the five holds, and 119 is not even a character in GPT-2's, only one byte of one.
-#
 # ## 5.2 Logits are not probabilities
 #
-# Logits can be negative, and they sum to nothing in particular. To become probabilities
-# they are exponentiated (so all are positive) and divided by their sum (so they add up to 1):
+# Logits can be negative, and they sum to nothing in particular. Exponentiate them, so that all are positive, and divide by
+# their sum:
 #
 # $$\mathrm{softmax}(z)_i = \frac{e^{z_i}}{\sum_j e^{z_j}}$$
 
@@ -291,12 +267,12 @@ plus, twice = (
 reveal("shift", "DBAC"[2 * plus + twice])
 
 # %% [markdown] reveals="shift"
-# Only *differences* between logits count: a shift multiplies every $e^{z_i}$ by the same factor, and the division
-# takes it out again. So a logit alone, "7.2" say, tells you nothing. Doubling doubles the differences; you meet it
-# again in notebook 6 as temperature.
+# Only *differences* between logits count. A shift multiplies every $e^{z_i}$ by the same factor, and the division takes
+# it out again. So a logit alone, "7.2" say, tells you nothing. Doubling doubles the differences; you meet it again in
+# notebook 6 as temperature.
 
 # %% [markdown]
-# The shift is also what makes softmax safe to compute:
+# Since a shift changes nothing, you may choose the shift that keeps the computer safe:
 
 # %%
 z = 1000 * torch.tensor([2.0, 1.0, 0.0])
@@ -326,13 +302,7 @@ print("torch's softmax:            ", torch.softmax(z, -1).tolist())
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `x.amax(dim=dim, keepdim=True)` is the largest entry along `dim`, in a shape that still lines up with `x`.
-#
-# </details>
-# <details><summary>Hint 3</summary>
-#
-# `exps = torch.exp(x - largest)`, then divide by `exps.sum(dim=dim, keepdim=True)`. Without `keepdim` the division is
-# along the wrong dimension, or fails.
+# `amax` and `sum` take `dim`, and `keepdim=True`: their result still lines up with `x`.
 #
 # </details>
 
@@ -495,26 +465,22 @@ print(
         for v, i in zip(best.values.tolist(), best.indices.tolist())
     )
 )
-print(
-    f"all {p.numel():,} probabilities sum to {p.sum():.4f}; the "
-    f"{int((p < 1e-6).sum()):,} least likely tokens share {p[p < 1e-6].sum():.4f}"
-)
 
 # %% [markdown]
 # ## 5.3 How wrong was it? The loss
 #
-# A model is trained on one question, asked again and again: *what comes next in this text?* The answer is known,
-# since the text goes on. So a good model is one that gave high probabilities to the tokens that came. By the chain rule
-# of probability, the probability of the whole text is their product:
+# ![The curve of minus ln p against p, from 0 to 1. It is 0 at p = 1, 0.69 at one half, 2.3 at 0.1, 4.6 at 0.01, and rises without bound towards p = 0.](attachment:surprise_of_a_probability.png)
+#
+# A model is trained on one question, asked again and again: *what comes next in this text?* A good model gave high
+# probabilities to the tokens that came. The probability of the whole text is their product:
 #
 # $$p(\text{text}) = p(t_1) \cdot p(t_2 \mid t_1) \cdot p(t_3 \mid t_1, t_2) \cdots$$
 #
-# ($p(a \mid b)$: the probability of $a$ once $b$ has come. The table below starts at the second token, since nothing
-# stands before the first; section 5.4 puts an end-of-text token there.)
+# An end-of-text token goes in front, as in the model's training, so that the first word is asked for as well.
 
 # %%
 sentence = "Water boils at one hundred degrees Celsius at sea level."
-ids = tokenizer.encode(sentence)
+ids = [END] + tokenizer.encode(sentence)
 p = softmax(model(ids)[0])  # seq vocab
 product, nats = 1.0, 0.0
 print("token        p of it    product so far     -ln p    sum so far")
@@ -528,10 +494,17 @@ for i in range(1, len(ids)):
 print(f"exp(-{nats:.2f}) = {math.exp(-nats):.1e}")
 
 # %% [markdown]
-# The product says it all, but after a page it is smaller than any float that is not 0. Its logarithm is not: **a
-# logarithm turns the product into a sum**. With a minus in front it is the **loss** of a token, $-\ln p$, in *nats*: 0
-# if the model was certain and right, $\ln 2 = 0.69$ for $p = \tfrac12$, and without bound as $p$ approaches 0. The mean
-# over the tokens of a text is the **cross-entropy**. (Section 5.4 gives a second reason for the logarithm.)
+# After a page that product is so small that it underflows to 0; its logarithm does not. **A logarithm turns the product
+# into a sum.** With a minus in front it is the **loss** of a token, $-\ln p$, in *nats*. The mean over the tokens of a
+# text is the **cross-entropy**.
+#
+# <details><summary>Small print: why end-of-text in front</summary>
+#
+# The first position is the sink of notebook 3. The model hardly looks at the token that stands there, and its guesses
+# after it are odd: without end-of-text in front " at" costs 9.6 nats, with it 0.4. Every first loss in this notebook is
+# read with it.
+#
+# </details>
 #
 # Pull on the logits, and say which token came. What happens to the loss when another logit rises?
 
@@ -549,11 +522,11 @@ show(
 )
 
 # %% [markdown]
-# Look at the line in the cell that says `i - 1`. Because of the causal mask (notebook 3) the row at each position is
-# blind to what follows. So *one* pass over a text of $n$ tokens asks $n - 1$ questions at once, each with the true
-# text before it (*teacher forcing*). It is sometimes said that a GPT is trained by picking positions at random and
-# predicting those. There is no need to: **every position is a training example.** (BERT does pick at random: it has no
-# causal mask, so it must hide the words that it is asked for.) What remains is to line up questions and answers.
+# The row at each position is blind to what follows, so *one* pass over a text of $n$ tokens asks $n - 1$ questions at
+# once, each with the true text before it (*teacher forcing*). **Every position is a training example.** What remains is
+# to line up questions and answers:
+#
+# ![Two rows of boxes. Above, the inputs: the, fox, looked, at. Below, shifted by one place, the targets: fox, looked, at, the. An arrow leads from each input to the target beneath it.](attachment:shifted_pair.png)
 #
 # ### Exercise 5.3 · `next_token_pairs` · ●○○ · 5 min
 #
@@ -574,7 +547,7 @@ show(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `ids[:, :-1]` is everything but the last column.
+# Slice the second dimension, twice; the batch stays whole.
 #
 # </details>
 
@@ -677,39 +650,36 @@ for _shape in [(1, 2), (3, 9), (5, 4)]:
 # |---|---|---|
 # | `logits` | `[..., vocab]` | leave them as they are |
 # | `targets` | `[...]` | the id of the true next token at each position, or `ignored`; leave them, too |
-# | `ignored` | | positions with this target do not count at all (default: −100, as in PyTorch) |
+# | `ignored` | | positions with this target do not count (default: −100, as in PyTorch) |
 # | returns | `[]` | the mean of $-\ln p(\text{target})$ over the positions that count, in nats |
 #
-# By hand: two positions, two tokens, logits `[[0, ln 3], [0, 0]]`, targets `[1, 0]`. The probabilities of the targets
-# are 0.75 and 0.5, so the loss is $(-\ln 0.75 - \ln 0.5)/2 = (0.2877 + 0.6931)/2 = 0.4904$. A third position with
-# target −100 changes nothing, whatever its (finite) logits. At least one position counts.
+# By hand: two positions, two tokens, logits `[[0, ln 3], [0, 0]]`, targets `[1, 0]`. The targets have the probabilities
+# 0.75 and 0.5, so the loss is $(-\ln 0.75 - \ln 0.5)/2 = 0.4904$. A third position with target −100 changes nothing,
+# whatever its finite logits. At least one position counts.
 #
-# Taking the logarithm of your `softmax` is right on paper, but a probability of $10^{-50}$ is rounded to 0 in
-# float32, and $\ln 0$ is $-\infty$. Put the logarithm in before anything is rounded away:
-# $-\ln \mathrm{softmax}(z)_t = m + \ln\sum_j e^{z_j - m} - z_t$, with $m$ the largest logit and $t$ the target.
+# The logarithm of your `softmax` is right on paper only: in float32 a probability of $10^{-50}$ is 0, and $\ln 0$ is
+# $-\infty$. Take the logarithm of the formula first, on paper, and compute what is left.
 #
-# Stay with torch's operations (no `.item()`, `.tolist()`, `.detach()` or numpy): from section 5.7 on, a gradient has
-# to find its way back through this function. (A small given cell lets the check see whether it does.)
+# Stay with torch's operations (no `.item()`, `.tolist()`, `.detach()` or numpy): in section 5.7 a gradient finds its way
+# back through this function.
 #
 # Not allowed: the losses and log-softmaxes of torch and llmlib, and `torch.logsumexp`.
 #
 # <details><summary>Hint 1</summary>
 #
 # Four steps: log-probabilities of all tokens; which positions count; the target's log-probability at each; the mean
-# over those that count, with a minus. An id of −100 is no index: first put some other id in its place, or leave those
-# positions out.
+# over those that count, with a minus. An id of −100 is no index: leave those positions out before you pick.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# With `shifted = logits - logits.amax(-1, keepdim=True)`, the log-probabilities are
-# `shifted - shifted.exp().sum(-1, keepdim=True).log()`. `counts = targets != ignored` is a mask, and `logits[counts]`
-# are the rows that count, `[n, vocab]`.
+# $-\ln \mathrm{softmax}(z)_t = m + \ln\sum_j e^{z_j - m} - z_t$, with $m$ the largest logit of the row.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# On `[n, vocab]` rows and `[n]` targets, `log_p.gather(-1, targets[:, None])` picks one entry a row, shape `[n, 1]`.
+# `targets != ignored` is a mask and can be an index. `gather` picks one entry a row; its index needs as many dimensions
+# as what it picks from.
 #
 # </details>
 
@@ -774,8 +744,16 @@ check.close(
     "position",
     atol=1e-4,
 )
+_uniform = cross_entropy(
+    torch.zeros(2, 3, 7), torch.zeros(2, 4, dtype=torch.long)[:, 1:]
+)
+check.that(
+    all(abs(float(_uniform) - math.log(_n)) > 1e-3 for _n in (2, 3, 6)),
+    "that is a softmax over the positions: take it over the vocabulary, the last "
+    "dimension",
+)
 check.close(
-    cross_entropy(torch.zeros(2, 3, 7), torch.zeros(2, 4, dtype=torch.long)[:, 1:]),
+    _uniform,
     math.log(7),
     "a uniform guess among 7 tokens costs ln 7 at each position, for any leading "
     "dimensions",
@@ -883,8 +861,8 @@ for _shape in [(5,), (2, 7), (3, 2, 4)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** Is one pass really worth as much as many? Below, the loss of the sentence is computed
-# twice: from a single pass, and from separate passes, each of which sees only the tokens before the one it predicts.
+# **Run it on the real model.** Is one pass worth as much as many, each of which sees only the tokens before the one it
+# predicts?
 
 # %%
 inputs, targets = next_token_pairs(torch.tensor([ids]))
@@ -899,19 +877,17 @@ many = torch.stack(separate).mean()
 print(f"{len(separate)} passes:       {many:.4f} nats per token")
 
 # %% [markdown]
-# The same number, for one pass instead of ten; and inside a layer no position waits for another.
+# The same number, for one pass instead of eleven.
 #
-# **The bug everybody meets.** Texts in a batch differ in length; the short ones are filled up ("padded") with some id
-# that nobody should learn to predict. Forget `ignored`, and the loss looks like a loss, training runs, and the number
-# is wrong:
+# **The bug everybody meets.** Short texts in a batch are filled up ("padded") with an id that nobody should learn to
+# predict. Forget `ignored`, and the loss still looks like a loss:
 
 # %%
-PAD = tokenizer.special_tokens["<|endoftext|>"]
-texts = [tokenizer.encode(text) for text in ("The sun sets in the west.", sentence)]
+texts = [[END] + tokenizer.encode("The sun sets in the west."), ids]
 longest = max(map(len, texts))
-padded = torch.tensor([text + [PAD] * (longest - len(text)) for text in texts])
+padded = torch.tensor([text + [END] * (longest - len(text)) for text in texts])
 inputs, targets = next_token_pairs(padded)
-masked = targets.where(targets != PAD, -100)
+masked = targets.where(targets != END, -100)
 alone = [cross_entropy(model(text[:-1])[0], torch.tensor(text[1:])) for text in texts]
 counts = [len(text) - 1 for text in texts]
 logits = model(inputs)
@@ -920,80 +896,43 @@ print(f"each text alone            {alone[0]:.3f} and {alone[1]:.3f} nats per to
 print(f"both, by tokens            {np.average(alone, weights=counts):.3f}")
 print(f"batch, padding ignored     {cross_entropy(logits, masked):.3f}")
 print(f"batch, padding predicted   {cross_entropy(logits, targets):.3f}")
-wrong = cross_entropy(logits, masked) * sum(counts) / targets.numel()
-print(f"batch, divided by all      {wrong:.3f}")
 
 # %% [markdown]
 # The padding also goes *through* the model, and does no harm there: it stands to the right of the text, and the mask
-# hides it. Ignored targets have another use in chat training: those inside the *question* are ignored, so that only
-# the answer is learned. The model still reads the question.
+# hides it. Chat training ignores the targets inside the *question* in the same way.
 #
 # ## 5.4 Loss is a file size
 #
-# The second reason for the logarithm: $-\log_2 p$ is a **length in bits**. A token of probability 1/8 can be written
-# in 3 bits. Here is how. Take the line from 0 to 1 and cut it into stretches, one for each token, as long as the
-# token's probability. Step into the stretch of the token that comes, and cut *that* by what may come next. At the end
-# you stand in a stretch as long as the product of all probabilities, and naming a point in it takes $-\log_2$ of its
-# length, in bits, plus at most two bits more. Reading back is the same walk: at each step, look which stretch the point
-# lies in. This is *arithmetic coding*; the cell below does both.
+# ![Three lines from 0 to 1, each cut by what may come next. The stretch of The is opened out into the second line, its stretch of fox into the third, whose stretch of ran is marked: 0.3 times 0.2 times 0.5 is 0.03 long, about 5 bits.](attachment:nested_line.png)
+#
+# $-\log_2 p$ is a **length in bits**. Cut the line from 0 to 1 into stretches, one for each token, as long as its
+# probability. Step into the stretch of the token that comes, and cut *that* by what may come next. At the end you stand in
+# a stretch as long as the product of all probabilities.
+#
+# Naming a point in it takes $-\log_2$ of its length in bits, plus at most two. Reading back is the same walk. This is
+# *arithmetic coding*.
 
-# %% tags=["nbval-ignore-output"]
-from fractions import Fraction
-
-
-def walk(choose):
-    """Narrow the line from 0 to 1, token by token, to the end of a text: (ids, where
-    the last stretch begins, how long it is)."""
-    start, length, ids, cache = Fraction(0), Fraction(1), [PAD], model.new_cache()
-    while len(ids) < 2 or ids[-1] != PAD:
-        p = softmax(model(ids[-1:], cache)[0, -1].double())
-        ends = ((p * 2**40).long() + 1).cumsum(0)  # whole numbers: nothing is rounded
-        total = int(ends[-1])
-        i = choose(len(ids) - 1, start, length, ends)
-        left = int(ends[i - 1]) if i else 0
-        start += length * Fraction(left, total)
-        length *= Fraction(int(ends[i]) - left, total)
-        ids.append(i)
-    return ids[1:-1], start, length
-
-
-def write(text):
-    tokens = tokenizer.encode(text) + [PAD]  # the last one says: this is the end
-    _, start, length = walk(lambda n, *_: tokens[n])
-    bits = math.log2(length.denominator) - math.log2(length.numerator)
-    n_bytes = -(-(math.ceil(bits) + 1) // 8)  # rounded up to whole bytes
-    return math.ceil(start * 256**n_bytes).to_bytes(n_bytes, "big")
-
-
-def read(file):
-    point = Fraction(int.from_bytes(file, "big"), 256 ** len(file))
-
-    def choose(n, start, length, ends):
-        place = int((point - start) / length * int(ends[-1]))
-        return int(torch.searchsorted(ends, place, right=True))
-
-    return tokenizer.decode(walk(choose)[0])
-
-
-import zlib
+# %%
+from llmlib.demonstrations.arithmetic_coding import read, write
 
 message = "The bakery on the corner opens at six, but the ovens are lit at three."
-file = write(message)
+file = write(message, model, softmax)
+
+# %% tags=["nbval-ignore-output"]
+import zlib
+
 print("file:     ", file.hex(" "))
-print("read back:", read(file))
+print("read back:", read(file, model, softmax))
 print(
     f"{len(message)} bytes of text; zlib {len(zlib.compress(message.encode(), 9))}; "
     f"this file {len(file)}"
 )
 
 # %% [markdown]
-# Seventeen bytes, and the sentence comes back letter for letter. The predictions are the whole trick: writer and reader
-# own the same model, so only what it did not expect has to be sent. (They must compute the same numbers to the last
-# bit: if the reader's logits are a millionth off, what it reads is another text. So a file is tied to one program
-# on one kind of computer.)
+# Seventeen bytes, and the sentence comes back letter for letter.
 #
-# Now a longer text, the first five of ten paragraphs of prose that were written for this course (so the model cannot
-# have met them). No need to walk: the size of the file is the sum of the losses.
+# Now five paragraphs that were written for this course, so that the model cannot have met them. The size of the file is
+# the sum of the losses. Zlib and bz2 are general compressors, which shorten strings that come again.
 
 # %%
 predict(
@@ -1012,7 +951,7 @@ five = "\n\n".join(paragraphs[:5])
 
 
 def bytes_by_model(text):
-    inputs, targets = next_token_pairs(torch.tensor([[PAD] + tokenizer.encode(text)]))
+    inputs, targets = next_token_pairs(torch.tensor([[END] + tokenizer.encode(text)]))
     nats = cross_entropy(model(inputs), targets).item() * targets.numel()
     return nats / math.log(2) / 8
 
@@ -1029,30 +968,31 @@ sizes = [
         "SmolLM2": bytes_by_model,
     }.items()
 ]
-for name, ordered, mixed in sizes:
-    print(f"{name:<10}{ordered:>7,.0f} bytes; the same words, shuffled {mixed:>7,.0f}")
 show(
     plots.file_sizes(sizes),
     alt="Bytes for the same five paragraphs: 2,270 as they are, 1,115 with zlib, 1,103 "
     "with bz2, about 300 with SmolLM2. With the words shuffled zlib and bz2 need "
     "hardly more, SmolLM2 twice as much.",
 )
-megabytes = 134_515_008 * 2 / 1e6
-print(f"the reader needs the model, too: {megabytes:.0f} MB in 16-bit numbers")
 reveal("file", sizes[-1][1])
 
 # %% [markdown] reveals="file"
-# Less than a third of what zlib needs. The control says what the *order* of the words has to do with it. Zlib looks for
-# repeated strings, and shuffling the words costs it next to nothing; the model knows what follows what, and now needs
-# twice as much. It is still far below zlib: it knows the words, which zlib has to learn from this text.
-# **To predict is to compress** (Delétang et al. 2023), and a loss is a file size: every nat that training takes off it
-# is a shorter file. (It would be cheating not to mention the model, which the reader must own.)
+# Less than a third of what zlib needs. **To predict is to compress** (Delétang et al. 2023), and a loss is a file size:
+# every nat that training takes off it makes a file shorter. The control is the shuffled text. Shuffling costs zlib next
+# to nothing; the model knows what follows what, and now needs twice as much.
+#
+# <details><summary>Small print</summary>
+#
+# The reader must own the model, 269 MB in 16-bit numbers, and compute the same numbers to the last bit: if the reader's
+# logits are a millionth off, what it reads is another text. Shuffled, the model is still far below zlib: it knows the
+# words, which zlib has to learn from this text.
+#
+# </details>
 
 # %% [markdown]
 # ### Before training
 #
-# The next cell fills SmolLM2's shape with random numbers (standard deviation 0.02, the figure that GPT-2 started
-# from) and measures.
+# SmolLM2's shape, filled with random numbers: what does it lose?
 
 # %%
 predict(
@@ -1062,35 +1002,11 @@ predict(
 )
 
 # %%
-g = torch.Generator().manual_seed(0)
+from llmlib.demonstrations.untrained import untrained
 
-
-def noise(tensor):
-    if tensor.dim() == 1:
-        return torch.ones_like(tensor)
-    return torch.empty_like(tensor).normal_(0, 0.02, generator=g)
-
-
-def fresh(part):
-    return tuple(None if tensor is None else noise(tensor) for tensor in part)
-
-
-embedding = noise(model.weights.embedding)
-layers = [
-    type(layer)(**{name: fresh(part) for name, part in vars(layer).items()})
-    for layer in model.weights.layers
-]
-random_weights = replace(
-    model.weights,
-    embedding=embedding,
-    unembedding=embedding,
-    layers=layers,
-    norm=fresh(model.weights.norm),
-)
-untrained = replace(model, weights=random_weights)
-
-inputs, targets = next_token_pairs(torch.tensor([tokenizer.encode(paragraphs[1])]))
-logits, trained_logits = untrained(inputs), model(inputs)
+ids = [END] + tokenizer.encode(paragraphs[1])
+inputs, targets = next_token_pairs(torch.tensor([ids]))
+logits, trained_logits = untrained(model)(inputs), model(inputs)
 losses = {
     "untrained": cross_entropy(logits, targets),
     "trained": cross_entropy(trained_logits, targets),
@@ -1099,25 +1015,22 @@ losses = {
     "untrained, targets not shifted": cross_entropy(logits, inputs),
 }
 print(f"ln 49,152 = {math.log(49152):.4f} nats")
-print(f"standard deviation of the untrained logits: {logits.std():.2f}")
-blind = (logits.logsumexp(-1) - logits.mean(-1)).mean()
-print(f"untrained, for targets drawn blindly:   {blind:.4f} nats")
 for name, loss in losses.items():
     print(f"{name:<40}{loss:.4f} nats")
 reveal("untrained", losses["untrained"].item(), within=0.5)
-del untrained, random_weights, layers, logits
 
 # %% [markdown] reveals="untrained"
-# With nothing learned, the best is to give every one of the $V$ tokens $1/V$, which costs $\ln V$. The untrained model costs a little
-# more: its logits are not all 0 but scatter, and on average over many starts that costs half their variance, here
-# 0.12. For targets drawn blindly these logits do cost 0.12 more than $\ln V$, as the third line says; the rest comes
-# from this paragraph's tokens, which happened to get low logits.
+# With nothing learned, the best is to give every one of the $V$ tokens $1/V$, which costs $\ln V$. **A training run whose
+# first loss is far from $\ln V$ has a bug.** The converse does not hold. A softmax of a softmax starts at $\ln V$ and can
+# never come more than 1 nat below it. Unshifted targets start near $\ln V$ as well. They show later: the loss falls
+# towards 0.
 #
-# **A training run whose first loss is far from $\ln V$ has a bug.** The converse does not hold, as the last two lines
-# say. Softmax of a softmax starts at $\ln V$ and can never come more than 1 nat below it, since its "logits" lie
-# between 0 and 1. Targets that are not shifted start where they should, too, in this model of 30 layers (in one whose
-# layers begin as the identity, as in section 5.7, they start too low), and give themselves away later: copying the
-# input is easy, and the loss falls towards 0.
+# <details><summary>Small print</summary>
+#
+# The random logits are not all 0 but scatter, and on average over many starts that costs half their variance, here about
+# 0.12 nats. In a model whose layers begin as the identity, as in section 5.7, unshifted targets start too low.
+#
+# </details>
 
 # %% [markdown]
 # ### Where it is surprised
@@ -1135,29 +1048,27 @@ predict(
 from llmlib.output_head import token_losses
 
 losses = token_losses(trained_logits, targets)[0]
-pieces = [tokenizer.decode([i]) for i in tokenizer.encode(paragraphs[1])]
+pieces = [tokenizer.decode([i]) for i in ids[1:]]
 show(
     plots.loss_on_text(
-        pieces, [None] + losses.tolist(), "Loss of each token, given all before it"
+        pieces, losses.tolist(), "Loss of each token, given all before it"
     ),
     alt="A paragraph about tides, each token shaded by its loss: content words such as "
-    "centre, line, high and strength are dark, function words and full stops light; "
-    "ides, the second piece of the first word, is among the darkest.",
+    "centre, line, high and strength are dark, function words and full stops light.",
 )
 order = losses.argsort(descending=True).tolist()
-print("most surprising:", [(pieces[i + 1], f"{losses[i]:.2f}") for i in order[:5]])
+print("most surprising:", [(pieces[i], f"{losses[i]:.2f}") for i in order[:5]])
 running = losses[order].cumsum(0)
 half = (running < running[-1] / 2).sum().item() + 1  # the token that reaches it, too
 share = 100 * half / len(running)
 reveal("half", share, within=5)
 
 # %% [markdown] reveals="half"
-# A few tokens carry the loss, most of them nouns, verbs and adjectives that bring something new. Small words and full
-# stops are cheap, and a word that comes again costs less than the first time (compare the two "centre"). The most
-# surprising is "ides": all that stood before it was the letter T.
+# A few tokens carry the loss, most of them words that bring something new. Small words and full stops are cheap, and a word
+# that comes again usually costs less than the first time.
 
 # %% [markdown]
-# **Your own text.** Hover over a token (or unfold the list) to see the five tokens that the model had expected in its
+# **Your own text.** Hover over a token, or unfold the list, to see the five tokens that the model had expected in its
 # place. Type over the text below, then click elsewhere.
 
 # %% tags=["nbval-ignore-output"]
@@ -1168,27 +1079,26 @@ surprise_reader(
     softmax,
     "I put the cake in the oven, set the timer for forty minutes and sat down to watch "
     "the moon.",
+    before=[END],
 )
 
 # %% [markdown]
 # ## 5.5 Perplexity, and in which unit to compare
 #
-# $e^{\text{loss}}$ is the **perplexity**: a model with perplexity 20 has, on average, the loss of a guess among 20
-# equally likely tokens, $\ln 20$.
+# ![The same sentence cut twice. Four long tokens at 3 nats each, perplexity 20; eight short ones at 1.5 nats each, perplexity 4.5. Both are 12 nats for the same 24 bytes, 0.72 bits per byte.](attachment:two_cuts.png)
 #
-# A long text is measured in batches, and the last batch is nearly always shorter. The perplexity of the whole is the
-# exponential of the mean *over tokens*. It is neither the mean of the batches' perplexities nor the exponential of the
-# mean of the batches' losses.
+# $e^{\text{loss}}$ is the **perplexity**: a model with perplexity 20 loses as much as a guess among 20 equally likely
+# tokens. A long text is measured in batches, and the last is nearly always shorter. The perplexity of the whole is the
+# exponential of the mean *over tokens*, however they are batched.
 #
 # ### Exercise 5.5 · `corpus_perplexity` · ●○○ · 5 min
 #
-# - **In:** `losses`, a list of numbers, the mean loss of each batch in nats per token; `counts`, a list of as many
-#   ints, the number of tokens in each batch. Leave both lists as they are.
+# - **In:** `losses`, a list of numbers, the mean loss of each batch in nats per token; `counts`, a list of its numbers of
+#   tokens. Leave both lists as they are.
 # - **Out:** a float, the perplexity of all tokens together, not rounded.
 #
 # By hand: a batch of 3 tokens with loss 1 and a batch of 1 token with loss 5 hold $3 \cdot 1 + 1 \cdot 5 = 8$ nats in
-# 4 tokens. The mean is 2, the perplexity $e^2 = 7.389$. (The mean of the two perplexities, 75.6, is ten times as
-# large.)
+# 4 tokens. The mean is 2, the perplexity $e^2 = 7.389$.
 #
 # Not allowed: llmlib's own.
 #
@@ -1199,7 +1109,7 @@ surprise_reader(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Total of the losses over total of the tokens, and only then `math.exp`.
+# The exponential comes last, and once.
 #
 # </details>
 
@@ -1309,12 +1219,13 @@ for _ in range(10):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model**, on the ten paragraphs, one pass each. (We keep the probabilities for section 5.8.)
+# **Run it on the real model**, on the ten paragraphs, one pass each.
 
 # %%
 paragraph_losses, counts, expected, confidence, right = [], [], [], [], []
 for paragraph in paragraphs:
-    inputs, targets = next_token_pairs(torch.tensor([tokenizer.encode(paragraph)]))
+    ids = torch.tensor([[END] + tokenizer.encode(paragraph)])
+    inputs, targets = next_token_pairs(ids)
     logits = model(inputs)
     p = softmax(logits)[0]
     paragraph_losses.append(cross_entropy(logits, targets).item())
@@ -1322,20 +1233,18 @@ for paragraph in paragraphs:
     expected.append(torch.special.entr(p).sum(-1))  # -p ln p, summed over all tokens
     confidence.append(p.amax(-1))
     right.append((p.argmax(-1) == targets[0]).float())
-print("tokens per paragraph:", counts)
-print("loss per paragraph:  ", [f"{loss:.2f}" for loss in paragraph_losses])
 whole = corpus_perplexity(paragraph_losses, counts)
 print(f"perplexity of the whole text:           {whole:.4f}")
 mean = np.mean(np.exp(paragraph_losses))
 print(f"mean of the paragraphs' perplexities:   {mean:.4f}")
 
 # %% [markdown]
-# Perplexity is *per token*, so it depends on how the text was cut: a tokenizer with long tokens asks fewer, harder
-# questions. Two models with different tokenizers are therefore compared, **on the same text**, by **bits per byte**
-# $= \dfrac{\text{loss} \cdot n_\text{tokens}}{n_\text{bytes} \cdot \ln 2}$: both must account for the same bytes.
+# Perplexity is *per token*: long tokens are fewer, harder questions. Two models with different tokenizers are therefore
+# compared, **on the same text**, by **bits per byte**: both must account for the same bytes.
 #
-# That is so plausible that it is used for another question, too: which *language* does the model read best? Here is
-# one text in four languages, each a translation of the others.
+# $$\text{bits per byte} = \frac{\text{loss} \cdot n_\text{tokens}}{n_\text{bytes} \cdot \ln 2}$$
+#
+# It is used for another question, too: which *language* does the model read best? Here is one text in four languages.
 
 # %%
 predict(
@@ -1346,30 +1255,13 @@ predict(
 )
 
 # %%
+from llmlib.demonstrations.translations import TRANSLATIONS
 from llmlib.output_head import bits_per_byte
 
-translations = {
-    "English": "A good map leaves things out. One that showed every tree would be as "
-    "large as the forest and no easier to read. When I was a child, my grandmother "
-    "drew me a map of her village. There were only three houses on it, a river and a "
-    "big dog, and I never got lost.",
-    "German": "Eine gute Karte lässt Dinge weg. Eine, die jeden Baum zeigte, wäre so "
-    "groß wie der Wald und nicht leichter zu lesen. Als ich ein Kind war, zeichnete "
-    "mir meine Großmutter eine Karte ihres Dorfes. Es waren nur drei Häuser darauf, "
-    "ein Fluss und ein großer Hund, und ich habe mich nie verlaufen.",
-    "Russian": "Хорошая карта опускает лишнее. Карта, на которой показано каждое "
-    "дерево, была бы такой же большой, как лес, и читать её было бы не легче. Когда я "
-    "был ребёнком, бабушка нарисовала мне карту своей деревни. На ней было всего три "
-    "дома, река и большая собака, и я ни разу не заблудился.",
-    "Hindi": "एक अच्छा नक्शा कुछ चीज़ें छोड़ देता है। जो नक्शा हर पेड़ दिखाए, वह जंगल "
-    "जितना बड़ा होगा और पढ़ने में आसान नहीं होगा। जब मैं बच्चा था, मेरी दादी ने मुझे "
-    "अपने गाँव का एक नक्शा बनाकर दिया। उस पर केवल तीन घर, एक नदी और एक बड़ा "
-    "कुत्ता था, और मैं कभी रास्ता नहीं भूला।",
-}
 print("           tokens   bytes   perplexity   bits per byte   bits for the text")
 by_byte, in_all = {}, {}
-for language, text in translations.items():
-    inputs, targets = next_token_pairs(torch.tensor([[PAD] + tokenizer.encode(text)]))
+for language, text in TRANSLATIONS.items():
+    inputs, targets = next_token_pairs(torch.tensor([[END] + tokenizer.encode(text)]))
     loss, n = cross_entropy(model(inputs), targets).item(), targets.numel()
     by_byte[language] = bits_per_byte(loss, n, len(text.encode()))
     in_all[language] = loss * n / math.log(2)
@@ -1380,28 +1272,27 @@ for language, text in translations.items():
 others = ["German", "Russian", "Hindi"]
 reveal("language", "ABC"[min(range(3), key=lambda i: by_byte[others[i]])])
 
-old = len(translations["Russian"].encode("cp1251"))
+old = len(TRANSLATIONS["Russian"].encode("cp1251"))
 print(
     f"Russian in the old code cp1251, one byte a letter: {old} bytes, so "
     f"{in_all['Russian'] / old:.3f} bits per byte"
 )
 
 # %% [markdown] reveals="language"
-# **Per byte the order is exactly turned round.** Hindi seems the easiest of the three, and nearly as easy as English.
-# For the whole text, which says the same in each, the model needs fewest bits for German and most for Hindi.
+# **Per byte the order is exactly turned round.** UTF-8 spends one byte on a plain Latin letter, two on a Cyrillic one, three
+# on one of Devanagari (the *byte premium*, Arnett et al. 2024). Write the same Russian in an older code of one byte a
+# letter, and its bits per byte nearly double, though the predictions are the same.
 #
-# The trick is in the bytes. UTF-8 spends one byte on a plain Latin letter, two on a Cyrillic one, three on one of
-# Devanagari (the *byte premium*, Arnett et al. 2024). Divide by more bytes, and the figure shrinks. Write the same
-# Russian in an older code of one byte a letter, and it nearly doubles, though the model and its predictions are the
-# same. So: **bits per byte for the same text and different tokenizers; total bits for the same content in different
-# languages.** And perplexity per token for neither.
+# So: **bits per byte for one text and two tokenizers; total bits for one content in two languages.**
 
 # %% [markdown]
 # ## 5.6 The gradient: which way is down?
 #
-# So far the loss has judged. Now it is to teach. The gradient of the loss says, for each number in the model, how
-# the loss changes if that number is nudged. It can be *measured* by nudging. Suppose that the text had gone on "The
-# capital of France is **Lyon**". Here are six logits, each moved up and down by a thousandth:
+# ![Three rows of bars over Paris, the, London and Lyon. What the model said: 0.7, 0.2, 0.1, 0.0. Minus what was true: 1 at Lyon. Is the gradient: 0.7, 0.2, 0.1 and minus 1.0, with arrows that push Paris down and pull Lyon up.](attachment:said_minus_true.png)
+#
+# So far the loss has judged. Now it teaches. The gradient says, for each number in the model, how the loss changes if
+# that number is nudged. Suppose that "The capital of France is" had gone on with **Lyon**. Nudge six logits by a
+# thousandth:
 
 # %%
 prompt = "The capital of France is"
@@ -1423,7 +1314,7 @@ for word in (" Paris", " the", " London", " Lyon", " Rome", " banana"):
     print(f"{word!r:<12}{p[i]:>12.4f}{slope:>20.4f}")
 
 # %% [markdown]
-# Compare the two columns, and you have the formula.
+# Compare the two columns: what is the formula?
 #
 # ### Exercise 5.6 · `logits_gradient` · ●●○ · 15 min
 #
@@ -1434,8 +1325,8 @@ for word in (" Paris", " the", " London", " Lyon", " Rome", " banana"):
 # By hand: logits `[[0, ln 3]]`, target 0. Nudging gives `[[-0.75, 0.75]]`. With a second position, every entry is
 # halved, since the loss is a mean.
 #
-# Not allowed: `torch.autograd` and `backward` (that is how the check finds out), the losses of torch, and llmlib's own. Your
-# `softmax` is there for you.
+# Not allowed: `torch.autograd` and `backward` (that is how the check finds out), the losses of torch, and llmlib's own.
+# Your `softmax` is there for you.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1445,14 +1336,14 @@ for word in (" Paris", " the", " London", " Lyon", " Rome", " banana"):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Start from the probabilities, all of them, and subtract 1 in N places: `p[torch.arange(len(targets)), targets]` are
-# the entries of the targets, one a row.
+# Start from the probabilities, all of them, and change N places: `p[torch.arange(len(targets)), targets]` are the
+# entries of the targets, one a row.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The loss is a mean, so its gradient is divided by N. If you change `p` in place, be sure that it is a tensor of your
-# own, not the input: `softmax` returns a new one.
+# The loss is a mean over N positions, and so is its gradient. If you change `p` in place, be sure that it is a tensor of
+# your own, not the input.
 #
 # </details>
 
@@ -1568,22 +1459,18 @@ for _n, _vocab in [(1, 5), (6, 9), (9, 3)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# So for one position with probabilities $p$ and target $t$
+# So for one position with probabilities $p$ and target $t$ the gradient is *what the model said, minus what was true*:
 #
 # $$\frac{\partial\,(-\ln p_t)}{\partial z_i} = p_i - [i = t]$$
 #
-# ($[i = t]$ is 1 for the target, else 0): *what the model said, minus what was true*. On paper: the loss is
-# $\ln\sum_j e^{z_j} - z_t$; the derivative of the first part with respect to $z_i$ is $e^{z_i}/\sum_j e^{z_j} = p_i$,
-# that of the second is 1 for the target. Every wrong token is pushed down as far as it was believed; the right one is
+# with $[i = t]$ 1 for the target, else 0. Every wrong token is pushed down as far as it was believed; the right one is
 # pulled up by what it lacks.
 #
 # ### Thirty steps
 #
-# No logit can be changed directly; only the weights can. Logit $i$ is $x \cdot \text{row}_i$, so if one entry of row
-# $i$ is nudged, logit $i$ moves by that much times the same entry of $x$, and (the *chain rule*) the gradient for the
-# whole row is $(p_i - [i = t])\,x$. **Gradient descent** moves each weight *against* its gradient, by a small number
-# (the *learning rate*) times that gradient, again and again. Thirty steps on a copy of SmolLM2's table, with your
-# function and nothing else:
+# Only weights can be changed, not logits. Logit $i$ is $x \cdot \text{row}_i$, so by the *chain rule* the gradient for
+# the whole row is $(p_i - [i = t])\,x$. **Gradient descent** moves each weight *against* its gradient, times a small
+# number, the *learning rate*. Thirty steps on a copy of SmolLM2's table, with your function:
 
 # %%
 predict(
@@ -1613,10 +1500,6 @@ show(
     "and ends at 0.91; Paris falls from 0.77 to nearly 0; the rises to 0.13 at first, "
     "then falls, too.",
 )
-print("' Lyon' every five steps:", [f"{p:.3f}" for p in curves[repr(" Lyon")][::5]])
-moved = (edited - table).norm(dim=1)
-many = int((moved > 1e-3).sum())
-print(f"rows that moved by more than 0.001: {many} of {len(moved):,}")
 
 # %%
 taught = replace(model, weights=replace(model.weights, unembedding=edited))
@@ -1635,98 +1518,271 @@ for question in (
         row.append(f"{word!r} {p:.3f}")
     answers[question] = word
     print(f"{question:<40}{row[0]:<19}{row[1]}")
-inputs, targets = next_token_pairs(torch.tensor([tokenizer.encode(paragraphs[1])]))
+ids = torch.tensor([[END] + tokenizer.encode(paragraphs[1])])
+inputs, targets = next_token_pairs(ids)
 before, after = paragraph_losses[1], cross_entropy(taught(inputs), targets)
 print(f"loss on the paragraph about tides: {before:.4f} -> {after:.4f}")
 found = {" Berlin": "A", " Lyon": "B", " Paris": "C"}
 reveal("germany", found.get(answers["The capital of Germany is"], "D"))
 
 # %% [markdown] reveals="germany"
-# You have trained a language model. One sentence, thirty steps, and it is sure of something that is not so. Berlin,
-# Rome and the star survive. But look at the last question: "The capital of France is the city of" was never trained on,
-# and yet its answer has changed, too. **Whoever edits a weight edits every text that uses it**; what else has changed
-# must be measured. (The loss on an unrelated text is a first measure. It rose a little.)
+# One sentence, thirty steps, and the model is sure of something that is not so. Berlin, Rome and the star survive. But
+# "The capital of France is the city of" was never trained on, and yet its answer has changed, too. **If you edit a weight,
+# you edit every text that uses it**, and what else has changed must be measured.
 
 # %% [markdown]
 # ## 5.7 The training loop
 #
-# Deeper weights are reached in the same way: the gradient for $x$ follows from that for the logits, the gradient for
-# the last layer's output from that for $x$, and so on, layer by layer, down to the embedding table. PyTorch notes
-# every operation on the way up and walks the chain back by itself: after `loss.backward()` each tensor $w$ that asked
-# for it (`requires_grad`) has its gradient in `w.grad`. Do not take that on trust. Here is a tiny model of SmolLM2's
-# kind, two layers of width 64, with random weights, but zeros in `w_o` and `w_down`, so that each layer begins as the identity; it reads short stories, in a vocabulary of only 512 tokens.
+# ![A chain of boxes from the input x through the first weights, the hidden layer with its gate and the second weights to the logits and the loss. Below, arrows run back from the loss: probabilities minus truth at the logits, then to the hidden layer, through the gate, to the first weights. Each weight matrix gets its gradient where the two directions meet.](attachment:backward_walk.png)
+#
+# Deeper weights are reached by the same chain rule, one link at a time. Forward, each layer keeps what went in. Back, it
+# receives "how the loss changes with my output". From that it works out the gradient of its own weights, and it passes on
+# "how the loss changes with my input". That walk is *backpropagation*. Do it once by hand, through two layers:
+#
+# $$h = \max(0,\; x W_\text{in}^T) \qquad z = h\,W_\text{out}^T \qquad \text{loss} = \text{mean of } {-\ln \mathrm{softmax}(z)_t}$$
+#
+# ### Experiment 5.7 · `backward_by_hand` · ●●● · 20 min
+#
+# | | shape | |
+# |---|---|---|
+# | `x` | `[N, d]` | what goes in, one row a position |
+# | `w_in` | `[hidden, d]` | |
+# | `w_out` | `[vocab, hidden]` | |
+# | `targets` | `[N]` | the ids that came |
+# | returns | as `w_in`, as `w_out` | the gradients of the mean loss: (for `w_in`, for `w_out`) |
+#
+# By hand: `x = [[1]]`, `w_in = [[1], [-1]]`, `w_out = [[0, 0], [ln 3, 5]]`, target 0. Forward: before the gate `[1, -1]`,
+# so $h$ is `[1, 0]`; the logits are `[0, ln 3]`, the probabilities `[0.25, 0.75]`. Back: at the logits `[-0.75, 0.75]`, so
+# `w_out` gets `[[-0.75, 0], [0.75, 0]]`. At $h$ arrives $0.75 \cdot [\ln 3, 5]$. The gate lets the first through, 0.824,
+# and stops the second: `w_in` gets `[[0.824], [0]]`.
+#
+# Not allowed: `torch.autograd` and `backward`. Use your `logits_gradient`. Leave all four inputs as they are.
+#
+# <details><summary>Hint 1</summary>
+#
+# Go up first and keep what lies before the gate, and $h$. Your `logits_gradient` is the first step of the way back; it
+# has divided by N already.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Shapes decide nearly everything. Of `[N, vocab]` and `[N, hidden]` you need `[vocab, hidden]`: a sum over the
+# positions. For the way on you need `[N, hidden]` again.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# Where the gate was shut, a nudge of what lies before it changes nothing.
+#
+# </details>
 
-# %%
-from llmlib import data, generate, training
-from llmlib.model import forward
 
-stories = [story for story in data.stories("train")[:600] if story.ended]
-held_out = [story for story in data.stories("held_out") if story.ended][:64]
-story_tokenizer = training.story_tokenizer(stories[:256])
-story_ids = training.as_tokens(stories, story_tokenizer).ids
-held_out_ids = training.as_tokens(held_out, story_tokenizer).ids
-config = replace(training.tiny_config(d_model=64), context=64)
-print(f"{len(stories)} stories, {len(story_ids):,} tokens. The first begins:")
-print(stories[0].text[:150] + " …")
+# %% solution backward_by_hand disallowed=["torch.autograd", "torch.nn.functional.cross_entropy"]
+def backward_by_hand(x, w_in, w_out, targets):
+    """The gradients of the mean loss for w_in [hidden, d] and w_out [vocab, hidden]; x
+    [N, d] goes through w_in, a ReLU and w_out; targets [N]."""
+    ### BEGIN SOLUTION
+    before = x @ w_in.T
+    hidden = before.clamp(min=0)
+    at_logits = logits_gradient(hidden @ w_out.T, targets)
+    at_gate = (at_logits @ w_out) * (before > 0)
+    return at_gate.T @ x, at_logits.T @ hidden
+    ### END SOLUTION
 
 
-def tiny_model(seed=0, parts=training.PARTS):
-    """(its weights as a list of tensors, the model as a function ids -> logits, the
-    weights as the engine wants them)"""
-    weights = training.new_weights(config, seed)
-    return (
-        training.tensors(weights),
-        lambda ids: forward(ids, weights, config, parts),
-        weights,
+# %% given inputs_after_backward
+def inputs_after_backward(x, w_in, w_out, targets):
+    """What you were given, as it is after your backward_by_hand has worked on it."""
+    backward_by_hand(x, w_in, w_out, targets)
+    return x, w_in, w_out, targets
+
+
+# %% test backward_by_hand points=3
+import math
+
+import torch
+
+from llmlib.course import check
+
+_x, _in = torch.tensor([[1.0]]), torch.tensor([[1.0], [-1.0]])
+_out = torch.tensor([[0.0, 0.0], [math.log(3), 5.0]])
+_got = backward_by_hand(_x, _in, _out, torch.tensor([0]))
+check.that(
+    isinstance(_got, (tuple, list)) and len(_got) == 2,
+    "return two tensors: the gradient for w_in and that for w_out",
+)
+check.that(
+    not (tuple(_got[0].shape) == (2, 2) and tuple(_got[1].shape) == (2, 1)),
+    "the two are swapped: first the gradient for w_in, then that for w_out",
+)
+check.that(
+    tuple(_got[0].shape) == (2, 1) and tuple(_got[1].shape) == (2, 2),
+    "a gradient has the shape of its weights: w_in's [hidden, d], w_out's [vocab, hidden]",
+)
+_kept = [torch.tensor([[1.0]]), torch.ones(2, 1), torch.ones(2, 2), torch.tensor([0])]
+for _before, _after in zip([t.clone() for t in _kept], inputs_after_backward(*_kept)):
+    check.close(_after, _before, "an input has changed: leave all four as they are")
+_in, _out = (
+    torch.tensor([[1.0], [-1.0]]),
+    torch.tensor([[0.0, 0.0], [math.log(3), 5.0]]),
+)
+_got = backward_by_hand(_x, _in, _out, torch.tensor([0]))
+check.that(
+    abs(float(_got[1][0, 1])) < 1e-6,
+    "w_out meets what came out of the gate, where the second entry is 0, not what went "
+    "into it",
+)
+check.that(
+    float(_got[1][0, 0]) < 0,
+    "the sign is turned: the target's logit is too low, so its gradient is negative",
+)
+check.close(
+    _got[1],
+    torch.tensor([[-0.75, 0.0], [0.75, 0.0]]),
+    "for w_out: what arrives at the logits, [-0.75, 0.75], times h, [1, 0]",
+    atol=1e-4,
+)
+check.that(
+    abs(float(_got[0][1, 0])) < 1e-6,
+    "the gate was shut for the second entry, so nothing comes back through it: keep what "
+    "lies before the gate, and stop the gradient where that is not above 0",
+)
+check.close(
+    _got[0],
+    torch.tensor([[0.75 * math.log(3)], [0.0]]),
+    "for w_in: what arrives at h, 0.75 * ln 3, times x; the way back leads through w_out",
+    atol=1e-4,
+)
+_both = backward_by_hand(torch.tensor([[1.0], [1.0]]), _in, _out, torch.tensor([0, 1]))
+check.close(
+    _both[1],
+    torch.tensor([[-0.25, 0.0], [0.25, 0.0]]),
+    "two positions, targets 0 and 1: each adds its own part, and the loss is their mean; "
+    "divide by N once (logits_gradient has done it)",
+    atol=1e-4,
+)
+
+
+@torch.enable_grad()  # whatever other cells have set
+def _reference(x, w_in, w_out, targets):
+    w_in, w_out = w_in.clone().requires_grad_(), w_out.clone().requires_grad_()
+    logits = torch.relu(x @ w_in.T) @ w_out.T
+    torch.nn.functional.cross_entropy(logits, targets).backward()
+    return w_in.grad, w_out.grad
+
+
+_g = torch.Generator().manual_seed(57)
+_many = [torch.randn(_shape, generator=_g) for _shape in ((5, 3), (4, 3), (6, 4))]
+_many.append(torch.tensor([0, 5, 2, 2, 1]))
+for _mine, _theirs, _name in zip(
+    backward_by_hand(*_many), _reference(*_many), ("w_in", "w_out")
+):
+    check.close(
+        _mine,
+        _theirs,
+        f"five positions: the gradient for {_name} is not that of torch's backward",
+        atol=1e-4,
     )
-
-
-def windows(n, batch=8, seed=0):
-    """n batches of `batch` pieces of 65 tokens, from random places of the stories."""
-    g = torch.Generator().manual_seed(seed)
-    piece = torch.arange(config.context + 1)
-    last = len(story_ids) - config.context
-    starts = [torch.randint(last, (batch, 1), generator=g) for _ in range(n)]
-    return [story_ids[start + piece] for start in starts]
-
-
-torch.set_num_threads(1)  # little to share in products this small
-weights, tiny, _ = tiny_model()
-print(f"\n{sum(w.numel() for w in weights):,} weights in {len(weights)} tensors")
-inputs, targets = next_token_pairs(windows(1)[0])
-loss = cross_entropy(tiny(inputs), targets)
-loss.backward()
-print(f"loss {loss.item():.4f}; ln 512 = {math.log(512):.4f}")
-print("\none weight of                      backward    nudged")
-for name, i in {"table": 0, "w_o, layer 0": 5, "w_down, layer 1": 18}.items():
-    flat, place = weights[i].data.view(-1), int(weights[i].grad.abs().argmax())
-    around = []
-    for nudge in (0.002, -0.004):  # up, then back and as far down
-        flat[place] += nudge
-        with torch.no_grad():
-            around.append(cross_entropy(tiny(inputs), targets).item())
-    flat[place] += 0.002
-    slope = (around[0] - around[1]) / 0.004
-    print(f"{name:<30}{weights[i].grad.view(-1)[place]:>12.4f}{slope:>10.4f}")
+### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(157)
+for _n, _d, _hidden, _vocab in [(1, 4, 3, 5), (7, 2, 6, 3), (9, 5, 5, 5)]:
+    _shapes = ((_n, _d), (_hidden, _d), (_vocab, _hidden))
+    _some = [torch.randn(_shape, generator=_g) for _shape in _shapes]
+    _some.append(torch.randint(_vocab, (_n,), generator=_g))
+    for _mine, _theirs, _name in zip(
+        backward_by_hand(*_some), _reference(*_some), ("w_in", "w_out")
+    ):
+        check.close(
+            _mine,
+            _theirs,
+            f"the gradient for {_name} is not that of torch's backward",
+            atol=1e-4,
+        )
+### END HIDDEN TESTS
 
 # %% [markdown]
-# The first loss is $\ln V$, as it should be, and what `backward` says is what nudging says, from the table to the last
-# layer: one walk back gives all of them at once, where nudging takes two passes for each.
+# **Your gradients, PyTorch's, and nudging.** PyTorch notes every operation and walks back by itself: after
+# `loss.backward()` each tensor $w$ with `requires_grad` has its gradient in `w.grad`. Two layers guess the next token of
+# short stories:
+
+# %%
+from llmlib import data, training
+from llmlib.demonstrations import two_layers
+
+stories = [story for story in data.stories("train")[:600] if story.ended]
+story_tokenizer = training.story_tokenizer(stories[:256])
+story_tokens = training.as_tokens(stories, story_tokenizer)
+story_ids = story_tokens.ids
+print(f"{len(stories)} stories, {len(story_ids):,} tokens. The first begins:")
+print(stories[0].text[:150] + " …\n")
+
+torch.set_num_threads(1)  # little to share in products this small
+x, w_in, w_out, targets = two_layers.batch(story_ids)
+by_hand = backward_by_hand(x, w_in, w_out, targets)
+asking = [w.clone().requires_grad_() for w in (w_in, w_out)]
+cross_entropy(two_layers.logits(x, *asking), targets).backward()
+print("one weight of      by hand   backward     nudged")
+for name, mine, w in zip(("w_in", "w_out"), by_hand, asking):
+    place = int(mine.abs().argmax())
+    slope = two_layers.nudged(cross_entropy, x, w_in, w_out, targets, name, place)
+    theirs = w.grad.view(-1)[place]
+    print(f"{name:<14}{mine.view(-1)[place]:>12.5f}{theirs:>11.5f}{slope:>11.5f}")
+worst = max((mine - w.grad).abs().max() for mine, w in zip(by_hand, asking))
+print("all weights equal to 5 digits:", bool(worst < 1e-5))
+
+# %% [markdown]
+# `backward` is this walk and nothing more. Nudging takes two passes for every weight; the walk finds all at once.
 #
-# With gradients for everything, a training loop is short: take a batch, compute the loss, `backward`, move the
-# weights, again. Two things in it are worth writing yourself: how far a step goes, and how far each weight moves in it.
+# Now a classic mistake: on the way back somebody forgets the gate.
+
+# %%
+predict(
+    "gate",
+    "Trained 200 steps with the gate forgotten on the way back: what does the loss do?",
+    {
+        "A": "it stays near where it began",
+        "B": "it falls, nearly as far as with the right gradient",
+        "C": "it rises",
+    },
+    yours="A",
+)
+
+# %%
+curves = {}
+for name, backward in {
+    "your backward_by_hand": backward_by_hand,
+    "gate forgotten": two_layers.gate_forgotten,
+}.items():
+    curves[name] = two_layers.train(backward, cross_entropy, story_ids, steps=200)
+show(
+    plots.two_gradients(curves, math.log(512)),
+    alt="Loss against steps of gradient descent, two curves from 6.24: both fall to about "
+    "3.8 within 200 steps; the one with the forgotten gate ends a little higher.",
+)
+right_end, wrong_end = (sum(losses[-10:]) / 10 for losses in curves.values())
+start = math.log(512)
+share = (start - wrong_end) / (start - right_end)
+reveal("gate", "C" if share < 0 else "A" if share < 0.5 else "B")
+
+# %% [markdown] reveals="gate"
+# It falls nearly as far. **A loss that falls does not prove that the gradient is right.** One that points roughly downhill
+# trains, too, and nothing crashes. What finds the bug is the table above: nudge one weight and compare.
+
+# %% [markdown]
+# ### How far is a step?
 #
-# ### Exercise 5.7 · `learning_rate` · ●○○ · 5 min
+# ![The learning rate against the step, of 40: it rises in a short straight line to its peak over the first two steps, then falls in a long straight line to nearly 0.](attachment:rate_schedule.png)
+#
+# ### Exercise 5.8 · `learning_rate` · ●○○ · 5 min
 #
 # The usual recipe: the rate is *warmed up* over the first steps and then *decays*.
 #
 # - **In:** `step`, counted from 0; `steps`, how many there are in all; `peak`, a number.
 # - **Out:** the rate for this step: `peak`, times a warm-up, times a decay.
-#   The warm-up is $\frac{\text{step} + 1}{0.05\,\text{steps}}$, but never more than 1: it takes the first twentieth
-#   of the training. The decay is $1 - \frac{\text{step}}{\text{steps}}$, a straight line.
+#   The warm-up is $\frac{\text{step} + 1}{0.05\,\text{steps}}$, but never more than 1. The decay is
+#   $1 - \frac{\text{step}}{\text{steps}}$.
 #
-# By hand, 40 steps and a peak of 1: the warm-up takes 2 steps. Step 0: 1/2 · 1 = 0.5. Step 1: 1 · 39/40 = 0.975. Step
-# 20: 0.5. Step 39, the last: 0.025.
+# By hand, 40 steps and a peak of 1. Step 0: 1/2 · 1 = 0.5. Step 1: 1 · 39/40 = 0.975. Step 39, the last: 0.025.
 #
 # Not allowed: llmlib's `learning_rate`.
 #
@@ -1737,7 +1793,7 @@ for name, i in {"table": 0, "w_o, layer 0": 5, "w_down, layer 1": 18}.items():
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# "Never more than 1" is `min(1, …)`.
+# "Never more than 1" is the smaller of two numbers.
 #
 # </details>
 
@@ -1826,35 +1882,33 @@ for _steps in (1, 7, 60, 70, 250, 1000):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Exercise 5.8 · `adamw_step` · ●●● · 15 min
+# ### Exercise 5.9 · `adamw_step` · ●●● · 15 min
 #
-# Gradients of different weights differ a great deal in size, so with one rate for all, some weights would move far more
-# than others. Adam (Kingma & Ba 2014) watches each weight: it keeps a running mean $m$ of its gradient $g$ and a running
-# mean $s$ of $g^2$, and moves by $m / \sqrt{s}$. A weight whose gradient stays about the same moves by about one rate a
-# step, however large or small that gradient is; one whose gradient comes rarely moves less, and one whose gradient keeps
-# changing sign hardly moves. For every number of a tensor by itself:
+# ![Two contour maps of a long narrow valley, one steep weight and one flat. Left, gradient descent zigzags across the valley and gets a small part of the way. Right, Adam moves both weights about equally far a step and arrives.](attachment:adam_on_two_weights.png)
+#
+# Gradients of different weights differ a great deal in size. Adam (Kingma & Ba 2014) keeps, for every number of a tensor, a
+# running mean $m$ of its gradient $g$ and a running mean $s$ of $g^2$, and moves by $m / \sqrt{s}$:
 #
 # $$m \leftarrow 0.9\,m + 0.1\,g \qquad s \leftarrow 0.95\,s + 0.05\,g^2$$
 #
-# Both begin at 0, so in the first steps they are too small. They are corrected for that, at step $t = 1, 2, \ldots$:
-# $\hat m = m / (1 - 0.9^t)$ and $\hat s = s / (1 - 0.95^t)$. Then
+# The two factors are called $\beta_1$ and $\beta_2$. Both means begin at 0 and are too small at first. They are corrected at
+# step $t = 1, 2, \ldots$: $\hat m = m / (1 - 0.9^t)$ and $\hat s = s / (1 - 0.95^t)$. Then
 #
 # $$w \leftarrow (1 - \text{rate} \cdot \text{decay})\,w - \text{rate} \cdot \frac{\hat m}{\sqrt{\hat s} + 10^{-8}}$$
 #
-# The first term shrinks the weight itself a little at each step: *weight decay*. Keeping it out of both means is what
-# made AdamW out of Adam (Loshchilov & Hutter 2017; that it is multiplied by the whole rate is PyTorch's choice).
+# The first term shrinks the weight a little at each step. AdamW is Adam with this *weight decay* kept out of both averages
+# (Loshchilov & Hutter 2017).
 #
 # | | shape | |
 # |---|---|---|
 # | `weight`, `gradient` | any | |
-# | `mean`, `square` | the same | $m$ and $s$ before this step; zeros before the first |
+# | `mean`, `square` | the same | $m$ and $s$ before this step |
 # | `step` | | $t$, counted from 1 |
 # | `rate`, `decay` | | numbers; `decay` is the weight decay, not that of the rate |
 # | returns | | the three new tensors `(weight, mean, square)` |
 #
 # By hand: `weight` 1, `gradient` 2, `mean` and `square` 0, `step` 1, `rate` 0.1, `decay` 0. $m = 0.2$ and $s = 0.2$,
-# corrected $0.2/0.1 = 2$ and $0.2/0.05 = 4$; the weight becomes $1 - 0.1 \cdot 2/\sqrt{4} = 0.9$. With a gradient of
-# 2,000 it is 0.9 as well.
+# corrected $0.2/0.1 = 2$ and $0.2/0.05 = 4$; the weight becomes $1 - 0.1 \cdot 2/\sqrt{4} = 0.9$.
 #
 # Not allowed: the optimizers of `torch.optim`.
 #
@@ -1871,7 +1925,7 @@ for _steps in (1, 7, 60, 70, 250, 1000):
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The small $10^{-8}$ stands outside the root: `rate * m_hat / (s_hat.sqrt() + 1e-8)`.
+# Does the small $10^{-8}$ stand under the root, or outside?
 #
 # </details>
 
@@ -1933,6 +1987,16 @@ check.that(
     abs(float(_got[0]) - 1 + 0.1 * 0.2 / 0.2**0.5) > 1e-3,
     "the means start at 0 and are too small at first: divide by 1 - 0.9^t and "
     "1 - 0.95^t",
+)
+check.that(
+    abs(float(_got[0]) - 1 + 0.1 * 2 / 0.2**0.5) > 1e-3,
+    "the square is not corrected: it starts at 0 and is too small, so divide it by "
+    "1 - 0.95^t",
+)
+check.that(
+    abs(float(_got[0]) - 0.99) > 1e-4,
+    "the mean is not corrected: it starts at 0 and is too small, so divide it by "
+    "1 - 0.9^t",
 )
 check.close(
     _got[0],
@@ -2003,28 +2067,45 @@ for _decay in (0.0, 0.1):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Exercise 5.9 · `train` · ●●● · 20 min
+# **Run it** on three kinds of gradient, large and small: how far does each gradient move the weight?
+
+# %%
+kinds = {
+    "always the same": (1, 1),
+    "changing sign": (1, -1),
+    "once in 100 steps": (100, 1),
+}
+for name, (every, sign) in kinds.items():
+    for size in (0.001, 1000.0):
+        w, means = torch.zeros(1), [torch.zeros(1), torch.zeros(1)]
+        for t in range(1, 1001):
+            g = torch.tensor([-size * sign**t if t % every == 0 else 0.0])
+            w, *means = adamw_step(w, g, *means, t, 0.1, 0.0)
+        moved = w.item() / 0.1 / (1000 / every)
+        print(f"{name:<18} size {size:<7g} {moved:>6.2f} rates for each gradient")
+
+# %% [markdown]
+# The size does not matter. A steady gradient moves the weight by one rate a step, one that keeps changing sign hardly at
+# all. **A gradient that comes rarely is amplified**: when it comes, $s$ remembers mostly zeros. So it is with the rows of
+# rare tokens in an untied embedding table.
 #
-# Now the loop, from your own pieces.
+# ### Exercise 5.10 · `train` · ●●● · 20 min
 #
 # | | | |
 # |---|---|---|
 # | `weights` | list of tensors | they ask for gradients, and **they themselves** are changed, in place |
-# | `model` | function | ids `[batch, seq]` → logits `[batch, seq, vocab]`, computed from `weights` |
-# | `batches` | list | one tensor of ids `[batch, seq + 1]` for each step |
-# | `peak` | number | the peak of the learning rate |
-# | returns | list of floats | the loss of each batch, before the step that it led to |
+# | `model` | function | ids `[batch, seq]` → logits `[batch, seq, vocab]`, from `weights` |
+# | `batches` | list | ids `[batch, seq + 1]` for each step |
+# | `peak` | number | of the learning rate |
+# | returns | list of floats | the loss of each batch, before its step |
 #
-# For each batch: inputs and targets; the loss; the gradients of *this* loss; the rate of this step; one step of AdamW
-# for each tensor, with weight decay 0.1 for matrices (two dimensions) and 0 for vectors (one: the gains of the norms).
-# Each tensor has a mean and a square of its own, which live through the whole training.
+# For each batch: inputs and targets; the loss; the gradients of *this* loss, from `backward`; the rate of this step; one
+# step of AdamW for each tensor, with weight decay 0.1 for matrices (two dimensions) and 0 for vectors (one). Means and
+# squares live through the whole training.
 #
 # By hand: two tokens, a table of zeros whose row $i$ holds the logits after token $i$, the batch `[[0, 1]]`, a peak
-# of 0.1. The loss is $\ln 2$. Only row 0 was used; its gradient is `[0.5, -0.5]`, so one step makes it
-# `[-0.1, 0.1]`.
-#
-# The check cannot send a function, so it goes through `train_pairs` (given, below): the smallest language model
-# there is, a table (in parts of two rows) and a bias.
+# of 0.1. The loss is $\ln 2$. Row 0 has the gradient `[0.5, -0.5]`, so one step makes it `[-0.1, 0.1]`. The check trains
+# such a table plus a bias: `train_pairs`, below.
 #
 # Not allowed: the optimizers of `torch.optim`.
 #
@@ -2035,14 +2116,13 @@ for _decay in (0.0, 0.1):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Before the loop, one `[torch.zeros_like(w), torch.zeros_like(w)]` for each tensor; in the loop, `adamw_step` takes
-# them, and its second and third result take their place. AdamW counts its steps from 1, `learning_rate` from 0.
+# Every tensor starts with two tensors of zeros of its own. AdamW counts its steps from 1, `learning_rate` from 0.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `w = new` would only give your variable another tensor; the model would go on with the old one. In place it is
-# `with torch.no_grad(): w.copy_(new)`. The loss as a plain number is `loss.item()`.
+# `w = new` would only give your variable another tensor; the model would go on with the old one. Write in place, inside
+# `torch.no_grad()`. The loss as a plain number is `loss.item()`.
 #
 # </details>
 
@@ -2103,6 +2183,11 @@ check.that(
 )
 check.close(
     _losses[0], math.log(2), "two tokens, nothing learned: the first loss is ln 2"
+)
+check.that(
+    bool(_new.isfinite().all()),
+    "the weights became NaN: AdamW counts its steps from 1, since with 0 its "
+    "corrections divide by 0",
 )
 check.that(
     bool((_new != 0).any()),
@@ -2250,18 +2335,21 @@ for _vocab, _n, _peak in [(3, 1, 0.3), (7, 30, 0.02), (4, 60, 0.1)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it.** First, is it the real thing? The same twenty batches through your loop, and through llmlib's, which uses
-# `torch.optim.AdamW` and trains the models that notebook 7 measures.
+# **Run it.** A tiny model of SmolLM2's kind: two layers of width 64, which begin as the identity. First, is your loop the
+# real thing? The same twenty batches through it, and through llmlib's, which uses `torch.optim.AdamW`.
 
 # %%
+from llmlib import generate
+from llmlib.demonstrations.tiny import CONFIG, tiny_model, windows
+
 weights, tiny, _ = tiny_model()
-mine = train(weights, tiny, windows(20), peak=0.006)
+print(f"{sum(w.numel() for w in weights):,} weights in {len(weights)} tensors")
+mine = train(weights, tiny, windows(story_ids, 20), peak=0.006)
 _, _, theirs_weights = tiny_model()
-story_tokens = training.as_tokens(stories, story_tokenizer)
 theirs = [
     loss
     for _, loss in training.train(
-        theirs_weights, config, story_tokens, steps=20, seed=0, peak=0.006
+        theirs_weights, CONFIG, story_tokens, steps=20, seed=0, peak=0.006
     )
 ]
 for name, losses in {"your loop": mine, "llmlib": theirs}.items():
@@ -2271,11 +2359,9 @@ print("equal to 4 digits:", all(abs(a - b) < 1e-4 for a, b in zip(mine, theirs))
 # %% [markdown]
 # ### Can it learn one batch by heart?
 #
-# Before a long training comes the cheapest test there is: the *same* small batch, again and again. A model with so
-# many more weights than the batch has tokens can bring the loss to nearly 0. If yours does not, something in the loop
-# is wrong, and you know it before the long run. But which bugs does the test see? Here are four runs: your loop as it is; with a rate 100 times as
-# large; with no causal mask, so that each position can read its own answer; and on random tokens, in which there is
-# nothing to understand.
+# The cheapest test there is: the *same* small batch, again and again. If the loss does not fall to nearly 0, something in
+# the loop is wrong. But which bugs does it see? Four runs: your loop as it is; with a rate 100 times as large; with no
+# causal mask, so that each position can read its own answer; and on random tokens.
 
 # %%
 predict(
@@ -2297,7 +2383,7 @@ def blind_to_nothing(seq, start=0):
 
 
 no_mask = replace(training.PARTS, mask=blind_to_nothing)
-batch = windows(1, batch=4)[0]
+batch = windows(story_ids, 1, batch=4)[0]
 generator = torch.Generator().manual_seed(5)
 noise_batch = torch.randint(512, batch.shape, generator=generator)
 runs = {
@@ -2323,14 +2409,14 @@ stuck = [curves[name][-1] > 1 for name in list(runs)[1:]]
 reveal("batch", "D" if all(stuck) else "ABC"[stuck.index(True)])
 
 # %% [markdown] reveals="batch"
-# Only the rate. A leak from the future passes the test, and so does a text of pure noise: **a loss near 0 says that
-# the loop can learn, not that it learns the right thing.** (For the leak you wrote `looks_ahead` in notebook 3; for the
-# noise there is text held out of the training.)
+# Only the rate. A leak from the future passes the test, and so does a text of pure noise: **a loss near 0 says that the
+# loop can learn, not that it learns the right thing.** For the leak you wrote `looks_ahead` in notebook 3; for the noise
+# there is text held out of the training.
 
 # %% [markdown]
 # ### How large a step?
 #
-# Seven peak rates, each with thirty steps from the same start, once on each of two series of batches.
+# Seven peak rates, thirty steps each, on two series of batches.
 
 # %%
 predict(
@@ -2347,7 +2433,7 @@ for seed in (0, 1):
     ends[f"batches {seed}"] = []
     for peak in rates:
         weights, tiny, _ = tiny_model()
-        losses = train(weights, tiny, windows(30, seed=seed), peak)
+        losses = train(weights, tiny, windows(story_ids, 30, seed=seed), peak)
         ends[f"batches {seed}"].append(sum(losses[-10:]) / 10)
 for name, losses in ends.items():
     shown = [f"{r:g}: {loss:.2f}" for r, loss in zip(rates[:5], losses)]
@@ -2365,21 +2451,27 @@ asked = [0.0001, 0.001, 0.01, 0.1, 1.0]
 reveal("rate", "ABCDE"[min(range(5), key=lambda i: means[asked[i]])])
 
 # %% [markdown] reveals="rate"
-# A **U**. On the left the steps are too small to arrive in time, on the right too large to settle. The valley lies
-# around 0.01 and is flat over a factor of ten, for *this* width, *this* batch, *this* number of steps. (At 0.1 and 1 fewer
-# digits are printed: steps that large magnify the rounding of a last digit, which another processor does otherwise. The
-# picture shows yours.) Change one of
-# them and it may move: at a quarter of this width 0.003 is far too small. Notebook 7 looks for it anew at each size.
+# A **U**. On the left the steps are too small to arrive in time, on the right too large to settle. The valley lies around
+# 0.01 and is flat over a factor of ten, for *this* width, *this* batch, *this* number of steps. Notebook 7 looks for it
+# again at each size.
+#
+# <details><summary>Small print</summary>
+#
+# At 0.1 and 1 fewer digits are printed: steps that large magnify the rounding of a last digit, which differs between
+# processors. At a quarter of this width 0.003 is far too small.
+#
+# </details>
 
 # %% [markdown]
 # ### What does it learn first?
 #
-# Now 240 steps. To see what a loss means, hold it against rules that anybody can write down:
+# Now 240 steps, held against rules that anybody can write:
 #
 # - **uniform**: every token alike, $\ln 512$;
 # - **unigram**: each token as often as it occurs in the stories, whatever stands before it;
-# - **bigram**: as often as it follows the *one* token before it (with a pinch of the unigram mixed into the counts, so
-#   that a pair never seen is not impossible).
+# - **bigram**: as often as it follows the *one* token before it, with a pinch of the unigram mixed in.
+#
+# How far the model's $q$ is from a rule's $r$ says the *KL divergence*, the mean of $\ln q - \ln r$ over the model's draws.
 
 # %%
 predict(
@@ -2389,6 +2481,8 @@ predict(
 )
 
 # %%
+from llmlib.data import make_context_runs
+
 V = 512
 unigram = torch.bincount(story_ids, minlength=V) + 1.0
 unigram /= unigram.sum()
@@ -2403,8 +2497,8 @@ def bigram_rule(w):
     return (counts / counts.sum(1, keepdim=True)).log()
 
 
-unseen = held_out_ids[:2080].view(32, 65)
-inputs, targets = next_token_pairs(unseen)
+_, held_out_ids = make_context_runs.texts()
+inputs, targets = make_context_runs.windows(held_out_ids)  # all held-out stories
 rules = {
     "uniform": torch.full((*inputs.shape, V), -math.log(V)),
     "unigram": unigram.log().expand(*inputs.shape, V),
@@ -2412,97 +2506,244 @@ rules = {
 }
 marks = {name: cross_entropy(logits, targets).item() for name, logits in rules.items()}
 for name, nats in marks.items():
-    print(f"{name:<10}{nats:.3f} nats per token on {targets.numel():,} unseen ones")
+    print(f"{name:<26}{nats:.3f} nats per token on {len(held_out_ids) - 1:,} unseen")
 
-watch = (1, 3, 10, 20, 50, 100, 240)  # after so many steps
+watch = (1, 3, 10, 20, 60, 120, 240)  # after so many steps
 weights, tiny, engine_weights = tiny_model()
 held_out_losses, distances, done = [], {name: [] for name in rules}, 0
 
 
 def look():
-    """The model as it is now, on unseen stories: its loss, and its distance from each
-    rule, the mean of ln p - ln (the rule's p) over what the model would draw."""
+    """The model as it is now: its loss on unseen stories, its distance from each rule."""
     with torch.no_grad():
         logits = tiny(inputs)
     held_out_losses.append((done, cross_entropy(logits, targets).item()))
     log_p = torch.log_softmax(logits, dim=-1)
     for name, rule in rules.items() if done in watch else ():
-        apart = (log_p.exp() * (log_p - rule)).sum(-1).mean()
-        distances[name].append(apart.item())
+        distances[name].append((log_p.exp() * (log_p - rule)).sum(-1).mean().item())
 
 
 def watched(ids):
-    """The model; before every tenth step, and when `watch` says so, it is looked at."""
+    """The model; before every twentieth step, and when `watch` says so, we look."""
     global done
-    if done in watch or done % 10 == 0:
+    if done in watch or done % 20 == 0:
         look()
     done += 1
     return tiny(ids)
 
 
-losses = train(weights, watched, windows(240), peak=0.006)
+losses = train(weights, watched, windows(story_ids, 240), peak=0.006)
 look()
-print(f"trained    {held_out_losses[-1][1]:.3f}")
-
-
-def each_alone(ids):
-    """The model, but each token is a text of its own; equal ones are read once."""
-    tokens, places = ids.unique(return_inverse=True)
-    return blinkered(tokens[:, None])[places, 0]
-
-
-weights, blinkered, _ = tiny_model()
-train(weights, each_alone, windows(240), peak=0.006)
-with torch.no_grad():
-    alone = cross_entropy(each_alone(inputs), targets)
-print(f"trained with each token alone {alone:.3f}")
-for w in (4, 16):
-    better = cross_entropy(bigram_rule(w)[inputs], targets)
-    print(f"bigram, {w:>2} times the unigram {better:.3f}")
+better = cross_entropy(bigram_rule(16)[inputs], targets)
+print(
+    f"trained {held_out_losses[-1][1]:.3f}; bigram, 16 times the unigram {better:.3f}"
+)
 show(
     plots.what_it_learns(losses, held_out_losses, marks, watch, distances),
     alt="Left: the loss falls from 6.24, passes the unigram's, 5.2, within 20 steps "
-    "and, on unseen stories, the bigram's, 3.7, near step 180. Right: the "
-    "distance to the uniform rule grows from 0; that to the unigram is smallest at "
-    "step 20; that to the bigram falls all the time and is the smallest at the end.",
+    "and, on unseen stories, the bigram's, 3.8, before the end. Right: the distance to "
+    "the uniform rule grows from 0; that to the unigram is smallest at step 20; that to "
+    "the bigram falls all the time and is the smallest at the end.",
 )
 reveal("bigram", next(step for step, loss in held_out_losses if loss < marks["bigram"]))
 
 # %% [markdown] reveals="bigram"
-# This is what a falling loss means. After the first step the model is still the uniform rule. After some twenty it is
-# nearly the unigram: **it learns first which tokens are frequent**, whatever stands before them. Then it comes closer
-# and closer to the bigram, and beats it. Does it do so by looking further back? "With each token alone" is the control:
-# the same training, but each token is read as a text of its own. That model ends close to the bigram rule, a little
-# below it. **Most of your model's lead over this bigram comes from the tokens before the last.**
+# After the first step the model is still the uniform rule. After some twenty it is nearly the unigram: **it learns first
+# which tokens are frequent**, whatever stands before them. Then it comes closer and closer to the bigram, and beats it.
 #
-# And mind what was beaten. Plain counts take too seriously a pair that came only once: with 16 times the unigram mixed
-# in (the last line), the bigram rule is ahead of your model again. **Before you beat a rule, make it as good as you
-# can.**
+# Mind what was beaten. Plain counts trust a pair seen once too much. With 16 times the unigram mixed in, the bigram rule
+# is ahead of your model again. **Before you beat a rule, make it as good as you can.**
 
 # %% [markdown]
-# What does it write?
+# ### Does it look further back?
+#
+# Is your model ahead of the plain bigram because it reads more than one token? The control is a twin with the same start
+# and the same batches that reads every token as a text of its own.
+#
+# One pair of runs proves little, since start and batches are luck. So both were trained from eight seeds, six of them also for longer, and recorded on *all* held-out stories. You
+# write what decides: the mean gain, and how far luck moves it.
+#
+# ### Experiment 5.11 · `gain_over_seeds` · ●●○ · 15 min
+#
+# | | shape | |
+# |---|---|---|
+# | `with_context` | `[seeds, windows]` | losses, nats per token |
+# | `alone` | `[seeds, windows]` | losses of their twins: same row, same seed; same column, same text |
+# | returns | two numbers | (the mean gain in nats, its standard error) |
+#
+# The gain is what context takes off the loss. The *standard error* of a mean of $n$ independent values is their standard
+# deviation (with $n - 1$) over $\sqrt n$; a mean is rarely off by more than two of them. You ask about *another seed*:
+# what, then, are the independent values?
+#
+# By hand: two seeds, two windows, `with_context` `[[3, 5], [4, 4]]`, `alone` `[[4, 6], [4, 10]]`. The first seed gains 1,
+# the second 3: a mean of 2, a standard deviation of $\sqrt 2$, a standard error of 1.
+#
+# All of torch is allowed.
+#
+# <details><summary>Hint 1</summary>
+#
+# Windows of one model share that model's luck. How many times was luck drawn again?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Twins share a seed. Subtract them before you look at any spread: what they share cancels.
+#
+# </details>
+
+
+# %% solution gain_over_seeds disallowed=[]
+def gain_over_seeds(with_context, alone):
+    """(mean gain, its standard error over seeds): losses [seeds, windows] of models that
+    see all before, and of their twins that see one token."""
+    ### BEGIN SOLUTION
+    gains = (alone - with_context).mean(dim=1)
+    return gains.mean().item(), (gains.std() / len(gains) ** 0.5).item()
+    ### END SOLUTION
+
+
+# %% test gain_over_seeds points=2
+import torch
+
+from llmlib.course import check
+
+_with, _alone = torch.tensor([[3.0, 5], [4, 4]]), torch.tensor([[4.0, 6], [4, 10]])
+_got = gain_over_seeds(_with, _alone)
+check.that(
+    isinstance(_got, (tuple, list)) and len(_got) == 2,
+    "return two numbers: the mean gain and its standard error",
+)
+_mean, _error = (float(_number) for _number in _got)
+check.that(_mean > 0, "the sign is turned: a gain is what context takes off the loss")
+check.close(_mean, 2.0, "the gains are 1, 1, 0 and 6: their mean is 2", atol=1e-4)
+check.that(
+    abs(_error - 1.35401) > 1e-3,
+    "four differences are not four draws of luck: windows of one model share its seed, so "
+    "average over them first",
+)
+check.that(
+    abs(_error - 1.5) > 1e-3,
+    "the mean was taken over the seeds: average over the windows, dim 1; the seeds are what "
+    "repeats",
+)
+check.that(
+    abs(_error - 2**0.5) > 1e-3,
+    "that is the standard deviation of one seed: the mean of n is surer, divide by the "
+    "root of n",
+)
+check.that(
+    abs(_error - 0.5**0.5) > 1e-3,
+    "the standard deviation of a sample is taken with n - 1, which is what std does",
+)
+check.close(_error, 1.0, "seeds gain 1 and 3: the standard error is 1", atol=1e-4)
+_shared = torch.tensor([[0.0], [10.0], [20.0]])
+_got = gain_over_seeds(_shared + torch.zeros(3, 4), _shared + 1.0 + torch.zeros(3, 4))
+check.close(
+    float(_got[1]),
+    0.0,
+    "three seeds far apart, but each gains exactly 1: subtract twin from twin before you "
+    "take the spread",
+    atol=1e-4,
+)
+check.that(
+    float(gain_over_seeds(_alone, _with)[0]) < 0,
+    "a context that hurts has a negative gain: take no absolute values",
+)
+_quiet = torch.zeros(2, 3)
+check.close(
+    float(gain_over_seeds(_quiet, torch.tensor([[0.0, 0, 3], [0, 0, 9]]))[0]),
+    2.0,
+    "all windows count, the last as well as the first",
+    atol=1e-4,
+)
+### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(511)
+for _seeds, _windows in ((2, 5), (8, 3), (5, 40)):
+    _a, _b = torch.randn(2, _seeds, _windows, generator=_g)
+    _each = [float(_row.mean()) for _row in _b - _a]
+    _middle = sum(_each) / _seeds
+    _spread = (sum((_x - _middle) ** 2 for _x in _each) / (_seeds - 1)) ** 0.5
+    _got = gain_over_seeds(_a, _b)
+    check.close(
+        float(_got[0]), _middle, "the mean gain over all seeds and windows", atol=1e-4
+    )
+    check.close(
+        float(_got[1]),
+        _spread / _seeds**0.5,
+        "the standard error is that of the seeds' mean gains",
+        atol=1e-4,
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **Run it on the recorded models**, after 240 and after 960 steps.
+
+# %%
+predict(
+    "context",
+    "Eight seeds, 240 steps each: how often does context help?",
+    {
+        "A": "in all eight",
+        "B": "in most of them, not in all",
+        "C": "in half of them or fewer",
+    },
+    yours="A",
+)
+
+# %%
+gains = {}
+for steps in (240, 960):
+    with_context, alone = make_context_runs.recorded(steps)  # seeds windows
+    gains[f"{steps} steps"] = (alone - with_context).mean(1).tolist()
+    mean, error = gain_over_seeds(with_context, alone)
+    print(
+        f"after {steps} steps: with context {with_context.mean():.2f}, alone "
+        f"{alone.mean():.2f}, gain {mean:.3f} ± {2 * error:.3f}"
+    )
+show(
+    plots.gains_by_seed(gains),
+    alt="The gain from context, a dot for each of eight seeds. After 240 steps the dots "
+    "lie between minus 0.05 and 0.07, one of them below 0; after 960 all lie near 0.25.",
+)
+helped = sum(gain > 0 for gain in gains["240 steps"])
+reveal("context", "A" if helped == 8 else "C" if helped <= 4 else "B")
+
+# %% [markdown] reveals="context"
+# After 240 steps context helps a little, and in one seed of eight it does not. **One seed can turn a small effect round.**
+#
+# After 960 steps all six agree: context is worth a quarter of a nat. **What it learns first is the frequencies, then
+# what follows what; looking further back comes last.**
+#
+# <details><summary>Small print</summary>
+#
+# The twin is trained blinkered, not blinded afterwards: a model that suddenly sees single tokens only breaks in other
+# ways as well. Its runs and the script that made them are `llmlib/data/context_runs.csv` and `make_context_runs.py`.
+#
+# </details>
+
+# %% [markdown]
+# What does your model of 240 steps write?
 
 # %%
 torch.set_num_threads(2)
 start = [story_tokenizer.special_tokens[training.BETWEEN]]
 _, _, newborn = tiny_model()
 for name, some_weights in {"before": newborn, "after": engine_weights}.items():
-    writer = training.as_model(some_weights, config, story_tokenizer)
+    writer = training.as_model(some_weights, CONFIG, story_tokenizer)
     new_ids = list(generate(writer, start, 50, temperature=0.7, seed=3))
     print(f"{name}: {story_tokenizer.decode(new_ids)!r}\n")
 
 # %% [markdown]
-# Not literature, after 240 steps. But you have written every part of the machine that made this out of noise: tokens,
-# attention, layers, head, loss, step, loop. SmolLM2's training has the same parts, and two trillion tokens (Ben Allal
-# et al. 2025). Large runs nearly always add one line: where the gradients, taken together as one vector, are longer
-# than 1, they are shortened to length 1 (*clipping*), so that a single odd batch cannot throw the weights far.
+# Not literature. But your loop, your loss and your AdamW made this out of noise. SmolLM2's training has the same parts, two
+# trillion tokens (Ben Allal et al. 2025), and *clipping*: gradients that are together longer than 1 are shortened to 1.
 
 # %% [markdown]
 # ## 5.8 Calibration: does 70 % mean 70 %?
 #
-# A model that says 0.7 should be right seven times out of ten (Guo et al. 2017). Over all tokens of the ten
-# paragraphs we compare the probability of SmolLM2's likeliest token with how often it was the right one. (The *standard error* of a mean is
-# the standard deviation that luck alone gives it; a mean is off by more than two of them about once in twenty times.)
+# ![Ten forecasts of 70 % as ten boxes. Calibrated: seven boxes came true, three did not. Overconfident: five came true, five did not.](attachment:seven_of_ten.png)
+#
+# A model that says 0.7 should be right seven times out of ten (Guo et al. 2017). Over all tokens of the ten paragraphs,
+# compare the probability of SmolLM2's likeliest token with how often that token was the right one.
 
 # %%
 predict(
@@ -2536,22 +2777,25 @@ gap = sure.mean() - hit.mean()
 reveal("confident", "C" if abs(gap) < 2 * error else "A" if gap > 0 else "B")
 
 # %% [markdown] reveals="confident"
-# The points rise with the diagonal, nine of the ten below it: on this text the model is **overconfident**. The last
-# line says the same of all tokens and not only the likeliest. The loss that a model *expects*, if its own
-# probabilities are right, is $-\sum_i p_i \ln p_i$, the **entropy** of its prediction (you need it again in notebook
-# 6); what it pays is more.
+# Most points lie below the diagonal: on this text the model is **overconfident**. The loss says the same. A model that is
+# right about itself expects the loss $-\sum_i p_i \ln p_i$, the **entropy** of its prediction. What it pays is more.
 #
-# Why should a model be calibrated at all? The loss rewards it: on average $-\ln p$ is smallest exactly when
-# the probabilities are the true frequencies (it is a *proper scoring rule*). But only on text like that which it was
-# trained on. These paragraphs may be unlike it, the weights were rounded, and tuning for chat can bend the curve, too;
-# which of them it is here, this plot cannot say. And even a calibrated model promises only that it predicts *text*
-# well: the probability of a sentence's tokens is not the probability that the sentence is true.
+# The loss rewards calibration: on average $-\ln p$ is smallest exactly when the probabilities are the true frequencies. But
+# it is calibration about *text*: how probable a sentence's tokens are is not how probable it is that the sentence is true.
+#
+# <details><summary>Small print</summary>
+#
+# These paragraphs may be unlike the training text, the weights were rounded, and tuning for chat can bend the curve, too.
+# Which of them it is here, this plot cannot say. Tokens of one paragraph are not independent; drawing whole paragraphs
+# again instead of tokens leaves the finding as it is.
+#
+# </details>
 
 # %% [markdown]
 # ## 5.9 Your pieces in the engine
 #
-# Your `unembed` goes into the engine. Does it still say what `transformers` says? Ids forgive bugs (notebook 3), so
-# compare the logits, too.
+# Your `unembed` goes into the engine. Does it still say what `transformers` says? Ids forgive bugs, so compare the logits,
+# too.
 
 # %%
 from llmlib.course.engine_check import same_ids
@@ -2566,47 +2810,39 @@ print("logits within 0.0002 of llmlib's:", bool(apart < 2e-4))
 # %% [markdown]
 # ## Recap
 #
-# - After the layers come a final norm and one dot product per token, with the embedding table again where weights are tied.
-# - Logits mean something only in comparison; softmax turns their differences into ratios of probabilities. Subtract
-#   the maximum.
-# - The loss is $-\ln p$ of the true next token: a logarithm turns the product of the chain rule of probability into a
-#   sum, and that sum is a file size. Every position of a text is an example, all in one pass; padding is not.
-# - An untrained model starts at $\ln V$. Perplexity is $e^{\text{loss}}$ over *tokens*; bits per byte compare
-#   tokenizers on one text, total bits compare languages on one content.
-# - At the logits the gradient is softmax minus one-hot. The chain rule of derivatives carries it to every weight.
-# - A training loop: batch, loss, gradients (cleared first), rate, step. First loss $\ln V$; learn one batch by heart; find
-#   the valley of the rate; hold the loss against simple rules.
-# - A model learns the frequencies first, then what follows what, then more.
+# - After the layers come a final norm and one dot product per token. Only differences between logits count.
+# - The loss is $-\ln p$ of the true next token; a sum of losses is a file size. Every position is an example, padding is
+#   not. Put an end-of-text token in front.
+# - Perplexity is $e^{\text{loss}}$ over *tokens*; bits per byte compare tokenizers, total bits compare languages.
+# - At the logits the gradient is softmax minus one-hot. The backward walk carries it on; nudging tells whether it is right.
+# - Training: first loss $\ln V$, one batch by heart, the valley of the rate, simple rules, other seeds.
 #
 # **The way so far:** tokenization → embedding → position → attention and layers → **output head**. Next:
 # choosing a token.
 #
 # ## Questions to think about
 #
-# 1. With tied weights, a token's row is both "what it means when read" and "what to say when it fits". Can you think
-#    of a token for which these pull in different directions?
-# 2. A model has perplexity 12 with a vocabulary of 50,000 and another has perplexity 15 with a vocabulary of 200,000.
+# 1. A model has perplexity 12 with a vocabulary of 50,000 and another has perplexity 15 with a vocabulary of 200,000.
 #    Which is better?
-# 3. If $-\ln p$ were replaced by $1 - p$, which probabilities would a model learn to give to a coin that falls heads
+# 2. If $-\ln p$ were replaced by $1 - p$, which probabilities would a model learn to give to a coin that falls heads
 #    60 % of the time?
-# 4. The first loss is $\ln V$, one batch is learned by heart, and on held-out text the loss falls to 0.01 after 100
+# 3. The first loss is $\ln V$, one batch is learned by heart, and on held-out text the loss falls to 0.01 after 100
 #    steps. Do you celebrate?
 #
 # <details><summary>Answers</summary>
 #
-# 1. " Barack", for instance: read, it should say "next comes Obama"; written, it should fit after "President". The two
-#    have little to do with each other, and the table has one row for both. The layers between must make up for it.
-#    (That each row points exactly along *itself* is a small nuisance of the same kind: few words follow themselves.)
-# 2. One cannot tell. With 200,000 tokens each covers more text, so there are fewer and harder questions. Bits per byte
+# 1. One cannot tell. With 200,000 tokens each covers more text, so there are fewer and harder questions. Bits per byte
 #    on the same text decide.
-# 3. Heads with certainty. The mean of $1 - p$ is $0.6(1 - q) + 0.4q = 0.6 - 0.2q$ for a forecast $q$ of heads, which is
+# 2. Heads with certainty. The mean of $1 - p$ is $0.6(1 - q) + 0.4q = 0.6 - 0.2q$ for a forecast $q$ of heads, which is
 #    smallest at $q = 1$. With the logarithm it is smallest at $q = 0.6$.
-# 4. No. No text is that predictable; the model sees its answers. Look at the shift by one and at the mask first, then
+# 3. No. No text is that predictable; the model sees its answers. Look at the shift by one and at the mask first, then
 #    ask whether the held-out text is also in the training text.
 #
 # </details>
 #
 # ## To read
+#
+# <details><summary>Papers behind this notebook</summary>
 #
 # - Press & Wolf 2016, *Using the Output Embedding to Improve Language Models*,
 #   [1608.05859](https://arxiv.org/abs/1608.05859): tied weights.
@@ -2620,6 +2856,8 @@ print("logits within 0.0002 of llmlib's:", bool(apart < 2e-4))
 # - Guo et al. 2017, *On Calibration of Modern Neural Networks*, [1706.04599](https://arxiv.org/abs/1706.04599).
 # - Gehrmann et al. 2019, *GLTR: Statistical Detection and Visualization of Generated Text*,
 #   [1906.04043](https://arxiv.org/abs/1906.04043): the idea of the text that you can hover over.
+#
+# </details>
 
 # %% [markdown]
 # ## How your predictions went

@@ -91,6 +91,32 @@ def descent(curves, title):
     return ax.figure
 
 
+def two_gradients(curves, start):
+    """Loss against steps of gradient descent: curves {which gradient: one loss a step}."""
+    smooth = {name: np.convolve(each, np.ones(10) / 10, "valid") for name, each in curves.items()}
+    ax = plots.chart(10, smooth, every=40, height=3.2)
+    ax.set(xlabel="step", ylabel="loss (nats per token), mean of 10")
+    ax.set_title("Two layers, trained with two gradients")
+    plots.mark(ax, "ln V", y=start)
+    return ax.figure
+
+
+def gains_by_seed(gains):
+    """A dot for each seed, and their mean with two standard errors: {how long: a gain a seed}."""
+    fig, ax = plots.figure(height=2.6)
+    for row, (name, style, _) in enumerate(plots.look(gains)):
+        each = np.array(gains[name])
+        error = 2 * each.std(ddof=1) / np.sqrt(len(each))
+        spread = row + np.linspace(-0.16, 0.16, len(each))
+        ax.plot(each, spread, linestyle="", marker="o", color=style["color"], alpha=0.7)
+        ax.errorbar(each.mean(), row + 0.32, xerr=error, fmt="D", color="black", capsize=4)
+    ax.axvline(0, color="black", linewidth=1)
+    ax.set_yticks(range(len(gains)), gains)
+    ax.set(ylim=(len(gains) - 0.4, -0.5), xlabel="gain from context (nats per token)")
+    ax.set_title("A dot for each seed; below them the mean ± 2 standard errors")
+    return fig
+
+
 def learning_rates(rates, losses, start):
     """Loss at the end of a short training against the rate: losses {seed: one value a rate}."""
     ax = plots.chart(rates, losses, height=3.4, xscale="log", ylim=(4.5, 6.8))

@@ -13,22 +13,25 @@ from llmlib.widgets.controls import drawn
 LONGEST = 200  # tokens: more would make typing wait
 
 
-def surprise_reader(model, softmax, text):
-    """Show `text` shaded by `softmax` [..., vocab] -> [..., vocab], a box for others below."""
-    html, plain = _read(model, softmax, text)
-    leave({"text/html": html, "text/plain": plain}, _controls(model, softmax, text))
+def surprise_reader(model, softmax, text, before=()):
+    """Show `text` shaded by `softmax` [..., vocab] -> [..., vocab], a box for others below. The
+    ids `before` go in front of every text and are not shown."""
+    html, plain = _read(model, softmax, text, before)
+    leave({"text/html": html, "text/plain": plain}, _controls(model, softmax, text, before))
 
 
-def _read(model, softmax, text):
+def _read(model, softmax, text, before=()):
     """The text as HTML, each token with what was expected in its place, and as plain words."""
-    ids = model.tokenizer.encode(text)[:LONGEST]
-    if len(ids) < 2:
+    typed = model.tokenizer.encode(text)[:LONGEST]
+    if len(typed) < 2:
         return "Type two words or more.", "Type two words or more."
+    ids = [*before, *typed]
     pieces = [model.tokenizer.decode([i]) for i in ids]
     p = softmax(model(ids)[0, :-1])  # seq-1 vocab
     said = p[range(len(ids) - 1), ids[1:]].double().clamp(min=1e-45)  # a rounded 0 stays finite
     losses = (-said.log()).tolist()
-    spans, lines = [_span(pieces[0], 0.0, "the first token: nothing stands before it")], []
+    first = _span(pieces[0], 0.0, "the first token: nothing stands before it")
+    spans, lines = [] if before else [first], []
     for piece, loss, row in zip(pieces[1:], losses, p):
         best = row.topk(5).indices.tolist()
         expected = "\n".join(f"{row[i]:.3f}  {model.tokenizer.decode([i])!r}" for i in best)
@@ -52,9 +55,9 @@ def _span(piece, loss, hover):
     )
 
 
-def _controls(model, softmax, text):
+def _controls(model, softmax, text, before=()):
     typed = ipywidgets.Textarea(
         text, description="your text", continuous_update=False, layout={"width": "98%"}
     )
-    picture = drawn((typed,), lambda: _read(model, softmax, typed.value)[0], "softmax")
+    picture = drawn((typed,), lambda: _read(model, softmax, typed.value, before)[0], "softmax")
     return ipywidgets.VBox([typed, picture])

@@ -160,3 +160,23 @@ def adamw_step(weight, gradient, mean, square, step, rate, decay):
     square = 0.95 * square + 0.05 * gradient**2
     m, s = mean / (1 - 0.9 ** (step - 1)), square / (1 - 0.95 ** (step - 1))
     return (1 - rate * decay) * weight - rate * m / (s.sqrt() + 1e-8), mean, square
+
+
+# %% wrong: the square is not corrected
+# says: the square is not corrected
+def adamw_step(weight, gradient, mean, square, step, rate, decay):
+    mean = 0.9 * mean + 0.1 * gradient
+    square = 0.95 * square + 0.05 * gradient**2
+    m_hat = mean / (1 - 0.9**step)
+    weight = (1 - rate * decay) * weight - rate * m_hat / (square.sqrt() + 1e-8)
+    return weight, mean, square
+
+
+# %% wrong: the mean is not corrected
+# says: the mean is not corrected
+def adamw_step(weight, gradient, mean, square, step, rate, decay):
+    mean = 0.9 * mean + 0.1 * gradient
+    square = 0.95 * square + 0.05 * gradient**2
+    s_hat = square / (1 - 0.95**step)
+    weight = (1 - rate * decay) * weight - rate * mean / (s_hat.sqrt() + 1e-8)
+    return weight, mean, square

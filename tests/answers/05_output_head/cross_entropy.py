@@ -234,3 +234,13 @@ def cross_entropy(logits, targets, ignored=-100):
     counts = targets != ignored
     p = softmax(logits[counts].double()).gather(-1, targets[counts][:, None])
     return -(p + 1e-300).log().mean()
+
+
+# %% wrong: softmax over the positions
+# says: over the vocabulary
+def cross_entropy(logits, targets, ignored=-100):
+    counts = targets != ignored
+    logits, targets = logits[counts], targets[counts]
+    shifted = logits - logits.amax(dim=0, keepdim=True)
+    log_p = shifted - shifted.exp().sum(dim=0, keepdim=True).log()
+    return -log_p.gather(-1, targets[:, None]).mean()

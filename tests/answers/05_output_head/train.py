@@ -598,3 +598,24 @@ def train(weights, model, batches, peak):
                 w.copy_(new)
         losses.append(loss.item())
     return losses
+
+
+# %% wrong: AdamW counts its steps from 0
+# says: the weights became NaN
+def train(weights, model, batches, peak):
+    losses = []
+    moments = [(torch.zeros_like(w), torch.zeros_like(w)) for w in weights]
+    for step, batch in enumerate(batches):
+        inputs, targets = next_token_pairs(batch)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        rate = learning_rate(step, len(batches), peak)
+        with torch.no_grad():
+            for i, w in enumerate(weights):
+                decay = 0.1 if w.dim() >= 2 else 0.0
+                new, *moments[i] = adamw_step(w, w.grad, *moments[i], step, rate, decay)
+                w.copy_(new)
+        losses.append(loss.item())
+    return losses

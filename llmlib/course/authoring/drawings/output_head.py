@@ -1,8 +1,26 @@
 """Drawings of notebook 5."""
 
+import numpy as np
 import torch
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
+from llmlib.plots import (
+    BLUE,
+    CENTRE,
+    GREEN,
+    GREY,
+    GROUND,
+    ORANGE,
+    RED,
+    SKY,
+    YELLOW,
+    arrow,
+    box,
+    canvas,
+    figure,
+    note,
+)
 from llmlib.plots.output_head import logits_to_loss
 
 
@@ -11,3 +29,228 @@ def from_vector_to_loss() -> Figure:
     logits = [4.0, 2.5, 2.0, 0.5]
     shares = torch.softmax(torch.tensor(logits), -1).tolist()
     return logits_to_loss(["blue", "grey", "clear", "green"], logits, shares)
+
+
+def one_row_per_token() -> Figure:
+    """The vector x among rows of the table, and the dot products that are its logits."""
+    fig, (left, right) = figure(columns=2, rows=1, width=7.5, height=3.3)
+    x = (1.4, 1.1)
+    rows = {
+        "' star'": (1.5, 1.3),
+        "' moon'": (1.7, 0.1),
+        "' baby'": (-0.4, 1.4),
+        "' the'": (-1.1, 0.1),
+    }
+    for word, (a, b) in rows.items():
+        arrow(left, (0, 0), (a, b), color=BLUE)
+        left.text(1.16 * a, 1.16 * b + 0.02, word, color=BLUE, fontsize=10, **CENTRE)
+    arrow(left, (0, 0), x, color=ORANGE, linewidth=3)
+    left.text(0.72, 0.94, "x", color="black", fontsize=13, **CENTRE)
+    left.set(xlim=(-1.7, 2.3), ylim=(-0.4, 1.9), title="x and the rows of the table")
+    left.set_aspect("equal")
+    left.axis("off")
+    logits = [x[0] * a + x[1] * b for a, b in rows.values()]
+    drawn = right.barh(range(4), logits, color=BLUE, edgecolor="black")
+    right.bar_label(drawn, fmt="%.1f", padding=4)
+    right.set_yticks(range(4), rows)
+    right.tick_params(axis="y", pad=8)
+    right.axvline(0, color="black", linewidth=1)
+    right.set(xlim=(-2.4, 4.6), xticks=[], title="x · row = logit")
+    right.invert_yaxis()
+    right.grid(visible=False)
+    return fig
+
+
+def surprise_of_a_probability() -> Figure:
+    """−ln p against p."""
+    fig, ax = figure(width=7.0, height=3.2)
+    p = np.linspace(0.004, 1, 400)
+    ax.plot(p, -np.log(p), color=BLUE, marker="")
+    for at, words in (
+        (1.0, "sure and right: 0"),
+        (0.5, "0.5: 0.69"),
+        (0.1, "0.1: 2.3"),
+        (0.01, "0.01: 4.6"),
+    ):
+        ax.plot(at, -np.log(at), "D", color=ORANGE, markeredgecolor="black", markersize=8)
+        note(ax, words, (at, -np.log(at)), (-88, 14) if at == 1 else (10, 5), fontsize=10)
+    ax.set(xlim=(-0.02, 1.06), ylim=(0, 5.6), title="What a token costs: −ln p")
+    ax.set(xlabel="probability p that the model gave to what came", ylabel="loss (nats)")
+    return fig
+
+
+def shifted_pair() -> Figure:
+    """A row of ids, cut twice: inputs, and targets one place ahead."""
+    fig, ax = canvas(7.5, 2.5, 10.4, 3.6)
+    words = ["The", " fox", " looked", " at", " the"]
+    for row, (name, some) in enumerate((("inputs", words[:-1]), ("targets", words[1:]))):
+        y = 2.4 - 1.8 * row
+        ax.text(0.1, y + 0.4, name, fontsize=12, va="center")
+        for i, word in enumerate(some):
+            box(ax, 2 + 2.1 * i, y, 1.7, 0.8, word.strip(), (SKY, YELLOW)[row])
+    for i in range(4):
+        arrow(ax, (2.85 + 2.1 * i, 2.3), (2.85 + 2.1 * i, 1.5))
+    ax.text(2.95, 1.9, "then comes", fontsize=9, va="center")
+    return fig
+
+
+def nested_line() -> Figure:
+    """Arithmetic coding: the stretch of a token, cut by what may come next."""
+    fig, ax = canvas(7.5, 3.5, 10.6, 6.4)
+    levels = (
+        (("The", 0.3), ("A", 0.2), ("One", 0.5)),
+        (("fox", 0.2), ("cat", 0.3), ("old", 0.5)),
+        (("ran", 0.5), ("sat", 0.4), ("and", 0.1)),
+    )
+    left, width = 0.2, 10.0
+    for row, level in enumerate(levels):
+        y, at = 5.2 - 2.1 * row, left
+        for i, (word, p) in enumerate(level):
+            colour = ORANGE if i == 0 else "#ececec"
+            patch = {"facecolor": colour, "edgecolor": "black", "hatch": "//" if i == 0 else ""}
+            ax.add_patch(Rectangle((at, y), width * p, 0.8, **patch))
+            words = {"fontsize": 11, "bbox": GROUND} if i == 0 else {"fontsize": 11}
+            ax.text(at + width * p / 2, y + 0.4, f"{word} {p}", **words, **CENTRE)
+            at += width * p
+        if row < 2:
+            for start, end in ((left, left), (left + width * level[0][1], left + width)):
+                ax.plot((start, end), (y, y - 1.3), "--", color=GREY, marker="", linewidth=1)
+    ax.text(
+        0.2,
+        0.35,
+        "The fox ran: 0.3 · 0.2 · 0.5 = 0.03 of the line, −log₂ 0.03 ≈ 5 bits",
+        fontsize=11,
+    )
+    return fig
+
+
+def two_cuts() -> Figure:
+    """One text in long tokens and in short ones: other perplexities, the same bits per byte."""
+    fig, ax = canvas(7.5, 2.9, 10.6, 4.6)
+    cuts = (
+        (["The old", " fox", " looked", " around"], "4 tokens · 3 nats", "perplexity 20"),
+        (
+            ["Th", "e o", "ld", " f", "ox", " loo", "ked", " around"],
+            "8 tokens · 1.5 nats",
+            "perplexity 4.5",
+        ),
+    )
+    for row, (pieces, cost, perplexity) in enumerate(cuts):
+        y, at = 3.3 - 1.5 * row, 0.1
+        for i, piece in enumerate(pieces):
+            wide = 0.25 * len(piece)
+            box(ax, at + 0.03, y, wide - 0.06, 0.8, piece.replace(" ", "␣"), (SKY, YELLOW)[row])
+            at += wide
+        ax.text(6.5, y + 0.58, cost, fontsize=11, va="center")
+        ax.text(6.5, y + 0.15, perplexity, fontsize=11, va="center", weight="bold")
+    ax.text(0.1, 0.5, "both: 12 nats for the same 24 bytes, 0.72 bits per byte", fontsize=11)
+    return fig
+
+
+def said_minus_true() -> Figure:
+    """The probabilities, minus 1 at what came, are the gradient at the logits."""
+    fig, axes = figure(columns=3, rows=1, width=7.5, height=2.9)
+    words, said, true = ["Paris", "the", "London", "Lyon"], [0.7, 0.2, 0.1, 0.0], [0, 0, 0, 1]
+    columns = (
+        ("what it said", said, BLUE, ""),
+        ("− what was true", true, ORANGE, "///"),
+        ("= the gradient", [a - b for a, b in zip(said, true)], GREEN, "..."),
+    )
+    for ax, (title, values, colour, hatch) in zip(axes, columns):
+        drawn = ax.barh(range(4), values, color=colour, hatch=hatch, edgecolor="black")
+        ax.bar_label(drawn, fmt="%.1f", padding=3)
+        ax.set_yticks(range(4), words if ax is axes[0] else [""] * 4)
+        ax.axvline(0, color="black", linewidth=1)
+        ax.set(title=title, xlim=(-1.5, 1.5) if ax is axes[2] else (0, 1.4), xticks=[])
+        ax.invert_yaxis()
+        ax.grid(visible=False)
+    axes[2].text(0.35, 3, "pull up", fontsize=10, va="center")
+    axes[2].text(-0.15, 0, "push down", fontsize=10, va="center", ha="right")
+    return fig
+
+
+def backward_walk() -> Figure:
+    """Two layers: the values on the way up, the gradients on the way back."""
+    fig, ax = canvas(8.0, 3.6, 16, 7.2)
+    boxes = (
+        (0.2, "x", SKY),
+        (3.3, "before\nthe gate", SKY),
+        (6.5, "h", SKY),
+        (9.7, "logits z", SKY),
+        (12.9, "loss", YELLOW),
+    )
+    for x, text, colour in boxes:
+        box(ax, x, 4.2, 2.0, 1.2, text, colour)
+    up = ("× W_in", "max(0, ·)", "× W_out", "softmax,\n−ln p")
+    back = ("", "only where\n> 0", "× W_out", "p − truth")
+    for i, (forth, home) in enumerate(zip(up, back)):
+        a, b = boxes[i][0] + 2.1, boxes[i + 1][0] - 0.1
+        middle = (a + b) / 2
+        arrow(ax, (a, 4.8), (b, 4.8))
+        ax.text(middle, 5.75, forth, fontsize=10, ha="center", va="bottom")
+        if home:
+            arrow(
+                ax, (boxes[i + 1][0] + 0.8, 3.4), (boxes[i][0] + 1.2, 3.4), color=RED, linewidth=2
+            )
+            ax.text(middle, 3.1, home, fontsize=10, color=RED, ha="center", va="top")
+    for x, text, ground in (
+        (1.7, "gradient of W_in:\nwhat comes back, with x", 4.3),
+        (8.1, "gradient of W_out:\nwhat comes back, with h", 10.7),
+    ):
+        box(ax, x, 0.2, 4.9, 1.3, text, "#ececec")
+    arrow(ax, (1.2, 4.1), (2.4, 1.6), linestyle="--")
+    arrow(ax, (4.3, 3.2), (4.3, 1.6), color=RED, linestyle="--")
+    arrow(ax, (7.5, 4.1), (8.8, 1.6), linestyle="--")
+    arrow(ax, (10.9, 3.2), (11.0, 1.6), color=RED, linestyle="--")
+    ax.text(0.2, 6.7, "forward →", fontsize=11)
+    ax.text(15.0, 3.4, "← back", fontsize=11, color=RED, ha="right", va="center")
+    return fig
+
+
+def rate_schedule() -> Figure:
+    """Warm-up, then a straight line down: 40 steps."""
+    fig, ax = figure(width=7.0, height=2.3)
+    steps = np.arange(40)
+    ax.plot(steps, np.minimum(1, (steps + 1) / 2) * (1 - steps / 40), color=BLUE, markersize=3)
+    note(ax, "warm-up", (0.5, 0.75), (12, -24))
+    note(ax, "decay", (20, 0.5), (12, 6))
+    ax.set(xlabel="step, of 40", ylabel="rate, of the peak", ylim=(0, 1.1))
+    return fig
+
+
+def adam_on_two_weights() -> Figure:
+    """Gradient descent and Adam in a valley 40 times as steep in one weight as in the other."""
+    fig, axes = figure(columns=2, rows=1, width=8.0, height=3.1, sharey=True)
+    steep = np.array([1.0, 40.0])
+    a, b = np.meshgrid(np.linspace(-0.6, 3.4, 80), np.linspace(-1.3, 1.3, 80))
+    for ax, adam in zip(axes, (False, True)):
+        ax.contour(
+            a, b, a**2 + 40 * b**2, levels=[0.3, 1.5, 4, 9, 20, 40], colors=GREY, linewidths=0.8
+        )
+        w, m, s, path = np.array([3.0, 1.0]), np.zeros(2), np.zeros(2), [(3.0, 1.0)]
+        for t in range(1, 26):
+            g = steep * w
+            m, s = 0.9 * m + 0.1 * g, 0.95 * s + 0.05 * g**2
+            move = 0.16 * (m / (1 - 0.9**t)) / np.sqrt(s / (1 - 0.95**t)) if adam else 0.047 * g
+            w = w - move
+            path.append(tuple(w))
+        colour = BLUE if adam else RED
+        ax.plot(*zip(*path), "o-", color=colour, markersize=3.5, linewidth=1.4)
+        ax.plot(0, 0, "*", color="black", markersize=12)
+        ax.set(title="Adam" if adam else "gradient descent, one rate", xlabel="flat weight")
+        ax.grid(visible=False)
+    axes[0].set(ylabel="steep weight")
+    return fig
+
+
+def seven_of_ten() -> Figure:
+    """Ten forecasts of 70 %: calibrated, and overconfident."""
+    fig, ax = canvas(7.5, 2.0, 14.6, 3.4)
+    for row, (name, came) in enumerate((("calibrated", 7), ("overconfident", 5))):
+        y = 2.0 - 1.5 * row
+        ax.text(0.1, y + 0.4, name, fontsize=11, va="center")
+        for i in range(10):
+            true = i < came
+            box(ax, 3.4 + 0.95 * i, y, 0.72, 0.8, "✓" if true else "–", GREEN if true else "white")
+        ax.text(13.1, y + 0.4, f"{came} of 10", fontsize=11, va="center")
+    return fig
