@@ -69,7 +69,7 @@ check_answer("q02", answer("q02"))
 # %% [markdown]
 # ### Question 3
 #
-# How does a language model come to its next token?
+# How does a language model arrive at its next token?
 #
 # - **A**  A plan of the sentence is written, and its next word taken
 # - **B**  The closest passage of the input is found and copied
@@ -371,16 +371,16 @@ see("q15")
 # %% [markdown]
 # ### Question 16
 #
-# SmolLM2 has d_model = 576 in 9 heads of 64 columns, and 3 key/value heads. By what does it divide the score of a query and a key?
+# SmolLM2 has d_model = 576 in 9 heads of 64 columns, and 3 key/value heads. What does it divide each score by?
 #
-# - **A**  24
-# - **B**  64
-# - **C**  8
-# - **D**  3
+# - **A**  3
+# - **B**  8
+# - **C**  64
+# - **D**  24
 
 # %% solution q16 stub="q16 = None"
 ### BEGIN SOLUTION
-q16 = "C"
+q16 = "B"
 ### END SOLUTION
 
 # %% test q16 points=1
@@ -442,7 +442,7 @@ see("q18")
 #
 # Your attention takes the place of a model's own. For three prompts it writes the same ids as before. What shows best whether it has a small mistake?
 #
-# - **A**  A person who reads the texts
+# - **A**  The probabilities of the ids written
 # - **B**  Longer texts after the prompts
 # - **C**  The logits of a single text
 # - **D**  Ten times as many prompts
@@ -584,16 +584,16 @@ see("q24")
 # %% [markdown]
 # ### Question 25
 #
-# SmolLM2's final norm is left out, so the head reads the stream itself, which is many times as long. **Predict:** what happens to the probabilities of the next token?
+# Two settings differ by 0.03 nats in truth. Runs of one setting scatter from seed to seed with a standard deviation of 0.05. From how many seeds for each will the difference stand out by two standard errors?
 #
-# - **A**  One token becomes almost certain.
-# - **B**  They come closer to each other.
-# - **C**  They stay as with the norm.
-# - **D**  They no longer sum to 1.
+# - **A**  About 11
+# - **B**  About 5
+# - **C**  About 22
+# - **D**  About 6
 
 # %% solution q25 stub="q25 = None"
 ### BEGIN SOLUTION
-q25 = "A"
+q25 = "C"
 ### END SOLUTION
 
 # %% test q25 points=1
@@ -699,12 +699,12 @@ see("q29")
 # %% [markdown]
 # ### Question 30
 #
-# AdamW takes its very first step (no weight decay). The gradient of weight a is 1,000 times that of weight b. How far does a move?
+# AdamW takes its very first step (no weight decay). The gradient of weight a is 1,000 times that of weight b. How far does weight *a* move, compared with *b*?
 #
 # - **A**  About as far as b
-# - **B**  About a thousandth as far
-# - **C**  About 32 times as far
-# - **D**  About 1,000 times as far
+# - **B**  About 32 times as far
+# - **C**  About 1,000 times as far
+# - **D**  About a thousandth as far
 
 # %% solution q30 stub="q30 = None"
 ### BEGIN SOLUTION
@@ -847,9 +847,9 @@ see("q35")
 # A model of 8 billion weights writes one text on an H100, with a cache, so each pass runs one token. In a text of 100 tokens, what does such a pass mostly wait for?
 #
 # - **A**  For the weights to be read from memory
-# - **B**  For one of the logits to be picked
-# - **C**  For the products to be computed
-# - **D**  For the cache to be read from memory
+# - **B**  For the products to be computed
+# - **C**  For the cache to be read from memory
+# - **D**  For the token to be sent to the card
 
 # %% solution q36 stub="q36 = None"
 ### BEGIN SOLUTION
@@ -867,17 +867,16 @@ see("q36")
 # %% [markdown]
 # ### Question 37
 #
-# A card has 24 GB. The model has 8 billion weights in bfloat16, and each token of a conversation takes 131,072 bytes of cache.
-# How many conversations of 8,192 tokens can be held at a time?
+# A scaling law was fitted to eight sizes of model, and passes within 0.004 of each. What shows best how far off it may be for a ninth size, larger than all?
 #
-# - **A**  14
-# - **B**  61
-# - **C**  22
-# - **D**  7
+# - **A**  A fit to all, repeated from other starting values
+# - **B**  A fit without the largest, held against it
+# - **C**  A fit to all, held against each of the eight sizes
+# - **D**  A fit without the smallest, held against the smallest
 
 # %% solution q37 stub="q37 = None"
 ### BEGIN SOLUTION
-q37 = "D"
+q37 = "B"
 ### END SOLUTION
 
 # %% test q37 points=1
@@ -891,16 +890,16 @@ see("q37")
 # %% [markdown]
 # ### Question 38
 #
-# On an H100 a model writes eight short texts side by side. A step for all eight takes hardly longer than a step for one. Why?
+# The held-out stories were drawn at random from a model whose own loss on them is 0.43 nats a byte. Small models trained on such stories stop at 1.12. **Predict:** which loss would the best possible model have on them, on average?
 #
-# - **A**  The weights are read once and serve the eight.
-# - **B**  The eight are joined to a single longer text.
-# - **C**  The steps for the other seven can be skipped.
-# - **D**  The cache of the first serves the other seven.
+# - **A**  0
+# - **B**  0.2
+# - **C**  0.69
+# - **D**  0.43
 
 # %% solution q38 stub="q38 = None"
 ### BEGIN SOLUTION
-q38 = "A"
+q38 = "D"
 ### END SOLUTION
 
 # %% test q38 points=1
@@ -914,16 +913,16 @@ see("q38")
 # %% [markdown]
 # ### Question 39
 #
-# Batches pay while the texts are short. Once they are long, each text that is added makes a step longer again. What has a step to read for it?
+# Batches pay while the texts are short. Once they are long, each text that is added makes a step longer again. What must each step read for the new text?
 #
 # - **A**  The ids of its whole text
-# - **B**  The keys and values of its past
-# - **C**  The rows of the embedding table
-# - **D**  The matrices of all the layers
+# - **B**  The matrices of all the layers
+# - **C**  The keys and values of its past
+# - **D**  The rows of the embedding table
 
 # %% solution q39 stub="q39 = None"
 ### BEGIN SOLUTION
-q39 = "B"
+q39 = "C"
 ### END SOLUTION
 
 # %% test q39 points=1
@@ -983,16 +982,16 @@ see("q41")
 # %% [markdown]
 # ### Question 42
 #
-# Weights are kept in blocks of 32: 4 bits each, and for each block a scale and a smallest value, of 16 bits each. How many bits is that a weight?
+# A new cache is tried. For every prompt the first token is right; those after it are mostly wrong. Which of these bugs has that effect?
 #
-# - **A**  4
-# - **B**  5
-# - **C**  4.25
-# - **D**  4.5
+# - **A**  None of the tokens is turned for its position
+# - **B**  The prompt goes in without its last token
+# - **C**  The later ones are turned for position 0
+# - **D**  In the prompt the causal mask is missing
 
 # %% solution q42 stub="q42 = None"
 ### BEGIN SOLUTION
-q42 = "B"
+q42 = "C"
 ### END SOLUTION
 
 # %% test q42 points=1
@@ -1031,14 +1030,14 @@ see("q43")
 #
 # SmolLM2-135M has read 2 trillion tokens, 15,000 a parameter. By the Chinchilla law the same compute would have trained a larger, better model on fewer. What speaks for the small one?
 #
-# - **A**  It is better below a billion weights.
-# - **B**  It costs less whenever it is used.
-# - **C**  It cannot learn from fewer tokens.
+# - **A**  It learns more from every token that it reads.
+# - **B**  It is better below a billion weights.
+# - **C**  It costs less whenever it is used.
 # - **D**  It forgets less of what it has read.
 
 # %% solution q44 stub="q44 = None"
 ### BEGIN SOLUTION
-q44 = "B"
+q44 = "C"
 ### END SOLUTION
 
 # %% test q44 points=1

@@ -240,7 +240,7 @@ TRUE = {
         "It stays" if len({line.split()[-1] for line in out.splitlines()[:2]}) == 1 else "?"
     ),
     "do SmolLM2's outputs at": lambda out: "Not at all" if out.endswith("True") else "?",
-    "divide the score": lambda out: str(round(numbers(out)[0])),
+    "divide each score": lambda out: str(round(numbers(out)[0])),
     "masks *after* the softmax": lambda out: (
         "The shares that"
         if out
@@ -282,11 +282,10 @@ TRUE = {
             if line.split("[")[1] == out.splitlines()[0].split("[")[1]
         )
     ],
-    "final norm is left out": lambda out: (
-        "One token becomes"
-        if numbers(out.splitlines()[1])[0] > 10 * numbers(out.splitlines()[0])[0]
-        and numbers(out.splitlines()[1])[1] > 0.99
-        else "They stay"
+    "stand out by two standard errors": lambda out: next(
+        f"About {seeds:.0f}"
+        for seeds, _, errors in map(numbers, out.splitlines()[:4])
+        if errors >= 2
     ),
     "About which loss": lambda out: str(numbers(out)[1]),
     "From how many predictions": lambda out: f"{int(numbers(out)[1])}",
@@ -320,14 +319,17 @@ TRUE = {
     "such a pass mostly wait for": lambda out: (
         "For the weights" if (n := numbers(out))[0] > 100 * n[2] and n[4] > 100 * n[5] else "?"
     ),
-    "conversations of 8,192 tokens": lambda out: f"{numbers(out)[-1]:.0f}",
-    "eight short texts side by side": lambda out: (
-        "The weights are read once"
-        if len(set(re.findall(r"weights ([\d.]+) ms", out))) == 1
-        and all(n[2] > 2 * n[3] for n in map(numbers, out.splitlines()))
+    "for a ninth size": lambda out: (
+        "A fit without the largest"
+        if all(2 < (n[2] - n[1]) / n[3] < 9 for n in map(numbers, out.splitlines()))
         else "?"
     ),
-    "What has a step to read for it": lambda out: (
+    "drawn at random from a model": lambda out: (
+        f"{numbers(out)[0]:g}"
+        if min(out.splitlines()[2:], key=lambda line: numbers(line)[-1]).split()[5] == "0.7:"
+        else "?"
+    ),
+    "What must each step read": lambda out: (
         "The keys and values"
         if (ms := [numbers(line)[-1] for line in out.splitlines()])[2] < 1.1 * ms[0]
         and ms[5] > 2 * ms[3]
@@ -342,7 +344,13 @@ TRUE = {
         and [numbers(line)[-3] for line in out.splitlines()][1] > 500
         else "?"
     ),
-    "How many bits is that a weight": lambda out: f"{numbers(out.splitlines()[1])[1]:g}",
+    "A new cache is tried": lambda out: (
+        "The later ones"
+        if [numbers(line.split("right")[1])[0] for line in out.splitlines()][0] == 5
+        and max(numbers(line.split("right")[1])[0] for line in out.splitlines()[1:]) < 5
+        and numbers(out.splitlines()[0])[-2] < 20
+        else "?"
+    ),
     "the Chinchilla law advise": lambda out: (
         "10 times the parameters"
         if out and all(7 < each < 14 for line in out.splitlines() for each in numbers(line)[-2:])
