@@ -107,8 +107,9 @@ def nested_line() -> Figure:
         y, at = 5.2 - 2.1 * row, left
         for i, (word, p) in enumerate(level):
             colour = ORANGE if i == 0 else "#ececec"
-            patch = {"facecolor": colour, "edgecolor": "black", "hatch": "//" if i == 0 else ""}
-            ax.add_patch(Rectangle((at, y), width * p, 0.8, **patch))
+            hatch = "" if i else "//"
+            stretch = Rectangle((at, y), width * p, 0.8, fc=colour, ec="black", hatch=hatch)
+            ax.add_patch(stretch)
             words = {"fontsize": 11, "bbox": GROUND} if i == 0 else {"fontsize": 11}
             ax.text(at + width * p / 2, y + 0.4, f"{word} {p}", **words, **CENTRE)
             at += width * p
