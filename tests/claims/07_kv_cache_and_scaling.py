@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import Counter
 from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
@@ -15,9 +16,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from llmlib import data, generate, training
 from llmlib.batching import continuous_batches, static_batches
+from llmlib.data import make_in_a_row
 from llmlib.data.make_quantization_ladder import held_out_ids, measure, with_matrices
-from llmlib.embeddings import apply_rope
+from llmlib.demonstrations import cache_bugs, speculative
+from llmlib.demonstrations.recorded_runs import RecordedRuns
 from llmlib.fast import kernels
+from llmlib.generation import chat_prompt
 from llmlib.layers import pre_norm_block
 from llmlib.scaling import (
     CORRECTED,
@@ -132,23 +136,58 @@ def three_bugs_hide_behind_the_first_token():
     The twelve tokens from there on, and the fourth bug, whose first token is wrong.
     """
     space = solved(NOTEBOOK)
-    mine = model().using(cache=space["write_cache"])
-    pick, ids = (lambda logits: logits.argmax(-1)), _ids(FRANCE)
-    used = mine.new_cache(context=64)
-    pizza = _ids("My favourite food is pizza, and I like")
-    list(space["generate_cached"](mine, used, pizza, 9, pick))
-    broken = {
-        "mask": mine.using(mask=lambda n, start=0: torch.ones(n, start + n).tril().bool()),
-        "old cache": mine,
-        "torch.cat": mine.using(cache=lambda s, new, start: torch.cat([s[:, :, :start], new], 2)),
-        "no offset": mine.using(position=lambda x, at, theta: apply_rope(x, at - at[0], theta)),
-    }
-    right = list(space["generate_cached"](mine, mine.new_cache(context=64), ids, 12, pick))
-    for name, some in broken.items():
-        store = used if name == "old cache" else some.new_cache(context=64)
-        wrong = list(space["generate_cached"](some, store, ids, 12, pick))
-        assert (wrong[0] == right[0]) == (name != "old cache") and wrong != right, name
+    mine, ids = model().using(cache=space["write_cache"]), _ids(FRANCE)
+    loop, pick = space["generate_cached"], lambda logits: logits.argmax(-1)
+    right = list(loop(mine, mine.new_cache(context=64), ids, 12, pick))
+    for name, write in cache_bugs.planted(mine, loop).items():
+        wrong = write(ids)
+        assert (wrong[0] == right[0]) == (name != "an old cache") and wrong != right, name
     return "3 of 4 bugs write the first token right, none all twelve"
+
+
+def which_bug_has_which_symptom():
+    """“one token, again and again | 10 |”
+
+    “unrelated pieces of words | 10 |”
+
+    “none of these: words that fit, often in loops”
+
+    Each bug's symptom looked for under the other bugs, and without one, on ten prompts: how many
+    different tokens the last eight are, and how likely the text is to the unbroken model. The old
+    cache: how likely it is behind the other text, and behind its own prompt alone.
+    """
+    space = solved(NOTEBOOK)
+    mine, loop = model().using(cache=space["write_cache"]), space["generate_cached"]
+    pick = lambda logits: logits.argmax(-1)  # noqa: E731
+    writers = cache_bugs.planted(mine, loop)
+    writers["none"] = lambda ids: list(loop(mine, mine.new_cache(context=64), ids, 12, pick))
+
+    def nats(before, text):
+        """Of `text` but its first token, a token."""
+        logits = mine(before + text)[0, len(before) : -1]
+        return torch.nn.functional.cross_entropy(logits, torch.tensor(text[1:])).item()
+
+    one, nonsense, first, fits = Counter(), Counter(), Counter(), 0
+    other = _ids(cache_bugs.OTHER)
+    with_other = list(loop(mine, mine.new_cache(context=64), other, 9, pick))
+    for prompt in cache_bugs.PROMPTS:
+        ids = _ids(prompt)
+        right = writers["none"](ids)
+        for name, write in writers.items():
+            text = write(ids)
+            single = len(set(text[-8:])) == 1
+            one[name] += single
+            nonsense[name] += not single and nats(ids, text) > 5
+            first[name] += text[0] == right[0]
+            if name == "an old cache":
+                fits += nats(other + with_other[:-1] + ids, text) < min(2, nats(ids, text))
+    assert one["mask without start"] == 10 and one["no offset"] <= 1
+    assert nonsense["torch.cat"] == 10 and nonsense["no offset"] <= 1
+    assert one["torch.cat"] + one["an old cache"] + one["none"] == 0
+    assert nonsense["an old cache"] + nonsense["none"] == 0 and fits == 10
+    hidden = "mask without start", "torch.cat", "no offset"
+    assert all(first[name] == 10 for name in hidden) and first["an old cache"] < 10
+    return f"one token: {dict(one)}; nonsense: {dict(nonsense)}; first right: {dict(first)}"
 
 
 def a_pass_over_8_is_not_8_passes():
@@ -282,7 +321,7 @@ def continuous_batching_fills_places():
 
 
 def a_shared_beginning_can_be_kept_once():
-    """“A shared beginning can be kept once, since the keys and values of a token depend only on the
+    """“A common beginning can be kept once, since the keys and values of a token depend only on the
     tokens before it”
 
     The same words at the same places behind another beginning: their keys differ.
@@ -369,7 +408,7 @@ def int8_costs_little_loss_and_other_texts():
 
 
 def greedy_texts_part_at_once_or_late():
-    """“One parts after 3 tokens, one after 19, one not yet: one prompt says little.”
+    """“Some part after a few tokens, some later.”
 
     Eight other beginnings, written by the model with a cache; its own likeliest tokens in one pass
     over those texts, beside those of the rounded one.
@@ -481,6 +520,28 @@ def drafts_leave_the_distribution_alone():
     off, wrong = ((torch.bincount(x, minlength=3) / n - p).abs().max().item() for x in (out, naive))
     assert off < 0.005 and wrong > 0.05
     return f"off by {off:.4f}; redrawn from p by {wrong:.3f}"
+
+
+def counts_can_draft():
+    """“about four of ten drafts pass”
+
+    The overlap of counts and target at every place of three held-out stories; plain frequencies as
+    the draft. Where q is the target's own, all drafts are kept.
+    """
+    held_out, size = data.stories("held_out"), model().config.vocab_size
+    counted = speculative.Trigrams([s.ids for s in data.stories("train")], size)
+    prompt = _ids(chat_prompt(model(), data.STORIES_PROMPT))
+    shared = {"counts": [], "frequencies": [], "itself": []}
+    for story in held_out[:3]:
+        ids = story.ids[:50]
+        p = torch.softmax(model()(prompt + ids)[0, len(prompt) - 1 : -1] / 0.8, -1)
+        for i in range(len(ids)):
+            q = {"counts": counted(prompt + ids[:i]), "frequencies": counted.frequency}
+            for name, each in (q | {"itself": p[i]}).items():
+                shared[name].append(torch.minimum(p[i], each).sum().item())
+    mean = {name: sum(each) / len(each) for name, each in shared.items()}
+    assert 0.3 < mean["counts"] < 0.5 and mean["frequencies"] < 0.2 and mean["itself"] > 0.999
+    return ", ".join(f"{name} {each:.2f}" for name, each in mean.items())
 
 
 def no_early_exit_pays():
@@ -596,7 +657,7 @@ def first_loss_is_ln_v():
 def recorded_runs_can_be_made_again():
     """“`llmlib/data/make_scaling_runs.py`, with the same loop; the table is `scaling_runs.csv`”
 
-    “change one thing at a time (`llmlib/data/make_gap_runs.py`; one seed”
+    “change one thing at a time (`llmlib/data/make_gap_runs.py`, one seed”
 
     The narrowest run again, and with another seed; the other script with nothing but fewer steps.
     Of the three seeds one whose run forgets its rounding: from seed 0, at so high a rate, another
@@ -660,30 +721,8 @@ def _spread(width, tokens):
     return losses.std().item()
 
 
-def _spreads(tokens):
-    """(largest spread of three seeds, smallest step from a width to the next)."""
-    widths = sorted(_best())
-    steps = [_mean(a, tokens) - _mean(b, tokens) for a, b in zip(widths, widths[1:])]
-    return max(_spread(width, tokens) for width in widths), min(steps)
-
-
-def seeds_differ_less_where_the_rates_were_tuned():
-    """“At 409,600 tokens, where the rates were tuned, the standard deviation of the seeds stays
-    below 0.01; with fewer tokens it reaches 0.12, and with twice as many, for one width, 0.02.”
-
-    The distance of neighbouring sizes; a quarter of the tokens; the other widths with twice as
-    many.
-    """
-    (spread, step), (early, _) = _spreads(409_600), _spreads(102_400)
-    late = sorted(_spread(width, 819_200) for width in _best())
-    assert spread < 0.01 < step and round(early, 2) == 0.12
-    assert round(late[-1], 2) == 0.02 and late[-2] < 0.01
-    return f"spread {spread:.4f}, between sizes {step:.4f}; early {early:.3f}, late {late[-1]:.3f}"
-
-
 def seeds_come_together_on_the_whole():
-    """“On the whole the seeds come together with more steps, though not in every row of the table
-    of spreads”
+    """“More steps bring the seeds together, with exceptions”
 
     The median width, at each doubling; the rows in which a doubling takes the seeds apart.
     """
@@ -700,8 +739,8 @@ def seeds_come_together_on_the_whole():
 
 
 def a_rate_can_cost_as_much_as_a_width():
-    """“in the one seed that was run, 32 and 64 lose 0.1 at twice their best rate, more than a step
-    to the next narrower model; 48, between them, loses 0.025. So part of this may be luck.”
+    """“Doubling the best rate costs widths 32 and 64 about 0.1, and width 48 only 0.025. One seed
+    each, so part may be luck.”
 
     The other widths, which lose less; the step from one width to the next.
     """
@@ -722,17 +761,14 @@ def a_forecast_risks_the_formula():
     """“The forecast is too low, by several times the spread of the seeds, and the measured loss
     lies outside the band.”
 
-    “the fitted one goes *up* in these columns too: from 0.36, below the floor, to 0.84”
+    “one extra run pushes it outside its own 90 % range”
 
     The seven fitted sizes, which lie within 0.007 of the curve.
     """
     widths = sorted(_best())
     sizes = {run["d_model"]: float(run["parameters"]) for run in data.scaling_runs()}
     n = torch.tensor([sizes[width] for width in widths], dtype=torch.float64)
-    loss, floors = {}, {}
-    for tokens in (102_400, 204_800, 409_600, 819_200):
-        loss = torch.tensor([_mean(width, tokens) for width in widths], dtype=torch.float64)
-        floors[tokens] = fit_power_law(n, loss)[0]
+    loss = torch.tensor([_mean(width, 819_200) for width in widths], dtype=torch.float64)
     e, a, alpha = fit_power_law(n[:-1], loss[:-1])
     off = (loss - e - a * n**-alpha).tolist()
     luck, generator = torch.tensor(off[:-1]), torch.Generator().manual_seed(3)
@@ -741,48 +777,80 @@ def a_forecast_risks_the_formula():
     high = torch.tensor([x + y * n[-1] ** -z for x, y, z in fits]).quantile(0.95)
     spread = torch.tensor(_runs()[96, 819_200, _best()[96][0]]).std()
     assert luck.abs().max() < 0.007 and off[-1] > 5 * spread and loss[-1] > high + 2 * spread
-    found = list(floors.values())
-    floor = data.floor(data.stories("held_out"))
-    assert found == sorted(found) and [round(x, 2) for x in found[1::2]] == [0.36, 0.84]
-    assert found[1] < floor < found[2]
-    return f"off by {off[-1]:.3f}, seeds {spread:.4f}; E {', '.join(f'{x:.2f}' for x in found)}"
+    bounds = torch.tensor([fit[0] for fit in fits]).quantile(torch.tensor([0.05, 0.95])).tolist()
+    all_eight = fit_power_law(n, loss)[0]
+    assert not bounds[0] <= all_eight <= bounds[1]
+    return (
+        f"off by {off[-1]:.3f}, seeds {spread:.4f}; E {bounds[0]:.2f} to {bounds[1]:.2f}, with one "
+        f"more run {all_eight:.2f}"
+    )
 
 
-def one_seed_is_worthless_where_nobody_looked():
-    """“One seed would do at 409,600 tokens, where we had looked, and is worthless at 102,400,
-    where we had not.”
+def the_law_misses_both_ways():
+    """“**The forecast of the widest model misses at every budget, and the direction turns.** With
+    little text it is too high, with much text too low, nearly whichever seeds are drawn.”
 
-    The spread of three seeds at 409,600 tokens.
+    “On the most text the three widest are all worse than forecast; for 48 and 64 a seed can turn
+    that round.”
+
+    Fifty tables with a seed drawn at random for every run; losses made by the fitted law itself,
+    which the same forecasts hit.
     """
-    config, losses = training.tiny_config(32), []
-    for seed in (0, 1):
+    runs, generator = RecordedRuns(data.scaling_runs()), torch.Generator().manual_seed(1)
+    misses_of = solved(NOTEBOOK)["forecast_misses"]
+    told = []
+    for tokens in runs.budgets:
+        misses = misses_of(runs.n, runs.mean(tokens), 4)
+        drawn = [misses_of(runs.n, runs.one_seed(tokens, generator), 4) for _ in range(50)]
+        above = [sum(miss > 0 for miss in column) for column in zip(*drawn)]
+        much = tokens > 300_000
+        assert misses[-1] > 0.02 if much else misses[-1] < -0.02
+        assert above[-1] >= 48 if much else above[-1] <= 4
+        told.append(f"{tokens:,}: {misses[-1]:+.3f}, {above[-1]} of 50 above 0")
+    assert min(misses[1:]) > 0 and all(0 < k < 50 for k in above[1:3])
+    e, a, alpha = fit_power_law(runs.n, runs.mean(runs.budgets[-1]))
+    assert max(map(abs, misses_of(runs.n, e + a * runs.n**-alpha, 4))) < 0.003
+    return "the widest, measured minus forecast: " + "; ".join(told)
+
+
+def a_pair_of_seeds():
+    """“About 0.05, as much as many a step from one width to the next. At 409,600 tokens, where the
+    rates were tuned, it is 0.007.”
+
+    “The largest gap of all, 0.25, belongs to width 32 on 102,400 tokens.”
+
+    “on 819,200 tokens two pairs lie 0.04 apart”
+
+    All 24 pairs of each budget; six new seeds of that width, trained here.
+    """
+    runs = RecordedRuns(data.scaling_runs())
+    gaps = {tokens: runs.seed_gaps(tokens) for tokens in runs.budgets}
+    mean = {tokens: sum(each) / len(each) for tokens, each in gaps.items()}
+    steps = runs.mean(102_400).diff().abs()
+    assert {len(each) for each in gaps.values()} == {24}
+    assert round(mean[102_400], 2) == 0.05 and round(mean[409_600], 3) == 0.007
+    assert (steps < mean[102_400]).sum() >= 3
+    widest = max(
+        (max(runs.losses(w, 102_400)) - min(runs.losses(w, 102_400)), w) for w in runs.widths
+    )
+    assert widest[1] == 32 and round(widest[0], 2) == 0.25 == round(gaps[102_400][-1], 2)
+    assert sum(gap > 0.035 for gap in gaps[819_200]) == 2
+    config, new = training.tiny_config(32), []
+    for seed in range(3, 9):
         weights = _trained(32, 200, _best()[32][0], seed)
-        losses.append(training.nats_per_byte(weights, config, _tokens()[1]))
-    looked = torch.tensor(_runs()[32, 409_600, _best()[32][0]]).std().item()
-    column = [_mean(width, 102_400) for width in sorted(_best())]
-    assert abs(losses[0] - losses[1]) > 0.1 > 10 * looked
-    assert column != sorted(column, reverse=True)
-    return f"two seeds {abs(losses[0] - losses[1]):.3f} apart at 102,400, {looked:.3f} at 409,600"
-
-
-def more_text_helps_the_wide_ones_more():
-    """“More text helps every size, and helps the wide ones more, up to width 64.”
-
-    The first column left out; every width by itself; the widest, which wins less than the three
-    before it.
-    """
-    widths = sorted(_best())
-    gains = [_mean(width, 204_800) - _mean(width, 819_200) for width in widths]
-    assert min(gains) > 0.05 and gains[:-1] == sorted(gains[:-1]) and widths[-2] == 64
-    assert gains[-1] < min(gains[4:-1])
-    return "four times the text wins, from narrow to wide: " + ", ".join(f"{g:.2f}" for g in gains)
+        new.append(training.nats_per_byte(weights, config, _tokens()[1]))
+    pairs = [abs(a - b) for i, a in enumerate(new) for b in new[:i]]
+    assert 0.02 < sum(pairs) / len(pairs) < 0.15 and max(pairs) < widest[0]
+    return (
+        f"mean gaps {', '.join(f'{each:.4f}' for each in mean.values())}; six new seeds, width 32: "
+        f"mean {sum(pairs) / len(pairs):.3f}, largest {max(pairs):.3f}"
+    )
 
 
 def a_run_lacks_steps_before_text():
-    """“Half the text, each token drawn about twice, is nearly as good as all of it, each drawn
-    about once. Half as many steps cost most, and twice as many win most, more than 1.5 times the
-    width or twice the layers, although three quarters of the extra tokens that they draw had been
-    read before.”
+    """“Half as many steps cost most, and twice as many win most.”
+
+    “half the text, each token drawn about twice, is nearly as good as all of it”
 
     “each wins less than a tenth of the way”
 
@@ -823,11 +891,11 @@ def more_computation_wants_wider_models():
 
     “A narrow model wins less from more text”
 
-    “at the two larger budgets the best two lie as close together as the seeds do, and only the
-    shift from the first curve to the last is sure”
+    “At every one of the three budgets the best two lie so close that a draw of seeds can swap
+    them; only the shift from the first curve to the last is sure”
 
     One width for all budgets: the widest, bought with little, loses. The last doubling of the text
-    for widths 8 and 64; the third best at each budget, and the best two of the first and the last.
+    for widths 8 and 64; 200 tables with a seed drawn at random for every run.
     """
     widths, budgets = sorted(_best()), (102_400, 204_800, 409_600, 819_200)
     size = {run["d_model"]: run["parameters"] for run in data.scaling_runs()}
@@ -844,37 +912,47 @@ def more_computation_wants_wider_models():
     assert mean[1] > 2 * mean[0] and cheapest not in front and {*front_widths} == {*widths}
     won = {w: _mean(w, budgets[2]) - _mean(w, budgets[3]) for w in (8, 64)}
     assert 0 < won[8] < won[64] / 3
-    lowest, gaps, leaders = [], [], []
-    for operations in (2e10, 5e10, 1e11):
-        found, spread = {}, {}
-        for w in widths:
-            price = [6 * (size[w] + 512 * w) * tokens for tokens in budgets]
-            if price[0] <= operations <= price[-1]:
-                losses = [_mean(w, tokens) for tokens in budgets]
-                found[w] = np.interp(math.log(operations), np.log(price), losses).item()
-                nth = sum(each <= operations for each in price)  # between runs nth - 1 and nth
-                spread[w] = max(_spread(w, tokens) for tokens in budgets[nth - 1 : nth + 1])
-        lowest.append(min(found, key=found.get))
-        assert min(found) < lowest[-1] < max(found)  # worse ones on either side
-        first, second, third = sorted(found, key=found.get)[:3]
-        gap, seeds = found[second] - found[first], max(spread[first], spread[second])
-        assert operations == 2e10 or gap < seeds
-        assert found[third] - found[second] > 2 * seeds
-        leaders.append((first, second))
-        gaps.append(f"{gap:.3f} behind (seeds {seeds:.3f})")
-    assert lowest == [16, 24, 32] and not {*leaders[0]} & {*leaders[2]}
+
+    inside = []
+
+    def lowest(loss):
+        """The best width at each of three equal budgets; loss(width, tokens)."""
+        found = []
+        for operations in (2e10, 5e10, 1e11):
+            at = {}
+            for w in widths:
+                price = [6 * (size[w] + 512 * w) * tokens for tokens in budgets]
+                if price[0] <= operations <= price[-1]:
+                    losses = [loss(w, tokens) for tokens in budgets]
+                    at[w] = np.interp(math.log(operations), np.log(price), losses).item()
+            found.append(min(at, key=at.get))
+            inside.append(min(at) < found[-1] < max(at))  # worse ones on either side
+        return found
+
+    usual, random = lowest(_mean), np.random.default_rng(0)
+    assert all(inside)
+    tables = []
+    for _ in range(200):
+        drawn = {
+            (w, t): random.choice(_runs()[w, t, _best()[w][0]]) for w in widths for t in budgets
+        }
+        tables.append(lowest(lambda w, t, drawn=drawn: drawn[w, t]))
+    swapped = [sum(one[i] != usual[i] for one in tables) / 200 for i in range(3)]
+    shifted = sum(one[0] < one[2] for one in tables) / 200
+    assert usual == [16, 24, 32] and min(swapped) > 0.02 and shifted > 0.97
     told = ", ".join(map(str, front_widths))
     return (
         f"widths on the frontier: {told}; the last doubling wins {won[8]:.3f} for width 8, "
-        f"{won[64]:.3f} for 64; best of three equal budgets: {lowest}, the next {', '.join(gaps)}"
+        f"{won[64]:.3f} for 64; best of three equal budgets: {usual}, another one in {swapped} of "
+        f"the draws, further right at the end in {shifted}"
     )
 
 
 def chinchillas_constants_were_wrong():
-    """“The formula that everybody quotes contradicts its own paper.”
+    """“The formula that everybody quotes contradicts its own paper, and asks for more tokens a
+    parameter the larger the budget.”
 
-    “about the same operations (17 % more), a quarter of the parameters, and, by the formula, the
-    smaller loss”
+    “a quarter of Gopher's parameters and more tokens, for about the same operations”
 
     The constants as fitted again; GPT-3 had a smaller budget.
     """
@@ -905,7 +983,7 @@ def smollm2_is_far_beyond_twenty():
 
 
 def kaplan_says_twice_what_was_seen():
-    """“The law says about twice what Penn Treebank shows.”
+    """“The law says about twice what Penn Treebank shows”
 
     LAMBADA's errors, which are no loss.
     """
@@ -915,19 +993,33 @@ def kaplan_says_twice_what_was_seen():
 
 
 def the_metric_makes_the_leap():
-    """“The loss falls steadily from model to model, and five in a row stay near 0 for the three
-    smallest.”
+    """“One in a row rises steadily; five in a row stay near 0 for the three narrowest, then rise
+    steeply.”
 
-    The chance if the five were independent.
+    “**the leap is in the metric.**”
+
+    The loss of the same models, and one in a row, where no step is more than a seventh of the
+    whole; the half-way points of every k; five in a row of all three recorded seeds.
     """
-    best, half, found = _best(), 3, []
-    for width in sorted(best):
-        rows = [r for r in data.scaling_runs() if r["d_model"] == width and r["tokens"] == 819_200]
-        rows = [r for r in rows if r["rate"] == best[width][0]]
-        names = "five_right", "one_right", "loss"
-        found.append([sum(r[name] for r in rows) / len(rows) for name in names])
-    five, one, loss = map(list, zip(*found))
-    steps = [a - b for a, b in zip(loss, loss[1:])]
-    assert min(steps) > 0.03 and max(steps) < 0.15 and one == sorted(one)
-    assert max(five[:half]) < 0.0015 and five[-1] > 0.01 and five[-1] > one[-1] ** 5
-    return f"loss {loss[0]:.2f} -> {loss[-1]:.2f}; fives {five[half]:.4f} -> {five[-1]:.4f}"
+    runs = RecordedRuns(data.scaling_runs())
+    rows, loss = make_in_a_row.recorded(), runs.mean(819_200)
+    steps = {k: np.diff(shares) / shares[-1] for k, shares in rows.items()}
+    late = {k: sum(share < shares[-1] / 2 for share in shares) for k, shares in rows.items()}
+    assert [*rows] == [1, 2, 5, 10] and (loss.diff() < 0).all()
+    assert steps[1].min() > 0 and steps[1].max() < 0.15 < 0.2 < steps[5].max()
+    assert late[1] < late[2] < late[5] and max(rows[5][:3]) < rows[5][-1] / 8
+    assert max(rows[10]) < 0.0003  # too rare to count
+    five = [
+        [r["five_right"] for r in data.scaling_runs() if _at_most_text(r, width)]
+        for width in runs.widths
+    ]
+    means = [sum(each) / 3 for each in five]
+    assert max(means[:3]) < means[-1] / 8 and {len(each) for each in five} == {3}
+    return "widths below half of the last value: " + ", ".join(
+        f"k {k}: {n}" for k, n in late.items()
+    )
+
+
+def _at_most_text(run, width):
+    rate = _best()[width][0]
+    return (run["d_model"], run["tokens"], run["rate"]) == (width, 819_200, rate)

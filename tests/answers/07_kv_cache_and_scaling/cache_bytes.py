@@ -24,7 +24,7 @@ def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
 
 
 # %% wrong: numbers, not bytes
-# says: each takes 4 bytes
+# says: and each takes 4 bytes
 def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
     return 2 * n_layer * n_kv_head * head_dim * seq
 
@@ -36,7 +36,7 @@ def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
 
 
 # %% wrong: one layer
-# says: that is twice as much, and each layer has its own
+# says: each layer has a cache of its own
 def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
     return 2 * n_kv_head * head_dim * seq * bytes_per_number
 
@@ -54,7 +54,7 @@ def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
 
 
 # %% wrong: the keys of one layer
-# says: the bytes of the keys alone in one layer
+# says: that is one layer's keys alone
 def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
     return n_kv_head * head_dim * seq * bytes_per_number
 

@@ -129,7 +129,7 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
 
 
 # %% wrong: drops what does not fill a chunk
-# says: each token must go in exactly once
+# says: the last chunk, shorter than the others, never went in
 def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
     chunk = chunk or len(ids)
     for i in range(max(1, len(ids) // chunk)):
@@ -386,5 +386,18 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
         new = pick(logits[:, -1])
         yield new.item()
         if new.item() in model.config.stop_ids or made == room:
+            return
+        logits = model(new[None], cache)
+
+
+# %% wrong: takes None for a number
+# says: chunk is None here, which means the whole prompt in one pass
+def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
+    for start in range(0, len(ids), chunk):
+        logits = model(torch.tensor([ids[start : start + chunk]]), cache)
+    for made in range(min(max_new_tokens, model.config.context - len(ids))):
+        new = pick(logits[:, -1])
+        yield new.item()
+        if new.item() in model.config.stop_ids:
             return
         logits = model(new[None], cache)

@@ -1,0 +1,118 @@
+# %% right: a comprehension
+def forecast_misses(n, loss, least):
+    def law(fit, size):
+        return fit[0] + fit[1] * size ** -fit[2]
+
+    return [float(loss[i]) - law(fit_power_law(n[:i], loss[:i]), float(n[i])) for i in range(least, len(n))]
+
+
+# %% right: from the largest down
+def forecast_misses(n, loss, least):
+    n, loss, found = n.double(), loss.double(), []
+    while len(n) > least:
+        e, a, alpha = fit_power_law(n[:-1], loss[:-1])
+        found.insert(0, (loss[-1] - e - a * n[-1].pow(-alpha)).item())
+        n, loss = n[:-1], loss[:-1]
+    return found
+
+
+# %% right: masks, and float32 in the forecast
+def forecast_misses(n, loss, least, verbose=False):
+    out = []
+    for size, value in list(zip(n, loss))[least:]:
+        smaller = n < size
+        e, a, alpha = fit_power_law(n[smaller], loss[smaller])
+        out += [(value - (e + a * size ** (-alpha))).item()]
+    return out
+
+
+# %% wrong: the held-back size is in the fit
+# says: as if the fit had seen the size that it forecasts
+def forecast_misses(n, loss, least):
+    misses = []
+    for i in range(least, len(n)):
+        e, a, alpha = fit_power_law(n[: i + 1], loss[: i + 1])
+        misses.append(loss[i].item() - (e + a * n[i].item() ** -alpha))
+    return misses
+
+
+# %% wrong: one fit of all sizes
+# says: as if the fit had seen the size that it forecasts
+def forecast_misses(n, loss, least):
+    e, a, alpha = fit_power_law(n, loss)
+    return (loss - e - a * n**-alpha)[least:].tolist()
+
+
+# %% wrong: leaves one out, and larger ones in
+# says: a forecast may use smaller sizes only
+def forecast_misses(n, loss, least):
+    misses = []
+    for i in range(least, len(n)):
+        others = torch.arange(len(n)) != i
+        e, a, alpha = fit_power_law(n[others], loss[others])
+        misses.append(loss[i].item() - (e + a * n[i].item() ** -alpha))
+    return misses
+
+
+# %% wrong: one fit of the first sizes for all
+# says: fit again for every size that is held back
+def forecast_misses(n, loss, least):
+    e, a, alpha = fit_power_law(n[:least], loss[:least])
+    return (loss - e - a * n**-alpha)[least:].tolist()
+
+
+# %% wrong: forecast minus measured
+# says: measured minus forecast
+def forecast_misses(n, loss, least):
+    misses = []
+    for i in range(least, len(n)):
+        e, a, alpha = fit_power_law(n[:i], loss[:i])
+        misses.append(e + a * n[i].item() ** -alpha - loss[i].item())
+    return misses
+
+
+# %% wrong: without the sign
+# says: keep the sign
+def forecast_misses(n, loss, least):
+    misses = []
+    for i in range(least, len(n)):
+        e, a, alpha = fit_power_law(n[:i], loss[:i])
+        misses.append(abs(loss[i].item() - (e + a * n[i].item() ** -alpha)))
+    return misses
+
+
+# %% wrong: as a share of the forecast
+# says: not a ratio
+def forecast_misses(n, loss, least):
+    misses = []
+    for i in range(least, len(n)):
+        e, a, alpha = fit_power_law(n[:i], loss[:i])
+        misses.append(loss[i].item() / (e + a * n[i].item() ** -alpha) - 1)
+    return misses
+
+
+# %% wrong: the largest only
+# says: the first `least` sizes get no forecast, all others do
+def forecast_misses(n, loss, least):
+    e, a, alpha = fit_power_law(n[:-1], loss[:-1])
+    return [loss[-1].item() - (e + a * n[-1].item() ** -alpha)]
+
+
+# %% wrong: a tensor
+# says: return a list of floats
+def forecast_misses(n, loss, least):
+    misses = []
+    for i in range(least, len(n)):
+        e, a, alpha = fit_power_law(n[:i], loss[:i])
+        misses.append(loss[i] - (e + a * n[i] ** -alpha))
+    return torch.stack(misses)
+
+
+# %% wrong: forgets the minus
+# says: the miss is 0.1 nats
+def forecast_misses(n, loss, least):
+    misses = []
+    for i in range(least, len(n)):
+        e, a, alpha = fit_power_law(n[:i], loss[:i])
+        misses.append(loss[i].item() - (e + a * n[i].item() ** alpha))
+    return misses
