@@ -1,5 +1,7 @@
 """Drawings of notebook 7."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
@@ -7,11 +9,11 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from llmlib.plots import BLUE, CENTRE, GREY, ORANGE, RED, SKY, figure
 
 WORDS = ["The", "fox", "looked", "at", "the", "moon"]
-NEW = {"facecolor": ORANGE, "hatch": "///"}
-OLD = {"facecolor": "#ececec"}
+NEW: dict[str, Any] = {"facecolor": ORANGE, "hatch": "///"}
+OLD: dict[str, Any] = {"facecolor": "#ececec"}
 
 
-def _canvas(width, height, right, top):
+def _canvas(width: float, height: float, right: float, top: float) -> tuple[Figure, Any]:
     """An empty plane, x from 0 to `right` and y from 0 to `top`."""
     fig, ax = figure(width=width, height=height)
     ax.set(xlim=(0, right), ylim=(0, top))
@@ -19,17 +21,31 @@ def _canvas(width, height, right, top):
     return fig, ax
 
 
-def _box(ax, x, y, width, height, words="", size=10, **style):
+def _box(
+    ax: Any,
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    words: str = "",
+    size: int = 10,
+    **style: Any,
+) -> None:
     """A box with its lower left corner at x, y, and words in its middle."""
-    style = {"facecolor": "white", "edgecolor": "black", "linewidth": 0.8} | style
-    ax.add_patch(Rectangle((x, y), width, height, **style))
+    look: dict[str, Any] = {"facecolor": "white", "edgecolor": "black", "linewidth": 0.8} | style
+    ax.add_patch(Rectangle((x, y), width, height, **look))
     ground = {"facecolor": "white", "edgecolor": "none", "pad": 1} if "hatch" in style else None
     ax.text(x + width / 2, y + height / 2, words, fontsize=size, bbox=ground, **CENTRE)
 
 
-def _arrow(ax, start, end, **style):
-    style = {"arrowstyle": "-|>", "mutation_scale": 13, "color": "black", "lw": 1.3} | style
-    ax.add_patch(FancyArrowPatch(start, end, **style))
+def _arrow(ax: Any, start: tuple[float, float], end: tuple[float, float], **style: Any) -> None:
+    look: dict[str, Any] = {
+        "arrowstyle": "-|>",
+        "mutation_scale": 13,
+        "color": "black",
+        "lw": 1.3,
+    } | style
+    ax.add_patch(FancyArrowPatch(start, end, **look))
 
 
 def with_and_without_a_cache() -> Figure:
