@@ -2680,7 +2680,7 @@ for k, shares in rows.items():
     print(f"{k:>2} in a row", "".join(f"{100 * share:>8.2f}%" for share in shares))
 reveal("five", 100 * rows[5][-1], within=1)
 plots.show(
-    scaling_pictures.emergence(n, {k: rows[k] for k in (1, 2, 5)}),
+    scaling_pictures.in_a_row(n, {k: rows[k] for k in (1, 2, 5)}),
     alt="Share right, as a part of the widest model's, over the number of parameters, "
     "one line for each k on one axis. One in a row rises steadily from the start. Two "
     "in a row start lower. Five in a row stay near 0 for three models, then rise "

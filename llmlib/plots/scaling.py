@@ -99,10 +99,23 @@ def frontier(curves, best, slices):
     return fig
 
 
-def emergence(n, in_a_row):
+def emergence(n, loss, one, five):
+    """The same models under three metrics: loss, one token right, five in a row right."""
+    fig, axes = plots.figure(1, 3, width=9, height=3.2)
+    names = "loss (nats a byte)", "share of tokens right", "share of fives all right"
+    for ax, (name, style, _), values in zip(axes, plots.look(names), (loss, one, five)):
+        ax.plot(np.asarray(n), np.asarray(values), **style | {"linestyle": "-"})
+        ax.set(xscale="log", ylabel=name, xlabel="parameters, N (log scale)", ylim=(0, None))
+        plots.plain(ax.xaxis, [2000, 20000, 200000])
+    return fig
+
+
+def in_a_row(n, shares_right):
     """k tokens in a row right, {k: share by size}, each line as a part of its own last value, so
     that all are seen on one axis."""
-    curves = {f"{k} in a row": np.asarray(shares) / shares[-1] for k, shares in in_a_row.items()}
+    curves = {
+        f"{k} in a row": np.asarray(shares) / shares[-1] for k, shares in shares_right.items()
+    }
     ax = plots.chart(np.asarray(n), curves, width=7, height=3.6, legend="upper left", xscale="log")
     ax.set(ylabel="share right\n(1: the widest model's)", xlabel="parameters, N (log scale)")
     plots.plain(ax.xaxis, [2000, 20000, 200000])
