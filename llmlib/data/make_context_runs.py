@@ -47,7 +47,7 @@ def texts():
 
 
 def windows(ids):
-    """(inputs, targets), each [179, 64]: every token but the first is a target once; what the last
+    """(inputs, targets), each [windows, 64]: every token but the first is a target once; what the last
     window lacks is IGNORED."""
     n = -(-(len(ids) - 1) // training.CONTEXT) * training.CONTEXT
     inputs, targets = torch.zeros(n, dtype=torch.long), torch.full((n,), training.IGNORED)
