@@ -517,8 +517,8 @@ show(
         words, some_logits, softmax(torch.tensor(some_logits)).tolist()
     ),
     widget=loss_lab(softmax, words, some_logits),
-    alt="Bars of four logits, the probabilities that softmax makes of them, and the curve "
-    "of −ln p with the loss of blue, 0.33.",
+    alt="Bars of four logits, the probabilities that softmax makes of them, and the "
+    "curve of −ln p with the loss of blue, 0.33.",
 )
 
 # %% [markdown]
@@ -1617,7 +1617,8 @@ check.that(
 )
 check.that(
     tuple(_got[0].shape) == (2, 1) and tuple(_got[1].shape) == (2, 2),
-    "a gradient has the shape of its weights: w_in's [hidden, d], w_out's [vocab, hidden]",
+    "a gradient has the shape of its weights: w_in's [hidden, d], w_out's [vocab, "
+    "hidden]",
 )
 _kept = [torch.tensor([[1.0]]), torch.ones(2, 1), torch.ones(2, 2), torch.tensor([0])]
 for _before, _after in zip([t.clone() for t in _kept], inputs_after_backward(*_kept)):
@@ -1644,21 +1645,22 @@ check.close(
 )
 check.that(
     abs(float(_got[0][1, 0])) < 1e-6,
-    "the gate was shut for the second entry, so nothing comes back through it: keep what "
-    "lies before the gate, and stop the gradient where that is not above 0",
+    "the gate was shut for the second entry, so nothing comes back through it: keep "
+    "what lies before the gate, and stop the gradient where that is not above 0",
 )
 check.close(
     _got[0],
     torch.tensor([[0.75 * math.log(3)], [0.0]]),
-    "for w_in: what arrives at h, 0.75 * ln 3, times x; the way back leads through w_out",
+    "for w_in: what arrives at h, 0.75 * ln 3, times x; the way back leads through "
+    "w_out",
     atol=1e-4,
 )
 _both = backward_by_hand(torch.tensor([[1.0], [1.0]]), _in, _out, torch.tensor([0, 1]))
 check.close(
     _both[1],
     torch.tensor([[-0.25, 0.0], [0.25, 0.0]]),
-    "two positions, targets 0 and 1: each adds its own part, and the loss is their mean; "
-    "divide by N once (logits_gradient has done it)",
+    "two positions, targets 0 and 1: each adds its own part, and the loss is their "
+    "mean; divide by N once (logits_gradient has done it)",
     atol=1e-4,
 )
 
@@ -1756,7 +1758,7 @@ for name, backward in {
     curves[name] = two_layers.train(backward, cross_entropy, story_ids, steps=200)
 show(
     plots.two_gradients(curves, math.log(512)),
-    alt="Loss against steps of gradient descent, two curves from 6.24: both fall to about "
+    alt="Loss against steps of gradient descent, two curves from 6.24: both fall to "
     "3.8 within 200 steps; the one with the forgotten gate ends a little higher.",
 )
 right_end, wrong_end = (sum(losses[-10:]) / 10 for losses in curves.values())
@@ -2514,7 +2516,7 @@ held_out_losses, distances, done = [], {name: [] for name in rules}, 0
 
 
 def look():
-    """The model as it is now: its loss on unseen stories, its distance from each rule."""
+    """Its loss on unseen stories, and its distance from each rule."""
     with torch.no_grad():
         logits = tiny(inputs)
     held_out_losses.append((done, cross_entropy(logits, targets).item()))
@@ -2542,8 +2544,8 @@ show(
     plots.what_it_learns(losses, held_out_losses, marks, watch, distances),
     alt="Left: the loss falls from 6.24, passes the unigram's, 5.2, within 20 steps "
     "and, on unseen stories, the bigram's, 3.8, before the end. Right: the distance to "
-    "the uniform rule grows from 0; that to the unigram is smallest at step 20; that to "
-    "the bigram falls all the time and is the smallest at the end.",
+    "the uniform rule grows from 0; that to the unigram is smallest at step 20; "
+    "that to the bigram falls all the time and is the smallest at the end.",
 )
 reveal("bigram", next(step for step, loss in held_out_losses if loss < marks["bigram"]))
 
@@ -2594,8 +2596,8 @@ reveal("bigram", next(step for step, loss in held_out_losses if loss < marks["bi
 
 # %% solution gain_over_seeds disallowed=[]
 def gain_over_seeds(with_context, alone):
-    """(mean gain, its standard error over seeds): losses [seeds, windows] of models that
-    see all before, and of their twins that see one token."""
+    """(mean gain, its standard error over seeds): losses [seeds, windows] of models
+    that see all before, and of their twins that see one token."""
     ### BEGIN SOLUTION
     gains = (alone - with_context).mean(dim=1)
     return gains.mean().item(), (gains.std() / len(gains) ** 0.5).item()
@@ -2618,13 +2620,13 @@ check.that(_mean > 0, "the sign is turned: a gain is what context takes off the 
 check.close(_mean, 2.0, "the gains are 1, 1, 0 and 6: their mean is 2", atol=1e-4)
 check.that(
     abs(_error - 1.35401) > 1e-3,
-    "four differences are not four draws of luck: windows of one model share its seed, so "
-    "average over them first",
+    "four differences are not four draws of luck: windows of one model share its seed, "
+    "so average over them first",
 )
 check.that(
     abs(_error - 1.5) > 1e-3,
-    "the mean was taken over the seeds: average over the windows, dim 1; the seeds are what "
-    "repeats",
+    "the mean was taken over the seeds: average over the windows, dim 1; the seeds are "
+    "what repeats",
 )
 check.that(
     abs(_error - 2**0.5) > 1e-3,
@@ -2641,8 +2643,8 @@ _got = gain_over_seeds(_shared + torch.zeros(3, 4), _shared + 1.0 + torch.zeros(
 check.close(
     float(_got[1]),
     0.0,
-    "three seeds far apart, but each gains exactly 1: subtract twin from twin before you "
-    "take the spread",
+    "three seeds far apart, but each gains exactly 1: subtract twin from twin before "
+    "you take the spread",
     atol=1e-4,
 )
 check.that(
@@ -2702,8 +2704,8 @@ for steps in (240, 960):
     )
 show(
     plots.gains_by_seed(gains),
-    alt="The gain from context, a dot for each of eight seeds. After 240 steps the dots "
-    "lie between minus 0.05 and 0.07, one of them below 0; after 960 all lie near 0.25.",
+    alt="The gain from context, a dot for each of eight seeds. After 240 steps they "
+    "lie between minus 0.05 and 0.07, one below 0; after 960 all lie near 0.25.",
 )
 helped = sum(gain > 0 for gain in gains["240 steps"])
 reveal("context", "A" if helped == 8 else "C" if helped <= 4 else "B")

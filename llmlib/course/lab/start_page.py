@@ -72,7 +72,7 @@ class="llm-end">text</span></div>
 <div class="llm-rest">{"".join(boxes[LOOP:])}</div>
 </section>
 <section><h2>How it works</h2><ul>{HOW}</ul>
-<p>A notebook takes two to two and a half hours, more than half of it for the exercises. Save your
+<p>A notebook takes two to three hours, most of it for the exercises. Save your
 work, and this page follows.</p></section>
 </div>"""
 

@@ -87,7 +87,7 @@ def ladder() -> Figure:
     steps = (
         ("1  plain average", (1 / 3, 1 / 3, 1 / 3), "equal shares:\nno choice"),
         ("2  weighted average", (0.2, 0.6, 0.2), "shares that\nwe wrote down"),
-        ("3  attention", (0.05, 0.77, 0.18), "shares from\nquery · key"),
+        ("3  attention", (0.0454, 0.7679, 0.1867), "shares from\nquery · key"),
     )
     colours = (plots.SKY, plots.ORANGE, plots.GREEN)
     hatches = ("", "//", "..")
