@@ -41,6 +41,13 @@ def test_it_shows_the_loss_of_each_token_and_what_was_expected():
     assert html.count("<li>") == 2  # the same for who has no mouse
 
 
+@pytest.mark.parametrize("before", [[98], [97, 98]])
+def test_what_stands_before_a_text_is_not_shown_and_its_first_token_has_a_loss(before):
+    html, plain = _read(Model(), softmax, "aab", before)
+    assert "40.0 nats for 3 tokens" in plain and html.count("<li>") == 3
+    assert "nothing stands before it" not in html
+
+
 def test_a_probability_of_0_stays_finite_and_html_is_escaped():
     def rounded(x):
         return (softmax(x) > 0.5).float()

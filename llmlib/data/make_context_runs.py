@@ -47,8 +47,8 @@ def texts():
 
 
 def windows(ids):
-    """(inputs, targets), each [windows, 64]: every token but the first is a target once; what the last
-    window lacks is IGNORED."""
+    """(inputs, targets), each [windows, 64]: every token but the first is a target once; what the
+    last window lacks is IGNORED."""
     n = -(-(len(ids) - 1) // training.CONTEXT) * training.CONTEXT
     inputs, targets = torch.zeros(n, dtype=torch.long), torch.full((n,), training.IGNORED)
     inputs[: len(ids) - 1], targets[: len(ids) - 1] = ids[:-1], ids[1:]

@@ -12,6 +12,7 @@ from llmlib.widgets.rope_clock import rope_clock
 from llmlib.widgets.sampling_lab import sampling_lab
 from llmlib.widgets.serving_playground import serving_playground
 from llmlib.widgets.surprise_reader import surprise_reader
+from llmlib.widgets.temperature_slider import temperature_slider
 from llmlib.widgets.tokenizer_playground import tokenizer_playground
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "sampling_lab",
     "serving_playground",
     "surprise_reader",
+    "temperature_slider",
     "tokenizer_playground",
 ]
 

@@ -32,14 +32,16 @@ def _read(model, softmax, text, before=()):
     losses = (-said.log()).tolist()
     first = _span(pieces[0], 0.0, "the first token: nothing stands before it")
     spans, lines = [] if before else [first], []
-    for piece, loss, row in zip(pieces[1:], losses, p):
+    start = max(len(before), 1)  # of what is shown with its loss
+    pieces, losses, p = pieces[start:], losses[start - 1 :], p[start - 1 :]
+    for piece, loss, row in zip(pieces, losses, p):
         best = row.topk(5).indices.tolist()
         expected = "\n".join(f"{row[i]:.3f}  {model.tokenizer.decode([i])!r}" for i in best)
         told = f"{loss:.2f} nats for {piece!r}\nexpected:\n{expected}"
         spans.append(_span(piece, loss, told))
         lines.append(f"<li>{escape(told)}</li>")
     total = f"{sum(losses):.1f} nats for {len(losses)} tokens, {sum(losses) / len(losses):.2f} each"
-    worst = sorted(zip(losses, pieces[1:]), reverse=True)[:3]
+    worst = sorted(zip(losses, pieces), reverse=True)[:3]
     plain = f"{total}; most surprising: " + ", ".join(f"{t!r} {loss:.2f}" for loss, t in worst)
     html = f'<div style="line-height:1.9;font-family:monospace">{"".join(spans)}</div>'
     html += f"<p>{total}. Hover over a token to see what was expected in its place.</p>"
