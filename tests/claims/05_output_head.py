@@ -146,7 +146,6 @@ def padding_counts_only_if_it_is_let():
     return "padding predicted: off by " + ", ".join(f"{gap:+.2f}" for gap in found) + " nats"
 
 
-@central
 def the_first_position_is_a_sink():
     """“without end-of-text in front " at" costs 9.6 nats, with it 0.4”
 
