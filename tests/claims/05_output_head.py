@@ -465,7 +465,6 @@ def _run(n, peak, seed=0, schedule=None, parts=training.PARTS, width=64):
     return losses, weights
 
 
-@central
 def your_loop_is_the_library_s():
     """“The same twenty batches through it, and through llmlib's, which uses `torch.optim.AdamW`.”
 
@@ -706,7 +705,6 @@ def the_recorded_runs_can_be_made_again():
     return f"mean losses at most {far:.4f} apart"
 
 
-@central
 def a_wrong_gradient_trains():
     """“It falls nearly as far. **A loss that falls does not prove that the gradient is right.**”
 
