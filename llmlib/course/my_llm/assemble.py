@@ -205,9 +205,12 @@ def _locals(scope: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Cla
     return {symbol.get_name() for symbol in found[-1].get_symbols() if symbol.is_local()}
 
 
-def without_llmlib(given: Iterable[Definition], known: Set[str]) -> list[Definition]:
+def without_llmlib(
+    given: Iterable[Definition], known: Set[str], checks: bool = False
+) -> list[Definition]:
     """The definitions without imports from llmlib, whose functions the file has under their own
-    names if they are `known`; `from torch import *` becomes one import of all its names."""
+    names if they are `known`; `from torch import *` becomes one import of all its names. What comes
+    from llmlib.course stays for `checks`, and is nothing of an engine's."""
     found: list[Definition] = []
     for each in given:
         module, _, last = each.origin.rpartition(".")
@@ -217,6 +220,8 @@ def without_llmlib(given: Iterable[Definition], known: Set[str]) -> list[Definit
             found += definitions([f"from {module} import {names}"] if names else [])
         elif package != "llmlib":
             found.append(each)
+        elif module.startswith("llmlib.course"):
+            found += [each] * checks
         elif last in known - each.names:  # under another name
             same, name = f"{next(iter(each.names))} = {last}", frozenset({last})
             found.append(replace(each, source=same, reads=name, at_once=name, kind=ast.Assign))

@@ -123,13 +123,13 @@ def _learner_definitions(folder: Path, name: str) -> list[Definition]:
 
 
 @cache
-def _solution_definitions(name: str) -> list[Definition]:
+def _solution_definitions(name: str, checks: bool = False) -> list[Definition]:
     code = [cell for cell in notebooks.load(name).cells if cell.cell_type == "code"]
-    return _standalone(cell.source for cell in code if notebooks.kind(cell) != "test")
+    return _standalone((cell.source for cell in code if notebooks.kind(cell) != "test"), checks)
 
 
-def _standalone(sources: Iterable[str]) -> list[Definition]:
-    return without_llmlib(definitions(sources), names_in_file())
+def _standalone(sources: Iterable[str], checks: bool = False) -> list[Definition]:
+    return without_llmlib(definitions(sources), names_in_file(), checks)
 
 
 def _solution_section(name: str) -> Section:
@@ -160,7 +160,7 @@ def _failing(text: str, filled: Set[str]) -> dict[str, str]:
         imports = submission.given_imports(notebooks.load(exercise.notebook))
         test = names(exercise.visible)
         asked = test.reads - test.binds - defined - BUILTINS - names(imports).binds
-        given = needed(asked, _solution_definitions(exercise.notebook), defined)
+        given = needed(asked, _solution_definitions(exercise.notebook, checks=True), defined)
         helpers |= {each.source: exercise.notebook for each in given if not each.names <= defined}
         tests.append((function, exercise.visible, imports))
     job = {
