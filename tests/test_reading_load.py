@@ -9,6 +9,7 @@ from reading_load import GOAL, Load, load
 
 from llmlib.course import prediction_cells
 from llmlib.course.authoring import drawings, notebooks, source
+from llmlib.grading import nbgrader_plugin
 
 pytestmark = pytest.mark.unit
 LESSONS = [each.name for each in notebooks.lessons()]
@@ -72,6 +73,15 @@ def test_a_drawing_that_is_not_there_or_has_no_alt_text_is_named():
     node.cells[0].source = "![A box.](attachment:no_such.png)"
     with pytest.raises(ValueError, match=r"drawings/attention\.py has no function no_such\(\)"):
         drawings.attach(node.cells, "03_attention")
+
+
+def test_a_graded_notebook_has_its_drawings_in_words():
+    """A page of a cell that lacks its attachment cannot be made."""
+    book = notebooks.load("03_attention")
+    assert any(drawings.ATTACHED.search(cell.source) for cell in book.cells)
+    rebuilt = nbgrader_plugin.rebuild(book, ())
+    shown = "".join(cell.source for cell in rebuilt.cells)
+    assert "attachment:" not in shown and "*Drawing: A wall of small squares" in shown
 
 
 def test_a_folded_cell_is_closed_under_its_line():

@@ -19,6 +19,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import Execute
 from traitlets import Float
 
+from llmlib.course.authoring import drawings
 from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.checking.run_cells import ADDED_TITLE
 from llmlib.course.checking.submission import Step, Unreadable
@@ -56,6 +57,8 @@ def rebuild(notebook: course_notebooks.Notebook, steps: tuple[Step, ...]) -> Not
             course_notebooks.kind(cell),
             cell.source,
         )
+        if kind == "markdown":  # a copy of its drawings for every student would fill the disk
+            source = drawings.in_words(source)
         if kind == "solution":
             none = ["# There was no cell with this exercise's grade_id."]
             source = "\n\n".join(written.get(name, none))

@@ -32,6 +32,11 @@ def attach(cells: list[NotebookNode], name: str) -> None:
             cell.setdefault("attachments", NotebookNode())[f"{drawing}.png"] = image
 
 
+def in_words(text: str) -> str:
+    """`text` with what each drawing shows in its place."""
+    return ATTACHED.sub(r"*Drawing: \1*", text)
+
+
 @cache
 def _draw(name: str, drawing: str) -> str:
     where = module(name)
