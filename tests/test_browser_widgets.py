@@ -224,7 +224,7 @@ def test_the_keyboard_chooses_and_it_is_said_and_seen(widgets, page):
 
 
 def test_a_figure_above_a_living_widget_is_said_to_be_a_still(widgets):
-    said = "each => getComputedStyle(each.closest('.jp-OutputArea-child'), '::before').content"
+    said = "each => getComputedStyle(each, '::before').content"
     assert "picture above is a still" in widgets["rope_clock"].evaluate(said)
     assert "still" not in widgets["surprise"].evaluate(said)  # it has no figure
 
