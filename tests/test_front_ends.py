@@ -27,7 +27,8 @@ def test_notebook_7_opens_and_runs_a_cell(tmp_path, chromium):
         code = page.locator(".jp-CodeCell").first
         prompt = code.locator(".jp-InputPrompt")
         for _ in range(60):  # a key pressed before the page has wired its keyboard is lost
-            code.locator(".jp-InputArea-editor").click()
+            shown = ".jp-InputArea-editor:visible, .jp-Placeholder:visible"  # a folded cell opens
+            code.locator(shown).first.click()
             page.keyboard.press("Control+Enter")
             page.wait_for_timeout(1000)
             if prompt.inner_text().strip() != "[ ]:":
