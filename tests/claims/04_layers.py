@@ -12,6 +12,7 @@ from torch.nn.functional import linear
 from llmlib import attention, generate, layers, output_head
 from llmlib.data import __file__ as data_file
 from llmlib.demonstrations import capitals, fresh_stacks, probing
+from llmlib.demonstrations.residual_stream import residual_writes
 
 FRANCE, DOCTOR, CAT = "The capital of France is", "The doctor said that", "The cat sat on the mat"
 STORY = (
@@ -52,22 +53,7 @@ def _with_layers(layer_list):
 @cache
 def _writes(text):
     """The embedding and the 60 writes [61, seq, d_model]."""
-    added = []
-
-    def noted(sublayer):
-        def run(x):
-            added.append(sublayer(x))
-            return added[-1]
-
-        return run
-
-    def block(x, norm_1, attend, norm_2, feed_forward):
-        if not added:
-            added.append(x)
-        return layers.pre_norm_block(x, norm_1, noted(attend), norm_2, noted(feed_forward))
-
-    model().using(block=block)(_ids(text))
-    return torch.cat(added)
+    return residual_writes(model(), _ids(text))
 
 
 @cache
