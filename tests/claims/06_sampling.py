@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from llmlib import complete
 from llmlib.attention import attention_weights
-from llmlib.demonstrations import hallucination, loops
+from llmlib.demonstrations import arithmetic, hallucination, loops
 from llmlib.demonstrations.open_prompts import OPEN_PROMPTS
 from llmlib.embeddings import apply_rope
 from llmlib.generation import chat_prompt, shared_prompt, side_by_side
@@ -563,17 +563,8 @@ def arithmetic_ends_with_addition():
     for seed in (6, 7, 8):
         rng, right = random.Random(seed), []
         for steps in (1, 2, 3):
-            problems = []
-            while len(problems) < 24:
-                value, inside = rng.randrange(1, 10), True
-                text = str(value)
-                for _ in range(steps):
-                    sign, number = rng.choice("+-"), rng.randrange(1, 9)
-                    value = value + number if sign == "+" else value - number
-                    text, inside = f"{text} {sign} {number}", inside and 0 <= value <= 9
-                if inside:
-                    problems.append((text, str(value)))
-            p = _next([f"{text} = " for text, _ in problems], "2 + 3 = 5\n9 - 4 + 1 = 6\n")
+            problems = [(text, str(value)) for text, value in arithmetic.sums(steps, 24, rng)]
+            p = _next([f"{text} = " for text, _ in problems], arithmetic.SOLVED)
             got = [_word(i).strip() for i in p.argmax(-1)]
             ok = [g == value for g, (_, value) in zip(got, problems)]
             right.append(sum(ok))
