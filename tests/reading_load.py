@@ -1,8 +1,9 @@
 """What a notebook asks its reader to read, counted: python tests/reading_load.py [03_attention …]
 
 Counted is what can be seen before anything is unfolded: hints, small print and solutions are left
-out, the text that a prediction uncovers is not. Numbers and parentheses are those of prose: code,
-formulas, tables and headings are left out there.
+out, the text that a prediction uncovers is not. Numbers and parentheses are those of sentences,
+with the code and the formulas that stand in them; what stands apart is left out there: headings,
+tables, blocks of code and displayed formulas.
 """
 
 import re
@@ -16,7 +17,7 @@ from llmlib.course.authoring.source import kind
 FOLDED = re.compile(r"<details(?! class=\"reveal\").*?</details>", re.DOTALL)
 SUMMARY = re.compile(r"<summary>.*?</summary>")
 CODE = re.compile(r"```.*?```|^    .*$", re.DOTALL | re.MULTILINE)
-FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]+(?:\n[^$\n]+)?\$|`[^`]*`", re.DOTALL)
+FORMULA = re.compile(r"\$\$.*?\$\$", re.DOTALL)
 MARKUP = re.compile(r"<[^>]*>|!\[[^\]]*\]\([^)]*\)|\]\([^)]*\)")
 WORD = re.compile(r"\S*\w\S*")  # a bar of a table or a mark of a list is none
 NUMBER = re.compile(r"(?<![\w.])[−-]?\d[\d.,]*")
@@ -47,7 +48,7 @@ def load(notebook: Notebook) -> Load:
             continue
         text = SUMMARY.sub("", FOLDED.sub("", cell.source))
         words += len(WORD.findall(MARKUP.sub("", text).replace("|", " ")))
-        text = MARKUP.sub("", FORMULA.sub("x", CODE.sub("", text)))
+        text = MARKUP.sub("", FORMULA.sub("", CODE.sub("", text)))
         for paragraph in re.split(r"\n\s*\n|\n(?=[-*] |\d+\. )", text):
             prose = "\n".join(p for p in paragraph.split("\n") if not p.startswith(("|", "#")))
             parentheses += prose.count("(")

@@ -26,7 +26,13 @@ def test_a_notebook_does_not_ask_for_more_than_its_reader_can_take(name):
 
 def test_what_is_folded_is_not_counted_and_what_a_prediction_uncovers_is():
     text = """# %% [markdown]
-# One two (three) 4 `5` $6$.
+# One two (three) 4 `f(5)` $6$.
+#
+# | 11 | (12) |
+#
+#     print(13)
+#
+# $$14$$
 #
 # <details><summary>Small print</summary>
 #
@@ -41,8 +47,8 @@ a = 1
 # Nine 10.
 """
     counted = load(source.parse(text, "01_small"))
-    assert (counted.parentheses, counted.numbers, counted.given) == (1, 2, 1)
-    assert counted.words == 6 + 2
+    assert (counted.parentheses, counted.numbers, counted.given) == (2, 4, 1)
+    assert counted.words == 10 + 2
 
 
 def test_what_a_prediction_shows_is_folded_below_its_answer():
