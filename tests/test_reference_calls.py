@@ -16,9 +16,9 @@ from llmlib.grading.marking.runner import Runner
 
 pytestmark = [pytest.mark.security, pytest.mark.verdict("solutions/*.py", "tests/answers/*/*.py")]
 LESSONS = [name for name in notebooks.names() if name != "quiz"]
-# `train` sends a gradient back through the one, `forward` gives functions to the other: plain
-# values carry neither.
-NOT_LENT = {"cross_entropy", "pre_norm_block"}
+# `train` sends a gradient back through the first, `forward` and `empty_answers` give functions to
+# the others: plain values carry neither.
+NOT_LENT = {"cross_entropy", "pre_norm_block", "beam_search"}
 WRONG_MERGE = """def merge(ids, pair, new_id):
     return [new_id if tuple(ids[i : i + 2]) == tuple(pair) else ids[i] for i in range(len(ids))]"""
 
