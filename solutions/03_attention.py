@@ -10,9 +10,9 @@
 # you experiment: find the heads that copy, switch them off beside a control, move a name from one text into another.
 #
 # **You need** notebooks 1 and 2, matrix product, dot product, and softmax, which turns any numbers into positive shares
-# that sum to 1. Layers, heads and positions count from 0.
+# that sum to 1. Layers, heads and positions are counted from 0.
 #
-# **It takes** about two and a half hours, 130 minutes of them at the eleven exercises.
+# **It takes** about two and a half hours. The eleven exercises are 130 minutes of them.
 
 # %% given setup folded="Set-up: torch, and RoPE from notebook 2"
 import math
@@ -35,7 +35,7 @@ own = model.config
 # ## The real thing first
 #
 # Mrs. Quillfeather is made up: the model must *look up* her name in the text. Now take the looking away. Every token may
-# see itself and the first token, nothing else. Section 3.7 tells why the first.
+# see itself and the first token, nothing else. Section 3.7 shows why the first stays.
 
 # %%
 predict(
@@ -96,9 +96,10 @@ show(
 # Before 2017 the usual reader of text was a *recurrent network* (RNN). It carries one vector of memory, $h$, from
 # token to token: $h_t = \tanh(W x_t + U h_{t-1})$. Attention drops the chain.
 #
-# **The past must be carried.** A message from 50 steps back passes through $U$ 50 times. How much would the last output
-# change if an early input did? That is the input's *gradient*. Five untrained readers: a plain RNN; one whose $U$ is a
-# rotation; an *LSTM*, whose *forget gate* decides how much memory to keep; one whose gate starts nearly open; attention.
+# **The past must be carried.** A message from 50 steps back passes through $U$ as many times. How much would the last
+# output change if an early input did? That is the input's *gradient*. Here it is for five untrained readers: a plain RNN;
+# one whose $U$ is a rotation; an *LSTM*, whose *forget gate* decides how much memory to keep; one whose gate starts nearly
+# open; attention.
 
 # %%
 from llmlib.demonstrations.fading import READERS, gradient_back
@@ -115,8 +116,8 @@ show(
 )
 
 # %% [markdown]
-# As they usually start, the RNN and the LSTM lose what was said 50 steps ago. **Here the LSTM with its gate open
-# carries the signal as evenly as attention does**: fading can be cured. In attention there is nothing to cure.
+# Initialised as usual, the RNN and the LSTM lose what was said 50 steps ago. **Here the LSTM with its gate open carries
+# the signal as evenly as attention does**: fading can be cured. In attention there is nothing to cure.
 #
 # <details><summary>Small print: how far the cure goes</summary>
 #
@@ -127,7 +128,7 @@ show(
 #
 # </details>
 #
-# **The past must wait.** This is harder to cure: $h_{50}$ needs $h_{49}$, which needs $h_{48}$. Attention computes all
+# **Every step must wait.** This is harder to cure: $h_t$ needs $h_{t-1}$, which needs $h_{t-2}$. Attention compares all
 # pairs of tokens in one matrix product. It even does *more* multiplications:
 
 # %%
@@ -154,13 +155,14 @@ for seq in (64, 128, 256, 512):
 # - a **key** $k = W_K x$: by what can I be found?
 # - a **value** $v = W_V x$: what do I hand over to those who look at me?
 #
-# It is a look-up in which everything matches a little. The dot product of a query and a key is their **score**; notebook 2
-# called the *divided* number so. Softmax makes one query's scores into **shares**, in papers *attention weights*. They mix
-# the values:
+# It is a look-up in which everything matches a little. The dot product of a query and a key is their **score**; in
+# notebook 2 the score was already divided. Softmax makes one query's scores into **shares**, in papers *attention
+# weights*. They mix the values:
 #
 # $$\mathrm{attention}(q, k, v) = \mathrm{softmax}\!\left(\frac{q\,k^{T}}{\sqrt{\text{head\_dim}}}\right) v$$
 #
-# Here `head_dim` is how many numbers a query has; section 3.3 explains its root. Climb the steps with a pencil: vectors of two numbers, and "sat" asks.
+# Here `head_dim` is how many numbers a query has; section 3.3 explains its root. Climb the steps with a pencil. Vectors
+# have two numbers, and "sat" asks:
 
 # %%
 names = ["the", "cat", "sat"]
@@ -190,13 +192,13 @@ for name, shares in steps.items():
     print(f"{name:<17} {told}   output {[f'{o:.2f}' for o in mix(shares)]}")
 
 # %% [markdown]
-# The query of "sat", (−1, 1), fits the key of "cat", (0, 2), best. All three tokens at once:
+# The query of "sat" fits the key of "cat" best. All three tokens at once:
 
 # %%
 show(
     plots.one_head(q, k, v, names),
-    alt="One head from left to right, with its numbers. Queries times keys give a 3 by "
-    "3 grid of scores; over √2 and through softmax, a grid of shares, each row summing "
+    alt="One head in four steps, with its numbers. Queries times keys give a 3 by 3 "
+    "grid of scores; over √2 and through softmax, a grid of shares, each row summing "
     "to 1; times the values, the outputs. The row of sat is framed: scores −2, 2, 0, "
     "shares 0.05, 0.77, 0.19.",
 )
@@ -244,9 +246,9 @@ show(
 )
 
 # %% [markdown]
-# **The spread of raw scores grows like √head_dim; divided by it, it stays.** This matters for learning: the slope of a share
-# $p$ with respect to its own score is $p(1-p)$. At head_dim 1024 the undivided slope is eight or nine
-# times smaller.
+# **The spread of raw scores grows like √head_dim; after the division it stays the same.** This matters for learning: the
+# slope of a share $p$ with respect to its own score is $p(1-p)$. Without the division, the largest share's slope at
+# head_dim 1024 is eight or nine times smaller.
 #
 # <details><summary>Small print: where the root comes from</summary>
 #
@@ -272,9 +274,19 @@ show(
 # over the scores. Where it is `False`, the score becomes $-\infty$ **before** the softmax: $e^{-\infty} = 0$, so that key
 # gets no share, and the others still sum to 1.
 #
-# By hand: `q = [[2, 0, 0, 0]]`, `k = [[ln 3, 0, 0, 0], [0, 0, 0, 0]]`, `v = [[4], [0]]`. The scores, over $\sqrt{4}$, are
-# $\ln 3$ and $0$; $e^{\ln 3} = 3$ and $e^0 = 1$, so the shares are 3/4 and 1/4. Output: `[[3]]`. With
-# `mask = [[False, True]]` it is `[[0]]`.
+# By hand, one query and two keys of four numbers:
+#
+#         q = [[2, 0, 0, 0]]                 v = [[4],
+#         k = [[ln 3, 0, 0, 0],                   [0]]
+#              [0,    0, 0, 0]]
+#
+#         q · k                2 ln 3     0
+#         over √4              ln 3       0
+#         e to that power      3          1
+#         shares               3/4        1/4
+#         output               3/4 · 4  + 1/4 · 0  = 3, so [[3]]
+#
+# With `mask = [[False, True]]` only the second key is left, and the output is `[[0]]`.
 #
 # Not allowed: torch's ready-made attention. `torch.softmax` is allowed; you write it in notebook 5.
 #
@@ -492,9 +504,9 @@ for _lead, _n, _m, _d in (
 # %% [markdown]
 # ### On the real model
 #
-# Your function in all 30 layers, and then with a common bug: dividing by √576, the model's width, in place of √64. How
-# even are the shares then? Their *entropy*, $-\sum p \ln p$, in *nats*, is 0 if one token gets everything, and largest
-# if all get the same.
+# Your function in every layer, and then with a common bug: it divides by √576, the model's width, in place of √64. How
+# even are the shares then? Their *entropy*, $-\sum p \ln p$, is measured in *nats*. It is 0 if one token gets everything,
+# and largest if all get the same.
 
 # %%
 predict(
@@ -539,8 +551,8 @@ right, wrong = said
 reveal("divisor", "C" if wrong == right else "B" if "Paris" in wrong else "A")
 
 # %% [markdown] reveals="divisor"
-# It breaks. The trained weights count on scores of a certain spread. With a third of it, the shares come near to equal,
-# and most heads look a little at everything.
+# It breaks. The trained weights count on scores of a certain spread. With a third of it, the shares come much closer to
+# equal, and Paris is lost.
 
 # %% [markdown]
 # A trick from that cell: **give your attention the identity matrix as values, and out come the shares.**
@@ -1007,8 +1019,8 @@ for suspect in (suspect_a, suspect_b, suspect_c, suspect_d):
     print()
 
 # %% [markdown]
-# Suspect A is honest; C is off by one, B masks after the softmax. Your test works on whole models, too. The next cell also
-# lets a model that sees everything *write*.
+# Suspect A is honest. B masks after the softmax, C is off by one, D has no mask. Your test works on whole models, too. The
+# next cell takes SmolLM2's mask away, tests the model with and without it, and lets the one without *write*.
 
 # %%
 predict(
@@ -1044,11 +1056,11 @@ reveal("blind", "A" if "Paris" in text else "B")
 # ![x, of shape seq by d_model, is multiplied by W_Q, W_K and W_V; the products are cut into heads; each head attends alone; the results stand side by side and are multiplied by W_O, which gives seq by d_model again.](attachment:heads.png)
 #
 # To fetch one thing from the subject *and* another from the previous word, a token needs two mixtures. So a layer has
-# several **heads**. Every head reads the whole vector $x$. What is cut into pieces are the queries, keys and values: in
-# SmolLM2, 576 numbers into nine heads of 64.
+# several **heads**. Every head reads the whole vector $x$. What is cut into pieces is the queries, keys and values:
+# SmolLM2's queries have 576 numbers, nine heads of 64.
 #
-# The first head_dim rows of $W_Q$ belong to head 0, and so on. The results are set side by side and multiplied by one more
-# learned matrix, the **output projection** $W_O$.
+# The first head_dim rows of $W_Q$ belong to the first head, and so on. The results are set side by side and multiplied by
+# one more learned matrix, the **output projection** $W_O$.
 
 # %% [markdown]
 # ### Exercise 3.4 · `split_heads` · ●●○ · 10 min
@@ -1174,7 +1186,10 @@ for _seed, (_batch, _seq, _n, _d) in enumerate(
 # The way back: put the heads' outputs side by side again, `[batch, n_head, seq, head_dim]` → `[batch, seq, n_head *
 # head_dim]`. Head 0's columns come first.
 #
-# By hand: the example of 3.4 read from right to left: `1 2 / 5 6` and `3 4 / 7 8` give `1 2 3 4 / 5 6 7 8`.
+# By hand, the example of 3.4 backwards:
+#
+#         head 0 = 1 2     head 1 = 3 4     gives     1 2 3 4
+#                  5 6              7 8               5 6 7 8
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1267,7 +1282,7 @@ for _seed, _shape in enumerate(
 # %% [markdown]
 # ### The whole layer, from your pieces
 #
-# Four of your functions make a complete multi-head attention. torch has one ready-made. Do they agree?
+# Four of your functions make a complete multi-head attention. torch has a ready-made one. Do they agree?
 
 # %%
 from llmlib.demonstrations import torch_layer
@@ -1282,7 +1297,7 @@ print("equal within a millionth:", apart < 1e-6)
 #
 # The columns of $W_O$ belong to heads, too. So "side by side, then project" is the same as **each head writing a vector of
 # its own, and all of them added up** (Elhage et al. 2021). If a head handed on what it looks at, its write would point the
-# same way. The control is a head made to copy: 64 random directions in, the same 64 out.
+# same way. The control is a head made to copy: whatever lies in 64 random directions, it writes unchanged.
 
 # %%
 from llmlib.demonstrations.head_outputs import copying, heads, made_to_copy
@@ -1300,7 +1315,7 @@ show(
 )
 
 # %% [markdown]
-# **Most heads write something else than what they look at.** A few do copy, and fewer write the opposite.
+# **Most heads write something other than what they look at.** A few do copy, and fewer write the opposite.
 #
 # ## 3.6 Grouped queries
 #
@@ -1324,7 +1339,7 @@ itself = (model.folder / "model.safetensors").stat().st_size / 2**20
 print(f"the model itself, in float32 as well: {itself:,.0f} MiB")
 
 # %% [markdown]
-# In the exercise you *copy* keys; what is **kept** are three heads.
+# Your function will *copy* keys for the matrix product. What is **kept** in memory is still three heads.
 
 # %% [markdown]
 # ### Exercise 3.6 · `repeat_kv` · ●○○ · 5 min
@@ -1440,7 +1455,7 @@ for _seed, (_shape, _n) in enumerate(
 # %% [markdown]
 # ### On the real model
 #
-# Query heads 0, 1 and 2 share their keys. Do they look at the same places? The row of "sat" in layer 11:
+# The first three query heads share their keys. Do they look at the same places? The row of "sat" in layer 11:
 
 # %%
 shares = heads(model, cat).shares  # n_layer n_head seq seq
@@ -1471,12 +1486,18 @@ for head in range(3):
 # - `theta` a number: RoPE's base: hand it on to `apply_rope`
 # - returns `[batch, seq, d_model]`: one row a token
 #
-# Attention is causal, and tokens stand at positions 0, 1, … seq − 1. **Queries and keys** are turned by RoPE, head by head;
-# values are not. `apply_rope(x, positions, theta)` from notebook 2 takes `x` `[..., seq, head_dim]` and `positions` `[seq]`.
+# Attention is causal, and positions count from 0. **Queries and keys** are turned by RoPE, head by head; values are not.
+# `apply_rope(x, positions, theta)` from notebook 2 takes `x` `[..., seq, head_dim]` and `positions` `[seq]`.
 #
-# By hand: one token looks at itself, with a share of 1, and at position 0 RoPE changes nothing. With `x = [[[3, 5]]]`, two
-# query heads and one key/value head of 2 columns, `w_v` the identity, both heads read the value (3, 5). Side by side that
-# is (3, 5, 3, 5), and `w_o = [[1, 0, 1, 0], [0, 1, 0, -1]]` makes (3 + 3, 5 − 5): `[[[6, 0]]]`.
+# By hand: a single token gives itself the whole share, and at the first position RoPE changes nothing. Two query heads
+# share one key/value head of two columns:
+#
+#         x = [[[3, 5]]]      w_v = [[1, 0],      w_o = [[1, 0, 1,  0],
+#                                    [0, 1]]             [0, 1, 0, -1]]
+#
+#         both heads read     3  5
+#         side by side        3  5  3  5
+#         times w_o           3 + 3 = 6,  5 - 5 = 0:  [[[6, 0]]]
 #
 # Not allowed: torch's ready-made attention. Use your own functions.
 #
@@ -1708,8 +1729,8 @@ for _seed, (_batch, _seq, _d, _n, _kv, _head) in enumerate(
 # %% [markdown]
 # ### On the real model
 #
-# Your layer in place of the engine's, 30 times. *Logits* are what the model says before a token is sampled: one number for
-# every token of its vocabulary.
+# Your layer takes the place of the engine's, 30 times. *Logits* are what the model says before a token is sampled: one
+# number for every token of its vocabulary.
 
 # %%
 from llmlib.demonstrations.own_layer import with_layer
@@ -1769,8 +1790,8 @@ show(
 )
 
 # %% [markdown]
-# **In these short texts, about two thirds of all attention goes to the first token.** Equal shares would give it a
-# quarter. In layers 3 to 8, "The cat sat on the mat" gives it less. Where does the rest go?
+# **In these short texts, about two thirds of all attention goes to the first token**, counted from the third token on.
+# Equal shares would give it a quarter. In layers 3 to 8, "The cat sat on the mat" gives it less. Where does the rest go?
 
 # %%
 predict(
@@ -1799,8 +1820,8 @@ print("mean length of the values, layers 3 to 8:", "  ".join(told))
 
 # %% [markdown] reveals="second"
 # There is a **second sink**: " the", at position 4, gets even more than the first token. Put " my" in its place, and the
-# first token has it all. Looking at a sink does no harm: the values of both are less than a fifth as long as the others.
-# **A large share is not yet influence**: it is share times value that counts.
+# first token has nearly everything. Looking at a sink adds little: the values of both are less than a fifth as long as the
+# others. **A large share is not yet influence**: it is share times value that counts.
 
 # %% [markdown]
 # ### Every token a first token
@@ -1819,8 +1840,8 @@ curves = {}
 for name, mask in masks.items():
     masked = model.using(mask=mask)
     curves[name] = heads(masked, ids).stream[11].norm(dim=-1)
-    written = (complete(masked, prompt, 6) for prompt in list(prompts)[:3])
-    print(f"{name:<21}", *(f"{text!r:<28}" for text in written))
+    written = (complete(masked, prompt, 3) for prompt in list(prompts)[:3])
+    print(f"{name:<21}", *(f"{text!r:<20}" for text in written))
 show(
     plots.lengths(curves),
     alt="Length of each token's vector after layer 11, log scale. With all of the "
@@ -1831,8 +1852,8 @@ show(
 
 # %% [markdown]
 # **Seeing only itself, every token becomes a sink**: a vector as long as the first token's, and the same "-" after every
-# text. This mask breaks the model in another way as well. The control: one more token to look at, and the model
-# knows "Angeles" again.
+# text. So this mask does more than take the looking away. The control is the opening's mask: one more token to look at,
+# and the model knows "Angeles" again.
 #
 # ## 3.8 Copying, taken apart
 #
@@ -1849,13 +1870,14 @@ show(
 # first: `[n_layer, n_head, 2 * half, 2 * half]`, row = who looks, column = whom it looks at. For each head, return the
 # mean share with which a token of the second half looks at the token **after** its first occurrence: `[n_layer, n_head]`.
 #
-# By hand: with `half = 2` the text is `A B A B`. Position 2, the second A, should look at position 1. Position 3, the
-# second B, should look at position 2. A head whose rows 2 and 3 are
+# By hand: with `half = 2` the text is `A B A B`. A head whose last two rows are these scores 0.65:
 #
-#         row 2:  0.1  0.7  0.2  0.0
-#         row 3:  0.1  0.1  0.6  0.2
+#         looks at          A    B    A    B
+#         position          0    1    2    3
 #
-# scores (0.7 + 0.6) / 2 = 0.65.
+#         row 2, A:        0.1  0.7  0.2  0.0      A should look at 1:  0.7
+#         row 3, B:        0.1  0.1  0.6  0.2      B should look at 2:  0.6
+#                                                  mean:                0.65
 #
 # <details><summary>Hint 1</summary>
 #
@@ -2034,7 +2056,7 @@ for name, found in scores_of.items():
     print(f"{name:<18} {int((found > 0.5).sum()):>3} above 0.5; best:", *told)
 
 # %% [markdown]
-# Here 16.0 means head 0 of layer 16. Three of the four heads that gave "cat" most are the best *previous-token* heads: they
+# Here 16.0 means layer 16, head 0. Three of the four heads that gave "cat" most are the best *previous-token* heads: they
 # looked at "cat" because it stands before "sat", not because cats sit. One sentence is an anecdote.
 #
 # Does the model *use* these heads? Find out as a physiologist would: take a part out, and see what no longer works.
@@ -2056,8 +2078,11 @@ for name, found in scores_of.items():
 #   from place to place is gone.
 # - a tensor: the head says what the *same head* computed in another run, *activation patching*.
 #
-# By hand: two positions, one column. Head 0 says 1, 3 and head 1 says 5, 9. Head 1 replaced by zero says 0, 0; by its mean
-# 7, 7; by a run in which it said 2, 6, it says 2, 6. Head 0 says 1, 3 in all three.
+# By hand: two heads, two positions, one column, and `heads = [1]`. In the other run head 1 said 2 and 6.
+#
+#                     z       "zero"    "mean"    the other run
+#         head 0:   1, 3      1, 3      1, 3      1, 3
+#         head 1:   5, 9      0, 0      7, 7      2, 6
 #
 # <details><summary>Hint 1</summary>
 #
@@ -2241,9 +2266,15 @@ for _batch, _n, _seq, _d, _heads in (
 # For each target, in order, choose the head of its layer whose size is **nearest**. A control is never one
 # of the targets, and no head is chosen twice. Of two that are equally near, take the lower number.
 #
-# By hand: one layer with the sizes `4.0, 9.0, 5.0, 8.0`. The control for `[(0, 0)]` is `[(0, 2)]`, since 5 is nearest to 4.
-# For `[(0, 0), (0, 2)]` head 2 is a target itself: nearest to 4 is then 8, and to 5 of those left 9, so the controls are
-# `[(0, 3), (0, 1)]`.
+# By hand, one layer of four heads:
+#
+#         head     0    1    2    3
+#         size    4.0  9.0  5.0  8.0
+#
+#         targets              controls
+#         [(0, 0)]             [(0, 2)]            5 is nearest to 4
+#         [(0, 0), (0, 2)]     [(0, 3), (0, 1)]    5 is a target: 8 is nearest to 4;
+#                                                  8 is taken: 9 is what is left for 5
 #
 # <details><summary>Hint 1</summary>
 #
@@ -2403,7 +2434,7 @@ from llmlib.demonstrations.ablation import repetition_loss, replaced, write_size
 sizes = write_sizes(model, texts)
 
 
-def loss(heads, texts, by="zero"):
+def loss(heads, by="zero"):
     some_model = replaced(model, replace_heads, heads, by) if heads else model
     return repetition_loss(some_model, texts)[half:].mean().item()
 
@@ -2413,28 +2444,22 @@ sets = {
     "5 previous-token heads": best(previous),
     "16.0 alone": [(16, 0)],
 }
-pairs = [texts, repeated(seed=1)]
-whole = [loss([], pair) for pair in pairs]
-off = {"nothing": whole}
+off = {"nothing": loss([])}
 for name, targets in sets.items():
     controls = control_heads(targets, sizes)
-    off[name] = [loss(targets, pair) for pair in pairs]
-    off[f"control of {name}"] = [loss(controls, pair) for pair in pairs]
+    off[name], off[f"control of {name}"] = loss(targets), loss(controls)
     print(f"{name:<23} control:", *(f"{n}.{h}" for n, h in controls))
-    if len(targets) == 1:
-        off["the 8 others of layer 16"] = [
-            loss([(16, h) for h in range(1, 9)], pair) for pair in pairs
-        ]
+off["the 8 others of layer 16"] = loss([(16, head) for head in range(1, 9)])
 show(
     plots.ablation(off, chance=math.log(own.vocab_size)),
-    alt="Mean loss on the repetition with heads switched off, two pairs of texts. "
-    "Nothing off: about 3. Five induction heads: 8 to 9, their control 4 to 5. Five "
-    "previous-token heads: 9 to 11, their control below 4. Head 16.0 alone: 7 to 9, "
-    "its control and the eight others of its layer below 4.5.",
+    alt="Mean loss on the repetition with heads switched off. Nothing off: about 3. "
+    "Five induction heads: 8 to 9, their control about 5. Five previous-token heads: "
+    "9 to 11, their control below 4. Head 16.0 alone: about 9, its control and the "
+    "eight others of its layer below 4.5.",
 )
-mean_16 = loss([(16, 0)], texts, by="mean")
-print(f"16.0 replaced by its mean: {mean_16:.1f}; nothing off: {whole[0]:.1f}")
-reveal("ablation", off["16.0 alone"][0], within=1)
+mean_16 = loss([(16, 0)], by="mean")
+print(f"16.0 replaced by its mean: {mean_16:.1f}; nothing off: {off['nothing']:.1f}")
+reveal("ablation", off["16.0 alone"], within=1)
 
 # %% [markdown] reveals="ablation"
 # **One head of 270, 16.0, takes most of the copying with it.** Its control costs next to nothing, the other eight heads of
@@ -2467,12 +2492,17 @@ from llmlib.demonstrations.ablation import maps_of
 
 five = best(induction)
 print("switched off      induction score of " + "   ".join(f"{n}.{h}" for n, h in five))
-for off_heads in ([], control_heads([(16, 0)], sizes), [(11, 1)], [(16, 0)]):
+scores = {"nothing": induction}
+for name, off_heads in (
+    ("the control of 16.0", control_heads([(16, 0)], sizes)),
+    ("11.1", [(11, 1)]),
+    ("16.0", [(16, 0)]),
+):
     maps = maps_of(
         model, replace_heads, off_heads, texts
     )  # text n_layer n_head seq seq
-    found = sum(induction_score(m, half) for m in maps) / len(texts)
-    name = " ".join(f"{n}.{h}" for n, h in off_heads) or "nothing"
+    scores[name] = sum(induction_score(m, half) for m in maps) / len(texts)
+for name, found in scores.items():
     print(f"{name:<36}", "   ".join(f"{found[n, h]:.2f}" for n, h in five))
 alike = causal_mask(2 * half) / torch.arange(1, 2 * half + 1)[:, None]
 print(f"{'a head with equal shares for all':<36}", end=" ")
@@ -2570,7 +2600,7 @@ reveal("says", len({*five} & {*loudest}), within=0)
 #
 # Who brings a name back in real text? Put one head's output from the run with Baker into the run with Carter. If the
 # answer turns towards Baker, that head carried the name. This is **activation patching**, and your `replace_heads` does it
-# already. How far it turns, by the logits of the two names, is a number: 0 for the corrupted run, 1 for the clean one.
+# already. The two names' logits say how far the answer turns: 0 is the corrupted run, 1 the clean one.
 
 # %%
 predict(
@@ -2581,9 +2611,11 @@ predict(
 )
 
 # %%
+from functools import cache
+
 from llmlib.demonstrations.activation_patching import patched, recovered
 
-names = "Baker Carter Turner Green Parker Cooper Taylor".split()
+names = "Baker Carter Turner Green Parker".split()
 every = [(layer, head) for layer in range(30) for head in range(9)]
 single = [[head] for head in every]
 
@@ -2593,12 +2625,17 @@ def encode(name):
     return model.tokenizer.encode(f"{keeps} eats breakfast with Mrs.")
 
 
+@cache
+def plain(name):
+    """The logits after the text about `name`: nothing is patched."""
+    return model(encode(name), last=True)[0, -1]
+
+
 def moved(name, other, sets, source=None):
     """How much of `name` each set of heads brings into the text about `other`."""
     right, wrong = (model.tokenizer.encode(f" {n}")[0] for n in (name, other))
-    clean, corrupted = (model(encode(n), last=True)[0, -1] for n in (name, other))
     found = patched(model, replace_heads, encode(other), sets, encode(source or name))
-    return recovered(found, clean, corrupted, right, wrong)
+    return recovered(found, plain(name), plain(other), right, wrong)
 
 
 carried = sum(moved(*pair, single) for pair in zip(names[:2], names[1:3])) / 2
@@ -2631,7 +2668,7 @@ for name, other, another in zip(names, names[1:], names[2:]):
 told["the four, from a third name"] = third
 show(
     plots.recovered(told),
-    alt="How much of the name is back, a dot for each of five pairs of names. The four "
+    alt="How much of the name is back, a dot for each of three pairs of names. The four "
     "carriers: above half. Their control: near 0. All 270 heads: 1. None: 0. The four "
     "from a third name: much less than from the right one.",
 )
@@ -2639,12 +2676,13 @@ for name, found in told.items():
     print(f"{name:<28} {min(found):5.2f} to {max(found):.2f}")
 
 # %% [markdown]
-# All heads at once bring back everything, none nothing: the patch does what it should. **Four heads of 270 bring most of
+# All heads at once bring back everything, no heads nothing: the patch does what it should. **Four heads of 270 bring most of
 # the name, and their control next to none.** From a third name's run they bring much less of it: what moves is the name.
 #
 # ## 3.10 Watch it being learned
 #
-# Train a model of nothing but your `attend`, one layer or two, on random tokens said twice, of equal or varying length.
+# Train a model of nothing but your `attend`, in one layer or two. It reads random tokens, written twice. The length is
+# always the same, or it varies.
 
 # %%
 predict(
@@ -2737,8 +2775,14 @@ show(
 #
 # There is no mask: nothing of the text being read is the future.
 #
-# By hand: with one column everywhere, `x = [[[0]]]`, `context = [[[1], [3]]]` and all three weights `[[1]]`, the
-# scores are 0·1 and 0·3, the shares 1/2 and 1/2, and the output is 1/2 · 1 + 1/2 · 3 = `[[[2]]]`.
+# By hand, with one column everywhere and all three weights `[[1]]`:
+#
+#         x = [[[0]]]      context = [[[1],
+#                                      [3]]]
+#
+#         scores       0 · 1      0 · 3
+#         shares        1/2        1/2
+#         output    1/2 · 1  +  1/2 · 3  = 2, so [[[2]]]
 #
 # Not allowed: torch's ready-made attention. Use your own from 3.1.
 #
@@ -2911,7 +2955,7 @@ for _batch, _seq, _seq_k, _d, _head in (
 #
 # ![Five boxes in a row, joined by arrows: split_heads, repeat_kv, causal_mask, attention, merge_heads. Each of them yours, in each of 30 layers.](attachment:engine.png)
 #
-# Five of your functions in SmolLM2's 30 layers, beside `transformers`. Do they write the same?
+# SmolLM2 runs on five of your functions, beside the same model in `transformers`. Do they write the same?
 
 # %%
 from llmlib.course.engine_check import same_ids
@@ -2928,7 +2972,7 @@ prompts = [
     "Mrs. Quillfeather keeps a dragon. Every morning the dragon greets Mrs.",
     "def fibonacci(n):",
 ]
-agreed = same_ids(mine, prompts, max_new_tokens=12)
+agreed = same_ids(mine, prompts, max_new_tokens=8)
 
 # %% [markdown]
 # All the same. How much does that prove? Plant three bugs: a divisor that is off by one; a mask of −12 in place of
@@ -2936,14 +2980,14 @@ agreed = same_ids(mine, prompts, max_new_tokens=12)
 
 # %%
 predict(
-    "planted", "How many of the three bugs do ids expose, 6 for each prompt?", yours=3
+    "planted", "How many of the three bugs do ids expose, 4 for each prompt?", yours=3
 )
 
 # %%
 from llmlib.demonstrations.planted_bugs import BUGS
 
 texts = [model.tokenizer.encode(prompt) for prompt in prompts]
-written = [list(generate(model, ids, 6)) for ids in texts]
+written = [list(generate(model, ids, 4)) for ids in texts]
 said = [model(ids) for ids in texts]
 
 
@@ -2958,20 +3002,21 @@ exposed = 0
 print(f"{'yours':<12} {apart(mine)}")
 for name, attention in BUGS.items():
     planted = model.using(attention=attention)
-    same = sum(list(generate(planted, i, 6)) == w for i, w in zip(texts, written))
+    same = sum(list(generate(planted, i, 4)) == w for i, w in zip(texts, written))
     exposed += same < len(texts)
     print(f"{name:<12} {apart(planted)}, ids equal on {same} of 3")
 reveal("planted", exposed, within=0)
 
 # %% [markdown] reveals="planted"
-# None, and one of them moves a logit by 29. An id says which logit is the largest, at the last position only. There even the leak moves little. **Equal ids are a smoke test. What proves a function is the
-# distance of the logits, at all positions.**
+# None, and one of them moves a logit by 29. An id says which logit is the largest, at the last position only. There even
+# the leak moves little. **Equal ids are a smoke test. What proves a function is the distance of the logits, at all
+# positions.**
 
 # %% [markdown]
 # <details><summary>Small print: less forgiving prompts</summary>
 #
-# Of twelve other prompts, five give the leak or the weak head away by their ids, and none the √65. By its logits each of
-# them gives away all three.
+# Of twelve other prompts, five give the leak or the weak head away by their ids, and none the √65. The logits of every one
+# of them give away all three.
 #
 # </details>
 #

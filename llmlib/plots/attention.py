@@ -7,10 +7,12 @@ from matplotlib.patches import Rectangle
 
 from llmlib import plots
 
+WIDTH = 6.6  # inches: on a phone, 390 pixels wide, letters of 11 points are 9 pixels high
+
 
 def row(tokens, shares, title="", future=None):
     """Where one token looks: a bar a token, in percent; from index `future` on, it may not look."""
-    fig, ax = plots.figure(height=2.9)
+    fig, ax = plots.figure(width=WIDTH, height=2.9)
     percent = [100 * share for share in shares]
     plots.bars(ax, plots.labels(tokens), percent, fmt=lambda s: f"{s:.1f}" if s >= 1 else "")
     if future is not None:
@@ -27,14 +29,14 @@ def row(tokens, shares, title="", future=None):
 def grids(panels, tokens):
     """Shares side by side: panels {title: [seq, seq]}, rows look at columns; NaN (masked) is white.
     The sum of each row stands at its right: of shares it is 1."""
-    fig, axes = plots.figure(1, len(panels), height=1.3 + 7.2 / max(len(panels), 2))
+    fig, axes = plots.figure(1, len(panels), width=WIDTH, height=1.1 + 5.6 / max(len(panels), 2))
     names = plots.labels(tokens)
     for ax, (title, shares) in zip(axes, panels.items()):
         shares = np.asarray(torch.as_tensor(shares).float())
         rows = names if ax is axes[0] else [""] * len(tokens)
         plots.heat(ax, shares, ".2f", (rows, names), vmin=0, vmax=1)
         for i, total in enumerate(np.nansum(shares, axis=1)):
-            ax.text(len(tokens) - 0.4, i, f"sum\n{total:.2f}", va="center", fontsize=9)
+            ax.text(len(tokens) - 0.4, i, f"sum\n{total:.2f}", va="center", fontsize=10)
         ax.set(xlabel="looked at (key)", title=title)
         ax.tick_params(axis="x", rotation=45)
     axes[0].set_ylabel("looks (query)")
@@ -43,7 +45,7 @@ def grids(panels, tokens):
 
 def gradients(curves):
     """How much of the last step's gradient reaches each earlier one: {name: [steps back]}."""
-    ax = plots.chart(0, curves, every=5, height=3.8, legend="lower left", yscale="log")
+    ax = plots.chart(0, curves, every=5, width=WIDTH, height=3.8, legend="lower left", yscale="log")
     ax.set(xlabel="steps back from the last one", ylabel="norm of the gradient (log scale)")
     ax.set_title("How loudly the last output still hears an early input")
     return ax.figure
@@ -51,12 +53,13 @@ def gradients(curves):
 
 def by_layer(curves, ylabel):
     """A value of each layer: {name: [n_layer]}."""
-    return plots.chart(0, curves, xlabel="layer (0 is the first)", ylabel=ylabel).figure
+    ax = plots.chart(0, curves, width=WIDTH, xlabel="layer (0 is the first)", ylabel=ylabel)
+    return ax.figure
 
 
 def scaling(head_dims, deviations, largest):
     """By head_dim: spread of the scores, and the largest share of 10; each {name: values}."""
-    fig, axes = plots.figure(1, 2, height=3.4)
+    fig, axes = plots.figure(1, 2, width=WIDTH, height=3.4)
     what = ("standard deviation of the scores", "mean of the largest of 10 shares")
     for ax, curves, ylabel in zip(axes, (deviations, largest), what):
         plots.lines(ax, head_dims, curves, legend="upper left" if ax is axes[0] else None)
@@ -80,13 +83,13 @@ def mixtures(values, outputs, names):
             plots.note(ax, f"{kind}({name})", place, offset, fontsize=10)
     ax.margins(0.18)
     ax.set(xlabel="column 0", ylabel="column 1")
-    ax.legend(loc="lower left", fontsize=9)
+    ax.legend(loc="lower left")
     return fig
 
 
 def head_maps(maps, best=3):
     """Score of every head by layer and head: maps {title: [n_layer, n_head]}; `best` are framed."""
-    fig, axes = plots.figure(1, len(maps), height=6.2, sharey=True)
+    fig, axes = plots.figure(1, len(maps), width=WIDTH, height=6.2, sharey=True)
     for ax, (title, scores) in zip(axes, maps.items()):
         picture = plots.heat(ax, scores, vmin=0, vmax=1, aspect="auto", origin="lower")
         for place in scores.flatten().topk(best).indices.tolist():
@@ -103,7 +106,7 @@ def head_maps(maps, best=3):
 
 def paired(names, series, xlabel):
     """Two bars or more a name: {what: one value a name}."""
-    fig, ax = plots.figure(height=0.9 + 0.55 * len(names))
+    fig, ax = plots.figure(width=WIDTH, height=0.9 + 0.55 * len(names))
     plots.bars(ax, names, series, fmt=lambda value: f"{value:.2f}", across=True)
     ax.set(xlabel=xlabel, xlim=(0, 1.1 * max(max(values) for values in series.values())))
     fig.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=len(series))
@@ -113,7 +116,7 @@ def paired(names, series, xlabel):
 def cosines(values, copied):
     """How the cosines of heads' writes with what they look at are spread; `copied` is that of a
     head made to copy."""
-    fig, ax = plots.figure(height=3.0)
+    fig, ax = plots.figure(width=WIDTH, height=3.0)
     ax.hist(np.asarray(values), bins=np.linspace(-0.8, 0.8, 65), color=plots.SKY, **plots.EDGED)
     plots.mark(ax, "a head made to copy", x=copied)
     ax.set(xlabel="cosine of what a head writes with what it looks at", ylabel="heads × tokens")
@@ -122,35 +125,33 @@ def cosines(values, copied):
 
 def lengths(curves):
     """The length of each token's vector, {name: [seq]}, on a logarithmic scale."""
-    ax = plots.chart(0, curves, legend=None, yscale="log")
+    ax = plots.chart(0, curves, width=WIDTH, legend=None, yscale="log")
     ax.set(xlabel="position of the token", ylabel="length after layer 11 (log scale)")
     ax.legend(loc="center right", bbox_to_anchor=(1, 0.6))
     return ax.figure
 
 
 def ablation(off, chance):
-    """Loss with heads switched off: {name: [loss on each pair of texts]}, a bar for their mean and
-    a dot for each; `chance` the loss of guessing. Names that begin with "control" or "the" are
-    drawn as controls."""
-    fig, ax = plots.figure(height=1.0 + 0.42 * len(off))
-    for y, (name, losses) in enumerate(off.items()):
+    """Loss with heads switched off, {name: loss}, a bar each; `chance` is the loss of guessing.
+    Names that begin with "control" or "the" are drawn as controls."""
+    fig, ax = plots.figure(width=WIDTH, height=1.0 + 0.42 * len(off))
+    for y, (name, loss) in enumerate(off.items()):
         control = name.startswith(("control", "the "))
         look = plots.BAR_STYLES[1] if control else plots.BAR_STYLES[0]
-        ax.barh(y, sum(losses) / len(losses), 0.75, **look)
-        ax.scatter(losses, [y] * len(losses), s=30, color="white", edgecolor="black", zorder=3)
+        ax.barh(y, loss, 0.75, **look)
     ax.set_yticks(range(len(off)), off)
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     plots.mark(ax, "guessing", x=chance, color=plots.GREY)
-    ax.set_xlabel("mean loss on the repetition (nats); a dot is a pair of texts")
-    ax.set_xlim(0, 1.15 * max(chance, *(max(losses) for losses in off.values())))
+    ax.set_xlabel("mean loss on the repetition (nats)")
+    ax.set_xlim(0, 1.15 * max(chance, *off.values()))
     return fig
 
 
 def looks_and_says(looks, says, named):
     """Each head a dot, [n_layer, n_head] both: where it looks, and how much it votes for the token
     there; `named` heads have their numbers beside them."""
-    fig, ax = plots.figure(height=4.2)
+    fig, ax = plots.figure(width=WIDTH, height=4.2)
     ax.scatter(looks.flatten(), says.flatten(), s=22, color=plots.SKY, **plots.EDGED)
     taken = []
     for layer, head in sorted(named):
@@ -166,11 +167,12 @@ def looks_and_says(looks, says, named):
 
 def patch_map(part):
     """Which part of the name each head brings back alone: [n_layer, n_head]."""
-    fig, ax = plots.figure(height=3.4)
+    fig, ax = plots.figure(width=WIDTH, height=3.4)
     ends = {"vmin": -0.3, "vmax": 0.3, "cmap": plots.DIVERGING, "aspect": "auto"}
     drawn = plots.heat(ax, part.T, **ends)
     for layer, head in (part > 0.1).nonzero().tolist():
-        ax.text(layer, head, f"{100 * part[layer, head]:.0f}", fontsize=9, **plots.CENTRE)
+        ink = "white" if part[layer, head] > 0.2 else "black"
+        ax.text(layer, head, f"{100 * part[layer, head]:.0f}", color=ink, **plots.CENTRE)
     ax.set(xlabel="layer (0 is the first)", ylabel="head", yticks=range(part.shape[1]))
     fig.colorbar(drawn, ax=ax, label="part of the name that is back")
     return fig
@@ -178,7 +180,7 @@ def patch_map(part):
 
 def recovered(parts):
     """Which part of the name is back: {set of heads: [one value a pair of names]}, as dots."""
-    fig, ax = plots.figure(height=0.9 + 0.45 * len(parts))
+    fig, ax = plots.figure(width=WIDTH, height=0.9 + 0.45 * len(parts))
     for y, (values, colour, marker) in enumerate(
         zip(parts.values(), plots.COLOURS, ("o", "s", "^", "D", "v", "P"))
     ):
@@ -194,7 +196,8 @@ def recovered(parts):
 def learning(curves, chance):
     """Loss by training step, {name: losses}, in means of ten; `chance` is that of guessing."""
     smooth = {name: np.reshape(losses, (-1, 10)).mean(1) for name, losses in curves.items()}
-    ax = plots.chart(np.arange(len(next(iter(smooth.values())))) * 10 + 5, smooth, every=3)
+    steps = np.arange(len(next(iter(smooth.values())))) * 10 + 5
+    ax = plots.chart(steps, smooth, every=3, width=WIDTH)
     plots.mark(ax, "guessing", y=chance, color=plots.GREY)
     ax.set(xlabel="training step", ylabel="loss on the repetition (nats)", ylim=(0, None))
     ax.legend(loc="center right", bbox_to_anchor=(1, 0.38))
@@ -214,7 +217,7 @@ def one_head(q, k, v, names):
         ("shares", shares, names, ".2f", {"vmin": 0, "vmax": 1}, "× values"),
         ("outputs", shares @ v, columns, ".2f", signed, ""),
     )
-    fig, axes = plots.figure(1, 4, height=2.7, width_ratios=[len(step[2]) for step in steps])
+    fig, axes = plots.figure(2, 2, width=WIDTH, height=4.2)
     for ax, (title, values, labels, fmt, ends, then) in zip(axes, steps):
         plots.heat(ax, values, fmt, (names, labels), **ends)
         last = (-0.5, len(names) - 1.5)
@@ -226,28 +229,28 @@ def one_head(q, k, v, names):
 
 def heads():
     """x is projected, cut into heads, each attends alone; the results are joined and projected."""
-    fig, ax = plots.canvas(8.4, 3.1, 16.6, 6)
+    fig, ax = plots.canvas(WIDTH, 3.1, 16.6, 6)
     plots.box(ax, 0.1, 2.1, 1.9, 1.6, "x\nseq ×\nd_model", plots.YELLOW)
-    plots.box(ax, 2.8, 2.1, 2.4, 1.6, "q, k, v =\nx·W_Qᵀ,\nx·W_Kᵀ, x·W_Vᵀ", "white")
+    plots.box(ax, 2.7, 1.8, 2.0, 2.2, "q, k, v =\nx·W_Qᵀ,\nx·W_Kᵀ,\nx·W_Vᵀ", "white")
     for i, (colour, hatch) in enumerate(((plots.SKY, ""), (plots.GREEN, "//"), (plots.PINK, ".."))):
         y = 4.4 - 2 * i
         style = {"facecolor": colour, "edgecolor": "black", "hatch": hatch}
-        plots.box(ax, 6.4, y, 3.8, 1.2, f"head {i}: attention\nseq × head_dim", colour)
-        plots.arrow(ax, (5.3, 2.9), (6.3, y + 0.6))
-        plots.arrow(ax, (10.3, y + 0.6), (11.0, 2.9 + 0.4 * (1 - i)))
-        ax.add_patch(Rectangle((6.4, y), 0.35, 1.2, **style))
-        ax.add_patch(Rectangle((11.1 + 0.62 * i, 2.1), 0.6, 1.6, **style))
-    ax.text(12.0, 1.6, "side by side", fontsize=10, **plots.CENTRE)
-    plots.box(ax, 13.5, 2.1, 1.2, 1.6, "· W_Oᵀ", "white")
-    plots.box(ax, 15.1, 2.1, 1.4, 1.6, "seq ×\nd_model", plots.YELLOW)
-    for start, end in ((2.1, 2.7), (13.0, 13.4), (14.8, 15.0)):
+        plots.box(ax, 5.6, y, 4.3, 1.2, f"head {i}: attention\nseq × head_dim", colour)
+        plots.arrow(ax, (4.8, 2.9), (5.5, y + 0.6))
+        plots.arrow(ax, (10.0, y + 0.6), (10.6, 2.9 + 0.4 * (1 - i)))
+        ax.add_patch(Rectangle((5.6, y), 0.35, 1.2, **style))
+        ax.add_patch(Rectangle((10.7 + 0.55 * i, 2.1), 0.53, 1.6, **style))
+    ax.text(11.5, 1.6, "side by side", fontsize=10, **plots.CENTRE)
+    plots.box(ax, 12.8, 2.1, 1.5, 1.6, "· W_Oᵀ", "white")
+    plots.box(ax, 14.7, 2.1, 1.85, 1.6, "seq ×\nd_model", plots.YELLOW)
+    for start, end in ((2.1, 2.6), (12.4, 12.7), (14.4, 14.65)):
         plots.arrow(ax, (start, 2.9), (end, 2.9))
     return fig
 
 
 def grouped(n_head, n_kv_head):
     """Which query head uses which key/value head: one each, grouped as in the model, all on one."""
-    fig, axes = plots.figure(1, 3, height=2.7)
+    fig, axes = plots.figure(1, 3, width=WIDTH, height=2.6)
     titles = {"multi-head": n_head, "grouped-query": n_kv_head, "multi-query": 1}
     for ax, (title, kv) in zip(axes, titles.items()):
         ax.set(xlim=(-0.7, n_head - 0.3), ylim=(-0.75, 1.6))
@@ -261,8 +264,8 @@ def grouped(n_head, n_kv_head):
             *((h, 1, h, plots.SKY, "o") for h in range(n_head)),
             *((x, 0, g, plots.ORANGE, "s") for g, x in enumerate(places)),
         ):
-            ax.scatter(x, y, s=240, color=colour, marker=marker, edgecolor="black", zorder=2)
-            ax.text(x, y, str(number), fontsize=9, **plots.CENTRE)
+            ax.scatter(x, y, s=165, color=colour, marker=marker, edgecolor="black", zorder=2)
+            ax.text(x, y, str(number), fontsize=9.5, **plots.CENTRE)
     for y, words in ((1.4, "query heads"), (-0.55, "key/value heads")):
         axes[0].text(n_head / 2 - 0.5, y, words, ha="center", fontsize=10)
     return fig
@@ -270,15 +273,17 @@ def grouped(n_head, n_kv_head):
 
 def encoder_decoder():
     """Left, an encoder read by a decoder through cross-attention; right, a decoder alone."""
-    fig, ax = plots.canvas(8, 4.2, 16, 8.4)
-    plots.box(ax, 0.2, 3.0, 4.2, 1.5, "encoder: self-attention\nall tokens see all", plots.GREEN)
+    fig, ax = plots.canvas(WIDTH, 4.0, 16, 8.4)
+    plots.box(ax, 0.2, 3.0, 4.2, 1.5, "self-attention,\nall tokens see all", plots.GREEN)
     plots.box(ax, 5.6, 3.0, 4.2, 1.0, "self-attention, causal", plots.SKY)
     plots.box(ax, 5.6, 5.0, 4.2, 1.3, "cross-attention\nq here, k and v there", plots.ORANGE)
-    plots.box(ax, 11.2, 3.0, 4.6, 1.5, "self-attention, causal\n(also over the source)", plots.SKY)
+    plots.box(ax, 10.6, 3.0, 5.2, 1.5, "self-attention, causal,\nover the source, too", plots.SKY)
+    for x, y, name in ((2.3, 4.75, "encoder"), (7.7, 7.95, "decoder")):
+        ax.text(x, y, name, ha="center", fontsize=10, weight="bold")
     for x, width, words, what in (
         (0.2, 4.2, "le chat dort", "the text being read"),
         (5.6, 4.2, "the cat sleeps", "the text being written"),
-        (11.2, 4.6, "le chat dort = the cat", "one text, read and written"),
+        (10.6, 5.2, "le chat = the cat", "one text, read and written"),
     ):
         ax.text(x + width / 2, 1.0, what, ha="center", fontsize=10, style="italic")
         for i, word in enumerate(words.split()):
@@ -287,11 +292,11 @@ def encoder_decoder():
             plots.arrow(ax, (place, 2.1), (place, 2.9), color=plots.GREY)
     plots.arrow(ax, (4.5, 3.9), (5.5, 5.4), color=plots.BLUE, linestyle="--", linewidth=2)
     ax.text(4.55, 5.0, "k, v", ha="right", fontsize=10, color=plots.BLUE)
-    for x, low, high in ((7.7, 4.1, 4.9), (7.7, 6.4, 7.2), (13.5, 4.6, 7.2)):
+    for x, low, high in ((7.7, 4.1, 4.9), (7.7, 6.4, 7.2), (13.2, 4.6, 7.2)):
         plots.arrow(ax, (x, low), (x, high))
-    for x in (7.7, 13.5):
+    for x in (7.7, 13.2):
         ax.text(x, 7.5, "next token", ha="center", fontsize=10)
-    kinds = {5.0: "encoder–decoder (Vaswani et al. 2017)", 13.5: "decoder only (GPT, Llama)"}
+    kinds = {5.0: "encoder–decoder (2017)", 13.2: "decoder only (GPT, Llama)"}
     for x, kind in kinds.items():
         ax.text(x, 0.2, kind, ha="center", fontsize=11, weight="bold")
     return fig

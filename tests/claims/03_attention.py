@@ -145,7 +145,7 @@ def what_a_token_knows_by_itself_is_still_there():
 
 @central
 def recurrence_fades_as_it_starts():
-    """“As they usually start, the RNN and the LSTM lose what was said 50 steps ago. **Here the LSTM
+    """“Initialised as usual, the RNN and the LSTM lose what was said 50 steps ago. **Here the LSTM
     with its gate open carries the signal as evenly as attention does**: fading can be cured.”
 
     “With 16 numbers and 300 steps, the gradient of the same open LSTM falls several hundredfold,
@@ -171,9 +171,10 @@ def recurrence_fades_as_it_starts():
 
 @central
 def scores_spread_like_the_root_of_the_width():
-    """“**The spread of raw scores grows like √head_dim; divided by it, it stays.**”
+    """“**The spread of raw scores grows like √head_dim; after the division it stays the same.**”
 
-    “At head_dim 1024 the undivided slope is eight or nine times smaller.”
+    “Without the division, the largest share's slope at head_dim 1024 is eight or nine times
+    smaller.”
 
     Divided scores; five seeds.
     """
@@ -194,7 +195,7 @@ def scores_spread_like_the_root_of_the_width():
 
 
 def the_wrong_divisor_breaks_the_model():
-    """“With a third of it, the shares come near to equal”
+    """“With a third of it, the shares come much closer to equal, and Paris is lost.”
 
     The right divisor, and a divisor that makes the scores three times too large.
     """
@@ -271,7 +272,7 @@ def the_mask_is_needed_in_writing_too():
 
 @central
 def heads_do_not_hand_on_what_they_look_at():
-    """“**Most heads write something else than what they look at.** A few do copy, and fewer write
+    """“**Most heads write something other than what they look at.** A few do copy, and fewer write
     the opposite.”
 
     A head made to copy, and random vectors; ten passages of prose.
@@ -318,8 +319,8 @@ def heads_that_share_keys_agree_as_often_as_others():
 
 
 def two_thirds_go_to_the_first_token():
-    """“**In these short texts, about two thirds of all attention goes to the first token.** Equal
-    shares would give it a quarter.”
+    """“**In these short texts, about two thirds of all attention goes to the first token**, counted
+    from the third token on. Equal shares would give it a quarter.”
 
     Were all looked at alike it would be 0.24; the order of the words reversed.
     """
@@ -334,7 +335,7 @@ def two_thirds_go_to_the_first_token():
 def there_is_a_second_sink():
     """“There is a **second sink**: " the", at position 4, gets even more than the first token.”
 
-    “Put " my" in its place, and the first token has it all.”
+    “Put " my" in its place, and the first token has nearly everything.”
 
     Another word at its place; another article that comes twice.
     """
@@ -657,9 +658,9 @@ def _moved(name, other, sets, source=None):
 
 @central
 def four_heads_bring_the_name():
-    """“All heads at once bring back everything, none nothing: the patch does what it should. **Four
-    heads of 270 bring most of the name, and their control next to none.** From a third name's run
-    they bring much less of it: what moves is the name.”
+    """“All heads at once bring back everything, no heads nothing: the patch does what it should.
+    **Four heads of 270 bring most of the name, and their control next to none.** From a third
+    name's run they bring much less of it: what moves is the name.”
 
     Matched heads of the same layers, all heads, none; a third name; three pairs of names.
     """
@@ -743,7 +744,8 @@ def equal_ids_forgive_bugs():
     """“None, and one of them moves a logit by 29. An id says which logit is the largest, at the
     last position only. There even the leak moves little. **Equal ids
     are a smoke test.” “Of twelve other prompts, five give the leak or the weak head away by their
-    ids, and none the √65. By its logits each of them gives away all three.”
+    ids, and none the √65. The logits of
+    every one of them give away all three.”
 
     24 ids; the right attention, and a bug that the ids do expose; twelve other prompts, 6 ids each.
     """

@@ -31,7 +31,7 @@ def mosaic() -> Figure:
             y, x = head * (seq + edge), layer * (seq + edge)
             square = (maps[layer, head] * 50).round() / 50  # the last bits differ by processor
             wall[y : y + seq, x : x + seq] = square.sqrt().masked_fill(future, 0.0)
-    fig, ax = plots.figure(width=8, height=3.0)
+    fig, ax = plots.figure(width=6.6, height=2.6)
     plots.heat(ax, wall, vmin=0, vmax=1)
     middle = (seq - 1) / 2
     ax.set_xticks([middle + n * (seq + edge) for n in range(0, n_layer, 2)], range(0, n_layer, 2))
@@ -58,18 +58,18 @@ def _arc(
 def chain() -> Figure:
     """Left, an RNN: the memory goes from token to token. Right, attention: every token reaches
     every earlier one."""
-    fig, ax = plots.canvas(8, 3.0, 20, 7.5)
+    fig, ax = plots.canvas(6.4, 2.9, 20, 7.5)
     words = ["the", "cat", "sat", "down"]
     left, right = [1.2, 3.6, 6.0, 8.4], [12.0, 14.3, 16.6, 18.9]
     for title, middle in (("RNN: a chain", 4.8), ("attention: all to all", 15.4)):
         ax.text(middle, 7.0, title, fontsize=12, weight="bold", **plots.CENTRE)
     _tokens(ax, words, left, 0.4)
     for i, x in enumerate(left):
-        plots.box(ax, x - 0.7, 3.0, 1.4, 1.0, f"memory\n{i}", plots.YELLOW)
+        plots.box(ax, x - 0.7, 3.0, 1.4, 1.0, f"h{'₀₁₂₃'[i]}", plots.YELLOW)
         plots.arrow(ax, (x, 1.3), (x, 2.9))
         if i:
             plots.arrow(ax, (left[i - 1] + 0.75, 3.5), (x - 0.75, 3.5), linewidth=2.2)
-    ax.text(4.8, 5.2, "each step waits for the one before", fontsize=10, **plots.CENTRE)
+    ax.text(4.8, 5.2, "memory h waits for the h before it", fontsize=10, **plots.CENTRE)
     _tokens(ax, words, right, 0.4)
     styles = zip((plots.BLUE, plots.GREEN, plots.RED), ("-", "--", "-."))
     for i, (colour, line) in enumerate(styles, 1):
@@ -83,7 +83,7 @@ def chain() -> Figure:
 
 def ladder() -> Figure:
     """Three ways to fill the shares of "sat": equal, fixed by us, and from queries and keys."""
-    fig, ax = plots.canvas(8, 4.1, 20, 10.2)
+    fig, ax = plots.canvas(6.4, 3.7, 20, 10.2)
     steps = (
         ("1  plain average", (1 / 3, 1 / 3, 1 / 3), "equal shares:\nno choice"),
         ("2  weighted average", (0.2, 0.6, 0.2), "shares that\nwe wrote down"),
@@ -95,7 +95,7 @@ def ladder() -> Figure:
         x = 0.6 + 6.7 * n
         ax.text(x + 2.7, 9.7, title, fontsize=12, weight="bold", **plots.CENTRE)
         _tokens(ax, ("the", "cat", "sat"), (x + 0.7, x + 2.7, x + 4.7), 7.6)
-        ax.text(x + 2.7, 7.0, "values, each times its share", fontsize=9, **plots.CENTRE)
+        ax.text(x + 2.7, 7.0, "share of each value", fontsize=10, **plots.CENTRE)
         for i, share in enumerate(shares):
             middle, height = x + 0.7 + 2 * i, 4.6 * share
             style: dict[str, Any] = {
@@ -113,7 +113,7 @@ def ladder() -> Figure:
 
 def no_peeking() -> Figure:
     """Four tokens; the third looks at itself and back, its arrow to the future is crossed out."""
-    fig, ax = plots.canvas(7.4, 2.3, 18, 5.6)
+    fig, ax = plots.canvas(6.2, 2.1, 18, 5.6)
     words, xs = ["The", "cat", "sat", "on"], [2.2, 6.4, 10.6, 14.8]
     for word, x in zip(words, xs):
         colour = plots.YELLOW if word == "sat" else "white" if word != "on" else "#DDDDDD"
@@ -135,16 +135,16 @@ def grouped() -> Figure:
 
 def induction() -> Figure:
     """A B … A: one head notes in B what stood before it, a later head finds that note."""
-    fig, ax = plots.canvas(8, 3.9, 20, 9.8)
+    fig, ax = plots.canvas(6.4, 3.5, 20, 9.8)
     words = ["A", "B", "C", "…", "A", "?"]
     xs = [1.8, 5.0, 8.2, 11.4, 14.6, 17.9]
     for i, (word, x) in enumerate(zip(words, xs)):
         colour = {"A": plots.SKY, "B": plots.ORANGE, "?": plots.YELLOW}.get(word, "white")
         style = {"linestyle": "--"} if i == 5 else {}
         plots.box(ax, x - 0.9, 3.6, 1.8, 1.3, word, colour, **style)
-    plots.box(ax, 3.6, 1.4, 2.8, 1.2, "note: “I come\nafter A”", "white")
+    plots.box(ax, 3.2, 1.4, 3.6, 1.2, "note: “I come\nafter A”", "white")
     plots.arrow(ax, (5.0, 2.7), (5.0, 3.5), color=plots.GREY, linestyle=":")
-    _arc(ax, (1.8, 3.5), (3.5, 2.0), 0.3, color=plots.GREEN, linewidth=2.4)
+    _arc(ax, (1.8, 3.5), (3.1, 2.0), 0.3, color=plots.GREEN, linewidth=2.4)
     ax.text(
         0.2,
         0.6,
@@ -170,7 +170,7 @@ def induction() -> Figure:
 
 def moving_a_name() -> Figure:
     """Activation patching: one head's output goes from the run with Baker into that with Carter."""
-    fig, ax = plots.canvas(8, 3.3, 20, 8.2)
+    fig, ax = plots.canvas(6.4, 3.2, 20, 8.2)
     rows = (
         (5.4, "clean", "Mrs. Baker keeps a dragon … Mrs.", "Baker", plots.SKY),
         (0.6, "corrupted", "Mrs. Carter keeps a dragon … Mrs.", "Carter?", plots.ORANGE),
@@ -179,10 +179,10 @@ def moving_a_name() -> Figure:
         ax.text(0.1, y + 1.95, name, fontsize=11, weight="bold", ha="left", va="center")
         plots.box(ax, 0.1, y, 8.9, 1.4, text, "white")
         for i, x in enumerate((10.4, 12.0, 13.6)):
-            plots.box(ax, x - 0.6, y, 1.2, 1.4, f"head\n{i}", colour)
+            plots.box(ax, x - 0.7, y, 1.4, 1.4, f"head\n{i}", colour)
         plots.box(ax, 16.0, y, 3.2, 1.4, says, colour)
-        plots.arrow(ax, (9.1, y + 0.7), (9.7, y + 0.7))
-        plots.arrow(ax, (14.3, y + 0.7), (15.9, y + 0.7))
+        plots.arrow(ax, (9.1, y + 0.7), (9.65, y + 0.7))
+        plots.arrow(ax, (14.4, y + 0.7), (15.9, y + 0.7))
     plots.arrow(ax, (12.0, 5.3), (12.0, 2.1), color=plots.RED, linewidth=2.6)
     ax.text(12.5, 3.7, "put one head's output here", fontsize=11, ha="left", color=plots.RED)
     return fig
@@ -190,7 +190,7 @@ def moving_a_name() -> Figure:
 
 def engine() -> Figure:
     """Your five functions, in the order in which a layer calls them."""
-    fig, ax = plots.canvas(8, 1.9, 20, 4.6)
+    fig, ax = plots.canvas(6.4, 1.8, 20, 4.6)
     names = ("split_heads", "repeat_kv", "causal_mask", "attention", "merge_heads")
     for i, name in enumerate(names):
         x = 0.2 + 4.0 * i
