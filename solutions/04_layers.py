@@ -6,11 +6,11 @@
 # ![The model as a line, the residual stream, from ids over the table, layer 0 to layer 29 and a last norm to the table again and the logits. One layer is opened: twice a copy leaves the line, goes through a norm and then through attention or the feed-forward, and what comes out is added to the line.](attachment:whole_stack.png)
 #
 # **You will build** a block, norms, feed-forwards, a parameter count, and the whole model. Between them you write four
-# measurements of a real model.
+# experiments that look inside a model.
 #
 # **You need** notebooks 1 to 3, and to know that a gradient says how strongly the loss would react to a weight.
 #
-# **It takes** two hours and three quarters, 132 minutes of them at eleven exercises.
+# **It takes** two hours and three quarters, 132 minutes of it for the eleven exercises.
 
 # %% given setup folded="Set-up: torch, and both ends of the model from notebooks 2 and 5"
 import math
@@ -51,10 +51,10 @@ as_trained = mean_loss(
 # %% [markdown]
 # ## The whole stack first
 #
-# Read the picture from left to right. Each id is looked up in a table: one vector of `d_model` = 576 numbers. Then come
-# 30 *layers*, or *blocks*, all of one form. The line that carries the vectors is the **residual stream**. At the end the
-# table is used again, backwards: its rows turn each vector into **logits**, a number for each of the 49,152 tokens. That
-# end is the *output head*.
+# Read the picture from left to right. Each id is looked up in a table, which gives one vector of `d_model` numbers. Then
+# come 30 *layers*, or *blocks*, all of one form. The line that carries the vectors is the **residual stream**. At the end
+# the table is used again, backwards: its rows turn each vector into **logits**, one number for every token of the
+# vocabulary. That end is the *output head*.
 #
 # A layer has two *sublayers*: attention and the **feed-forward** network, in papers often the *MLP*. Each reads a copy
 # of the stream through a **norm**, which rescales it. What a sublayer adds to the stream is what it **writes**.
@@ -83,9 +83,9 @@ for n, shares in enumerate(output_head.softmax(head(model, stream))):  # 31 of t
 reveal("cold", first_time, within=2)
 
 # %% [markdown] reveals="cold"
-# From the table the vector *is* the word "is". For most of the stack only spaces and punctuation can be read. " cold"
-# surfaces near the end. Reading the stream halfway with the last norm and the table is the *logit lens*
-# (nostalgebraist 2020).
+# Straight from the table, the vector simply *is* the word "is". For most of the stack only spaces and punctuation can be
+# read. " cold" surfaces near the end. Reading the stream halfway with the last norm and the table is called the *logit
+# lens* (nostalgebraist 2020).
 
 # %% [markdown]
 # ## 4.1 The residual stream
@@ -97,7 +97,7 @@ reveal("cold", first_time, within=2)
 # %% [markdown]
 # ### Exercise 4.1 · `pre_norm_block` · ●●○ · 10 min
 #
-# Write one layer. It takes the stream `x` `[batch, seq, d_model]` and **four functions**; each takes and returns a tensor
+# Write one layer. It takes the stream `x` `[batch, seq, d_model]` and **four functions**, which take and return a tensor
 # of that shape. Call each of the four once.
 #
 # 1. `attend` reads a copy of the stream that went through `norm_1`. What it writes is added to the stream.
@@ -105,9 +105,16 @@ reveal("cold", first_time, within=2)
 #
 # Return the stream in a new tensor: leave `x` as it is.
 #
-# **By hand**, with numbers for vectors. Let `norm_1` double, `attend` triple, `norm_2` multiply by 5, `feed_forward`
-# by 7. From `x = 1`, attention writes `3 · 2 · 1 = 6` and the stream is `1 + 6 = 7`. The feed-forward writes
-# `7 · 5 · 7 = 245`, and the block returns `7 + 245 = 252`.
+# **By hand**, with numbers for vectors. Let `norm_1` double, `attend` triple, `norm_2` multiply by five and
+# `feed_forward` by seven.
+#
+# ```
+# x                        1
+# attention writes         3 · 2 · 1 = 6
+# the stream is now        1 + 6 = 7
+# the feed-forward writes  7 · 5 · 7 = 245
+# the block returns        7 + 245 = 252
+# ```
 #
 # Not allowed: llmlib's own block.
 #
@@ -232,8 +239,8 @@ for _batch, _seq, _d in [(1, 3, 4), (2, 5, 6), (3, 1, 8)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **On the real model.** Your block goes into all 30 layers, and what each sublayer writes is kept. Is the plain sum of it
-# all there is?
+# **On the real model.** Your block goes into all 30 layers, and everything that a sublayer writes is kept. Do the writes,
+# plainly added up, give the model's own logits?
 
 # %%
 france = encode("The capital of France is")
@@ -327,16 +334,16 @@ reveal("plus", "C" if not math.isfinite(size) else "A" if size < 0.1 else "B")
 # %% [markdown] reveals="plus"
 # ![Six tokens drawn as six arrows. Without "+", the arrows close like a fan from layer to layer until all lie on one. With "+", they stay spread.](attachment:tokens_collapse.png)
 #
-# What is lost is *which token is which*: after 12 layers the mean cosine between two tokens is nearly 1 (Dong et al.
-# 2021). **The "+" keeps each token's own vector in the sum.**
+# What is lost is *which token is which*: after twelve layers all tokens point nearly the same way (Dong et al. 2021).
+# **The "+" keeps each token's own vector in the sum.**
 
 # %% [markdown]
 # <details><summary>Small print: is it attention that makes tokens alike?</summary>
 #
-# Let each token look at itself only. With ReLU they become alike even so, but more slowly: 0.43 after 2 layers, not
-# 0.87, and 0.91 after 12. That is ReLU's doing, whose results are never negative: put tanh in its place, and tokens
-# that are alone stay apart, whereas those that are mixed become alike all the same. So mixing is enough, and ReLU
-# helps.
+# Let each token look at itself only. With ReLU the tokens become alike even so, but more slowly: after two layers their
+# mean cosine is 0.43, not 0.87. ReLU does that, because its results are never negative. With tanh in its place, tokens
+# that look at themselves only stay apart, and those that are mixed become alike all the same. So mixing is enough, and
+# ReLU helps.
 #
 # </details>
 #
@@ -344,7 +351,7 @@ reveal("plus", "C" if not math.isfinite(size) else "A" if size < 0.1 else "B")
 #
 # ![Three arrows of the stream, short, middle and long. A norm under each hands down a copy, and the three copies have the same length.](attachment:norm_copy.png)
 #
-# On its way up the stream becomes hundreds of times as long. So each sublayer reads a *normalised* copy; the stream
+# On its way up the stream becomes hundreds of times as long. So each sublayer reads a *normalised* copy, and the stream
 # itself stays as it is. What if the norms no longer divided?
 
 # %%
@@ -368,18 +375,17 @@ reveal("division", "C" if math.isnan(broken) else "B" if broken > 10.8 else "A")
 
 # %% [markdown] reveals="division"
 # `nan`, "not a number": something overflowed. The feed-forward multiplies two numbers that both grow with its input.
-# Hand it a copy 200 times as large, and it writes 40,000 times as much, which the next layer reads.
+# Hand it a copy 200 times as large, and it writes 40,000 times as much. The next layer reads that.
 
 # %% [markdown]
 # <details><summary>Small print: and attention?</summary>
 #
-# Attention writes 232 times as much, and a few hundred times in other layers: its shares still sum to 1, whatever the
-# scores.
+# Attention writes only a few hundred times as much: its shares still sum to 1, whatever the scores.
 #
 # </details>
 #
-# There are two usual norms. Both take one vector. Its *variance* is the mean of the squared distances from its mean.
-# $\epsilon$, `eps`, is a tiny number that keeps us from dividing by 0.
+# Two norms are common, and both work on one vector at a time. A vector's *variance* is the mean of its entries' squared
+# distances from their mean. $\epsilon$, in code `eps`, is a tiny number that keeps us from dividing by zero.
 
 # %% [markdown]
 # ### Exercise 4.2 · `layer_norm` · ●●○ · 10 min
@@ -397,9 +403,16 @@ reveal("division", "C" if math.isnan(broken) else "B" if broken > 10.8 else "A")
 #
 # The variance divides the sum of squares by `d_model`, not by `d_model - 1`.
 #
-# **By hand.** `x = [1, 3]`, `eps = 0`, weight 1, bias 0: the mean is `2`, the distances are `−1` and `1`, the variance
-# is `(1 + 1) / 2 = 1`, so the result is `[-1, 1]`. With `eps = 3` the root becomes `√(1 + 3) = 2` and the result
-# `[-0.5, 0.5]`.
+# **By hand**, with weight 1 and bias 0:
+#
+# ```
+# x              [1, 3]
+# mean           2
+# minus mean     [-1, 1]
+# variance       (1 + 1) / 2 = 1
+# if eps is 0    [-1, 1] / √(1 + 0) = [-1, 1]
+# if eps is 3    [-1, 1] / √(1 + 3) = [-0.5, 0.5]
+# ```
 #
 # Not allowed: torch's and llmlib's own layer norms, and torch's group, instance and batch norms.
 #
@@ -572,8 +585,15 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
 #
 # `x` is `[..., d_model]`, `weight` is `[d_model]`, the result is a new tensor like `x`; leave both as they are.
 #
-# **By hand.** `x = [1, 7]`, `eps = 0`, weight 1: the squares are `1` and `49`, their mean is `25`, its root is `5`: the
-# result is `[0.2, 1.4]`. With `eps = 11` the root is `√36 = 6`.
+# **By hand**, with weight 1:
+#
+# ```
+# x               [1, 7]
+# squares         [1, 49]
+# their mean      25
+# if eps is 0     [1, 7] / √(25 + 0) = [0.2, 1.4]
+# if eps is 11    [1, 7] / √(25 + 11) = [1/6, 7/6]
+# ```
 #
 # Not allowed: torch's and llmlib's own RMSNorm.
 #
@@ -706,7 +726,8 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
 # %% [markdown]
 # ### What the two norms do to a plane
 #
-# Take points of the plane, so `d_model` = 2. Where does RMSNorm put them, and where LayerNorm? Think before you run.
+# Take points of a plane, that is, vectors of two numbers. Where does RMSNorm put them, and where does LayerNorm? Think
+# before you run.
 
 # %%
 generator = torch.Generator().manual_seed(2)
@@ -732,7 +753,7 @@ print(f"{mean_loss(centring, story_ids):.2f}")
 
 # %% [markdown]
 # RMSNorm forgets the length and keeps the direction: a circle. LayerNorm also removes the mean, and with it one whole
-# direction, the one in which all entries are equal. Of a plane that leaves a line, and of the line only the sign.
+# direction, the one in which all entries are equal. That leaves a line of the plane, and of the line only the sign.
 #
 # In SmolLM2 hardly anything lies in that direction, so subtracting it hardly matters, even to a model never trained
 # for it.
@@ -769,8 +790,9 @@ for name, x in (("no division", final * last_norm), ("no final norm", final)):
 #
 # ![A logit as a receipt: bars for the table, attention 0, feed-forward 0 and so on to feed-forward 29, most to the right and one to the left; below a line their sum, one logit.](attachment:receipt.png)
 #
-# The end is a sum of 61 writes, counting the embedding. A logit is a dot product of the normalised sum with a row of the
-# table. So a logit is a sum as well: a receipt. This is *direct logit attribution* (Elhage et al. 2021).
+# At the end the stream is a sum of all writes, the embedding among them. A logit is a dot product of the normalised sum
+# with a row of the table. So a logit is a sum as well: a receipt. Reading it is called *direct logit attribution*; the
+# idea is in Elhage et al. (2021).
 
 # %% [markdown]
 # ### Experiment 4.4 · `attribution` · ●●● · 15 min
@@ -787,9 +809,19 @@ for name, x in (("no division", final * last_norm), ("no final norm", final)):
 #
 # Leave the three tensors as they are.
 #
-# **By hand.** Two writes, `[1, 0]` and `[0, 7]`; `direction = [10, 1]`, weight 1, `eps = 0`. The sum is `[1, 7]`, its
-# root mean square `5`, so the norm makes `[0.2, 1.4]` of it and the logit is `10 · 0.2 + 1 · 1.4 = 3.4`. The first
-# write's term is `10 · 1 / 5 = 2`, the second's `1 · 7 / 5 = 1.4`: the result is `[2, 1.4]`.
+# **By hand**, with weight 1 and `eps` 0:
+#
+# ```
+# writes             [1, 0] and [0, 7]
+# direction          [10, 1]
+# sum of writes      [1, 7]
+# root mean square   5
+# normalised         [0.2, 1.4]
+# logit              10 · 0.2 + 1 · 1.4 = 3.4
+# first term         10 · 1 / 5 = 2
+# second term        1 · 7 / 5 = 1.4
+# result             [2, 1.4]
+# ```
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1004,12 +1036,22 @@ predict(
 # |`rest`|a function|`rest(i, x)` runs on from state `i` with streams `x` `[batch, seq, d_model]` and returns scores `[batch]`|
 # |returns|`[n_states, seq]`|entry `[i, p]`: *recovered*, if only position `p` of state `i` is clean|
 #
-# *Recovered* is 0 for the score of the corrupted run, 1 for that of the clean run. Leave both streams as they are.
+# *Recovered* is the score on a scale where the corrupted run stands at 0 and the clean run at 1. Leave both streams as
+# they are.
 #
-# **By hand.** Two tokens, `d_model = 1`, one layer: it adds token 0 to token 1. The score is twice token 1. Clean is
-# `[3, 0]`, then `[3, 3]`: score `6`. Corrupted is `[1, 0]`, then `[1, 1]`: score `2`. Patch token 0 before the layer:
-# `[3, 0]` runs to `[3, 3]`, recovered `(6 − 2) / (6 − 2) = 1`. Patch it after the layer: `[3, 1]`, recovered `0`. The
-# whole map is `[[1, 0], [0, 1]]`.
+# **By hand.** Two tokens, token 0 and token 1, are one number each. The one layer adds token 0 to token 1. The score is
+# twice what token 1 is at the end.
+#
+# |run|state 0, before the layer|state 1, after it|score|recovered|
+# |---|---|---|---|---|
+# |clean|`3, 0`|`3, 3`|6||
+# |corrupted|`1, 0`|`1, 1`|2||
+# |token 0 of state 0 patched|`3, 0`|`3, 3`|6|1|
+# |token 1 of state 0 patched|`1, 0`|`1, 1`|2|0|
+# |token 0 of state 1 patched|`1, 0`|`3, 1`|2|0|
+# |token 1 of state 1 patched|`1, 0`|`1, 3`|6|1|
+#
+# The map is `[[1, 0], [0, 1]]`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1229,20 +1271,20 @@ for _seq, _d, _n in ((1, 2, 1), (3, 5, 0), (5, 2, 4)):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **On the real model.** The score is logit(Paris) − logit(Rome). Below the map, ten pairs of countries.
+# **On the real model.** The score is the logit of " Paris" minus that of " Rome". Below the map, ten pairs of countries.
 
 
 # %%
+prompts = torch.stack([encode(capitals.prompt(c)) for c in capitals.CAPITALS])
+batch = residual_stream.residual_stream(model, prompts)  # 31 10 5 d_model
+streams = dict(zip(capitals.CAPITALS, batch.unbind(1)))
+
+
 def patched(right, wrong, first=0, end=31):
     """Your patch_map for two countries, from state `first` up to state `end`."""
-    streams = [
-        residual_stream.residual_stream(model, encode(capitals.prompt(country)))[
-            first:end
-        ]
-        for country in (right, wrong)
-    ]
     cities = capitals.CAPITALS[right], capitals.CAPITALS[wrong]
-    return patch_map(*streams, capitals.rest_of(model, *cities, first))
+    rest = capitals.rest_of(model, *cities, first)
+    return patch_map(streams[right][first:end], streams[wrong][first:end], rest)
 
 
 recovered = patched("France", "Italy")
@@ -1253,11 +1295,11 @@ show(
     "layer 22 and 0 from layer 23 on; the row of is, the last token, is 0 up to layer "
     "22 and 1 from layer 23 on; the other rows are 0 everywhere.",
 )
-ten = torch.stack([patched(*pair, 22, 26) for pair in capitals.pairs()])  # 10 4 5
+ten = torch.stack([patched(*pair, 23, 25) for pair in capitals.pairs()])  # 10 2 5
 print("ten pairs, recovered: lowest, mean, highest")
 for n in (22, 23):
     for p, name in ((3, "the country"), (4, "is")):
-        each = ten[:, n - 21, p]  # state 22 is what layer 21 leaves
+        each = ten[:, n - 22, p]  # state 23 is what layer 22 leaves
         found = (f"{r:6.2f}" for r in (each.min(), each.mean(), each.max()))
         print(f"after layer {n}, at {name:12}", *found)
 last = recovered[:, -1] > 0.5
@@ -1265,8 +1307,8 @@ reveal("patch", last.int().argmax().item() - 1, within=2)
 
 # %% [markdown] reveals="patch"
 # **The country moves to the last token in a single layer, 23.** Before it the vector at the country decides nearly
-# everything, and the last token's nothing; after it, the other way round, in all ten pairs. The words between carry
-# nothing. It is the layer that your receipt named.
+# everything, and the one at the last token hardly anything. After it, they have changed places, in all ten pairs. The
+# other words carry nothing. It is the layer that your receipt named.
 
 # %% [markdown]
 # ### The one head
@@ -1285,18 +1327,13 @@ predict(
 import random
 
 asked = ["France", "Germany", "Italy", "Japan"]
-
-
-def without(layer, head):
-    return capitals.probabilities(capitals.without_head(model, layer, head), asked)
-
-
-whole = capitals.probabilities(model, asked)
-in_23 = torch.stack([without(23, h) for h in range(9)])  # 9 heads, 4 answers
-worst = in_23[:, 0].argmin().item()
+heads = [(23, h) for h in range(9)]
 elsewhere = [(n, h) for n in range(30) for h in range(9) if n != 23]
-others = [without(*each) for each in random.Random(0).sample(elsewhere, 8)]
-controls = torch.stack([*others, *(in_23[h] for h in range(9) if h != worst)])
+heads += random.Random(0).sample(elsewhere, 8)
+whole, *without = capitals.probabilities_without(model, heads, asked)  # 18, 4 answers
+in_23 = torch.stack(without[:9])
+worst = in_23[:, 0].argmin().item()
+controls = torch.stack([each for i, each in enumerate(without) if i != worst])
 bars = {"the whole model": whole.tolist()}
 bars[f"without layer 23 head {worst}"] = in_23[worst].tolist()
 show(
@@ -1325,9 +1362,9 @@ for country in ("France", "Italy"):
 reveal("head", in_23[worst, 0], within=0.1)
 
 # %% [markdown] reveals="head"
-# One head of the nine does it: 23.4. It looks at the country with nine tenths of its attention. Without it Paris and
-# Berlin fall to less than a fifth of what they had, Rome to a ninth; Tokyo loses more than half. None of the 16 other
-# heads comes near.
+# One head of the nine does it, head 4. It looks at the country with nine tenths of its attention. Without it Paris and
+# Berlin fall to less than a fifth of what they had, and Rome falls to a ninth. Tokyo loses more than half. None of the
+# other heads tried here comes near.
 #
 # Attribution credits this sublayer with less than a fifth of Rome's lead; without the head Rome is nearly gone.
 # **Attribution says what was written. Only an intervention says what was needed.**
@@ -1335,8 +1372,9 @@ reveal("head", in_23[worst, 0], within=0.1)
 # %% [markdown]
 # <details><summary>Small print: is no other head needed?</summary>
 #
-# The test does not say that: without head 4 of layer 0 Paris falls to 0.21, too, and without head 7 of layer 11 Tokyo
-# falls to 0.36. A head set to 0 is an unusual one, but set to its mean over another text, 23.4 is missed, too.
+# The test does not say that. Without head 4 of layer 0 Paris falls to 0.21, too, and without head 7 of layer 11 Tokyo
+# falls to 0.36. A head that writes nothing is unusual, but the head of layer 23 is missed as well when it writes its mean
+# over another text.
 #
 # </details>
 #
@@ -1358,7 +1396,7 @@ rewired = mean_loss(model.using(block=post_norm_block), story_ids)
 print(f"loss as trained {as_trained:.2f}, rewired to post-norm {rewired:.1f}")
 
 # %% [markdown]
-# Far beyond the 10.8 of guessing. That does *not* show that post-norm is bad: these weights were trained in the other
+# That is far worse than guessing. It does *not* show that post-norm is bad: these weights were trained in the other
 # wiring. So look at fresh stacks, *before* any training. Could they learn? Measure how strongly the loss reacts to their
 # weights.
 
@@ -1390,9 +1428,15 @@ predict(
 # `torch.autograd.grad(number, tensors)` returns the gradients of `number` for a list of tensors, if they had
 # `requires_grad_()` before the number was computed. A gradient has the shape of its tensor.
 #
-# **By hand.** One layer, matrices `[[3, 4]]` and `[[1]]`. The loss is the sum of the first one's squares, plus 5 times
-# the second one's entry. The gradients are `[[6, 8]]` and `[[5]]`, their lengths `√(36 + 64) = 10` and `5`: the result
-# is `[[10, 5]]`.
+# **By hand.** One layer of two matrices. The loss is the sum of the first one's squares, plus five times the second one's
+# entry.
+#
+# ```
+# matrices    [[3, 4]]             [[1]]
+# gradients   [[6, 8]]             [[5]]
+# lengths     √(36 + 64) = 10      5
+# result      [[10, 5]]
+# ```
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1568,15 +1612,15 @@ fades = tuple(each < 0.01 for each in kept)
 reveal("fades", {(1, 0): "A", (0, 1): "B", (1, 1): "C", (0, 0): "D"}[fades])
 
 # %% [markdown] reveals="fades"
-# In the feed-forward nothing fades. **The gradient of `w_q` falls several thousandfold**, while `w_v` of the same layer
-# keeps its own. The tokens are alike, and an average of equal vectors is the same whatever the shares. So the loss does
-# not care where anyone looks (Noci et al. 2022). Post-norm lies between.
+# In the feed-forward nothing fades. **The gradient of `w_q` falls several thousandfold**, while that of `w_v` in the same
+# layer does not. The tokens are alike, and an average of equal vectors is the same whatever the shares. So the loss does
+# not care which token looks where (Noci et al. 2022). Post-norm lies between.
 
 # %% [markdown]
 # ### A race
 #
-# Five such stacks learn to guess the next letter. A *warm-up*, small steps at first, is the usual advice for post-norm.
-# The last runner is post-norm with one change: at the start, what sublayers write is a twentieth as large.
+# Five fresh stacks learn to guess the next letter. A *warm-up*, small steps at first, is the usual advice for post-norm.
+# The last runner is post-norm with one change: at the start, what its sublayers write is a twentieth as large.
 
 # %%
 predict(
@@ -1651,16 +1695,22 @@ reveal("race", "C" if good[2] else "B" if good[3] else "A")
 # ![A mixing desk: the token's copy moves six faders; each channel has a fixed sound, drawn as a little bar pattern; a high fader sends its sound on loudly. Below, the mix is added to the stream.](attachment:mixing_desk.png)
 #
 # Attention moves information *between* tokens. The feed-forward works on each token alone. Think of a mixing desk with
-# 1,536 channels. Each channel, a **neuron**, has one fixed sound. The token's copy moves the faders. The mix is written.
+# 1,536 channels. Each channel, a **neuron**, has one fixed sound. The token's copy moves the faders, and the mix is
+# written.
 #
-# A matrix makes `d_mlp` numbers of `d_model`: the faders. Each goes through a bent curve, the *activation*. A second
-# matrix, whose columns are the sounds, narrows the result again. Without the bend the two matrices would be one.
+# A first matrix turns `d_model` numbers into `d_mlp`, the faders. Each goes through a bent curve, the *activation*. A
+# second matrix, whose columns are the sounds, leads back to `d_model`. Without the bend the two matrices would be one.
 #
 # ![Left: ReLU is flat below zero and straight above; GELU and SiLU follow it closely, smoothly, and dip a little below zero. Right: SiLU of a gate times three other numbers; where the gate is strongly negative all three are shut.](attachment:three_bends.png)
 #
-# *ReLU* is $\max(0, z)$. *GELU* multiplies $z$ by the share of a bell curve below $z$, *SiLU* by
-# $\text{sigmoid}(z) = 1 / (1 + \exp(-z))$. *SwiGLU* (Shazeer 2020) is *gated*: each neuron has two numbers. One, through
-# SiLU, is the gate; the other is what passes.
+# |activation|what it makes of $z$|
+# |---|---|
+# |*ReLU*|$\max(0, z)$|
+# |*GELU*|$z$ times the share of a bell curve that lies below $z$|
+# |*SiLU*|$z \cdot \text{sigmoid}(z)$, where $\text{sigmoid}(z) = 1 / (1 + \exp(-z))$|
+#
+# *SwiGLU* (Shazeer 2020) is *gated*: each neuron computes two numbers. One, through SiLU, is the gate; the other is what
+# passes.
 
 # %% [markdown]
 # ### Exercise 4.7 · `mlp` · ●●○ · 10 min
@@ -1680,9 +1730,17 @@ reveal("race", "C" if good[2] else "B" if good[3] else "A")
 # Weights are stored `[out, in]`: row i of `w_in` makes neuron i. `linear(x, w, b)`, imported at the top, is
 # `x @ w.T + b`.
 #
-# **By hand.** `gelu(1) = 0.5 · 1 · (1 + tanh(0.7979 · 1.0447)) = 0.8412`. Now `d_model = d_mlp = 2`, `x = [10, 1]`,
-# `w_in = [[0, 1], [0, 0]]`, `w_out` twice the identity, no biases: the neurons are `[1, 0]`, after GELU `[0.8412, 0]`,
-# and the result is `[1.6824, 0]`.
+# **By hand**, with both biases 0:
+#
+# ```
+# x            [10, 1]
+# w_in         [[0, 1], [0, 0]]
+# w_out        [[2, 0], [0, 2]]
+# neurons      [1, 0]
+# gelu(1)      0.5 · (1 + tanh(0.7979 · 1.0447)) = 0.8412
+# after GELU   [0.8412, 0]
+# result       [1.6824, 0]
+# ```
 #
 # Not allowed: torch's and llmlib's own GELU and `mlp`. `torch.tanh` is allowed.
 #
@@ -1839,8 +1897,8 @@ check.close(
 # %% [markdown]
 # ### Exercise 4.8 · `swiglu` · ●●○ · 10 min
 #
-# Write Llama's feed-forward. The gate is SiLU of `w_gate` times x, what passes is `w_up` times x, the two are multiplied
-# neuron by neuron, and `w_down` narrows the result.
+# Write Llama's feed-forward. The gate is SiLU of `w_gate` times x. What passes is `w_up` times x. The two are multiplied
+# neuron by neuron, and `w_down` leads back to `d_model`.
 #
 # ||shape|
 # |---|---|
@@ -1851,8 +1909,16 @@ check.close(
 #
 # There are no biases; weights are `[out, in]` again.
 #
-# **By hand**, with numbers for matrices: `x = 1`, `w_gate = 1`, `w_up = -100`, `w_down = 3`. `SiLU(1) = 0.7311`, times
-# `-100` is `-73.11`, times `3` is `-219.3`. With `w_gate = -100` the gate is shut, and the result is `0`.
+# **By hand**, with numbers for matrices. The second gate is shut:
+#
+# ```
+# x              1                          1
+# w_gate         1                          -100
+# w_up, w_down   -100, 3                    -100, 3
+# SiLU           SiLU(1) = 0.7311           SiLU(-100) = 0
+# neuron         0.7311 · (-100) = -73.11   0
+# result         3 · (-73.11) = -219.3      0
+# ```
 #
 # Not allowed: torch's SiLU, and llmlib's own `swiglu`. `torch.sigmoid` is allowed.
 #
@@ -2018,8 +2084,8 @@ print(f"SmolLM2's loss with your swiglu {yours:.2f}, as it is {as_trained:.2f}")
 # ![One channel: the token's copy meets the key, a row of w_gate and of w_up; does it fit? Out comes a number. The value, a column of w_down, is a fixed vector, written that loud.](attachment:one_channel.png)
 #
 # Look at one channel of the desk (Geva et al. 2021). A neuron's rows of `w_gate` and `w_up` are its **key**: they decide
-# *when* it speaks. Its column of `w_down` is a fixed vector, its **value**. The token only sets how loud it is written,
-# and with which sign.
+# *when* it speaks. Its column of `w_down` is a fixed vector, its **value**. The token only decides how loud the value is
+# written, and with which sign.
 
 # %% [markdown]
 # ### Experiment 4.9 · `neuron_writes` · ●●○ · 10 min
@@ -2033,9 +2099,20 @@ print(f"SmolLM2's loss with your swiglu {yours:.2f}, as it is {as_trained:.2f}")
 #
 # The sum over neurons is `swiglu(x, w_gate, w_up, w_down)`.
 #
-# **By hand.** `x = [1]`, two neurons: `w_gate = [[1], [100]]`, `w_up = [[-100], [2]]`, `w_down = [[3, 5]]`. Neuron 0 is
-# at `SiLU(1) · (−100) = −73.11` and writes `3` times that. Neuron 1 is at `100 · 2 = 200` and writes `5 · 200`. The
-# result is `[[-219.3], [1000]]`.
+# **By hand**, with two neurons:
+#
+# ```
+# x          [1]
+# w_gate     [[1], [100]]
+# w_up       [[-100], [2]]
+# w_down     [[3, 5]]
+#
+#            its number                 writes
+# neuron 0   SiLU(1) · (-100) = -73.11  3 · (-73.11)
+# neuron 1   SiLU(100) · 2 = 200        5 · 200
+#
+# result     [[-219.3], [1000]]
+# ```
 #
 # Not allowed: torch's SiLU, and llmlib's own `swiglu`.
 #
@@ -2162,8 +2239,8 @@ for _shape, _d_mlp in [((4,), 9), ((3, 6), 6), ((2, 3, 5), 8)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **On the real model.** "The doctor said that" … she? he? The difference of the two logits is a direction. Which neuron
-# of the last layer writes most along it, for or against?
+# **On the real model.** "The doctor said that" … she? he? The difference of their two rows of the table is a direction.
+# Which neuron of the last layer writes most along it, for or against?
 
 # %%
 from llmlib.demonstrations import neurons
@@ -2196,28 +2273,24 @@ predict(
 from llmlib.widgets import neuron_slider
 
 
-def turned(logits_with, values, token):
-    """p(token) with the neuron held at each of the values."""
-    return [output_head.softmax(logits_with(doctor, v))[token].item() for v in values]
-
-
 def logits_with(ids, value):
     return neurons.neuron_held(model, 29, n, value)(ids, last=True)[0, -1]
 
 
-free, off, ten = turned(logits_with, (None, 0.0, 10.0), she)
+rest = final - wrote[n]  # only the head reads the last layer
+held_at = torch.tensor([0.0, 10.0])
+ends = torch.stack([final, *(rest + held_at[:, None] * last[2][:, n])])
+free, off, ten = output_head.softmax(head(model, ends))[:, she].tolist()
 print(f"p(' she') left alone {free:.2f}, held at 0 {off:.2f}, held at 10 {ten:.2f}")
 drawn = random.Random(1).sample(range(d_mlp), 20)
-instead = (
-    final - wrote[drawn] + 10 * last[2].T[drawn]
-)  # only the head reads the last layer
+instead = final - wrote[drawn] + 10 * last[2].T[drawn]
 others = output_head.softmax(head(model, instead))[:, she]
 print(
     f"20 random neurons held at 10: between {others.min():.2f} and {others.max():.2f}"
 )
 natural = neurons.strengths_on(model, story_ids, 29, n)
 values = torch.linspace(-20, 20, 41)
-held = head(model, final - wrote[n] + values[:, None] * last[2][:, n])  # 41 vocab
+held = head(model, rest + values[:, None] * last[2][:, n])  # 41 vocab
 curves = {
     w: output_head.softmax(held)[:, encode(w).item()].tolist()
     for w in (" she", " her", " he")
@@ -2234,9 +2307,9 @@ show(
 reveal("neuron", "A" if off > 1.2 * free else "C" if off < 0.8 * free else "B")
 
 # %% [markdown] reveals="neuron"
-# It is a *brake*. Without it "she" is likelier. Held at 10, a number it does not reach by itself, it moves " she" from
-# 0.08 to 0.63, and no random neuron moves it far. **What a neuron's value says is not yet what the neuron does.** For that
-# you have to turn it: type another text below the picture and move the slider.
+# It is a *brake*. Without it "she" is likelier. Held at 10, a number it does not reach by itself, it lifts " she" to 0.63;
+# no random neuron lifts it far. **What a neuron's value says does not tell you what the neuron does.** For that you have to
+# turn it: type another text below the picture and move the slider.
 
 # %% [markdown]
 # <details><summary>Small print: when does it brake?</summary>
@@ -2272,9 +2345,20 @@ reveal("neuron", "A" if off > 1.2 * free else "C" if off < 0.8 * free else "B")
 #
 # A bias has as many numbers as its matrix has rows. Return a whole number. `n_head · head_dim` need not be `d_model`.
 #
-# **By hand.** A tied Llama with `vocab_size` 10, `d_model` 4, `d_mlp` 5, `n_head` 2, `n_kv_head` 1, `head_dim` 2, one
-# layer. Table `40`; two norms `4 + 4`; q `16`, k and v `8` each, o `16`; feed-forward `3 · 5 · 4 = 60`; final norm `4`.
-# Together `160`.
+# **By hand**, a tied Llama of one layer:
+#
+# ```
+# vocab_size = 10, d_model = 4, d_mlp = 5
+# n_head = 2, n_kv_head = 1, head_dim = 2
+#
+# table           10 · 4 = 40
+# two norms       4 + 4 = 8
+# q, o            16 each
+# k, v            8 each
+# feed-forward    3 · 5 · 4 = 60
+# final norm      4
+# together        160
+# ```
 #
 # <details><summary>Hint 1</summary>
 #
@@ -2582,7 +2666,7 @@ for name, (family, shape) in model_shapes.SHAPES.items():
 reveal("layers", model_shapes.SHAPES["GPT-3"][1]["n_layer"], within=5)
 
 # %% [markdown] reveals="layers"
-# GPT-3 has 96, and Llama 3.1 405B has 126. With 40, GPT-3 would not have its 175 billion parameters, nor Llama its 405.
+# GPT-3 has 96, and the largest Llama 3.1 has 126. With 40 layers neither would have half of its parameters.
 
 # %% [markdown]
 # ## 4.8 Where the arithmetic goes
@@ -2604,8 +2688,8 @@ print(f"64 tokens: {by_formula:,} FLOPs by formula,", end=" ")
 print(f"{model_shapes.counted_flops(model, 64):,} counted by torch in a real run")
 
 # %% [markdown]
-# "Attention is quadratic" is true and, for short texts, beside the point: nearly all work is in the matrices. The wider
-# the model, the later the crossing: in a layer of GPT-3 it comes at 6 · `d_model` tokens.
+# "Attention is quadratic" is true and, for short texts, beside the point: nearly all the work is in the matrices. The
+# wider the model, the later the crossing: in a layer of GPT-3 it comes at 6 · `d_model` tokens.
 #
 # ### Many feed-forwards, two at work
 #
@@ -2624,14 +2708,14 @@ for n_experts in (2, 8, 64):
 print("(in units of one feed-forward)")
 
 # %% [markdown]
-# Memory: 64 tokens together ask for most of the experts.
+# Memory. All experts must be held, and 64 tokens together ask for most of them.
 
 # %% [markdown]
 # ## 4.9 What do layers do?
 #
 # ![Four layers on the thick line of the stream; the third is left out, drawn with dots, and the line runs on past it.](attachment:layer_left_out.png)
 #
-# In a residual stream a layer can simply be left out: the rest goes on. Which would the model miss?
+# In a residual stream a layer can simply be left out: the rest goes on. Which layer would the model miss most?
 
 # %%
 predict(
@@ -2642,9 +2726,8 @@ predict(
 from llmlib.demonstrations import layer_ablation
 
 beginning = story_ids[:44]  # its first three sentences
-all_30 = mean_loss(model, beginning)
-removed = layer_ablation.losses_without(model, beginning)
-swapped = layer_ablation.losses_swapped(model, beginning)
+all_30, *removed = layer_ablation.losses_without(model, beginning)
+swapped = layer_ablation.losses_swapped(model, beginning)[1:]
 show(
     pictures.layer_costs(removed, swapped, all_30),
     alt="Loss after removing each of the 30 layers, on a logarithmic axis. Without "
@@ -2661,14 +2744,14 @@ reveal("costly", order[-1], within=0)
 
 # %% [markdown] reveals="costly"
 # The first two layers matter most: the others need what they make of the bare tokens. Between them and the last ones
-# most layers can be left out, or swapped with a neighbour, for a few tenths of a nat. Lad et al. (2024) found the same
-# in many models.
+# most layers can be left out, or swapped with a neighbour, for a few tenths of a nat. Lad et al. (2024) found much the
+# same in other models.
 
 # %% [markdown]
 # ### The life of a sink
 #
-# In the middle, layer 11 stands out. Look at the first token. In notebook 3 it was a *sink*: much attention
-# went to it, and in "The cat sat on the mat" to the second " the" as well. How long are their vectors?
+# In the middle, layer 11 stands out. Look at the first token. In notebook 3 it was a *sink*: much attention went to it,
+# and in "The cat sat on the mat" to the second " the" as well. How long are the vectors of these two?
 
 # %%
 cat = encode("The cat sat on the mat")
@@ -2694,42 +2777,37 @@ share = wrote[makers].sum(dim=0).norm() / wrote.sum(dim=0).norm()
 print(f"layer 11, first token: neurons {makers} alone write {share:.0%} of that length")
 
 # %% [markdown]
-# The first token is made into a sink twice. In layer 11 two of 1,536 neurons write nearly all of a vector of length
-# 22,000. Such *massive activations* stand in most large models (Sun et al. 2024). Does the model need it? Let only the
-# first token skip the layer, or all others. Then switch off just the two neurons, on three texts.
+# The first token is made into a sink twice. In layer 11 just two neurons write nearly all of a vector of length 22,000.
+# Such *massive activations* are found in most large models (Sun et al. 2024). Does the model need this one? Let only the
+# first token skip the layer, or all others. Then switch off the two neurons, on three texts.
 
 # %%
 is_first = torch.arange(len(beginning) - 1) == 0
 for layer in (8, 11):
-    first, rest = (
-        layer_ablation.loss_skipped_at(model, beginning, layer, at)
-        for at in (is_first, ~is_first)
+    _, first, rest = layer_ablation.losses_skipped_at(
+        model, beginning, layer, (is_first, ~is_first)
     )
     print(
         f"layer {layer:2} skipped by all {removed[layer] - all_30:+.1f}, by the first "
         f"token only {first - all_30:+.1f}, by all others only {rest - all_30:+.1f}"
     )
 print(f"\nwithout neuron   {makers[0]}   {makers[1]}   both    two others")
+off = (makers[:1], makers[1:], makers, [100, 900])
 for name, text in (("story", STORY), ("harbour", HARBOUR), ("bees", BEES)):
-    ids = encode(text)
-    before = residual_stream.residual_stream(model, ids[:-1])[11]
-    costs = []
-    for off in (makers[:1], makers[1:], makers, [100, 900]):
-        changed = [neurons.neurons_off(stack[11], off), *stack[12:]]
-        costs.append(residual_stream.loss_from(model, before, changed, ids))
-    whole = mean_loss(model, ids)
+    whole, *costs = neurons.losses_without(model, encode(text), 11, off)
     print(f"{name:12}", *(f"{cost - whole:+z7.1f}" for cost in costs))
 
 # %% [markdown]
-# Nearly all of what layer 11 costs is the first token's huge vector. Without both neurons each text loses more than a nat,
-# without one of them 0.4 at most. **A neuron that the model can do without is not yet one that does nothing.**
+# Nearly all of what layer 11 costs is the first token's huge vector. Without both neurons every text loses more than a
+# nat, without one of them 0.4 at most. **That a model can do without a neuron does not mean that the neuron does
+# nothing.**
 #
 # <details><summary>Small print: the sink, its length and its direction</summary>
 #
 # Without both, the later layers hardly look at the first token any more: its mean share falls from 0.52 to 0.05. The two
-# values point nearly the same way (cosine 0.96). Both the direction and the length count, the length only roughly: a half
-# to a sixteenth of it costs 0.2 at most, a fiftieth more than having neither neuron. A random direction of the same
-# length costs more than that, too.
+# values point nearly the same way (cosine 0.96). The vector's direction counts: a random one of the same length costs more
+# than having neither neuron. Its length counts only roughly: a half to a sixteenth of it costs 0.2 at most, but a fiftieth
+# costs more than having neither neuron.
 #
 # In layers 1 and 2 both sinks grow to a length of about 670, the other words to less than 100. Of the first token's two
 # lives, the first is erased, the second worn down to a quarter.
@@ -2767,9 +2845,9 @@ show(
 )
 
 # %% [markdown]
-# The order looks as claimed, and the control takes the claim away. The word before is told at once, sooner than the word
-# class, and in 9 of the 12 verb sentences that word is "to". The probe may read the neighbour. What holds: all three can
-# be read within the first six of 30 layers. What comes late is the next word.
+# The order looks as claimed, but the control undoes the claim. The word before can be read at once, sooner than the word
+# class, and in nine of the twelve verb sentences that word is "to". So the probe may be reading the neighbour. What holds:
+# all three can be read within the first six layers. What comes late is the next word.
 #
 # ## 4.10 From the first decoder to Llama
 #
@@ -2814,9 +2892,18 @@ show(
 # Norms are RMSNorm, the feed-forward is SwiGLU, the block is pre-norm: use your own functions. `embed(ids, table)` looks
 # ids up. `unembed(x, table)` takes each vector's dot product with every row of the table.
 #
-# **By hand.** No layers at all, `table = [[1, 7], [5, 5]]`, `final_norm = [1, 1]`, `eps = 0`, `ids = [[0]]`: the vector is
-# `[1, 7]`, its norm `[0.2, 1.4]`, and the logits are its dot products with the two rows, `0.2 · 1 + 1.4 · 7 = 10` and
-# `0.2 · 5 + 1.4 · 5 = 8`: `[[[10, 8]]]`.
+# **By hand**, without any layers and with `eps` 0:
+#
+# ```
+# table         [[1, 7], [5, 5]]
+# final_norm    [1, 1]
+# ids           [[0]]
+# looked up     [1, 7]
+# normalised    [0.2, 1.4]
+# its logits    0.2 · 1 + 1.4 · 7 = 10
+#               0.2 · 5 + 1.4 · 5 = 8
+# result        [[[10, 8]]]
+# ```
 #
 # Not allowed: llmlib's own model.
 #
@@ -3036,16 +3123,16 @@ for _seed, (_n, _d, _m, _v, _shape) in enumerate(
 # `transformers` runs the same weights with its own code.
 
 # %%
-from llmlib.course.engine_check import reference, reference_ids
+from llmlib.course.engine_check import reference
 from llmlib.demonstrations import planted_mistakes as planted
 
-runs = planted.Reference(model, story_ids, reference, reference_ids)
-same, apart, _ = runs.compare(forward)
-print("same 12 ids:", *same, "  logits equal to within 0.01:", apart < 0.01)
+runs = planted.Reference(model, story_ids, reference(model.folder))
+yours = runs.compare(forward)
+print("same 12 ids:", *yours[0], "  logits equal to within 0.01:", yours[1] < 0.01)
 
 # %% [markdown]
 # **That is a language model, and the loop is yours.** How much do equal ids prove? Plant four mistakes: a last norm that
-# does not divide, too large an eps, norms rounded to 16 bits, a feed-forward that writes 1 % less.
+# does not divide, an eps ten times too large, norms rounded to 16 bits, and a feed-forward that writes 1 % less.
 
 # %%
 predict("planted", "How many of the four do 12 ids of 3 prompts expose?", yours=2)
@@ -3053,21 +3140,21 @@ predict("planted", "How many of the four do 12 ids of 3 prompts expose?", yours=
 # %%
 exposed = 0
 print(f"{'':32}same ids   logits apart   loss")
-for name, wrong in {"yours": forward, **planted.MISTAKES}.items():
-    same, apart, cost = runs.compare(wrong)
+with_mistakes = {name: runs.compare(f) for name, f in planted.MISTAKES.items()}
+for name, (same, apart, cost) in {"yours": yours, **with_mistakes}.items():
     exposed += not all(same)
     print(f"{name:32}{sum(same)} of 3  {apart:14.1f} {cost:9.2f}")
 reveal("planted", exposed, within=0)
 
 # %% [markdown] reveals="planted"
 # None of them. The first one writes the right ids for ever, whatever the prompt. The others move logits a little, which
-# the likeliest id need not notice. **What proves a model is the distance of its logits.**
+# the likeliest id need not notice. **To check a model, compare its logits, not its ids.**
 
 # %% [markdown]
 # ### Another family
 #
-# GPT-2's own weights are not on this disk, but random weights in its *shape* are enough to test functions.
-# `transformers` makes and runs them, the engine runs them with yours. Then the same for Llama's shape.
+# GPT-2's own weights are not here, but to test functions a small model of its kind with random weights is enough.
+# `transformers` makes one and runs it, and the engine runs it with your functions. Then the same for Llama.
 
 # %%
 from llmlib.demonstrations.random_checkpoints import logits_apart
@@ -3083,8 +3170,8 @@ for family, parts in (("gpt2", gpt2), ("llama", llama)):
 # ## Recap
 #
 # - A model is a running sum: each layer adds to it twice, the head reads it once.
-# - The "+" keeps each token's own vector in the sum. Where tokens become alike, `w_q` cannot learn.
-# - Norms hand each sublayer a copy of fixed size, and stand off the stream.
+# - The "+" keeps each token's own vector in the sum. Where tokens become alike, the gradient of `w_q` fades.
+# - Norms stand off the stream and hand each sublayer a copy of fixed size.
 # - A logit is a sum over all writes. What was needed shows only in an intervention.
 # - Each neuron of the feed-forward writes one vector, as loud as its key says.
 # - The first and last layers are hard to spare, most in the middle are easy.

@@ -1,13 +1,13 @@
 """Single neurons of a Llama model's feed-forward: what they read, how strongly they answer, and
 what happens when one is held or switched off."""
 
-from dataclasses import replace
-from itertools import cycle
+from itertools import count, cycle
 
 import torch
 from torch.nn.functional import linear
 
 from llmlib import layers
+from llmlib.demonstrations.residual_stream import losses_of_runs
 
 
 def mlp_inputs(model, ids):
@@ -50,9 +50,19 @@ def neuron_held(model, layer, neuron, value):
     return model.using(mlp=feed_forward)
 
 
-def neurons_off(layer, neurons):
-    """A layer's weights with some neurons switched off: their columns of w_down are 0."""
-    w_gate, w_up, w_down = layer.mlp[:3]
-    w_down = w_down.clone()
-    w_down[:, neurons] = 0
-    return replace(layer, mlp=(w_gate, w_up, w_down))
+def losses_without(model, ids, layer, groups):
+    """The loss on a text `ids` [seq] of the whole model, then with each group of a layer's neurons
+    switched off -> 1 + len(groups) numbers, in nats per token."""
+    w_gate, w_up, w_down = model.weights.layers[layer].mlp[:3]
+    layer_numbers = count()
+
+    def block(x, norm_1, attend, norm_2, feed_forward):
+        x = x + attend(norm_1(x))
+        read = norm_2(x)
+        x = x + feed_forward(read)
+        if next(layer_numbers) == layer:
+            numbers = strengths(read, w_gate, w_up)
+            x = torch.cat([x, *(x - numbers[..., g] @ w_down[:, g].T for g in groups)])
+        return x
+
+    return losses_of_runs(model, ids, block)

@@ -13,15 +13,16 @@ class Reference:
     """What transformers says with a Llama model's weights: the next 12 ids of three prompts, and
     the logits over the finished texts."""
 
-    def __init__(self, model, text, reference, reference_ids):
-        """text [seq]: ids on which a forward's loss is measured; reference(folder) is the model of
-        transformers, reference_ids(folder, ids, n) what it writes (llmlib.course.engine_check)."""
+    def __init__(self, model, text, theirs):
+        """text [seq]: ids on which a forward's loss is measured; `theirs` is the model of
+        transformers (llmlib.course.engine_check.reference)."""
         self.model, self.text = model, text
-        ids = [model.tokenizer.encode(prompt) for prompt in PROMPTS]
-        self.written = torch.tensor([reference_ids(model.folder, each, 12) for each in ids])
-        self.finished = torch.cat([torch.tensor(ids), self.written[:, :-1]], dim=1)
+        ids = torch.tensor([model.tokenizer.encode(prompt) for prompt in PROMPTS])
+        greedy = {"attention_mask": torch.ones_like(ids), "do_sample": False}
         with torch.no_grad():
-            self.logits = reference(model.folder)(self.finished).logits
+            whole = theirs.generate(ids, max_new_tokens=12, **greedy)
+            self.written, self.finished = whole[:, ids.shape[1] :], whole[:, :-1]
+            self.logits = theirs(self.finished).logits
 
     def compare(self, forward):
         """(for each prompt: the same 12 ids?, the farthest logit, the loss on the text) of a

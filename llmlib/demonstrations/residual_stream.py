@@ -63,6 +63,10 @@ def mean_loss(model, ids):
     return output_head.cross_entropy(model(ids[:-1])[0], ids[1:]).item()
 
 
-def loss_from(model, x, layer_list, ids):
-    """The same loss if only these layers run, from the stream x [seq - 1, d_model]."""
-    return output_head.cross_entropy(run_from(model, x, layer_list)[0], ids[1:]).item()
+def losses_of_runs(model, ids, block):
+    """The same loss at the end of each run of a batch, to which `block` may add runs on the way."""
+    ids = torch.as_tensor(ids)
+    ends = model.using(block=block, unembedding=lambda x, table: x)(ids[:-1])
+    table = model.weights.unembedding
+    found = (output_head.cross_entropy(output_head.unembed(x, table), ids[1:]) for x in ends)
+    return [loss.item() for loss in found]  # one at a time: logits are large

@@ -13,9 +13,9 @@ from llmlib import plots
 
 def norm_map(points, rms, centred):
     """Points of the plane [n, 2], and where the two norms send them, each joined to its image."""
-    fig, axes = plots.figure(1, 2, width=9.0, height=4.6, sharex=True, sharey=True)
+    fig, axes = plots.figure(1, 2, width=7.4, height=4.4, sharex=True, sharey=True)
     limit = 1.08 * points.abs().max().item()
-    panels = (("RMSNorm: along the ray, onto the circle", rms), ("LayerNorm: two places", centred))
+    panels = (("RMSNorm: onto the circle", rms), ("LayerNorm: two places", centred))
     for ax, (title, image) in zip(axes, panels):
         for line in (ax.axhline, ax.axvline):
             line(0, color=plots.GREY, lw=1)
@@ -31,47 +31,30 @@ def norm_map(points, rms, centred):
         offset = (0, 22 if y > 0 else -32)
         plots.note(axes[1], f"{n} points", (x, y), offset, ha="center", bbox=plots.GROUND)
     axes[0].set_ylabel("entry 1")
-    for ax in axes:
-        ax.legend(loc="lower right", fontsize=9)
-    return fig
-
-
-def signal_and_gradient(measured):
-    """Pre- against post-norm: {name: {depth: (signal, gradient by layer)}}, by share of depth."""
-    fig, axes = plots.figure(2, 2, width=9.0, height=5.6, sharex=True, sharey="row")
-    axes = axes.reshape(2, 2)
-    for column, (name, depths) in enumerate(measured.items()):
-        for depth, style, _ in plots.look(depths):
-            for ax, row in zip(axes[:, column], depths[depth]):
-                x = torch.arange(depth + 1 - len(row), depth + 1) / depth
-                ax.plot(x, row, label=f"{depth} layers", markevery=max(1, len(row) // 8), **style)
-        if all(abs(size - 1) < 0.02 for signal, _ in depths.values() for size in signal):
-            axes[0, column].text(0.5, 1.15, "all of them lie on 1", ha="center")
-        axes[0, column].set_title(name)
-        axes[1, column].set_xlabel("place in the stack (1: after the last layer)")
-    axes[0, 0].set(ylabel="size of the stream\n(root mean square, log scale)", yscale="log")
-    axes[1, 0].set(ylabel="gradient of the layer's\nw_out (length, log scale)", yscale="log")
-    for ax in axes[:, 0]:
-        plots.plain(ax.yaxis)
-    axes[0, 0].legend(fontsize=9, ncols=2)
+    fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return fig
 
 
 def activations(x, curves, up, gated):
     """Left: activation functions {label: values}. Right: gated values, a line each w_up x."""
-    fig, (left, right) = plots.figure(1, 2, width=9.0, height=3.6)
-    plots.lines(left, x, curves, every=10)
-    left.set(xlim=(-4, 2), ylim=(-0.45, 1.5), xlabel="z", ylabel="activation of z")
-    left.set_title("One number in, one number out")
-    plots.lines(right, x, {f"w_up x = {u:g}": y for u, y in zip(up, gated)}, every=20)
-    right.set(xlabel="gate  z = w_gate x", ylabel="SiLU(z) · w_up x")
-    right.set_title("SwiGLU: two numbers meet")
+    fig, (left, right) = plots.figure(1, 2, width=7.2, height=3.7)
+    plots.lines(left, x, curves, every=10, legend=None)
+    left.set(xlim=(-4, 2), ylim=(-0.45, 1.5), title="one number bent", xlabel="z")
+    plots.lines(right, x, {f"up = {u:g}": y for u, y in zip(up, gated)}, every=20, legend=None)
+    right.set(title="SwiGLU: SiLU(gate) · up", xlabel="gate")
+    for ax in (left, right):
+        ax.legend(loc="upper left", fontsize=12, frameon=False)
+        ax.title.set_fontsize(13)
+        ax.xaxis.label.set_fontsize(13)
+        ax.tick_params(labelsize=12)
+    left.set(xticks=[-4, -2, 0, 2], yticks=[0, 0.5, 1, 1.5])
+    right.set(xticks=[-4, -2, 0, 2, 4], yticks=[-5, 0, 5, 10])
     return fig
 
 
 def parameter_shares(models):
     """Where the parameters are: {model: {part: count}} as one stacked bar each, in percent."""
-    fig, ax = plots.figure(height=2.6)
+    fig, ax = plots.figure(width=7.2, height=2.6)
     names, left = list(models), torch.zeros(len(models))
     for part, _, style in plots.look(models[names[0]]):
         share = [100 * models[name][part] / sum(models[name].values()) for name in names]
@@ -87,7 +70,7 @@ def parameter_shares(models):
 
 def flop_shares(lengths, parts, context):
     """Share of the arithmetic by text length, stacked: {part: FLOPs per length}."""
-    fig, ax = plots.figure(height=3.8)
+    fig, ax = plots.figure(width=7.2, height=3.8)
     shares = [100 * flops / sum(parts.values()) for flops in parts.values()]
     bands = ax.stackplot(lengths, *shares, colors=plots.COLOURS, lw=0.5, edgecolor="black")
     base = torch.zeros(len(lengths))
@@ -104,28 +87,15 @@ def flop_shares(lengths, parts, context):
     return fig
 
 
-def experts(counts, held, multiplied, read):
-    """A layer by its number of experts, in units of one feed-forward."""
-    lines = {"weights held": held, "weights that 64 tokens read": read}
-    lines["multiplications for a token"] = multiplied
-    fig, ax = plots.figure(height=3.8)
-    plots.lines(ax, counts, lines, legend="upper left")
-    ax.set(xscale="log", yscale="log", xlabel="number of experts in the layer (log scale)")
-    ax.set(ylabel="in units of one feed-forward\n(log scale)")
-    for axis in (ax.xaxis, ax.yaxis):
-        plots.plain(axis, counts)
-    return fig
-
-
 def gradient_lengths(panels):
     """Length of each layer's gradient, a panel a matrix: {matrix: {wiring: one number a layer}}."""
-    fig, axes = plots.figure(1, len(panels), width=9.0, height=3.6, sharey=True)
+    fig, axes = plots.figure(1, len(panels), width=7.4, height=3.6, sharey=True)
     for ax, (matrix, curves) in zip(axes, panels.items()):
         plots.lines(ax, 0, curves, legend=None)
         n_layer = max(map(len, curves.values()))
-        ax.set(title=f"gradient of {matrix}", xlabel="layer", yscale="log")
+        ax.set(title=matrix, xlabel="layer", yscale="log")
         ax.set_xticks(range(0, n_layer, 2 if n_layer < 20 else 10))
-    axes[0].set_ylabel("length (log scale)")
+    axes[0].set_ylabel("length of the gradient (log scale)")
     axes[-1].legend(loc="lower left")
     return fig
 
@@ -133,7 +103,7 @@ def gradient_lengths(panels):
 def patch_map(recovered, words):
     """How much of the clean answer comes back with one vector patched: recovered [1 + n_layer,
     seq], words: the tokens, each as it should be written."""
-    fig, ax = plots.figure(height=2.9)
+    fig, ax = plots.figure(width=7.2, height=2.9)
     values = np.asarray(recovered).T
     drawn = plots.heat(ax, values, vmin=0, vmax=1, aspect="auto")
     ax.set_yticks(range(len(words)), words)
@@ -145,19 +115,9 @@ def patch_map(recovered, words):
     return fig
 
 
-def lens(curves):
-    """Rank of each final answer in the logit lens, by layer: {label: ranks}, the table's first."""
-    ax = plots.chart(-1, curves, every=2, height=3.8, xlabel="read after layer (−1: the table)")
-    ax.set(ylabel="rank of the final answer\n(1 is the top, log scale)", yscale="log")
-    plots.plain(ax.yaxis, [1, 10, 100, 1000, 10_000])
-    ax.invert_yaxis()
-    ax.legend(fontsize=9)
-    return ax.figure
-
-
 def layer_costs(removed, swapped, base):
     """Loss with each layer removed, and with each swapped with the next; the whole model's loss."""
-    fig, ax = plots.figure(height=3.8)
+    fig, ax = plots.figure(width=7.2, height=3.8)
     ax.plot(removed, color=plots.BLUE, marker="o", label="layer removed")
     between = [i + 0.5 for i in range(len(swapped))]
     ax.plot(between, swapped, color=plots.RED, marker="s", ls=":", label="two neighbours swapped")
@@ -171,7 +131,7 @@ def layer_costs(removed, swapped, base):
 def told_apart(curves, sentences):
     """How well a property can be read off the stream after each layer: {label: percent right}; a
     pale band of one standard error of `sentences` sentences around each."""
-    ax = plots.chart(-1, curves, every=2, height=3.8, legend="center right", ylim=(35, 104))
+    ax = plots.chart(-1, curves, every=2, width=7.2, height=3.8, ylim=(35, 104))
     for name, style, _ in plots.look(curves):
         share = torch.tensor(curves[name]) / 100
         error = 100 * (share * (1 - share) / sentences).sqrt()
@@ -186,16 +146,16 @@ def race(curves, chance, words):
     """Loss against training steps, smoothed over five: {label: losses}; `chance` is the
     loss of a model that knows only how common each letter is."""
     smooth = {name: torch.tensor(y).unfold(0, 5, 1).mean(-1) for name, y in curves.items()}
-    ax = plots.chart(2, smooth, every=8, height=3.8, ylim=(2.3, 4.3))
+    ax = plots.chart(2, smooth, every=8, width=7.2, height=3.8, ylim=(2.3, 4.3))
     ax.axhline(chance, color="black", ls="--", lw=1.2)
-    ax.text(0, chance - 0.04, words, fontsize=9, va="top")
+    ax.text(0, chance - 0.04, words, fontsize=10, va="top")
     ax.set(xlabel="training step", ylabel="loss (nats per letter)")
     return ax.figure
 
 
 def running_sums(panels):
     """What the writes add to one number, for several numbers: {label: [1 + 2 * n_layer] terms}."""
-    fig, axes = plots.figure(len(panels), 1, height=6.2, sharex=True)
+    fig, axes = plots.figure(len(panels), 1, width=7.2, height=6.0, sharex=True)
     for ax, (label, terms) in zip(axes, panels.items()):
         attention, mlp = terms[1::2], terms[2::2]
         layers = range(-1, len(attention))
@@ -214,38 +174,38 @@ def running_sums(panels):
 def one_head(off, others, prompts):
     """Probability of each prompt's answer: whole, without one head, and without each of others.
     off: {label: a value a prompt}; others [n, prompts]: single heads switched off one at a time."""
-    fig, ax = plots.figure(height=3.8)
+    fig, ax = plots.figure(width=7.2, height=3.9)
     plots.bars(ax, prompts, off, fmt="%.2f")
     spread = torch.linspace(0.05, 0.36, len(others))  # above the lower bar, clear of the numbers
     for i in range(len(prompts)):
         words = f"without one of {len(others)} other heads" if i == 0 else None
         style = {"color": "white", "mec": "black", "ms": 4, "zorder": 3, "label": words}
         ax.plot(i + spread, others[:, i], "o", **style)
-    ax.set(ylabel="probability of the answer", ylim=(0, 1.12))
-    ax.legend(loc="upper center", ncols=3, fontsize=9)
+    ax.set(ylabel="probability of the answer", ylim=(0, 1.3))
+    ax.legend(loc="upper center", ncols=2)
     return fig
 
 
 def sink_life(curves, events):
     """Lengths of streams by layer, on a logarithmic axis: {label: one length after the table and
     after each layer}; events: {layer: what happens there}."""
-    fig, ax = plots.figure(height=4.2)
+    fig, ax = plots.figure(width=7.2, height=4.2)
     plots.lines(ax, -1, curves, legend="lower right", markersize=4)
     ax.set(xlabel="after layer (−1: the table)", yscale="log", ylim=(1, 200_000))
     ax.set(ylabel="length of the stream\n(log scale)")
     plots.plain(ax.yaxis, [1, 10, 100, 1000, 10_000])
     for i, (layer, words) in enumerate(events.items()):  # at two heights, as neighbours may touch
         ax.axvline(layer, color=plots.GREY, ls=":", lw=1, ymax=0.86)
-        ax.text(layer, 55_000 * 1.8 ** (i % 2), words, ha="center", va="bottom", fontsize=9)
+        ax.text(layer, 55_000 * 1.8 ** (i % 2), words, ha="center", va="bottom", fontsize=10)
     return fig
 
 
 def neuron_turned(values, curves, natural):
     """Probability of some tokens while one neuron is held at each of `values`: {token: values}."""
-    ax = plots.chart(values, curves, every=4, height=3.8, legend="center left", ylim=(0, 1))
+    ax = plots.chart(values, curves, 4, width=7.2, height=3.8, legend="center left", ylim=(0, 1))
     low, high = natural
     ax.axvspan(low, high, color=plots.GREY, alpha=0.25, lw=0)
-    ax.text((low + high) / 2, 0.97, "its numbers in the story", ha="center", va="top", fontsize=9)
+    ax.text((low + high) / 2, 0.97, "its numbers in the story", ha="center", va="top", fontsize=10)
     ax.set(xlabel="the neuron is held at", ylabel="probability of the next token")
     return ax.figure
 
@@ -277,7 +237,7 @@ def line(ax, *points, width=1.5, **style):
 
 def whole_stack(config):
     """The model from ids to logits, one layer of it opened: the thick line is the stream."""
-    fig, ax = plots.canvas(7.8, 4.9, 15.6, 9.8)
+    fig, ax = plots.canvas(7.2, 4.7, 15.6, 9.8)
     line(ax, (0.9, 8.3), (14.4, 8.3))
     line(ax, (3.0, 8.3), (11.0, 8.3), width=6)
     for x, width, name, colour in (
@@ -306,10 +266,10 @@ def whole_stack(config):
         plots.arrow(ax, (x + 5, 4.0), (x + 5, 4.8))
         box(ax, x, 3.3, 1.7, 0.9, norm, plots.GREEN)
         box(ax, x + 2.5, 1.6, 2.7, 1.0, name, colour)
-        say(ax, x + 2.5, 2.9, what, 11)
+        say(ax, x + 2.45, 2.85, what)
         plus(ax, x + 5, 5.2)
-        say(ax, x + 0.15, 5.65, "a copy is read", 11, ha="left")
-        say(ax, x + 4.85, 3.9, "adds", 11, ha="right")
+        say(ax, x + 0.15, 5.75, "a copy is read", ha="left")
+        say(ax, x + 4.85, 4.2, "adds", ha="right")
     say(ax, 7.8, 0.55, "one layer, opened", 12)
     return fig
 
@@ -318,7 +278,7 @@ def river(stream, attention, mlp, words, end):
     """The stream of one token as a river that each layer's two writes flow into. stream: its length
     after the embedding and after each layer [1 + n_layer]; attention and mlp: lengths of the writes
     [n_layer]; words: {(sublayer, layer): what that write says}."""
-    fig, ax = plots.figure(width=9.5, height=4.6)
+    fig, ax = plots.figure(width=7.4, height=4.4)
     x = np.arange(-1, len(attention))
     half = np.asarray(stream) / 2
     ax.fill_between(x, half, -half, color=plots.SKY, alpha=0.6, lw=0)
@@ -327,7 +287,7 @@ def river(stream, attention, mlp, words, end):
     for name, _, style in plots.look(sides):
         side, sizes = sides[name]
         ax.bar(x[1:], side * np.asarray(sizes), 0.55, side * half[1:], label=name, **style)
-    thin = {"arrowprops": {"arrowstyle": "-", "lw": 0.8, "shrinkB": 1}, "fontsize": 10}
+    thin = {"arrowprops": {"arrowstyle": "-", "lw": 0.8, "shrinkB": 1}, "fontsize": 11}
     for (sublayer, layer), word in words.items():
         side, size = (1, attention) if sublayer == "attention" else (-1, mlp)
         tip = side * (half[layer + 1] + size[layer])
@@ -340,7 +300,7 @@ def river(stream, attention, mlp, words, end):
     ax.set_xticks([*range(0, len(attention), 5), len(attention) - 1])
     ax.set(xlabel="layer", ylabel="length of the vectors\n(all drawn to one scale)")
     ax.plot([5, 5], [high - 260, high - 60], color="black", lw=2)
-    ax.text(5.3, high - 160, "a length\nof 200", va="center", fontsize=9)
+    ax.text(5.3, high - 160, "a length\nof 200", va="center", fontsize=10)
     ax.grid(visible=False)
     ax.legend(loc="lower left")
     return fig
@@ -358,7 +318,7 @@ _COLUMNS = {
 
 def three_blocks():
     """One layer of three models, from the bottom up: the vertical line is the residual stream."""
-    fig, axes = plots.figure(1, 3, width=7.8, height=5.6)
+    fig, axes = plots.figure(1, 3, width=7.2, height=5.8)
     for ax, (title, (norm, after, sublayers)) in zip(axes, _COLUMNS.items()):
         step = 9.6 / len(sublayers)
         line(ax, (0, -0.6), (0, 10.6), width=5)
@@ -371,13 +331,13 @@ def three_blocks():
             plots.arrow(ax, (1.0, high), (0.35, high))
             lines = 1 + name.count("\n")
             if after:
-                box(ax, 2.4, (low + high) / 2, 3.6, 0.6 * lines + 0.2, name, colour, 10)
-                box(ax, 0, high + 0.22 * step, 2.4, 0.7, norm, plots.GREEN, 10)
+                box(ax, 2.5, (low + high) / 2, 3.9, 0.6 * lines + 0.2, name, colour)
+                box(ax, 0.1, high + 0.22 * step, 2.9, 0.8, norm, plots.GREEN)
             else:
-                box(ax, 2.4, low + 0.2 * step, 2.4, 0.8, norm, plots.GREEN, 10)
-                box(ax, 2.4, low + 0.56 * step, 3.6, 0.6 * lines + 0.2, name, colour, 10)
+                box(ax, 2.5, low + 0.2 * step, 2.9, 0.8, norm, plots.GREEN)
+                box(ax, 2.5, low + 0.56 * step, 3.9, 0.6 * lines + 0.2, name, colour)
             plus(ax, 0, high)
-        ax.set(xlim=(-1.4, 4.4), ylim=(-0.8, 11.5))
-        ax.set_title(title, fontsize=12)
+        ax.set(xlim=(-1.4, 4.5), ylim=(-0.8, 11.5))
+        ax.set_title(title, fontsize=13)
         ax.axis("off")
     return fig

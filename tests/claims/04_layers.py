@@ -286,13 +286,13 @@ def early_writes_are_for_later_layers():
 def without_plus_tokens_become_alike():
     """“What is lost is *which token is which*”
     “**The "+" keeps each token's own vector in the sum.**”
-    “With ReLU they become alike even so, but more slowly: 0.43 after 2 layers, not 0.87, and 0.91
-    after 12.”
-    “put tanh in its place, and tokens that are alone stay apart, whereas those that are mixed
-    become alike all the same”
+    “With ReLU the tokens become alike even so, but more slowly: after two layers their mean cosine
+    is 0.43, not 0.87.”
+    “With tanh in its place, tokens that look at themselves only stay apart, and those that are
+    mixed become alike all the same.”
 
     With "+"; without it but each token alone; tanh in place of ReLU, mixed and alone; the size of
-    the stream, which stays. Seeds 5 and 6, and for the three figures the notebook's.
+    the stream, which stays. Seeds 5 and 6, and for the two figures the notebook's.
     """
 
     def alike(depth, block, alone=False, bend=torch.relu, seeds=(5, 6)):
@@ -310,9 +310,8 @@ def without_plus_tokens_become_alike():
         assert mixed - alone > 0.05 and abs(apart) < 0.05
         assert smooth > {2: 0.5, 6: 0.9, 12: 0.97}[depth] and (depth < 12 or alone > 0.85)
         told.append(f"{mixed:.2f} and {alone:.2f}, tanh {smooth:.2f} and {abs(apart):.2f}")
-    own = [(2, False), (2, True), (12, True)]
-    figures = [alike(n, _no_plus, alone, seeds=(0, 1, 2))[0] for n, alone in own]
-    assert [round(each, 2) for each in figures] == [0.87, 0.43, 0.91]
+    own = [alike(2, _no_plus, alone, seeds=(0, 1, 2))[0] for alone in (False, True)]
+    assert [round(each, 2) for each in own] == [0.87, 0.43]
     return (
         f"cosine with + {with_it:.2f}; without, mixed and alone, after 2, 6, 12 layers: "
         f"{'; '.join(told)}; size of the stream {size:.1f}"
@@ -321,7 +320,7 @@ def without_plus_tokens_become_alike():
 
 @central
 def a_large_input_blows_up_the_feed_forward():
-    """“Attention writes 232 times as much, and a few hundred times in other layers”
+    """“Attention writes only a few hundred times as much”
     “Hand it a copy 200 times as large, and it writes 40,000 times as much”
 
     Six layers; the feed-forward, which multiplies two numbers, grows with the square.
@@ -342,7 +341,7 @@ def a_large_input_blows_up_the_feed_forward():
     for layer in (1, 2, 4, 7, 12, 20):
         measure(layer)
     assert all(200 < a < 400 and 20_000 < f < 80_000 for a, f in found.values())
-    assert round(found[1][0]) == 232 and abs(found[1][1] / 40_000 - 1) < 0.05
+    assert abs(found[1][1] / 40_000 - 1) < 0.05
     return "; ".join(f"layer {n}: {a:.0f} and {f:,.0f} times" for n, (a, f) in found.items())
 
 
@@ -417,8 +416,8 @@ def paris_depends_on_the_question():
 @central
 def the_country_moves_in_one_layer():
     """“**The country moves to the last token in a single layer, 23.** Before it the vector at the
-    country decides nearly everything, and the last token's nothing; after it, the other way round,
-    in all ten pairs. The words between carry nothing.”
+    country decides nearly everything, and the one at the last token hardly anything. After it, they
+    have changed places, in all ten pairs. The other words carry nothing.”
 
     The learner's patch_map around layer 23: the ten pairs, four of them the other way round, and
     three in other words; the words before the country; a third country's vector, which does not
@@ -474,8 +473,7 @@ def what_was_written_is_not_what_was_needed():
         added = _writes(capitals.prompt(country))[:, -1]
         each = terms(added, row - cities.mean(0), weight, model().config.eps)
         written[country] = (each[1 + 2 * 23] / each.sum()).item()
-    whole = capitals.probabilities(model(), countries)
-    off = capitals.probabilities(capitals.without_head(model(), 23, 4), countries)
+    whole, off = capitals.probabilities_without(model(), [(23, 4)], countries)
     kept = dict(zip(countries, (off / whole).tolist()))
     least, most = (pick(written, key=written.get) for pick in (min, max))
     assert least == "Italy" and written[least] < 0.2 and kept[least] < 0.15
@@ -487,10 +485,10 @@ def what_was_written_is_not_what_was_needed():
 
 
 def one_head_carries_the_capital():
-    """“Without it Paris and Berlin fall to less than a fifth of what they had, Rome to a ninth;
-    Tokyo loses more than half.” “without head 4 of layer 0 Paris falls to 0.21, too, and
-    without head 7 of layer 11 Tokyo falls to 0.36.” “set to its mean over another text, 23.4 is
-    missed, too”
+    """“Without it Paris and Berlin fall to less than a fifth of what they had, and Rome falls to a
+    ninth. Tokyo loses more than half.” “Without head 4 of layer 0 Paris falls to 0.21, too, and
+    without head 7 of layer 11 Tokyo falls to 0.36.” “the head of layer 23 is missed as well when it
+    writes its mean over another text”
 
     Each of the other eight heads of the layer, and ten heads elsewhere; the head held at its mean
     over another text in place of 0.
@@ -514,7 +512,7 @@ def one_head_carries_the_capital():
 @central
 def without_plus_the_gradient_of_w_q_fades():
     """“In the feed-forward nothing fades. **The gradient of `w_q` falls several thousandfold**,
-    while `w_v` of the same layer keeps its own.” “Post-norm lies between.”
+    while that of `w_v` in the same layer does not.” “Post-norm lies between.”
     “With small writes the tokens start apart, and the gradient of `w_q` is back.”
 
     Three seeds that the notebook does not use; w_v and w_out of the same layer; the same stack with
@@ -593,8 +591,8 @@ def small_writes_let_post_norm_learn():
 @central
 def the_she_neuron_is_a_brake():
     """“Without it "she" is likelier.”
-    “it moves " she" from 0.08 to 0.63, and no random neuron moves it far. **What a neuron's value
-    says is not yet what the neuron does.**”
+    “it lifts " she" to 0.63; no random neuron lifts it far. **What a neuron's value says does not
+    tell you what the neuron does.**”
 
     Off, on two other prompts; 12 random neurons of the layer, off and held at 10.
     """
@@ -693,12 +691,13 @@ def ordinary_streams_jump_first_and_grow_slowly_then():
 
 
 def two_neurons_make_the_sink():
-    """“In layer 11 two of 1,536 neurons write nearly all of a vector of length 22,000.”
-    “Without both neurons each text loses more than a nat, without one of them 0.4 at most. **A
-    neuron that the model can do without is not yet one that does nothing.**”
+    """“In layer 11 just two neurons write nearly all of a vector of length 22,000.”
+    “Without both neurons every text loses more than a nat, without one of them 0.4 at most. **That
+    a model can do without a neuron does not mean that the neuron does nothing.**”
     “The two values point nearly the same way (cosine 0.96).”
-    “a half to a sixteenth of it costs 0.2 at most, a fiftieth more than having neither neuron. A
-    random direction of the same length costs more than that, too.”
+    “a random one of the same length costs more than having neither neuron. Its length counts only
+    roughly: a half to a sixteenth of it costs 0.2 at most, but a fiftieth costs more than having
+    neither neuron.”
 
     Three texts; a token in the middle; the loss without either one, without both, without two
     others; the first token's stream cut to a half and to less; both off and in their place a vector
@@ -838,9 +837,9 @@ def the_ends_matter_most():
 
 
 def a_probe_may_read_the_neighbour():
-    """“The word before is told at once, sooner than the word class, and in 9 of the 12 verb
-    sentences that word is "to". The probe may read the neighbour.”
-    “all three can be read within the first six of 30 layers”
+    """“The word before can be read at once, sooner than the word class, and in nine of the twelve
+    verb sentences that word is "to". So the probe may be reading the neighbour.”
+    “all three can be read within the first six layers”
 
     The same nouns after "this" and "that", and after "a" and "the": one class, other neighbours;
     another word with two meanings, "bat"; its sentences with their kinds dealt at random.
@@ -903,7 +902,8 @@ def work_inside_attention_crosses_at_six_widths():
 
 
 def experts_save_work_and_not_memory():
-    """“The work for a token stays that of two” and “64 tokens together ask for most of the experts”
+    """“The work for a token stays that of two”
+    “All experts must be held, and 64 tokens together ask for most of them.”
 
     torch's counter on 2 and on 64 experts, and on all 64 asked; one token, which asks for two.
     """
@@ -933,7 +933,7 @@ def experts_save_work_and_not_memory():
 
 @central
 def forty_layers_are_too_few():
-    """“With 40, GPT-3 would not have its 175 billion parameters, nor Llama its 405.”
+    """“With 40 layers neither would have half of its parameters.”
 
     The same formula with their real depths, and with SmolLM2's shape, counted in its weights.
     """
@@ -942,7 +942,8 @@ def forty_layers_are_too_few():
     llama = ("llama", 128256, 131072), (16384, 53248, 128, 8, 128, False)
     real = [count(*a, n, *b) / 1e9 for (a, b), n in ((gpt3, 96), (llama, 126))]
     less = [count(*a, 40, *b) / 1e9 for a, b in (gpt3, llama)]
-    assert round(real[0]) == 175 and abs(real[1] - 405) < 2 and max(less) < 140
+    assert round(real[0]) == 175 and abs(real[1] - 405) < 2
+    assert all(few < whole / 2 for few, whole in zip(less, real))
     assert count("llama", 49152, 8192, 30, 576, 1536, 9, 3, 64) == 134_515_008
     return (
         f"{real[0]:.0f} and {real[1]:.0f} billion; with 40 layers {less[0]:.0f} and {less[1]:.0f}"
@@ -952,7 +953,7 @@ def forty_layers_are_too_few():
 @central
 def greedy_ids_forgive():
     """“The first one writes the right ids for ever, whatever the prompt.”
-    “**What proves a model is the distance of its logits.**”
+    “**To check a model, compare its logits, not its ids.**”
 
     Other prompts, 12 ids; one layer left out, which ids do notice.
     """

@@ -73,7 +73,7 @@ def norm_copy() -> Figure:
         plots.arrow(ax, (x - 0.3, 1.2), (x + 0.36, 2.05), linewidth=4, color=plots.BLUE)
         _say(ax, x, 0.5, name)
     _say(ax, 0.2, 7.1, "the stream", ha="left")
-    _say(ax, 3.3, 1.6, "the copy\nthat is read", 11, ha="left", color=plots.BLUE)
+    _say(ax, 3.3, 1.6, "the copy\nthat is read", 12, ha="left", color=plots.BLUE)
     return fig
 
 
@@ -101,7 +101,7 @@ def receipt() -> Figure:
 def patching() -> Figure:
     """Two runs of the model; one vector of the first replaces one of the second."""
     fig, ax = plots.canvas(7.5, 4.4, 15, 8.8)
-    runs = ((6.7, "France", "clean", plots.SKY), (2.3, "Italy", "corrupted", plots.ORANGE))
+    runs = ((6.7, "France", "clean", plots.SKY), (2.3, "Italy", "corrupted", "white"))
     for y, country, name, colour in runs:
         _say(ax, 0.3, y + 1.6, f"{name}: “The capital of {country} is”", ha="left")
         for i, word in enumerate(("The", "capital", "of", country, "is")):
@@ -110,8 +110,8 @@ def patching() -> Figure:
                 patched = name == "corrupted" and (i, level) == (3, 1)
                 fill = plots.SKY if patched else colour
                 _box(ax, x, y - 0.6 + 0.75 * level, 1.7, 0.55, "", fill)
-            _say(ax, x, y - 1.35, word, 11)
-    _say(ax, 11.8, 6.7, "layers\nupwards", 11, ha="left")
+            _say(ax, x, y - 1.4, word)
+    _say(ax, 11.8, 6.7, "layers\nupwards", 12, ha="left")
     plots.arrow(ax, (11.5, 6.0), (11.5, 7.9), color=plots.GREY)
     bent = {"connectionstyle": "arc3,rad=-0.35", "linewidth": 3, "color": plots.RED}
     plots.arrow(ax, (9.0, 6.85), (9.0, 2.55), **bent)
@@ -259,7 +259,7 @@ def three_blocks() -> Figure:
 
 def the_loop() -> Figure:
     """The whole model as a loop: look up, the block for each layer, last norm, table."""
-    fig, ax = plots.canvas(7.5, 2.8, 15, 5.6)
+    fig, ax = plots.canvas(7.3, 2.8, 15, 5.6)
     _line(ax, (0.8, 2.2), (14.2, 2.2))
     for x, width, name, colour in (
         (1.0, 1.3, "ids", "white"),
@@ -269,7 +269,7 @@ def the_loop() -> Figure:
         (12.4, 1.8, "unembed", plots.YELLOW),
         (14.3, 1.2, "logits", "white"),
     ):
-        _box(ax, x, 2.2, width, 1.1, name, colour, 11)
+        _box(ax, x, 2.2, width, 1.1, name, colour)
     back = {"connectionstyle": "arc3,rad=0.9", "linewidth": 2.5, "color": plots.BLUE}
     plots.arrow(ax, (8.0, 2.85), (5.4, 2.85), **back)
     _say(ax, 6.7, 4.9, "for every layer, with its own weights", 12)
