@@ -20,7 +20,7 @@
 #
 # **You need** notebook 1 and tensors: indexing, broadcasting, `@`, sine and cosine.
 #
-# **It takes** about two hours; the nine exercises are marked with 97 minutes in all.
+# **It takes** about two hours, 97 minutes of them for the nine exercises.
 
 # %% given setup folded="Set-up: torch"
 import torch
@@ -87,7 +87,7 @@ print(
 reveal("digits", token("7") - token("3"), within=0)
 
 # %% [markdown] reveals="digits"
-# Four, as if ids could count. They cannot: among the single bytes the digits happen to stand side by side. After the bytes come the merges, in the order in
+# Four, as if ids could count. They cannot: digits are single bytes, and the vocabulary took those over in the order of a character table. After the bytes come the merges, in the order in
 # which they were made, so the neighbours of ` Paris` have nothing to do with Paris. An id is a **name**, and the model never computes with it.
 
 # %% [markdown]
@@ -105,9 +105,17 @@ reveal("digits", token("7") - token("3"), within=0)
 # - returns `[..., d_model]`: the shape of `ids`, with one dimension more
 # - raises `IndexError` if an id is not from 0 to `vocab_size − 1`. Programs often mark an empty place by the id −1, which Python would read as the last row.
 #
-# By hand: with `table = [[0, 1], [10, 11], [20, 21]]` the ids `[2, 0, 2]` give `[[20, 21], [0, 1], [20, 21]]`. Both `[0, 3]` and `[0, -1]` raise.
+# By hand:
 #
-# Not allowed: `torch.nn.Embedding` and its kin, which are the answer.
+# ```
+# table = [[0, 1], [10, 11], [20, 21]]
+#
+# ids [2, 0, 2]   ->  [[20, 21], [0, 1], [20, 21]]
+# ids [0, 3]      ->  IndexError
+# ids [0, -1]     ->  IndexError
+# ```
+#
+# Not allowed: `torch.nn.Embedding` and `torch.nn.functional.embedding`, which are the answer.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -260,7 +268,7 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** `model.using(embedding=…)` is the same model with your function in place of the library's. Out come *logits*: a score for each token of the vocabulary, which softmax turns into probabilities.
+# **Run it on the real model.** `model.using(embedding=…)` is the same model with your function in place of the library's. It returns *logits*: a score for each token of the vocabulary, which softmax turns into probabilities.
 
 # %%
 ids = torch.tensor([tokenizer.encode("The capital of France is")])
@@ -285,17 +293,17 @@ same = torch.equal(one_hot @ small_table, embed(small_ids, small_table))
 print("product equals look-up:", same)
 
 # %% [markdown]
-# The product says **why vectors**: one-hot rows all stand at right angles, so no token resembles another. In `d_model` trained numbers, two tokens can be near in one respect and far in another.
+# The product says **why vectors**: one-hot rows are all at right angles, so no token resembles another. In `d_model` trained numbers, two tokens can be near in one respect and far in another.
 #
 # ## 2.3 How a table learns
 #
 # ![Left: the loss as a curve over one score. A point moved a little to the right comes to lie lower; the straight line through both is the slope. Right: the loss of the whole table falls over 100 steps, steeply at first, then hardly at all.](attachment:downhill.png)
 #
-# **Loss.** Let the model read a text. At each place it gave some probability $p$ to the token that really came, and the loss of that place is $-\ln p$: 0 for a
-# certainty, 0.69 for a coin toss, 4.6 for one chance in a hundred. The loss of a text is the mean over its places, in *nats*.
+# **Loss.** Let the model read a text. At each place it gives some probability $p$ to the token that really comes, and the loss of that place is $-\ln p$: 0 if the
+# token was certain, 4.6 if it had one chance in a hundred. The loss of a text is the mean over its places, in *nats*.
 #
-# **Gradient.** Nudge one number of the model, and the loss changes a little. How much *per unit* is the slope of the loss at that number. All slopes together are the
-# *gradient*. To train is to take a small step against it, again and again.
+# **Gradient.** Nudge one number of the model, and the loss changes a little. How much it changes *per unit* is the slope of the loss at that number. All slopes
+# together are the *gradient*. Training takes a small step against it, again and again.
 #
 # No calculus is needed: nudge a number, look at the loss, put the number back. Here is a language model small enough for that. The row of a token *is* its scores for the next token:
 
@@ -331,8 +339,17 @@ print(f"b made likelier after a:                   {bigram_loss(better, word):.4
 #
 # Use a nudge of 0.001. Slopes may be wrong by a thousandth.
 #
-# By hand: `[[0, 0], [0, 0]]` with the text `[0, 1]` gives either token the probability 1/2 after token 0.
-# Nudging the score of the right one up lowers the loss, by 1/2 per unit; the wrong one raises it as much. Nothing follows token 1: `[[0.5, -0.5], [0, 0]]`.
+# By hand, where either token has the probability one half after token 0, and token 1 comes:
+#
+# ```
+# table = [[0, 0], [0, 0]], ids = [0, 1]
+#
+# row 0, token 1, which came      up by 0.001: loss -0.0005, slope -0.5
+# row 0, token 0, which did not   up by 0.001: loss +0.0005, slope  0.5
+# row 1: nothing follows token 1               loss as it was, slope 0
+#
+# -> [[0.5, -0.5], [0, 0]]
+# ```
 #
 # Not allowed: `torch.autograd`, `torch.func` and `torch.softmax`.
 #
@@ -478,22 +495,23 @@ for _vocab, _seq in [(2, 9), (4, 3), (5, 12)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Train with it**: 101 steps against the gradient.
+# **Train with it**, step by step against the gradient.
 
 # %%
 trained = torch.zeros(5, 5)
-for step in range(101):
-    if step % 25 == 0:
-        print(f"step {step:3}   loss {bigram_loss(trained, word):.4f}")
-    trained = trained - 5.0 * nudged_gradient(trained, word)  # 5.0: the stride
+for step in range(51):
+    if step % 10 == 0:
+        print(f"step {step:2}   loss {bigram_loss(trained, word):.4f}")
+    trained = trained - 10.0 * nudged_gradient(trained, word)  # 10.0: the stride
 after_a = torch.softmax(trained[0], dim=-1).tolist()
 print("after a:", {letter: round(p, 2) for letter, p in zip(letters, after_a)})
 
 # %% [markdown]
 # In "abracadabra" an *a* is followed by *b* twice and by *c* and *d* once each: one half, one quarter, one quarter. Nobody counted; the table followed its loss downhill.
 #
-# A large model is trained in the same way. But nudging needs one run of the model for each number, 134.5 million for one step of SmolLM2. *Backpropagation* gets all slopes from one run forwards and one backwards:
-# each part answers one question. Given the slopes of what I made, what are the slopes of what I was made of? Answer it for the look-up.
+# A large model is trained in the same way. But nudging takes one run of the model for every number: 134.5 million runs for one step of SmolLM2.
+#
+# *Backpropagation* gets all slopes from one run forward and one backward. On the way back each part of the model answers one question: given the slopes at what I returned, what are the slopes at what I was given? Answer it for the look-up.
 
 # %% [markdown]
 # ### Exercise 2.3 · `embedding_gradient` · ●●○ · 8 min
@@ -505,8 +523,16 @@ print("after a:", {letter: round(p, 2) for letter, p in zip(letters, after_a)})
 # - `vocab_size`: an int, the number of rows of the table
 # - returns `[vocab_size, d_model]`
 #
-# By hand: `ids = [2, 0, 2]`, `grad_output = [[1, 2], [3, 4], [5, 6]]`, `vocab_size = 4`. Token 0 stands in one place and gets `[3, 4]`. Token 2 stands in two, and nudging its
-# row moves both: `[1 + 5, 2 + 6] = [6, 8]`. Tokens 1 and 3 do not occur: `[0, 0]`.
+# By hand: nudging a token's row moves every place where the token stands, so the gradients of those places add up.
+#
+# ```
+# ids = [2, 0, 2], grad_output = [[1, 2], [3, 4], [5, 6]], vocab_size = 4
+#
+# token 0, one place        [3, 4]
+# token 1, no place         [0, 0]
+# token 2, two places       [1 + 5, 2 + 6] = [6, 8]
+# token 3, no place         [0, 0]
+# ```
 #
 # Not allowed: `torch.autograd` and the ready-made embeddings.
 #
@@ -643,7 +669,7 @@ for _shape, _vocab, _width in [((9,), 5, 4), ((3, 8), 11, 2), ((2, 3, 5), 7, 6)]
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** Torch gives the gradient at the vectors of one sentence, your function takes it to the table.
+# **Run it on the real model.** Torch gives the gradient at the vectors of one sentence, and your function takes it to the table.
 
 # %%
 text = "The cat sat on the mat, and the cat slept."
@@ -674,7 +700,7 @@ reveal("rows", len(moved), within=0)
 # Nine. Nothing is predicted from the full stop at the end, so its row gets nothing. A row is trained by the look-up only where its token stands: a rare token learns rarely.
 
 # %% [markdown]
-# SmolLM2 uses the same table once more, at its output: a token's score is the dot product of the last vector with the token's row. Multiply number by number, add up, and write $a \cdot b$. Such weights are called *tied*.
+# SmolLM2 uses the same table once more, at its output: a token's score is the dot product of the last vector with the token's row. The *dot product* $a \cdot b$ multiplies two vectors number by number and adds up. A table used twice is called *tied*.
 
 # %%
 predict(
@@ -735,11 +761,11 @@ winner = tokenizer.decode([(table @ table[token(" Monday")]).argmax()])
 reveal("monday", {" Monday": "A", " Tuesday": "B", " day": "D"}.get(winner, "C"))
 
 # %% [markdown] reveals="monday"
-# Beginnings of words such as *struggle* and *disseminate*, bits of program code, and never the word itself first. A dot product is $|a|\,|b|\cos(a, b)$, and these rows are long.
+# The beginnings of words such as *struggle* and *disseminate*, and bits of program code. The word itself never comes first. A dot product is $|a|\,|b|\cos(a, b)$, and these rows are long.
 # But length alone does not make a product *positive*. Why do they point the same way as ` Monday`, and as nearly everything else? Section 2.5 asks.
 
 # %% [markdown]
-# The usual remedy: divide the lengths away and keep the **cosine**, 1 for the same direction, 0 for a right angle, −1 for opposite directions.
+# The usual remedy: divide by both lengths and keep the **cosine**. It is 1 if two vectors point the same way, 0 at a right angle, and negative beyond.
 
 # %% [markdown]
 # ### Exercise 2.4 · `nearest` · ●●○ · 8 min
@@ -750,8 +776,16 @@ reveal("monday", {" Monday": "A", " Tuesday": "B", " day": "D"}.get(winner, "C")
 # - `token_id`, `k`: ints
 # - returns a list of `k` ids, the most similar first, without `token_id` itself
 #
-# By hand: in `table = [[1, 0], [5, 0.5], [30, 30], [-1, 0]]` the cosines with row 0 are 1 for itself, then 0.995, 0.707 and −1, so
-# `nearest(table, 0, 2)` is `[1, 2]`. By dot product the long row 2 would win.
+# By hand, for row 0 of a small table:
+#
+# | row | vector | dot product with row 0 | cosine with row 0 |
+# |---|---|---|---|
+# | 0 | `[1, 0]` | 1 | 1, itself |
+# | 1 | `[5, 0.5]` | 5 | 0.995 |
+# | 2 | `[30, 30]` | 30 | 0.707 |
+# | 3 | `[-1, 0]` | −1 | −1 |
+#
+# So `nearest(table, 0, 2)` is `[1, 2]`. By dot product the long row 2 would win.
 #
 # Not allowed: `torch.cosine_similarity`.
 #
@@ -948,7 +982,7 @@ for text in [" dog", " good", " three", "7", " walked", " bank", "ing", " strugg
 #
 # If rows pointed in all directions, two tokens picked at random would have a cosine near 0. Here its mean is 0.4: nearly all rows lean the way of the *mean row*, like the ribs of a tilted umbrella.
 #
-# Give every row two numbers: how far it goes *along* that direction, and how far in the 575 others together, *across*.
+# Give every row two numbers: how far it goes *along* that direction, and how far *across* it, in all other directions together.
 
 # %%
 unit = table / lengths[:, None]
@@ -978,9 +1012,9 @@ print("farthest back: ", texts(along.topk(8, largest=False).indices.tolist()))
 print("farthest ahead:", texts(along.topk(8).indices.tolist()))
 
 # %% [markdown]
-# **The picture to remember.** Points on one circle are equally long. What makes one row longer than another is mostly how far it goes along the one shared direction. That single direction of 576 carries half of the table's sum of squares. A cosine of 0.4 says nothing here: compare with other pairs, never with 0.
+# **The picture to remember.** Points on one circle are equally long. What makes one row longer than another is mostly how far it goes along the one shared direction. That single direction of 576 carries half of the table's sum of squares. A cosine of 0.4 is nothing special here: compare it with those of other pairs, never with 0.
 #
-# Does the shared direction explain why the fragments won? Then without it the plain dot product should find the word itself.
+# Does the shared direction explain why the fragments won? Then without it the plain dot product should find the word itself. And did your `nearest` only find what leans alike? Then without it the neighbours should change.
 
 # %%
 predict(
@@ -1024,20 +1058,24 @@ tables = {
     "a random direction taken out": table - (table @ anything)[:, None] * anything,
     "the shared direction taken out": cleaned,
 }
-found = {}
-print(f"{'':<31} finds itself   loss: look-up   output")
+found, some = {}, order[:20].tolist()
+near = [nearest(table[words], i, 1) for i in some]
+print(f"{'':<31} finds itself   neighbour stays   loss: look-up   output")
 for name, rows in tables.items():
     found[name] = int(((rows[chosen] @ rows.T).argmax(dim=1) == chosen).sum())
-    looked_up = model.using(embedding=lambda ids, table: rows[ids])
+    stays = sum(nearest(rows[words], i, 1) == was for i, was in zip(some, near))
+    looked_up = model.using(embedding=lambda ids, table: embed(ids, rows))
     scored = model.using(unembedding=lambda x, table: x @ rows.T)
     losses = f"{loss_of(looked_up, river):15.2f} {loss_of(scored, river):8.2f}"
-    print(f"{name:<31} {found[name]:>12} {losses}")
+    print(f"{name:<31} {found[name]:>5} of 500 {stays:>11} of 20 {losses}")
 reveal("self", found["the shared direction taken out"])
 
 # %% [markdown] reveals="self"
 # All of them, and taking out a random direction changes next to nothing. The dot product of two rows is the product of their two *alongs*, plus the rest; for a long fragment the first part swamps the second.
 #
-# Yet the model needs the shared one on both sides: without it the loss on a text rises, whether it is taken from the look-up or from the output.
+# With the direction and without, your `nearest` finds the same neighbour for most words: those are near for another reason.
+#
+# Yet the model needs the direction at both ends. Without it, at the look-up or at the output, the loss on a text rises.
 
 # %% [markdown]
 # What is the direction *for*? Count tokens in the course's stories.
@@ -1063,7 +1101,7 @@ for name, some in {
     print(f"100 {name}: {begin} begin a longer token, {never} never occur")
 
 # %% [markdown]
-# The rarer a token, the farther along it tends to stand. And the far end is a leftover of notebook 1: **stepping stones of BPE**. On its way to ` struggle` the tokenizer made ` strugg`, early. Once the whole word is a token, the fragment is hardly ever used: of the hundred farthest ahead none occurs in the stories, of a hundred other early merges a third do.
+# The rarer a token, the farther along it tends to stand. And the far end is a leftover of notebook 1: **stepping stones of BPE**. On its way to ` struggle` the tokenizer made ` strugg` early on. Once the whole word is a token, the fragment is hardly ever used: of the hundred farthest ahead none occurs in the stories, of a hundred other early merges a third do.
 #
 # <details><summary>Small print: the mean row, the next direction, and thirty tokens with one row</summary>
 #
@@ -1079,7 +1117,7 @@ for name, some in {
 #
 # ![Four dots, man, woman, king and queen, as the corners of a parallelogram. The arrow from man to woman is drawn once more from king, and there it ends at queen: what the claim promises.](attachment:promise.png)
 #
-# *King − man + woman = queen* is the best-known claim about word vectors (Mikolov et al. 2013). Three such sums in SmolLM2's table:
+# *King − man + woman = queen* is the best-known claim about word vectors (Mikolov et al. 2013). Here are three such sums in SmolLM2's table:
 
 # %%
 for plus, minus, other in [
@@ -1096,7 +1134,7 @@ for plus, minus, other in [
 
 # %% [markdown]
 # Examples can be chosen until they please, so count: nine countries and their capitals make 72 sums, *capital − country + other country*, each with one right
-# answer. Count twice, because the usual program may not answer with one of the three words that went in (Nissim et al. 2020).
+# answer. Count twice: with any token allowed as the answer, and without the three words that went in, which the usual program rules out (Nissim et al. 2020).
 
 # %% [markdown]
 # ### Exercise 2.5 · `analogies` · ●●○ · 12 min
@@ -1106,10 +1144,21 @@ for plus, minus, other in [
 # - `table`: `[vocab_size, d_model]`, no row is all zeros; leave it as it is
 # - `pairs`: a list of `(country, capital)`, two ids each; no country and no capital stands in two pairs
 # - `inputs_allowed`: may the answer be one of the three words of the sum?
-# - returns an int: for every two *different* pairs, in both orders, divide the rows by their lengths and take *capital of the first − country of the first + country of the second*. The sum is right if the row with the
-#   largest cosine is that of the second's capital.
+# - returns an int, the number of sums that are right. Two *different* pairs make two sums, one in each order. With all rows at length 1, a sum is *capital of the first − country of the first + country of the second*. It is right if the row with the largest
+#   cosine is the second's capital.
 #
-# By hand: `table = [[1, 0, 0], [1, 0, 0.3], [0, 1, 0], [0.4, 1, 0.3]]` and `pairs = [(0, 1), (2, 3)]` make two sums. With rows at length 1, the first lands nearest to row 2, which went in, then to row 3, the right answer; the other lands at row 1, which is right. So `analogies` is 1 with inputs allowed and 2 without.
+# By hand:
+#
+# ```
+# table = [[1, 0, 0], [1, 0, 0.3], [0, 1, 0], [0.4, 1, 0.3]]
+# pairs = [(0, 1), (2, 3)]
+#
+# row 1 - row 0 + row 2   nearest: row 2, which went in
+#                         next:    row 3, the right answer
+# row 3 - row 2 + row 0   nearest: row 1, the right answer
+#
+# inputs_allowed=True  -> 1      inputs_allowed=False  -> 2
+# ```
 #
 # Not allowed: `torch.cosine_similarity`.
 #
@@ -1316,7 +1365,7 @@ for name, rows in [("as it is", table), ("mean subtracted", fresh)]:
 reveal("capitals", right["as it is"][0], within=5)
 
 # %% [markdown] reveals="capitals"
-# Taken at its word, such arithmetic fails: the sum nearly always lands beside a word that went in.
+# Taken at its word, such arithmetic fails: the sum nearly always lands beside a word that went in. With the mean row subtracted, so does *king − man + woman*:
 #
 # ![A target with the place where king − man + woman lands in its middle and words around it, by angle and with the mean row subtracted: king is nearest, at 40 degrees, then queen at 46, King at 48, woman at 52, princess at 60.](attachment:landing.png)
 #
@@ -1346,7 +1395,17 @@ predict(
 # - `pairs`: a list of `(country, capital)`, two ids each, all different
 # - returns a list of `(capital, country, other, answer)`: the sum is *capital − country + other*, and `answer` is where it should land if any pair will do. List every sum once, in any order, whose first three words come from three different pairs.
 #
-# By hand: `[(1, 10), (2, 20), (3, 30)]` makes six sums. One is `(10, 2, 3, 30)`: capital 10, less a country that is not its own, plus country 3, whose capital is 30. Two pairs make none.
+# By hand: three pairs make six sums, two pairs make none.
+#
+# ```
+# pairs = [(1, 10), (2, 20), (3, 30)]
+#
+# one of the six: (10, 2, 3, 30)
+#     10   the capital of country 1
+#      2   a country that is not its own
+#      3   the country added
+#     30   its capital, the answer
+# ```
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1461,7 +1520,7 @@ for _n in (3, 5, 7):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Your control decides.** Two more come with it: an ordinary city in place of the capital, and two random words in place of city and country.
+# **Your control decides.** Two more controls come with it: an ordinary city in place of the capital, and two random words in place of city and country.
 
 # %%
 towns = {" France": " Lyon", " Germany": " Munich", " Italy": " Milan"}
@@ -1507,7 +1566,7 @@ reveal("mixed", 100 * told["a capital, another country (yours)"], within=8)
 #
 # ![Two sentences, “We sat on the grassy bank” and “She put her money in the bank”. From both, the token bank points to one and the same row of the table. Above it 30 layers, out of which come two different vectors.](attachment:one_row_two_senses.png)
 #
-# ` bank` has a single row, for rivers and for money. What tells the two apart comes later, in the 30 layers that rework every vector. Here are eight sentences on two *sides*, rivers and money, each with ` bank` and with another word at the end.
+# ` bank` has a single row, for rivers and for money. What tells the two apart comes later, in the 30 layers that rework every vector. Here are eight beginnings of sentences on two *sides*, rivers and money. Every one is completed twice: by ` bank` and by another word.
 
 # %%
 predict(
@@ -1534,17 +1593,12 @@ beginnings = {
     "The robbers broke into the": ("money", " house"),
 }
 made = [
-    (
-        place,
-        side,
-        word,
-        contextual_vectors.by_layer(model, tokenizer.encode(text + word)),
-    )
+    (place, side, word, tokenizer.encode(text + word))
     for place, (text, (side, other)) in enumerate(beginnings.items())
     for word in (" bank", other)
 ]
-place_of, side_of, word_of, vectors = map(list, zip(*made))
-vectors = torch.stack(vectors)  # 16 texts, 31 depths, d_model
+place_of, side_of, word_of, all_ids = map(list, zip(*made))
+vectors = contextual_vectors.by_layer(model, all_ids)  # 16 texts, 31 depths, d_model
 near = torch.cosine_similarity(vectors[:1, -1], vectors[:, -1], dim=-1)
 nearness = {"A": near[2], "B": near[1], "C": near[8]}
 print({letter: round(float(cosine), 2) for letter, cosine in nearness.items()})
@@ -1556,7 +1610,7 @@ reveal("bank", max(nearness, key=nearness.get))
 # %% [markdown]
 # ### Your own measurement
 #
-# Compare ` bank` in one sentence with other words in other sentences, and word *and* side have changed: that control is **unmatched**, and what it shows may come from either. Sort the pairs into a table of two by two instead, so that one thing changes at a time.
+# Compare ` bank` in one sentence with other words in other sentences, and word *and* side have changed. That control is **unmatched**: what it shows may come from either. Sort the pairs into a table of two by two instead, so that one thing changes at a time.
 
 # %%
 predict(
@@ -1577,8 +1631,19 @@ predict(
 # - `words`, `sides`, `places`: lists of `n`, the last word of each text, what it is about, and the number of the sentence it was made from
 # - returns `[2, 2]`: row 0 the same word, row 1 different words; column 0 the same side, column 1 different sides. Each entry is the mean over all pairs of that kind, of which there is at least one. Leave out pairs from the same sentence: they share more than the side.
 #
-# By hand: four texts with the vectors `[1, 0]`, `[0, 1]`, `[1, 0]`, `[1, 0]`, all from different sentences: bank/river, bank/river, bank/money, lawn/river. Same word and side: texts 0 and 1, cosine 0. Same word, other side: 0 with 2 and 1 with 2, mean 0.5.
-# Other word, same side: 0 with 3 and 1 with 3, mean 0.5. Neither: 2 with 3, cosine 1. Result: `[[0, 0.5], [0.5, 1]]`.
+# By hand: four texts from four sentences make six pairs.
+#
+# | text | vector | word | side |
+# |---|---|---|---|
+# | 0 | `[1, 0]` | bank | river |
+# | 1 | `[0, 1]` | bank | river |
+# | 2 | `[1, 0]` | bank | money |
+# | 3 | `[1, 0]` | lawn | river |
+#
+# | | same side | other side |
+# |---|---|---|
+# | **same word** | 0 and 1: cosine 0 | 0 and 2: 1; 1 and 2: 0; mean 0.5 |
+# | **other word** | 0 and 3: 1; 1 and 3: 0; mean 0.5 | 2 and 3: cosine 1 |
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1712,7 +1777,7 @@ for _n in (8, 12):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Your measurement decides.** It runs at each depth, from the table to after the last layer.
+# **Your measurement decides.** It runs at every depth, from the table to after the last layer.
 
 # %%
 means = torch.stack(
@@ -1740,7 +1805,7 @@ ahead = by_side[30] - by_word[30]
 reveal("topic", "B" if ahead > 0.05 else "A" if ahead < -0.05 else "C")
 
 # %% [markdown] reveals="topic"
-# The side. In the table only the word counts. In the first eight layers the two senses of ` bank` part. In the end the curves have changed partners: **what the sentence is about counts, and the word hardly does.** The next token is read from this vector.
+# The side. In the table only the word counts. In the first eight layers the two senses of ` bank` part. In the end the curves have changed partners: **what the sentence is about counts, and the word hardly does.** It is from this vector that the model predicts the next token.
 #
 # <details><summary>Small print: other words, and what these vectors do not show</summary>
 #
@@ -1783,7 +1848,7 @@ plots.show(
 #
 # ![Three token boxes, dog, bites, man, and below them the same three in the order man, bites, dog. Lines join equal tokens: each has the same row in both.](attachment:same_rows.png)
 #
-# Rows say which tokens there are, not where. Two things in SmolLM2 know the order: RoPE, which you are going to build, and the causal mask. Switch both off.
+# Rows say which tokens there are, not where. Two things tell SmolLM2 the order: RoPE, which you are going to build, and the causal mask. Switch both off.
 
 # %%
 predict(
@@ -1885,8 +1950,7 @@ x = x + embed(torch.arange(len(ids)), position_table)
 print("with positions:", torch.equal(x[4], x[7]))
 
 # %% [markdown]
-# Two prices. The table ends: GPT-2 cannot take a text longer than 1,024 tokens. And each row is learned by itself: nothing tells the model that
-# position 500 is to 501 what 20 is to 21.
+# This has two prices. The table ends: GPT-2 cannot take a text longer than 1,024 tokens. And every row is learned by itself: nothing tells the model that one step forward means the same at all positions.
 #
 # The first transformer computed its position vectors (Vaswani et al. 2017). Think of clocks: a fast hand tells neighbouring seconds apart, a slow
 # one the hours. Pair $i$ of the columns is such a hand. It turns by $\omega_i = 10000^{-2i/d_{model}}$ radians per position, and the columns hold the sine and the cosine of its angle.
@@ -1930,7 +1994,7 @@ plots.show(
 #
 # $$(a\cos\varphi - b\sin\varphi,\;\; b\cos\varphi + a\sin\varphi).$$
 #
-# SmolLM2's $q$ has 64 columns: 32 arrows with 32 speeds $\theta^{-2i/64}$, where $\theta$ is 100,000. The first half of the columns holds the first numbers of all arrows, the
+# SmolLM2's $q$ has 64 columns, which are 32 arrows. Arrow $i$ turns by $\theta^{-2i/64}$ radians per position, with a $\theta$ of 100,000. The first half of the columns holds the first numbers of all arrows, the
 # second half the second ones.
 
 # %% [markdown]
@@ -1939,12 +2003,21 @@ plots.show(
 # Turn every pair of columns by its angle.
 #
 # - `x`: `[..., seq, head_dim]`, queries or keys; `head_dim` is even, and `...` may be nothing
-# - `positions`: `[seq]`, the position of each row of `x`, not always from 0 on, nor whole numbers
+# - `positions`: `[seq]`, the positions of the rows of `x`; they need not start at 0 or be whole numbers
 # - `theta`: a number; pair $i$ is columns $i$ and $i + head\_dim/2$, and its angle is $position \cdot theta^{-2i/head\_dim}$
 # - returns the same shape as `x`
 #
-# By hand: `head_dim = 4`, one row `[1, 0, 0, 0]` at position 1. Columns 0 and 2 are the arrow $(1, 0)$, turned by $1 \cdot theta^0 = 1$ radian to $(\cos 1, \sin 1)$. Columns 1 and 3 stay 0:
-# `[0.5403, 0, 0.8415, 0]`.
+# By hand:
+#
+# ```
+# x = [[1, 0, 0, 0]], positions = [1]          head_dim is 4
+#
+# columns 0 and 2: the arrow (1, 0), angle 1 * theta**0 = 1 radian
+#                  turned, it is (cos 1, sin 1) = (0.5403, 0.8415)
+# columns 1 and 3: the arrow (0, 0) stays what it is
+#
+# -> [[0.5403, 0, 0.8415, 0]]
+# ```
 #
 # Everything in torch is allowed.
 #
@@ -2158,7 +2231,7 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** What can a head *do* with this? Take its queries and keys before the turn, and let your function put each query at every distance after each key.
+# **Run it on the real model.** What can a head *do* with this? Take its queries and keys before the turn, and let your function put every query at every distance behind every key.
 
 # %%
 ids = tokenizer.encode("The cat sat on the mat, and the dog slept by the door.")
@@ -2203,7 +2276,7 @@ for name, without in hands.items():
     )
 
 # %% [markdown]
-# The first head has found "the token before this one". *Any* query with *any* key of this sentence scores highest one position back: the hands say it, not the words. Its sense of distance lies in its fast hands: without the eight fastest little of it is left, without the next eight most of it. The second head hardly cares about distance.
+# The first head has found "the token before this one". *Any* query with *any* key of this sentence scores highest one position back: the hands say it, not the words. Its sense of distance lies in its fast hands. Without the eight fastest, little of it is left; without the next eight, most of it remains. The second head hardly cares about distance.
 #
 # **A clock of your own**: one query and one key of the first head, turned by *your* `apply_rope`. Lock the distance and move both: the hands turn, the score stays. Unlock it, move one, and look for the
 # highest score.
@@ -2229,13 +2302,13 @@ plots.show(
 predict(
     "slower",
     "theta ten times larger: all hands but the fastest turn more slowly, the slowest "
-    "nearly ten times. The loss is 3.86 as trained. What is it now?",
+    "nearly ten times. The loss is 4.16 as trained. What is it now?",
     yours=4.5,
 )
 
 # %%
 prose = (Path(data.__file__).parent / "prose.txt").read_text(encoding="utf-8")
-pieces = torch.tensor(tokenizer.encode(prose))[:192].view(3, 64)
+pieces = torch.tensor(tokenizer.encode(prose))[:128].view(2, 64)
 fast = torch.arange(64) % 32 < 16  # the columns of hands 0 to 15
 
 
@@ -2270,7 +2343,7 @@ reveal("slower", losses["theta · 10"], within=0.1)
 # %% [markdown] reveals="slower"
 # Moved: no difference. A larger theta: next to none. Squeezed distances: worse. Backwards, all distances are what they were, and the model is about as lost as with no RoPE at all: what counts is how far *back* a token stands.
 #
-# Slowing hands 0 to 15 does the harm; slowing 16 to 31 does none. In pieces of 64 tokens the fast hands tell the distance, and a larger theta hardly slows the fastest.
+# Slowing the faster half of the hands does the harm. Slowing the slower half does none. In pieces of 64 tokens the fast hands tell the distance, and a larger theta hardly slows the fastest.
 #
 # <details><summary>Small print: longer texts, and why theta is raised all the same</summary>
 #
@@ -2285,7 +2358,7 @@ reveal("slower", losses["theta · 10"], within=0.1)
 #
 # ![Eight columns in a row, twice. Interleaved: arcs join 0-1, 2-3, 4-5, 6-7. Half-split: arcs join 0-4, 1-5, 2-6, 3-7.](attachment:pairings.png)
 #
-# RoPE's paper turns neighbours, *interleaved*. SmolLM2's weights, in the format of `transformers`, need *half-split* pairs. A model can be trained with either. But weights made for one are wrong for the other.
+# The RoPE paper pairs neighbouring columns: *interleaved*. SmolLM2's weights, in the format of `transformers`, need *half-split* pairs. A model can be trained with either, but weights trained with one are wrong for the other.
 
 # %%
 predict(
@@ -2315,6 +2388,7 @@ wrong_pairs = model.using(position=apply_rope_interleaved)
 print(
     f"loss: {loss_of(model, river):.2f}, interleaved {loss_of(wrong_pairs, river):.2f}"
 )
+written = {}
 for prompt in (
     "The capital of France is",
     "The capital of Italy is",
@@ -2323,16 +2397,17 @@ for prompt in (
 ):
     said, wrong = (complete(one, prompt, 3) for one in (model, wrong_pairs))
     print(f"{prompt[-24:]!r}: half-split {said!r}, interleaved {wrong!r}")
-written = complete(wrong_pairs, "The capital of France is", 3)
-reveal("pairing", "A" if written.startswith(" Paris") else "B")
+    written[prompt] = wrong
+answer = written["The capital of France is"]
+reveal("pairing", "A" if answer.startswith(" Paris") else "B")
 
 # %% [markdown] reveals="pairing"
-# This bug is easy to miss: no error, the right capital, and a model that has got worse. One prompt does not show it. Italy has its Rome, but "hot" has lost its opposite,
-# and it cannot repeat a name it has just read.
+# This bug is easy to miss: no error, the right capital, and a model that has got worse. Not every prompt shows it. Italy has its Rome, but "hot" has lost its opposite,
+# and the model cannot repeat a name that it has just read.
 
 # %% [markdown]
 # The repair moves only rows: row $j$ of the weight matrix $W_q$
-# makes column $j$ of the query. Reorder the rows of $W_q$ and $W_k$, and the scores come out the same.
+# makes column $j$ of the query. Reorder the rows of $W_q$ and $W_k$, and the scores are right again.
 
 # %% [markdown]
 # ### Exercise 2.9 · `interleaved_to_half_split` · ●●● · 10 min
@@ -2341,10 +2416,16 @@ reveal("pairing", "A" if written.startswith(" Paris") else "B")
 #
 # - `w`: `[n_head * head_dim, d_model]`, as in `q = x @ w.T`; the first `head_dim` rows belong to head 0, the next to head 1
 # - `n_head`: an int, how many heads
-# - returns the same shape: in each head, rows 0, 2, 4, … first, then rows 1, 3, 5, …
+# - returns the same shape: in each head, the rows of even number first, then those of odd number, counted from 0
 #
-# By hand, with rows named by number: one head of 4 rows, `0 1 2 3`, becomes `0 2 1 3`. The pair of rows 0 and 1 has moved to places 0 and 2, where `apply_rope` looks. Two
-# such heads, `0 1 2 3 4 5 6 7`, become `0 2 1 3 4 6 5 7`.
+# By hand, with rows named by number:
+#
+# ```
+# one head of 4 rows    0 1 2 3           ->  0 2 1 3
+# two such heads        0 1 2 3 4 5 6 7   ->  0 2 1 3 4 6 5 7
+# ```
+#
+# The neighbours 0 and 1 of the first head have moved half a head apart, where `apply_rope` looks for a pair.
 #
 # Everything in torch is allowed.
 #
@@ -2492,8 +2573,7 @@ for _heads, _head_dim, _width in [(1, 6, 4), (3, 10, 5), (2, 2, 3), (4, 8, 7)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** Your SmolLM2 came in a file for the program llama.cpp, which turns neighbours. So the rows of $W_q$ and $W_k$ *in that file* are
-# interleaved, and to load it is to do your exercise. $W_q$ has nine heads, $W_k$ three.
+# **Run it on the real model.** Your SmolLM2 came in a file for the program llama.cpp, which turns neighbours. So the rows of $W_q$ and $W_k$ *in that file* are interleaved, and loading it means doing your exercise. $W_q$ has nine heads, $W_k$ three.
 
 # %%
 from gguf.quants import dequantize
@@ -2530,7 +2610,7 @@ all_same = same_ids(
 # - An **embedding** is a table look-up: one trained row of `d_model` numbers for each token.
 # - The **loss** is the mean of $-\ln p$ of the token that came; the **gradient** is its slope at every number, which a nudge can check.
 # - Neighbours in the table are **exchangeable** tokens. **One direction**, shared by nearly all rows, tells common from rare. A cosine means something only beside other cosines.
-# - Sums such as *king − man + woman* land beside a word that went in. Your **control** showed that most of the rest needs no true pair.
+# - Sums such as *capital − country + other country* land beside a word that went in. Your **control** showed that most of the rest needs no true pair.
 # - A row knows nothing of its context. Your **matched pairs** showed that after 30 layers the topic counts, and the word hardly does.
 # - Without positions and mask a transformer sees a **bag of words**. The mask alone gives the order away from the second layer on.
 # - Positions can be **learned**, **computed and added**, or **turned into queries and keys**: RoPE, whose pairs belong to the weights.
@@ -2567,11 +2647,12 @@ all_same = same_ids(
 #
 # ## To read
 #
-# - Su et al. 2021, *RoFormer* ([2104.09864](https://arxiv.org/abs/2104.09864)); Vaswani et al. 2017, section 3.5 ([1706.03762](https://arxiv.org/abs/1706.03762)): sinusoids
-# - Press and Wolf 2016 ([1608.05859](https://arxiv.org/abs/1608.05859)): tied weights
-# - Nissim et al. 2020, *Fair Is Better than Sensational* ([1905.09866](https://arxiv.org/abs/1905.09866)), on Mikolov et al. 2013
-# - Ethayarajh 2019, *How Contextual are Contextualized Word Representations?* ([1909.00512](https://arxiv.org/abs/1909.00512))
-# - Haviv et al. 2022 ([2203.16634](https://arxiv.org/abs/2203.16634)): order without positions
+# - Su et al. 2021, [*RoFormer*](https://arxiv.org/abs/2104.09864): RoPE
+# - Vaswani et al. 2017, [*Attention Is All You Need*](https://arxiv.org/abs/1706.03762), on positional encoding: sinusoids
+# - Press and Wolf 2016, [*Using the Output Embedding to Improve Language Models*](https://arxiv.org/abs/1608.05859): tied weights
+# - Nissim et al. 2020, [*Fair Is Better than Sensational*](https://arxiv.org/abs/1905.09866), on Mikolov et al. 2013
+# - Ethayarajh 2019, [*How Contextual are Contextualized Word Representations?*](https://arxiv.org/abs/1909.00512)
+# - Haviv et al. 2022, [*Transformer Language Models without Positional Encodings Still Learn Positional Information*](https://arxiv.org/abs/2203.16634)
 #
 # ## How your predictions went
 

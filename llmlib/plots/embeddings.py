@@ -9,6 +9,8 @@ from matplotlib.ticker import PercentFormatter
 from llmlib import plots
 from llmlib.plots.placing import words
 
+WIDTH = 6.0  # inches: on a phone, 390 pixels wide, 9 points are then 8 pixels
+
 
 def look_up(one_hot, table):
     """one_hot [seq, vocab] times table [vocab, d_model]: the rows that it picks are framed."""
@@ -21,7 +23,7 @@ def look_up(one_hot, table):
         ("vectors", "=", one_hot @ table, ".1f", coloured, range(len(one_hot)), "d_model", text),
     )
     widths = [part[2].shape[1] for part in parts]
-    fig, axes = plots.figure(1, 3, width=8.6, height=3.6, width_ratios=widths)
+    fig, axes = plots.figure(1, 3, width=6.4, height=3.0, width_ratios=widths)
     for ax, (title, sign, values, fmt, style, framed, x, y) in zip(axes, parts):
         plots.heat(ax, values, fmt, [range(n) for n in values.shape], **style)
         for row in framed:
@@ -29,14 +31,14 @@ def look_up(one_hot, table):
         ax.set(title=title, xlabel=x, ylabel=y)
         ax.tick_params(length=0)
         style = {"xycoords": "axes fraction", "fontsize": 22} | plots.CENTRE
-        plots.note(ax, sign, (0, 0.5), (-52, 0), **style)
+        plots.note(ax, sign, (0, 0.5), (-45, 0), **style)
     return fig
 
 
 def mean_direction(along, across, marked):
     """All rows by how far they go along their mean and across it, [vocab] each; {text: id} of those
     to mark."""
-    fig, ax = plots.figure(height=3.6)
+    fig, ax = plots.figure(width=WIDTH, height=3.2)
     ax.plot(along, across, ".", color=plots.SKY, markersize=1, alpha=0.4)
     ax.axvline(0, color="black", linewidth=1)
     for length in range(2, 9, 2):  # what has this length: a circle about the origin
@@ -56,7 +58,7 @@ def mean_direction(along, across, marked):
 def shares(series, groups, value):
     """Bars of shares from 0 to 1, {series: {group: share}}, the groups from top to bottom; `groups`
     says what they are, `value` what is measured."""
-    fig, ax = plots.figure(height=3.4)
+    fig, ax = plots.figure(width=WIDTH, height=3.4)
     names, width = list(next(iter(series.values()))), 0.8 / len(series)
     for n, (name, _, style) in enumerate(plots.look(series)):
         for row, share in enumerate(series[name].values()):
@@ -77,14 +79,14 @@ def shares(series, groups, value):
 
 def senses(curves):
     """Mean cosines by layers passed, {name: [n_layer + 1]}; 0 is the table."""
-    ax = plots.chart(0, curves, every=3, height=4.2, legend="lower right")
+    ax = plots.chart(0, curves, every=3, width=WIDTH, height=4.4, legend="lower right")
     ax.set(xlabel="layers passed (0: the table)", ylabel="mean cosine", ylim=(0.2, 1.03))
     return ax.figure
 
 
 def scores_to_shares(tokens, looking, scores, shares):
     """Scores [seq] of the token `looking` with each, and the shares [looking + 1] they become."""
-    fig, (left, right) = plots.figure(1, 2, height=3.2, sharey=True)
+    fig, (left, right) = plots.figure(1, 2, width=WIDTH, height=3.0, sharey=True)
     seen, hidden = list(range(looking + 1)), list(range(looking + 1, len(tokens)))
     left.barh(seen, scores[seen], color=plots.BLUE, **plots.EDGED)
     left.barh(hidden, scores[hidden], color="white", hatch="///", **plots.EDGED)
@@ -99,13 +101,13 @@ def scores_to_shares(tokens, looking, scores, shares):
     left.set_yticks(range(len(tokens)), names)
     left.invert_yaxis()
     left.set(xlabel="score q · k / 8", title="scores")
-    right.set(xlabel="share", title="softmax of those it may see", xlim=(0, 1.15))
+    right.set(xlabel="share of what it sees", title="shares, by softmax", xlim=(0, 1.15))
     return fig
 
 
 def shuffles(changes, names):
     """changes {(n_layer, name): largest change of a logit}, as marks on a log scale."""
-    fig, ax = plots.figure(height=3.4)
+    fig, ax = plots.figure(width=WIDTH, height=3.4)
     counts = list(dict.fromkeys(n_layer for n_layer, _ in changes))
     series = {f"{n} layer{'s' * (n > 1)}": [changes[n, name] for name in names] for n in counts}
     plots.lines(ax, names, series, legend="lower left", linestyle="none", markersize=9)
@@ -119,11 +121,11 @@ def shuffles(changes, names):
 def sinusoids(table, chosen):
     """A table of positions [seq, d_model], and the dot products of the chosen rows with all. Of
     each pair of columns the first, a sine, is drawn: beside its cosine it would be a stripe."""
-    fig, (left, right) = plots.figure(1, 2, height=3.8)
+    fig, (left, right) = plots.figure(1, 2, width=WIDTH, height=3.2)
     style = {"aspect": "auto", "vmin": -1, "vmax": 1, "extent": (0, table.shape[1], len(table), 0)}
     drawn = plots.heat(left, table[:, ::2], **style)
     left.set(xlabel="column (0, 2, 4, …: the sines)", ylabel="position")
-    fig.colorbar(drawn, ax=left, label="value")
+    fig.colorbar(drawn, ax=left)
     curves = {f"with position {row}": table @ table[row] for row in chosen}
     plots.lines(right, 0, curves, marker=None)
     right.set(xlabel="position", ylabel="dot product", ylim=(0, 1.5 * table.shape[1] / 2))
@@ -134,7 +136,7 @@ def sinusoids(table, chosen):
 def locked_clocks(places, pairs, head_dim, theta):
     """The hands of a query and a key, in each pair of columns (rows) at each of the places
     [(query's position, key's position), ...]: both turn, the angle between them stays."""
-    fig, axes = plots.figure(len(pairs), len(places), width=7.4, height=2.3 * len(pairs))
+    fig, axes = plots.figure(len(pairs), len(places), width=WIDTH, height=1.9 * len(pairs))
     axes = axes.reshape(len(pairs), -1)
     for row, pair in zip(axes, pairs):
         speed = theta ** (-2 * pair / head_dim)
@@ -162,7 +164,7 @@ def locked_clocks(places, pairs, head_dim, theta):
 def by_distance(curves):
     """Scores of queries and keys by how far back the key stands: curves {name: [pairs, distances]}.
     The line is their mean; the band holds nine tenths of them."""
-    ax = plots.chart(0, {name: scores.mean(dim=0) for name, scores in curves.items()}, height=3.8)
+    ax = plots.chart(0, {name: scores.mean(dim=0) for name, scores in curves.items()}, 1, WIDTH)
     for name, style, _ in plots.look(curves):
         low, high = torch.quantile(curves[name], torch.tensor([0.05, 0.95]), dim=0)
         ax.fill_between(range(len(low)), low, high, color=style["color"], alpha=0.2, linewidth=0)
@@ -174,7 +176,7 @@ def by_distance(curves):
 
 def pairings():
     """Arcs that join the two columns of each pair, in both conventions."""
-    fig, axes = plots.figure(1, 2, height=1.9)
+    fig, axes = plots.figure(2, 1, width=WIDTH, height=3.6)
     pairs = {  # of 8 columns
         "interleaved: 2i with 2i + 1": [(2 * i, 2 * i + 1) for i in range(4)],
         "half-split: i with i + head_dim/2": [(i, i + 4) for i in range(4)],

@@ -131,7 +131,7 @@ def _by_distance(layer, head, text=CAT, without=(0, 0)):
 
 @cache
 def _last_vectors(text):
-    return by_layer(model(), _ids(text))
+    return by_layer(model(), [_ids(text)])[0]
 
 
 def _no_rope(x, positions, theta):
@@ -215,7 +215,8 @@ def _cat_loss(table, ids):
 
 
 def a_row_s_gradient_is_the_sum_over_its_places():
-    """“Token 2 stands in two, and nudging its row moves both”
+    """“nudging a token's row moves every place where the token stands, so the gradients of those
+    places add up.”
 
     The gradient of the first place alone, which the nudge does not agree with.
     """
@@ -321,8 +322,8 @@ def rows_that_never_come_end_up_alike():
 
 
 def dot_products_find_decoys():
-    """“Beginnings of words such as *struggle* and *disseminate*, bits of program code, and never
-    the word itself first.”
+    """“The beginnings of words such as *struggle* and *disseminate*, and bits of program code. The
+    word itself never comes first.”
 
     The cosine, which finds no such decoys (and each word itself: with itself it is 1); the dot
     product for 1,000 words.
@@ -506,9 +507,9 @@ def without_the_direction_the_dot_product_is_enough():
 
 
 def the_direction_is_rarity_and_needed_on_both_sides():
-    """“The rarer a token, the farther along it tends to stand.” “Yet the model needs the shared one
-    on both sides: without it the loss on a text rises, whether it is taken from the look-up or from
-    the output.” “the largest carries 2 % of the squares.”
+    """“The rarer a token, the farther along it tends to stand.” “Yet the model needs the
+    direction at both ends. Without it, at the look-up or at the output, the loss on a text rises.”
+    “the largest carries 2 % of the squares.”
 
     Rank correlation with shuffled ids; the next largest and a random direction taken out. Four
     texts.
@@ -546,7 +547,7 @@ def the_direction_is_rarity_and_needed_on_both_sides():
 
 def the_far_end_are_stepping_stones():
     """“the far end is a leftover of notebook 1: **stepping stones of BPE**. On its way to `
-    struggle` the tokenizer made ` strugg`, early. Once the whole word is a token, the fragment is
+    struggle` the tokenizer made ` strugg` early on. Once the whole word is a token, the fragment is
     hardly ever used: of the hundred farthest ahead none occurs in the stories, of a hundred other
     early merges a third do.”
 
@@ -618,27 +619,30 @@ def glitch_tokens_share_a_row():
 
 def the_nearest_neighbours_change_less():
     """“The nearest neighbours change less than the numbers: with the mean row subtracted, cosines
-    of words fall to around 0, but four first neighbours of five stay.”
+    of words fall to around 0, but four first neighbours of five stay.” “With the direction
+    and without, your `nearest` finds the same neighbour for most words”
 
     The cosines themselves, for the same words; a random direction taken out.
     """
     words, rows = _words(0, 200), {}
-    for name in ("as it is", "centred", "random"):
+    for name in ("as it is", "centred", "cleaned", "random"):
         unit = torch.nn.functional.normalize(_tables()[name], dim=1)
         cosines = unit[words] @ unit.T
         cosines[range(200), words] = -1
         rows[name] = cosines.mean().item(), cosines.topk(7).indices
     plain, kept = rows["as it is"], {}
-    for name in ("centred", "random"):
+    for name in ("centred", "cleaned", "random"):
         same = (plain[1][:, :, None] == rows[name][1][:, None]).any(dim=-1)
         first = (plain[1][:, 0] == rows[name][1][:, 0]).float().mean().item()
         kept[name] = first, same.float().mean().item()
     assert plain[0] > 0.3 > 0.05 > abs(rows["centred"][0])
+    assert 0.65 < kept["cleaned"][0] < 0.85 and kept["random"][0] > 0.95
     assert kept["centred"][0] > 0.7 and 0.5 < kept["centred"][1] < 0.8 and kept["random"][1] > 0.95
     return (
         f"mean cosine {plain[0]:.2f}, centred {rows['centred'][0]:.2f}; first neighbour stays for "
         f"{kept['centred'][0]:.0%}, of seven {kept['centred'][1]:.0%} (less a random direction "
-        f"{kept['random'][1]:.0%})"
+        f"{kept['random'][1]:.0%}); without the shared direction the first stays for "
+        f"{kept['cleaned'][0]:.0%}"
     )
 
 
@@ -1031,9 +1035,9 @@ def sinusoids_cannot_tell_before_from_after():
 @central
 def some_heads_look_by_distance_and_others_do_not():
     """“*Any* query with *any* key of this sentence scores highest one position back: the hands say
-    it, not the words. Its sense of distance lies in its fast hands: without the eight fastest
-    little of it is left, without the next eight most of it. The second head hardly cares about
-    distance.”
+    it, not the words. Its sense of distance lies in its fast hands. Without the eight fastest,
+    little of it is left; without the next eight, most of it remains. The second head hardly cares
+    about distance.”
 
     The other head; another sentence; eight other hands stopped.
     """
@@ -1084,9 +1088,10 @@ def the_wave_never_comes_back_as_high():
 def what_rope_must_keep_of_its_training():
     """“Moved: no difference. A larger theta: next to none. Squeezed distances: worse. Backwards,
     all distances are what they were, and the model is about as lost as with no RoPE at all”
-    “Slowing hands 0 to 15 does the harm; slowing 16 to 31 does none.” “The very first hands matter
-    most. The first four at half speed do most of the harm, the twelve after them hardly any. A
-    theta ten times larger leaves hand 0 its speed, hand 4 three quarters of it, hand 15 a third.”
+    “Slowing the faster half of the hands does the harm. Slowing the slower half does none.” “The
+    very first hands matter most. The first four at half speed do most of the harm, the twelve after
+    them hardly any. A theta ten times larger leaves hand 0 its speed, hand 4 three quarters of it,
+    hand 15 a third.”
 
     The trained setting, on the same three pieces of prose; either half of the hands twice as fast.
     The first four and the next twelve at a third of their speed.
@@ -1198,9 +1203,9 @@ def a_context_has_no_sharp_end():
 
 @central
 def the_wrong_pairing_is_easy_to_miss():
-    """“This bug is easy to miss: no error, the right capital, and a model that has got worse. One
-    prompt does not show it. Italy has its Rome, but "hot" has lost its opposite, and it cannot
-    repeat a name it has just read.”
+    """“This bug is easy to miss: no error, the right capital, and a model that has got worse. Not
+    every prompt shows it. Italy has its Rome, but "hot" has lost its opposite, and the model cannot
+    repeat a name that it has just read.”
 
     The right pairing; W_q, W_k put into the other order, which repairs it; two more names.
     """

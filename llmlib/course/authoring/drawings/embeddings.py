@@ -68,7 +68,7 @@ def rows_as_bars() -> Figure:
         6.2,
         -0.35,
         f"the first {CELLS} of each row's 576 numbers: blue below 0, red above",
-        fontsize=9,
+        fontsize=10,
     )
     return _finish(fig, ax, 11, 10)
 
@@ -199,7 +199,7 @@ def landing() -> Figure:
     for degrees in (20, 40, 60):
         ring = {"fill": False, "color": plots.GREY, "linewidth": 0.8}
         ax.add_patch(Circle((0, 0), degrees, **ring))
-        _words(ax, 0, degrees, f"{degrees}°", fontsize=9, bbox=plots.GROUND)
+        _words(ax, 0, degrees, f"{degrees}°", fontsize=10, bbox=plots.GROUND)
     for text, way in spots.items():
         angle = math.degrees(math.acos(near[tokenizer.encode(text)[0]]))
         x, y = angle * math.cos(math.radians(way)), angle * math.sin(math.radians(way))
@@ -212,9 +212,10 @@ def landing() -> Figure:
             y,
             f"{text.strip()}, {angle:.0f}°",
             ha="right" if left else "left",
+            bbox=plots.GROUND,
         )
     ax.plot(0, 0, "X", color="black", markersize=12)
-    _words(ax, 0, -9, "king − man + woman")
+    _words(ax, 0, -11, "king − man\n+ woman", bbox=plots.GROUND)
     ax.set(xlim=(-110, 110), ylim=(-64, 64), aspect="equal")
     return fig
 
@@ -243,7 +244,7 @@ def one_row_two_senses() -> Figure:
 
 @cache
 def _last(text: str) -> Tensor:
-    return contextual_vectors.by_layer(_model(), _model().tokenizer.encode(text))[-1]
+    return contextual_vectors.by_layer(_model(), [_model().tokenizer.encode(text)])[0, -1]
 
 
 def same_rows() -> Figure:
