@@ -87,7 +87,7 @@ for name, some in {"causal mask": model, "no mask": blind}.items():
 # %% [markdown]
 # With the mask, nothing moves. Layer 0's keys stay either way: they are made before any attention.
 #
-# A new token's query meets the old **keys** and reads the old **values**; all else works on one position at a time. So keep the keys and values of every layer. That is the **KV cache**: two tensors a layer, and a count of the tokens in them.
+# A new token's query meets the old **keys** and reads the old **values**. Everything else works on one position at a time. So keep the keys and values of every layer. That is the **KV cache**: two tensors a layer, and a count of the tokens in them.
 #
 # The first pass, over the prompt, is called **prefill**. The others, one token each, are **decoding**. One token going through all layers is a *token computation*.
 
@@ -118,7 +118,7 @@ reveal("computations", sum(without) / sum(with_cache), within=1)
 # %% [markdown]
 # ### Exercise 7.1 · `write_cache` · ●●○ · 10 min
 #
-# Write the keys or values of new tokens into the store, and hand back all that are there.
+# Write the keys or values of new tokens into the store, and return all that are there.
 #
 # | | shape | |
 # |---|---|---|
@@ -129,7 +129,13 @@ reveal("computations", sum(without) / sum(with_cache), within=1)
 #
 # `store` itself must change; what lies behind the new tokens stays. If they do not fit, raise `ValueError` and leave the store as it was: nobody can tell a half-written cache from a good one.
 #
-# By hand, see the picture: writing `[9]` at `start` 2 returns `[7, 8, 9]`. Writing `[5, 6]` from `start` 3 would need 5 positions: `ValueError`.
+# By hand, with the store of the picture, which has room for four:
+#
+# ```
+# filled    start   new      returns
+# 7, 8        2     9        7, 8, 9
+# 7, 8, 9     3     5, 6     ValueError: five positions are needed
+# ```
 #
 # All of torch is allowed. llmlib's own version is not.
 #
@@ -356,7 +362,7 @@ for chunk in (1, 3, 7):
 #
 # Three things stop it, as in notebook 6: a stop id (yield it, then stop), `max_new_tokens`, and prompt and new ids that fill the context. Positions are the cache's business. The last new id needs no pass.
 #
-# By hand, see the picture: prompt `[5, 6, 7]`, three new ids, `chunk=2` makes 3 + 2 token computations. Of the chunks' logits only the last matter.
+# The picture is the example by hand: a prompt of three in chunks of two, then three new ids. That makes five token computations. Of the chunks' logits only the last matter.
 #
 # Not allowed: `llmlib.generate`.
 #
@@ -648,7 +654,7 @@ generation_stepper(
 #
 # - **no offset**: the new token is turned (RoPE) as if it stood at position 0;
 # - **mask without `start`**: row *i* sees the columns up to *i*, not up to `start + i`;
-# - **an old cache**: another text was in it ("My favourite food is pizza, and I like");
+# - **an old cache**: another text is still in it ("My favourite food is pizza, and I like");
 # - **`torch.cat`**: old and new are glued together and returned, but the store is never written.
 
 # %%
@@ -732,9 +738,9 @@ plots.show(
 )
 
 # %% [markdown]
-# A pass over 8 tokens takes far less than 8 passes over one. To multiply a vector by a matrix the processor must *read* every weight, for two operations. With 8 vectors, each weight that was read serves 8 times.
+# A pass over 8 tokens takes far less than 8 passes over one. To multiply a vector by a matrix, the processor must *read* every weight, and does two operations with it. With eight vectors, it reads each weight once and uses it eight times.
 #
-# In these products it waits for memory. The next cell multiplies one vector by 60 matrices and, as a control, 60 times by one of them. Whatever time the second run saves, the first spent waiting for memory.
+# In these products it waits for memory. The next cell multiplies one vector by 60 matrices. The control multiplies it 60 times by one of them. Whatever time the control saves, the first run spent waiting for memory.
 #
 # **Arithmetic intensity** is operations for each byte read: n/2 for `n` tokens and weights of 4 bytes. A processor has two limits, its **bandwidth** in bytes a second and its **peak** in operations a second. Its speed is at most the smaller of *intensity × bandwidth* and *peak*: the *roofline* of Williams et al. 2009.
 
@@ -763,7 +769,7 @@ plots.show(
 # %% [markdown]
 # Left of the bend a machine is **memory-bound**: decoding one text. Right of it, it is **compute-bound**: the prefill of a long prompt, and training.
 #
-# Batching moves decoding to the right: 64 texts share one reading of the weights. But each brings its own cache. Small batch: reading weights is the bottleneck. Long texts: reading caches is, whatever the batch.
+# Batching moves decoding to the right: many texts share one reading of the weights. But every text brings its own cache. Small batch: reading weights is the bottleneck. Long texts: reading caches is, whatever the batch.
 #
 # <details><summary>Small print</summary>
 #
@@ -791,7 +797,12 @@ plots.show(
 # | `bytes_per_number` | int: 4 for float32, 2 for float16 |
 # | returns | int |
 #
-# By hand, see the picture: 2 layers, 3 heads of 5 numbers, one token: 60 numbers, in float32 240 bytes.
+# By hand, the token of the picture:
+#
+# ```
+# n_layer 2, n_kv_head 3, head_dim 5, seq 1
+# 60 numbers, in float32 240 bytes
+# ```
 #
 # Not allowed: llmlib's `cache_bytes`.
 #
@@ -887,7 +898,7 @@ check.equal(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** In SmolLM2 9 query heads share 3 key/value heads (grouped queries, notebook 3). GPT-3 has 96 layers and 96 heads, without sharing.
+# **Run it on the real model.** In SmolLM2, three query heads share one key/value head (grouped queries, notebook 3). GPT-3, with 96 layers of 96 heads, shares none.
 
 # %%
 c = model.config
@@ -910,13 +921,13 @@ plots.show(
 )
 
 # %% [markdown]
-# For long contexts the cache, not the weights, fills the memory. That is what grouped queries are for.
+# With a key/value head for every query head, the cache of one long text outgrows the weights. That is what grouped queries are for.
 #
 # ## 7.5 What a token costs to serve
 #
 # ![One box of weights, read once for all, leads to the caches of four texts, each read by itself, and each of these to a new token.](attachment:what_a_step_reads.png)
 #
-# A server decodes many texts at once: one step makes one new token for each. The memory must hold weights and caches. The weights are read once a step, and each text's cache as well.
+# A server decodes many texts at once: one step makes one new token for each. The memory must hold weights and caches. In every step the weights are read once, for all texts, and so is every text's cache, for that text alone.
 
 # %% [markdown]
 # ### Exercise 7.4 · `step_seconds` · ●●○ · 12 min
@@ -934,7 +945,18 @@ plots.show(
 #
 # Calculating and reading the weights go on at the same time. Reading the caches comes on top.
 #
-# By hand: weights of 100 bytes, 2 bytes of cache a token, 50 operations a token; a machine with 200 bytes, 10 bytes a second, 20 operations a second. Two texts of 5 tokens: calculating takes 5 s, reading the weights 10 s, reading the caches 2 s. Together 12 s.
+# By hand:
+#
+# ```
+# model     weight_bytes 100, kv_bytes 2, flops 50
+# machine   memory 200, bandwidth 10, peak 20
+#
+# two texts of 5 tokens:
+#   calculating             5 s
+#   reading the weights    10 s
+#   reading the caches      2 s
+#   the step               12 s
+# ```
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1074,7 +1096,11 @@ check.that(
 # 2. "On one H100 it makes a token in 50 ms."
 # 3. "A batch of 64 takes 100 ms, which gives 640 tokens a second."
 #
-# By NVIDIA's data sheet an H100 card holds 80 GB, reads 3.35 TB/s and calculates 989 TFLOP/s in bfloat16; the sheet prints twice that, for matrices that are half zeros.
+# | NVIDIA's data sheet | an H100 card |
+# |---|---|
+# | holds | 80 GB |
+# | reads | 3.35 TB/s |
+# | calculates in bfloat16 | 989 TFLOP/s; twice that for matrices that are half zeros |
 
 # %%
 predict(
@@ -1114,7 +1140,7 @@ print(
 )
 
 # %% [markdown] reveals="H100"
-# None. 350 GB is float16; it does not fit into 80 GB; and if it did, reading it would take 104 ms, not 50. The idea of the third is right: 64 texts share one reading of the weights.
+# None. 350 GB is the size in float16, and that does not fit on one card. If it did, reading it would take 104 ms a token. The idea of the third claim is right: the texts of a batch share one reading of the weights.
 #
 # Nine H100s hold weights and caches. Even there reading the caches takes nearly as long as reading the weights, with texts of only 1,000 tokens. **What a batch does not share is what costs.**
 
@@ -1155,7 +1181,7 @@ plots.show(
 #
 # A common beginning can be kept once, since the keys and values of a token depend only on the tokens before it.
 #
-# Places in a batch can be shared in time. Where a batch must end together, short requests leave their places empty. **Continuous batching** (Yu et al. 2022) fills a place as soon as it is free.
+# Places in a batch can be shared, too. If all texts of a batch must end together, short requests leave their places empty. **Continuous batching** (Yu et al. 2022) fills a place as soon as it is free.
 
 # %%
 from llmlib.batching import continuous_batches, static_batches
@@ -1188,7 +1214,7 @@ plots.show(
 # %% [markdown]
 # ### Exercise 7.5 · `quantize_int8` · ●●○ · 12 min
 #
-# Turn a weight matrix into whole numbers from −127 to 127, with one scale for each row (an **output channel**).
+# Turn a weight matrix into whole numbers of 8 bits, with one scale for each row (an **output channel**).
 #
 # | | shape | |
 # |---|---|---|
@@ -1198,7 +1224,16 @@ plots.show(
 #
 # In each row the largest weight in absolute value becomes 127 or −127; the others are rounded to the nearest whole number. A row of zeros gets scale 1.
 #
-# By hand: the row `[1.27, −0.5, 0.004]` has scale 0.01. Divided by it the row is `[127, −50, 0.4]`, rounded `[127, −50, 0]`. Back again: `[1.27, −0.5, 0]`. No weight is off by more than half a scale.
+# By hand:
+#
+# ```
+# a row, scale 0.01     1.27    −0.5    0.004
+# divided by it         127     −50     0.4
+# rounded               127     −50     0
+# times the scale       1.27    −0.5    0
+# ```
+#
+# No weight is off by more than half a scale.
 #
 # Not allowed: `torch.quantize_per_channel` and its relatives.
 #
@@ -1354,7 +1389,7 @@ for _seed, _rows, _columns in ((1, 3, 200), (2, 40, 7), (3, 1, 1)):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Why a scale for each row? Take a real matrix and plant an outlier in it: one weight 20 times the largest.
+# Why a scale for each row? Take a real matrix and plant an outlier in it: one weight, 20 times as large as any other.
 
 # %%
 predict(
@@ -1420,7 +1455,7 @@ del small, some  # half a gigabyte
 # %% [markdown]
 # A quarter of the memory for nearly the same loss. But not the same text: where the likeliest token differs, greedy texts part. Some part after a few tokens, some later. So judge a rounded model by its loss.
 #
-# How far down can one go? The same with fewer bits, and one scale for the matrix, each row, or each block of 32 weights (`llmlib/data/make_quantization_ladder.py`).
+# How far down can you go? The next table has fewer bits, and one scale for the matrix, for every row, or for every block of 32 weights (`llmlib/data/make_quantization_ladder.py`).
 
 # %%
 predict(
@@ -1450,7 +1485,7 @@ plots.show(
 # %% [markdown] reveals="4 bits"
 # The finer the scale, the smaller the loss, down to 3 bits. With 2 bits none of the three scales saves this model.
 #
-# SmolLM2 came to you in "4 bits". With a scale and an offset for every 32 weights that is 5 bits a weight. The table, a fifth of this small model, is kept at 8.5. So "4 bits" is nearer to 6.
+# SmolLM2 came to you in "4 bits". Its scales and offsets make that 5 bits a weight. The embedding table, a fifth of this small model, is kept in more. Over the whole file, "4 bits" is nearer to 6.
 
 # %% [markdown]
 # Rounding makes a model smaller. Only code that multiplies by the stored numbers makes it faster.
@@ -1467,7 +1502,7 @@ plots.show(
 #
 # An intern drafts, an editor reads once. Something small and fast, the **draft**, guesses the next few tokens; the large **target** model checks them in *one* pass (Leviathan et al. 2022).
 #
-# The art is not to change what comes out: the tokens must be distributed exactly as if the target model had drawn each one itself. One line does it:
+# The art is not to change what comes out: the tokens must be distributed exactly as if the target model had drawn each one itself. One line shows how:
 #
 # $$\min(p, q) + \max(p - q, 0) = p$$
 #
@@ -1491,7 +1526,19 @@ plots.show(
 #
 # A token is drafted with chance $q$ and kept with chance $\min(p, q)$ in all. With what chance must *you* keep it, once drafted? Keep it where $u$ is below that. Otherwise draw from what $p$ has more than $q$: `draw(weights, v)` from notebook 6 scales the weights to sum 1.
 #
-# By hand: `p = [0.5, 0.3, 0.2]`, `q = [0.2, 0.3, 0.5]`. Drafted 0 or 1: always kept. Drafted 2: kept if $u < 0.4$; otherwise it becomes 0, the only id that $p$ gives more. So id 0 comes with 0.2 + 0.5 × 0.6 = 0.5, which is $p(0)$.
+# By hand:
+#
+# ```
+# id           0      1      2
+# p            0.5    0.3    0.2
+# q            0.2    0.3    0.5
+#
+# drafted 0    always kept
+# drafted 1    always kept
+# drafted 2    kept if u < 0.4; otherwise 0, the only id that p gives more
+#
+# chance of id 0:  0.2 + 0.5 × 0.6 = 0.5, which is p(0)
+# ```
 #
 # Not allowed: llmlib's `accept_draft`.
 #
@@ -1703,7 +1750,13 @@ print(f"overlap of p and q, sum of min(p, q): {torch.minimum(p, q).sum():.2f}")
 #
 # Your `accept_draft` judges all places at once, with `u[i]` and `v[i]` at place `i`. `v[k]` draws the free token.
 #
-# By hand: `drafted = [4, 7, 2]`. All kept: `[4, 7, 2, x]`, where `x` is drawn from `p[3]`. The 7 refused and replaced by 5: `[4, 5]`, and the 2, kept or not, is cut.
+# By hand:
+#
+# ```
+# drafted                 4, 7, 2
+# all kept                4, 7, 2, x    x is drawn from p[3]
+# 7 refused, 5 drawn      4, 5          the 2, kept or not, is cut
+# ```
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1901,23 +1954,25 @@ train_stories, held_out_stories = data.stories("train"), data.stories("held_out"
 counted = speculative.Trigrams([s.ids for s in train_stories], c.vocab_size)
 ids = model.tokenizer.encode(generation.chat_prompt(model, data.STORIES_PROMPT))
 K = 2
-rounds = {
-    (k, seed): speculative.decode(mine, verify_draft, counted, ids, 30, k, seed=seed)
-    for seed in range(3)
-    for k in (0, K)
-}
-print(model.tokenizer.decode(rounds[K, 0].ids), "…\n")
-kept = sum(r.kept for r in rounds.values())
-acceptance = kept / (kept + sum(r.refused for r in rounds.values()))
-for k in (0, K):
-    passes = sum(rounds[k, seed].passes for seed in range(3))
-    print(f"{k} drafts a round: 3 stories of 30 tokens in {passes} passes")
-reveal("kept", round(acceptance, 1), within=0.1)
+
+
+def story(k, seed):
+    return speculative.decode(mine, verify_draft, counted, ids, 30, k, seed=seed)
+
+
+stories = {0: [story(0, seed=0)], K: [story(K, seed) for seed in range(3)]}
+print(model.tokenizer.decode(stories[K][0].ids), "…\n")
+for k, some in stories.items():
+    passes = sum(each.passes for each in some)
+    print(f"{k} drafts a round: {len(some) * 30} tokens in {passes} passes")
+kept = sum(each.kept for each in stories[K])
+judged = kept + sum(each.refused for each in stories[K])
+reveal("kept", round(kept / judged, 1), within=0.1)
 
 # %% tags=["nbval-ignore-output"]
-for k in (0, K):
-    spent = sum(rounds[k, seed].seconds for seed in range(3))
-    print(f"{k} drafts a round: {90 / spent:.1f} tokens a second")
+for k, some in stories.items():
+    spent = sum(each.seconds for each in some)
+    print(f"{k} drafts a round: {len(some) * 30 / spent:.1f} tokens a second")
 
 # %% [markdown] reveals="kept"
 # Counting is a poor writer, and still about four of ten drafts pass. If each is kept with chance $a$, a pass makes $1 + a + \dots + a^k$ tokens on average. What that saves in time depends on your machine. Try other `K`.
@@ -1942,11 +1997,11 @@ look_up = speculative.LookUp(c.vocab_size)
 for name, text in texts.items():
     ids = model.tokenizer.encode(text)
     run = speculative.decode(mine, verify_draft, look_up, ids, 24, k=4, temperature=0)
-    plain = list(generate(model, ids, 24, stop_ids=()))
+    greedy = model(ids + run.ids)[0, len(ids) - 1 : -1].argmax(-1)  # one pass tells
     print(
         f"{name:<8} 24 tokens in {run.passes} passes: {run.drafted} drafted, ", end=""
     )
-    print(f"{run.kept} kept; the greedy ids: {run.ids == plain}")
+    print(f"{run.kept} kept; the greedy ids: {run.ids == greedy.tolist()}")
     if name == "repeats":
         reveal("look-up", run.kept / run.drafted, within=0.15)
 
@@ -1968,7 +2023,7 @@ for name, text in texts.items():
 #
 # ![SmolLM2, the teacher, draws stories and writes down ln p of each draw. A student with random weights reads them. The mean of −ln p is the floor under every student's loss.](attachment:teacher_and_student.png)
 #
-# Here you watch a model go from noise to words. It reads bedtime stories that SmolLM2 wrote, all from one prompt. With each token its log-probability was written down. Training a student on a teacher's text is a simple form of **distillation**.
+# Here you watch a model go from noise to words. It reads bedtime stories that SmolLM2 wrote, all from one prompt. The log-probability of every token was written down. Training a student on a teacher's text is a simple form of **distillation**.
 
 # %%
 print(f"{len(train_stories)} stories to train on, {len(held_out_stories)} held out")
@@ -2034,7 +2089,7 @@ print(f"\na story after {STEPS} steps:\n{student.story()}")
 #
 # **How much of this is yours?** You have written each kind of part, from tokens to the step of AdamW and the loop. What ran here is the course's copy of them, in which torch does three things: the gradients, a fused attention and a fused AdamW. Notebook 5 showed that your loop gives the same losses.
 #
-# What is looking back worth to it? Let the trained model see shorter windows.
+# How much does looking back help it? Let the trained model see shorter windows.
 
 # %% tags=["nbval-ignore-output"]
 for context in (4, 8, 16, 32, 64):
@@ -2044,11 +2099,11 @@ for context in (4, 8, 16, 32, 64):
     )
 
 # %% [markdown]
-# Beyond 16 tokens nothing is gained. After so short a training a longer memory is not what the student lacks.
+# Beyond 16 tokens almost nothing is gained. After so short a training, a longer memory is not what the student lacks.
 #
 # ## 7.9 Scaling laws: what size and text buy
 #
-# ![Loss against parameters: a falling curve that flattens above a dashed line. The line is E, what no size removes. The distance of the curve from it is A N to the minus alpha, what a larger model can still win.](attachment:the_law.png)
+# ![Loss against parameters: a falling curve that flattens above a dashed line. The line is E, what no size removes. The distance of the curve from it is A N to the minus alpha, what a larger model can still gain.](attachment:the_law.png)
 #
 # With the same training tokens, the loss falls with the number of parameters $N$ along a power law (Kaplan et al. 2020) with a floor $E$ (Hoffmann et al. 2022):
 #
@@ -2069,7 +2124,14 @@ for context in (4, 8, 16, 32, 64):
 #
 # $E$ must not be negative, since no loss is. Where the best line for some $\alpha$ has $E < 0$, take the best line through 0 for that $\alpha$, *before* the alphas are compared.
 #
-# By hand: with $E = 1$, $A = 8$, $\alpha = 0.5$ the sizes 4, 16, 64 have losses 5, 3 and 2; the fit must return `(1, 8, 0.5)`.
+# By hand:
+#
+# ```
+# n                  4    16    64
+# 1 + 8 · n^-0.5     5    3     2
+#
+# fit_power_law(n, loss)  ->  (1, 8, 0.5)
+# ```
 #
 # Not allowed: fitting routines of other libraries (`scipy.optimize`). `torch.linalg.lstsq` and `numpy.polyfit` are fine.
 #
@@ -2282,7 +2344,7 @@ plots.show(
 # </details>
 
 # %% [markdown]
-# **Now a forecast**, on the most text. Fit the seven narrower models, with the widest held back. And commit yourself first: what loss will the widest have?
+# **Now a forecast**, on the most text. Fit the seven narrower models, with the widest held back. Commit yourself first: what loss will the widest have?
 
 # %%
 most = runs.budgets[-1]
@@ -2324,7 +2386,7 @@ plots.show(
 # %% [markdown]
 # ### Experiment 7.9 · `forecast_misses` · ●●○ · 12 min
 #
-# One miss may be bad luck. Hold back each of the wider sizes in turn, forecast it from the smaller ones alone: by how much does the law miss?
+# One miss may be bad luck. Hold back the wider sizes in turn, and forecast each from the smaller ones alone: by how much does the law miss?
 #
 # | | shape | |
 # |---|---|---|
@@ -2333,9 +2395,16 @@ plots.show(
 # | `least` | int | the first `least` sizes get no forecast |
 # | returns | list of `runs − least` floats | measured minus forecast, for each of the others |
 #
-# Use your `fit_power_law`, and in a forecast nothing that is as large as what it forecasts.
+# Use your `fit_power_law`. A forecast may use smaller sizes only.
 #
-# By hand: sizes 4, 16, 64, 256 with losses 5, 3, 2, 1.6, and `least` 3. The first three forecast 1.5 for 256; the miss is 0.1: the law was too optimistic.
+# By hand, with `least` 3:
+#
+# ```
+# n           4    16    64    256
+# loss        5    3     2     1.6
+# forecast                     1.5    from the first three
+# miss                         0.1    the law was too optimistic
+# ```
 #
 # <details><summary>Hint 1</summary>
 #
@@ -2481,25 +2550,25 @@ predict(
 # %%
 generator = torch.Generator().manual_seed(0)
 print("measured minus forecast, and how often above 0 with seeds drawn at random")
-print("    tokens", "".join(f"{f'width {w}':>17}" for w in widths[4:]))
+print("    tokens", "".join(f"{f'width {w}':>19}" for w in widths[4:]))
 for tokens in runs.budgets:
     misses = forecast_misses(n, runs.mean(tokens), 4)
     drawn = [forecast_misses(n, runs.one_seed(tokens, generator), 4) for _ in range(10)]
     above = [sum(miss > 0 for miss in column) for column in zip(*drawn)]
     cells = [f"{miss:+.3f} ({k} of 10)" for miss, k in zip(misses, above)]
-    print(f"{tokens:>10,}", "".join(f"{cell:>17}" for cell in cells))
+    print(f"{tokens:>10,}", "".join(f"{cell:>19}" for cell in cells))
 few_tokens = forecast_misses(n, runs.mean(runs.budgets[0]), 4)[-1]
 reveal("misses", "C" if abs(few_tokens) <= 0.02 else "A" if few_tokens > 0 else "B")
 
 # %% [markdown] reveals="misses"
-# **The forecast of the widest model misses at every budget, and the direction turns.** With little text it is too high, with much text too low, nearly whichever seeds are drawn. On the most text the three widest are all worse than forecast; for 48 and 64 a seed can turn that round.
+# **The forecast of the widest model misses at every budget, and the direction turns.** With little text it is too high, with much text too low, for nearly every draw of seeds. On the most text the three widest are all worse than forecast; for widths 48 and 64 other seeds can reverse that.
 #
 # So the miss is no accident of one run. Why it turns, these runs cannot say: the widest model has the fewest tokens a parameter, and its rate was tuned at one budget.
 
 # %% [markdown]
 # ### Which differences are luck?
 #
-# Every width has three seeds: 24 pairs at each budget that differ in nothing else.
+# Every width has three seeds. At each budget that makes 24 pairs of runs that differ in nothing but the seed.
 
 # %%
 predict(
@@ -2519,11 +2588,11 @@ gaps = runs.seed_gaps(runs.budgets[0])
 reveal("seed", sum(gaps) / len(gaps), within=0.02)
 
 # %% [markdown] reveals="seed"
-# About 0.05, as much as many a step from one width to the next. At 409,600 tokens, where the rates were tuned, it is 0.007. So one seed would do there, and says little at 102,400. The fit through that column still returns three confident numbers.
+# About 0.05, as much as a typical step from one width to the next. With four times the text it is an eighth of that. So one seed would do there, and says little here. Yet a fit through these losses returns three confident numbers all the same.
 #
 # <details><summary>Small print</summary>
 #
-# More steps bring the seeds together, with exceptions: on 819,200 tokens two pairs lie 0.04 apart. The largest gap of all, 0.25, belongs to width 32 on 102,400 tokens. Whoever shows that pair alone shows the most extreme of 24.
+# More steps bring the seeds together, with exceptions: on 819,200 tokens two pairs lie 0.04 apart. The largest gap of all, 0.25, belongs to width 32 on 102,400 tokens. Shown alone, that pair would be the most extreme of 24.
 #
 # </details>
 
@@ -2539,7 +2608,7 @@ pair = [
 print(f"width 32, 102,400 tokens, seeds {SEEDS}: {abs(pair[0] - pair[1]):.3f} apart")
 
 # %% [markdown]
-# **What separates a run from the floor, then?** Take width 64 on 819,200 tokens, and change one thing at a time (`llmlib/data/make_gap_runs.py`, one seed; three seeds of the run itself lie within 0.003).
+# **What separates a run from the floor, then?** Take width 64 on the most text, and change one thing at a time (`llmlib/data/make_gap_runs.py`, one seed). Three seeds of the run itself lie within 0.003.
 
 # %%
 predict(
@@ -2566,7 +2635,7 @@ four = "half the text", "half the steps", "twice the window", "twice the layers"
 reveal("gap", "ABCD"[max(range(4), key=lambda i: abs(changed[four[i]]))])
 
 # %% [markdown] reveals="gap"
-# Half as many steps cost most, and twice as many win most. More steps would help most, then more parameters. Longer windows or more stories would not, yet: half the text, each token drawn about twice, is nearly as good as all of it. And no single change comes near the floor: each wins less than a tenth of the way.
+# Half as many steps cost most, and twice as many gain most. More steps would help most, then more parameters. Longer windows or more stories would not, yet: half the text, each token drawn about twice, is nearly as good as all of it. And no single change comes near the floor: none covers a tenth of the way.
 
 # %% [markdown]
 # **A budget of computation** can be spent on size or on text. Training costs about 6 operations a parameter and token. Which of the recorded runs does no cheaper run beat?
@@ -2578,17 +2647,17 @@ for flops, value, tokens, width in frontier[::4]:
 slices = {operations: runs.slice_at(operations) for operations in (2e10, 5e10, 1e11)}
 plots.show(
     scaling_pictures.frontier(runs.curves, [run[:2] for run in frontier], slices),
-    alt="Left: loss against operations, one curve for each width, its four runs as "
+    alt="Above: loss against operations, one curve for each width, its four runs as "
     "points. Each curve falls and flattens; as operations grow, the lowest curve is "
     "that of a wider and wider model. The runs that no cheaper run beats are ringed. "
-    "Right: loss against parameters at three equal budgets, three curves that fall and "
+    "Below: loss against parameters at three equal budgets, three curves that fall and "
     "rise again; the larger the budget, the further right the lowest point.",
 )
 
 # %% [markdown]
-# Every width is the right one for some budget, and on the whole, the more computation there is, the wider the best model. A narrow model wins less from more text.
+# Every width is the right one for some budget, and on the whole, the more computation there is, the wider the best model. A narrow model gains less from more text.
 #
-# On the right every model on one curve has cost the same (**IsoFLOP curves**). Each has a lowest point, and it moves right as the budget grows.
+# In the lower picture, every model on one curve has cost the same (**IsoFLOP curves**). Each has a lowest point, and it moves right as the budget grows.
 #
 # <details><summary>Small print</summary>
 #
@@ -2630,7 +2699,7 @@ reveal("Chinchilla", tokens_a_parameter(gopher, PUBLISHED))
 # %% [markdown]
 # Chinchilla had a quarter of Gopher's parameters and more tokens, for about the same operations, and beat it on nearly every test.
 #
-# SmolLM2, with 2 trillion tokens (Ben Allal et al. 2025), is far from 20 tokens a parameter, by a factor of hundreds. That is no mistake. If you *serve* a model, you pay for its size at every token: a small model, trained far beyond that point, can be the cheaper one.
+# At 20 tokens a parameter SmolLM2 would have read 3 billion. It read 2 trillion (Ben Allal et al. 2025), and that is no mistake. If you *serve* a model, you pay for its size at every token: a small model, trained far beyond that point, can be the cheaper one.
 #
 # ### From GPT-2 to GPT-3
 #
@@ -2657,7 +2726,7 @@ print(
 )
 
 # %% [markdown] reveals="Kaplan"
-# What the papers of GPT-2 and GPT-3 reported is solid progress, by tens of percent. The law says about twice what Penn Treebank shows: the two models differ in data and training as well as in size. A law of this kind is a rule for the next model of the *same* series.
+# What the papers of GPT-2 and GPT-3 reported is solid progress. The law says about twice what Penn Treebank shows. But the two models differ in data and training as well as in size, and a law of this kind is a rule for the next model of the *same* series.
 
 # %% [markdown]
 # ### Do abilities switch on?
@@ -2688,7 +2757,7 @@ plots.show(
 )
 
 # %% [markdown] reveals="five"
-# The same models, the same guesses. One in a row rises steadily; five in a row stay near 0 for the three narrowest, then rise steeply. Nothing switched on: **the leap is in the metric.** Where the threshold stands depends on the task and on *k*.
+# The same models, the same guesses. One in a row rises steadily; five in a row stay near 0 for the three narrowest, then rise steeply. Nothing switched on: **the leap is in the metric.** Where the threshold lies depends on the task and on *k*.
 #
 # <details><summary>Small print</summary>
 #
@@ -2699,7 +2768,7 @@ plots.show(
 # %% [markdown]
 # ## 7.10 Where it goes
 #
-# Directions, each with a fact that this course can compute:
+# Some directions, with a fact about each that this course can compute:
 
 # %%
 lora = 30 * 8 * ((576 + 576) + (576 + 192))  # rank 8, beside W_q and W_v
@@ -2716,7 +2785,7 @@ for direction, fact in facts.items():
 # %% [markdown]
 # ## 7.11 Your pieces in the engine
 #
-# `write_cache` in the engine, compared with `transformers` on three prompts. The logits of the cached passes are held against those of one pass, too:
+# Your `write_cache` in the engine, compared with `transformers` on three prompts. The logits through the cache are compared with those of one pass, too:
 
 # %%
 from llmlib.course.engine_check import same_ids
@@ -2743,7 +2812,7 @@ my_llm.make(
 )
 
 # %% [markdown]
-# If text stands above, it is yours: every number behind it went through code that you wrote. Let it write something else, in a terminal, from the folder above this one:
+# If there is text above, it is yours: every number behind it went through code that you wrote. Let it write something else, in a terminal, from the folder above this one:
 #
 #     python my_llm.py "The best thing about the sea is"
 #

@@ -1,8 +1,22 @@
 """The tiny model that learns from stories: its first loss, its own stories, its look back."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 
+import torch
+
 from llmlib import generate, training
+
+
+@contextmanager
+def one_thread():
+    """In products as small as a tiny model's, a second thread costs more than it saves."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Student:
@@ -20,7 +34,8 @@ class Student:
     def nats_a_byte(self, context=None):
         """The loss on 32 held-out stories, with windows of `context` tokens."""
         config = replace(self.config, context=context or self.config.context)
-        return training.nats_per_byte(self.weights, config, self.watched)
+        with one_thread():
+            return training.nats_per_byte(self.weights, config, self.watched)
 
     def nats_a_token(self):
         counted = (self.watched.targets != training.IGNORED).sum().item()
@@ -29,16 +44,18 @@ class Student:
     def learn(self, steps, peak, seed=0):
         """Yields (step, loss in nats a byte)."""
         options = {"seed": seed, "peak": peak}
-        for step, loss in training.train(
-            self.weights, self.config, self.train_tokens, steps, **options
-        ):
-            yield step, loss / self.bytes_a_token
+        with one_thread():
+            for step, loss in training.train(
+                self.weights, self.config, self.train_tokens, steps, **options
+            ):
+                yield step, loss / self.bytes_a_token
 
     def story(self, new_tokens=110):
         """The beginning of a story, temperature 0.8."""
         tiny = training.as_model(self.weights, self.config, self.tokenizer)
         start = self.tokenizer.special_tokens[training.BETWEEN]
-        new_ids = generate(tiny, [start], new_tokens, temperature=0.8, seed=1)
+        with one_thread():
+            new_ids = list(generate(tiny, [start], new_tokens, temperature=0.8, seed=1))
         return self.tokenizer.decode([i for i in new_ids if i != start])
 
 
@@ -46,6 +63,7 @@ def loss_of_seed(width, seed, rate, train_tokens, watched, steps=200):
     """The held-out loss, nats a byte, of one short run."""
     config = training.tiny_config(width)
     weights = training.new_weights(config, seed)
-    for _ in training.train(weights, config, train_tokens, steps, seed, peak=rate):
-        pass
-    return training.nats_per_byte(weights, config, watched)
+    with one_thread():
+        for _ in training.train(weights, config, train_tokens, steps, seed, peak=rate):
+            pass
+        return training.nats_per_byte(weights, config, watched)

@@ -206,10 +206,11 @@ def canvas(width, height, columns, rows):
 
 
 def box(ax, x, y, width, height, text, colour, **style):
-    """A box with words in it, from its lower left corner."""
+    """A box with words in it, from its lower left corner; behind them a hatch leaves room."""
     style = {"boxstyle": "round,pad=0.03", "facecolor": colour, "edgecolor": "black"} | style
     ax.add_patch(FancyBboxPatch((x, y), width, height, **style))
-    ax.text(x + width / 2, y + height / 2, text, fontsize=10, color=ink(colour), **CENTRE)
+    words = {"color": ink(colour), "fontsize": 10, "bbox": GROUND if style.get("hatch") else None}
+    ax.text(x + width / 2, y + height / 2, text, **words, **CENTRE)
 
 
 def arrow(ax, start, end, **style):

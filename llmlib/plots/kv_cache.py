@@ -10,7 +10,7 @@ from llmlib import plots
 
 def cache_gain(without, with_cache, prompt):
     """Seconds to each new token, two lists, and the gain that was counted and measured."""
-    fig, (left, right) = plots.figure(1, 2, height=3.5)
+    fig, (left, right) = plots.figure(1, 2, width=6.6, height=3.4)
     plots.lines(left, 1, {"without a cache": without, "with a cache": with_cache}, every=40)
     read = prompt + np.arange(len(without))
     counted, measured = np.cumsum(read) / read, np.asarray(without) / np.asarray(with_cache)
@@ -24,7 +24,7 @@ def pass_times(tokens, milliseconds):
     """Milliseconds of one pass over so many tokens, beside as many passes over one."""
     separate = [milliseconds[0] * n for n in tokens]
     curves = {"one pass over n tokens": milliseconds, "n passes over 1": separate}
-    ax = plots.chart(tokens, curves, width=7, height=3.5, xscale="log", yscale="log")
+    ax = plots.chart(tokens, curves, width=6.2, height=3.4, xscale="log", yscale="log")
     saved = {"where": np.greater(separate, milliseconds), "interpolate": True}
     ax.fill_between(tokens, milliseconds, separate, color=plots.SKY, alpha=0.25, **saved)
     ax.set(xlabel="tokens, n (log scale)", ylabel="milliseconds (log scale)")
@@ -35,7 +35,7 @@ def pass_times(tokens, milliseconds):
 
 def roofline(intensity, achieved, bandwidth, peak):
     """Gigaflops a second against operations a byte, under the two roofs that were measured."""
-    fig, ax = plots.figure(height=3.8, width=7)
+    fig, ax = plots.figure(height=4.0, width=6.2)
     x, ridge = np.geomspace(min(intensity) / 1.5, max(intensity) * 1.5, 100), peak / bandwidth
     roof = np.minimum(x * bandwidth, peak) / 1e9
     ax.plot(x, roof, color=plots.GREY, label="roof: min(intensity × bandwidth, peak)")
@@ -46,12 +46,12 @@ def roofline(intensity, achieved, bandwidth, peak):
     at = {"y": 0.04, "transform": ax.get_xaxis_transform()}  # a share of the axis
     ax.text(ridge / 1.15, s="memory-bound", ha="right", color=plots.BLUE, **at)
     ax.text(ridge * 1.15, s="compute-bound", ha="left", color=plots.RED, **at)
-    thin = {"arrowprops": {"arrowstyle": "-", "lw": 0.8}, "fontsize": 9}  # the next point is near
+    thin = {"arrowprops": {"arrowstyle": "-", "lw": 0.8}, "fontsize": 10}  # the next point is near
     for place, words, down in (0.5, "decoding, 1 token", -24), (64, "prefill, 128", -30):
         if place in speed:
             plots.note(ax, words, (place, speed[place]), (-8, down), **thin)
     ax.set(xscale="log", yscale="log", ylim=(min(achieved) / 5e9, 3 * peak / 1e9))
-    ax.set_xlabel("arithmetic intensity (operations a byte of weights, log scale)")
+    ax.set_xlabel("arithmetic intensity\n(operations a byte of weights, log scale)")
     ax.set_ylabel("billion operations a second\n(log scale)")
     plots.plain(ax.xaxis, [0.5, 1, 2, 5, 10, 20, 50, 100, 200])
     plots.plain(ax.yaxis)
@@ -61,7 +61,7 @@ def roofline(intensity, achieved, bandwidth, peak):
 
 def cache_size(tokens, megabytes, weights_megabytes):
     """Megabytes of cache against tokens, {name: values}, with the weights' size as a mark."""
-    fig, ax = plots.figure(height=3.4, width=7)
+    fig, ax = plots.figure(height=3.3, width=6)
     plots.lines(ax, tokens, megabytes, legend="upper left", marker=None)
     plots.mark(ax, "all weights, float32", y=weights_megabytes)
     ax.set(xlabel="tokens in the context", ylabel="megabytes of cache")
@@ -71,15 +71,16 @@ def cache_size(tokens, megabytes, weights_megabytes):
 
 def rounded_row(row, by_matrix, by_row):
     """One row of weights: as it is, and rounded with the matrix's scale and with its own."""
-    fig, axes = plots.figure(1, 3, width=9, height=2.9, sharey=True, sharex=True)
+    fig, axes = plots.figure(3, 1, width=6.2, height=5.0, sharey=True, sharex=True)
     end = max(values.abs().max().item() for values in (row, by_matrix, by_row))
     bins = np.linspace(-end, end, 60)
     names = "float32", "one scale for the matrix", "a scale of its own"
     for ax, name, values, colour in zip(axes, names, (row, by_matrix, by_row), plots.COLOURS):
         ax.hist(np.asarray(values), bins=bins, color=colour)
-        ax.set(title=name, xlabel="weight", yscale="log")
+        ax.set(title=name, yscale="log")
     plots.plain(axes[0].yaxis, [1, 10, 100])
-    axes[0].set_ylabel("how many (log scale)")
+    axes[1].set_ylabel("how many (log scale)")
+    axes[2].set_xlabel("weight")
     return fig
 
 
@@ -91,7 +92,7 @@ def ladder(rows, full, chance):
     curves = {name: [] for name in names.values()}
     for row in sorted(rows, key=lambda row: row["bits"]):
         curves[names[row["block"]]].append(row["loss"])
-    ax = plots.chart(bits, curves, width=7, height=3.7, legend="upper right", xlim=(1.8, 9))
+    ax = plots.chart(bits, curves, width=6, height=3.8, legend="upper right", xlim=(1.8, 9))
     plots.mark(ax, "float32", y=full, linestyle=":")
     plots.mark(ax, f"all {round(math.exp(chance)):,} tokens equally likely", y=chance)
     ax.set(xlabel="bits of a rounded weight", ylabel="loss (nats a token)")
@@ -102,7 +103,7 @@ def ladder(rows, full, chance):
 def serving(step_seconds, machines, context):
     """Tokens a second against texts at once, up to where memory is full: machines {name: (model,
     machine)}, both keyword arguments of `step_seconds`."""
-    fig, ax = plots.figure(height=3.8, width=7.5)
+    fig, ax = plots.figure(height=3.8, width=6.4)
     batches = np.unique(np.geomspace(1, 4096, 80).round().astype(int)).tolist()
     for name, style, _ in plots.look(machines):
         model, machine = machines[name]
@@ -116,13 +117,13 @@ def serving(step_seconds, machines, context):
     ax.set_xlabel(f"texts at once, {context:,} tokens each (log scale)")
     plots.plain(ax.xaxis, [1, 4, 16, 64, 256, 1024, 4096])
     plots.plain(ax.yaxis, [10**i for i in range(1, 8)])
-    ax.legend(fontsize=9)
+    ax.legend()
     return fig
 
 
 def schedule(plans):
     """Which request holds which place of a batch when: plans {name: [(slot, start, end), ...]}."""
-    fig, axes = plots.figure(len(plans), 1, width=8, height=4.4, sharex=True)
+    fig, axes = plots.figure(len(plans), 1, width=6.4, height=4.4, sharex=True)
     for ax, (name, plan) in zip(axes, plans.items()):
         for i, (slot, start, end) in enumerate(plan):
             colour, hatch = plots.COLOURS[i % 6], plots.HATCHES[i // 6 % 6]

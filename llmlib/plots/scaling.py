@@ -9,7 +9,7 @@ from llmlib import plots
 
 def loss_curve(losses, held_out, floor, total):
     """Training loss so far, held-out (step, loss) pairs, and the floor, all in nats a byte."""
-    fig, ax = plots.figure(height=3.6, width=7)
+    fig, ax = plots.figure(height=3.5, width=6)
     ax.plot(range(1, len(losses) + 1), losses, color=plots.BLUE, linewidth=1, label="training")
     style = {"color": plots.ORANGE, "markeredgecolor": "black", "label": "held-out stories"}
     ax.plot(*zip(*held_out), "o", **style)
@@ -27,30 +27,30 @@ def _curves(ax, curves, **place):
     shades = [plt.get_cmap(plots.SEQUENTIAL)(i) for i in np.linspace(0, 0.85, len(curves))]
     for (width, points), colour in zip(sorted(curves.items()), shades):
         ax.plot(*zip(*points), "o-", color=colour)
-        plots.note(ax, f"{width}", points[0], fontsize=9, **place)
+        plots.note(ax, f"{width}", points[0], fontsize=10, **place)
     return shades
 
 
 def rate_sweep(swept):
     """Loss against peak learning rate, one curve a width: {width: {rate: loss}}."""
-    fig, ax = plots.figure(height=4.2, width=7.5)
+    fig, ax = plots.figure(height=4.2, width=6.2)
     curves = {width: sorted(losses.items()) for width, losses in swept.items()}
     shades = _curves(ax, curves, offset=(-8, 0), ha="right", va="center")
     for (_, losses), colour in zip(sorted(swept.items()), shades):
         best = min(losses, key=losses.get)
         ax.plot(best, losses[best], "*", color=colour, markersize=15, markeredgecolor="black")
-    ax.plot([], [], "k*", markersize=12, label="best rate of a width (number at the curve)")
+    ax.plot([], [], "k*", markersize=12, label="best rate of a width\n(the number at its curve)")
     ax.set(xlabel="peak learning rate (log scale)", xscale="log")
     ax.set_ylabel("held-out loss (nats a byte)")
     plots.plain(ax.xaxis, sorted({rate for losses in swept.values() for rate in losses}))
-    ax.legend(fontsize=9)
+    ax.legend()
     return fig
 
 
 def scaling_law(n, loss, law, fan, tokens):
     """L - E against N, straight where the law holds, the residuals below, tokens a parameter on
     top. The largest size was held back; `fan` are other fits (e, a, alpha) of the same runs."""
-    fig, (top, low) = plots.figure(2, 1, height=5.2, sharex=True, height_ratios=(3, 1))
+    fig, (top, low) = plots.figure(2, 1, width=6.2, height=5.2, sharex=True, height_ratios=(3, 1))
     n, loss = np.asarray(n), np.asarray(loss)
     x = np.geomspace(n[0] / 1.4, n[-1] * 1.6, 100)
     e, a, alpha = law
@@ -67,7 +67,7 @@ def scaling_law(n, loss, law, fan, tokens):
     top.set(xscale="log", yscale="log", ylabel="loss − E (nats a byte,\nlog scale)")
     low.set(ylabel="measured\n− fit", xlabel="parameters without embeddings, N (log scale)")
     plots.plain(top.yaxis)
-    plots.plain(low.xaxis)
+    plots.plain(low.xaxis, [2000, 5000, 10000, 20000, 50000, 200000])
     each = lambda size: tokens / np.maximum(size, 1e-9)  # noqa: E731  (an axis also asks for 0)
     above = top.secondary_xaxis("top", functions=(each, each))
     above.set_xlabel("tokens a parameter (log scale)")
@@ -77,25 +77,26 @@ def scaling_law(n, loss, law, fan, tokens):
 
 
 def frontier(curves, best, slices):
-    """Left, loss against operations, one curve a width, {width: [(operations, loss), ...]}; the
-    runs of `best`, (operations, loss), are ringed. Right, loss against parameters where the
+    """Above, loss against operations, one curve a width, {width: [(operations, loss), ...]}; the
+    runs of `best`, (operations, loss), are ringed. Below, loss against parameters where the
     operations are equal: {operations: [(parameters, loss), ...]}."""
-    fig, (left, right) = plots.figure(1, 2, height=4.2, width=10, sharey=True)
-    _curves(left, curves, offset=(0, 8), ha="center")
+    fig, (top, low) = plots.figure(2, 1, height=7.4, width=6.2)
+    _curves(top, curves, offset=(0, 8), ha="center")
     ring = {"markersize": 13, "markerfacecolor": "none", "color": "black", "linestyle": "none"}
-    left.plot(*zip(*best), "o", label="no cheaper run is better", **ring)
-    left.set(xscale="log", ylabel="held-out loss (nats a byte)")
-    left.set_xlabel("operations of training (log scale)\nthe number is the width")
-    left.legend()
+    top.plot(*zip(*best), "o", label="no cheaper run is better", **ring)
+    top.set(xscale="log", ylabel="held-out loss (nats a byte)")
+    top.set_xlabel("operations of training (log scale); the number is the width")
+    top.legend()
     star = {"marker": "*", "markersize": 15, "markeredgecolor": "black"}
     for operations, style, _ in plots.look(slices):
         factor, power = f"{operations:.0e}".split("e+")
         name, points = rf"${factor} \cdot 10^{{{power}}}$ operations", slices[operations]
-        right.plot(*zip(*points), label=name, **style | {"linestyle": "-"})
-        right.plot(*min(points, key=lambda point: point[1]), **style | star)
-    right.set(xscale="log", xlabel="parameters, N (log scale)\nthe star is the best of a budget")
-    plots.plain(right.xaxis, [2000, 5000, 10000, 20000, 50000, 100000])
-    right.legend()
+        low.plot(*zip(*points), label=name, **style | {"linestyle": "-"})
+        low.plot(*min(points, key=lambda point: point[1]), **style | star)
+    low.set(xscale="log", ylabel="held-out loss (nats a byte)")
+    low.set_xlabel("parameters, N (log scale); the star is the best of a budget")
+    plots.plain(low.xaxis, [2000, 5000, 10000, 20000, 50000, 100000])
+    low.legend()
     return fig
 
 
@@ -116,7 +117,9 @@ def in_a_row(n, shares_right):
     curves = {
         f"{k} in a row": np.asarray(shares) / shares[-1] for k, shares in shares_right.items()
     }
-    ax = plots.chart(np.asarray(n), curves, width=7, height=3.6, legend="upper left", xscale="log")
+    ax = plots.chart(
+        np.asarray(n), curves, width=6.2, height=3.5, legend="upper left", xscale="log"
+    )
     ax.set(ylabel="share right\n(1: the widest model's)", xlabel="parameters, N (log scale)")
     plots.plain(ax.xaxis, [2000, 20000, 200000])
     return ax.figure

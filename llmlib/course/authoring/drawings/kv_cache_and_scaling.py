@@ -4,101 +4,68 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from llmlib.plots import BLUE, CENTRE, GREY, ORANGE, RED, SKY, figure
+from llmlib.plots import BLUE, CENTRE, GREY, GROUND, ORANGE, RED, SKY, arrow, box, canvas, figure
 
-WORDS = ["The", "fox", "looked", "at", "the", "moon"]
-NEW: dict[str, Any] = {"facecolor": ORANGE, "hatch": "///"}
-OLD: dict[str, Any] = {"facecolor": "#ececec"}
-
-
-def _canvas(width: float, height: float, right: float, top: float) -> tuple[Figure, Any]:
-    """An empty plane, x from 0 to `right` and y from 0 to `top`."""
-    fig, ax = figure(width=width, height=height)
-    ax.set(xlim=(0, right), ylim=(0, top))
-    ax.axis("off")
-    return fig, ax
-
-
-def _box(
-    ax: Any,
-    x: float,
-    y: float,
-    width: float,
-    height: float,
-    words: str = "",
-    size: int = 10,
-    **style: Any,
-) -> None:
-    """A box with its lower left corner at x, y, and words in its middle."""
-    look: dict[str, Any] = {"facecolor": "white", "edgecolor": "black", "linewidth": 0.8} | style
-    ax.add_patch(Rectangle((x, y), width, height, **look))
-    ground = {"facecolor": "white", "edgecolor": "none", "pad": 1} if "hatch" in style else None
-    ax.text(x + width / 2, y + height / 2, words, fontsize=size, bbox=ground, **CENTRE)
-
-
-def _arrow(ax: Any, start: tuple[float, float], end: tuple[float, float], **style: Any) -> None:
-    look: dict[str, Any] = {
-        "arrowstyle": "-|>",
-        "mutation_scale": 13,
-        "color": "black",
-        "lw": 1.3,
-    } | style
-    ax.add_patch(FancyArrowPatch(start, end, **look))
+WORDS = ["The", "fox", "saw", "a", "red", "hat"]
+NEW: dict[str, Any] = {"colour": ORANGE, "hatch": "///"}
+OLD: dict[str, Any] = {"colour": "#ececec"}
+EMPTY: dict[str, Any] = {"colour": "white"}
+TINY = "square,pad=0"  # boxes for single numbers
 
 
 def with_and_without_a_cache() -> Figure:
     """Which tokens each step computes: all of them, or the new one alone."""
-    fig, axes = figure(columns=2, rows=1, width=8.0, height=3.2)
+    fig, axes = figure(columns=2, rows=1, width=6.4, height=3.1)
     for ax, cached in zip(axes, (False, True)):
         count = 0
         for step in range(len(WORDS)):
             for place in range(step + 1):
                 new = place == step or not cached
                 count += new
-                style = {"facecolor": ORANGE, "hatch": "///"} if new else {"facecolor": "#ececec"}
+                style = {"color": ORANGE, "hatch": "///"} if new else {"color": "#ececec"}
                 ax.barh(step, 0.9, 0.8, place - 0.45, edgecolor="black", linewidth=0.6, **style)
-                if not new:
-                    ax.text(place, step, "kept", fontsize=8, **CENTRE)
-        ax.set(title=f"{'with' if cached else 'without'} a cache: {count} tokens computed")
-        ax.set_xticks(range(len(WORDS)), WORDS, fontsize=9)
-        ax.set_yticks(range(len(WORDS)), [f"step {i + 1}" for i in range(len(WORDS))])
+        if cached:
+            ax.text(1, 4, "kept", bbox=GROUND, **CENTRE)
+        ax.set(title=f"{'with' if cached else 'without'} a cache:\n{count} tokens computed")
+        ax.set_xticks(range(len(WORDS)), WORDS)
+        ax.set_yticks(range(len(WORDS)), range(1, len(WORDS) + 1))
         ax.set_xlim(-0.55, len(WORDS) - 0.45)
         ax.invert_yaxis()
         ax.grid(visible=False)
+    axes[0].set_ylabel("step")
     return fig
 
 
 def what_a_new_token_needs() -> Figure:
     """One query meets the kept keys and reads the kept values."""
-    fig, ax = _canvas(7.6, 2.9, 12, 5)
+    fig, ax = canvas(6.4, 2.7, 12, 5)
     for i, word in enumerate(["The", "cat", "sat", "on"]):
         new = i == 3
         x = 3.2 + 1.7 * i
         for y, letter in ((2.2, "K"), (1.1, "V")):
-            _box(ax, x, y, 1.4, 0.85, f"{letter}({word})", **(NEW if new else OLD))
-        ax.text(x + 0.7, 0.6, "new" if new else "kept", fontsize=9, **CENTRE)
-        _arrow(ax, (8.9, 3.75), (x + 0.7, 3.1), lw=1, color=BLUE)
-    _box(ax, 8.1, 3.75, 1.8, 0.85, "Q(on)", **NEW)
+            box(ax, x, y, 1.4, 0.85, f"{letter}({word})", **(NEW if new else OLD))
+        ax.text(x + 0.7, 0.6, "new" if new else "kept", fontsize=10, **CENTRE)
+        arrow(ax, (8.9, 3.75), (x + 0.7, 3.1), linewidth=1, color=BLUE)
+    box(ax, 8.1, 3.75, 1.8, 0.85, "Q(on)", **NEW)
     ax.text(2.9, 2.62, "keys", ha="right", va="center", fontsize=11)
     ax.text(2.9, 1.52, "values", ha="right", va="center", fontsize=11)
-    ax.text(2.9, 4.15, "the new token's query", ha="right", va="center", fontsize=11)
+    ax.text(2.9, 4.15, "the new query", ha="right", va="center", fontsize=11)
     return fig
 
 
 def written_behind() -> Figure:
     """A store before and after a write."""
-    fig, ax = _canvas(7.2, 2.4, 11, 4.2)
+    fig, ax = canvas(6.2, 2.4, 11, 4.2)
     rows = (2.6, "before", [7, 8, 0, 0], 99), (0.9, "after", [7, 8, 9, 0], 2)
     for y, name, numbers, fresh in rows:
         ax.text(2.3, y + 0.5, name, ha="right", va="center", fontsize=11)
         for i, number in enumerate(numbers):
-            style = NEW if i == fresh else OLD if i < 2 else {}
-            _box(ax, 2.6 + 1.3 * i, y, 1.2, 1, f"{number}", **style)
-    _box(ax, 8.9, 2.6, 1.2, 1, "9", **NEW)
+            style = NEW if i == fresh else OLD if i < 2 else EMPTY
+            box(ax, 2.6 + 1.3 * i, y, 1.2, 1, f"{number}", **style)
+    box(ax, 8.9, 2.6, 1.2, 1, "9", **NEW)
     ax.text(9.5, 3.85, "new", fontsize=10, **CENTRE)
-    _arrow(ax, (8.85, 2.9), (6.45, 1.95))
+    arrow(ax, (8.85, 2.9), (6.45, 1.95))
     ax.annotate("start = 2", (5.25, 2.55), (5.25, 2.18), fontsize=10, **CENTRE)
     ax.plot([2.6, 6.4], [0.65, 0.65], color="black", lw=1)
     ax.text(4.5, 0.3, "handed back: all tokens so far", fontsize=10, **CENTRE)
@@ -107,15 +74,15 @@ def written_behind() -> Figure:
 
 def prefill_then_decoding() -> Figure:
     """The passes of a prompt of three in chunks of two, and of three new tokens."""
-    fig, ax = _canvas(7.6, 2.4, 13, 4)
+    fig, ax = canvas(6.4, 2.4, 13, 4)
     passes = (["5", "6"], ""), (["7"], "first"), (["first"], "second"), (["second"], "third")
     x = 0.3
     for i, (tokens, made) in enumerate(passes):
         for token in tokens:
-            _box(ax, x, 1.5, 1.35, 0.9, token, **(OLD if i < 2 else NEW))
+            box(ax, x, 1.5, 1.35, 0.9, token, **(OLD if i < 2 else NEW))
             x += 1.4
         if made:
-            _arrow(ax, (x - 0.75, 2.45), (x - 0.75, 3.1))
+            arrow(ax, (x - 0.75, 2.45), (x - 0.75, 3.1))
             ax.text(x - 0.75, 3.35, f"{made} new id", fontsize=10, **CENTRE)
         x += 1.0
     ax.text(2.9, 0.9, "prefill: the prompt, in chunks", fontsize=10, **CENTRE)
@@ -126,38 +93,38 @@ def prefill_then_decoding() -> Figure:
 
 def the_waiting_cook() -> Figure:
     """Memory delivers, the processor cooks: one dish a delivery, or many."""
-    fig, axes = figure(columns=2, rows=1, width=8.0, height=2.9)
+    fig, axes = figure(columns=2, rows=1, width=6.6, height=2.9)
     for ax, dishes, title in (
-        (axes[0], 1, "one token a pass: the cook waits"),
-        (axes[1], 8, "many tokens a pass: the cook is busy"),
+        (axes[0], 1, "one token a pass:\nthe cook waits"),
+        (axes[1], 8, "many tokens a pass:\nthe cook is busy"),
     ):
         ax.set(xlim=(0, 10), ylim=(0, 5), title=title)
         ax.axis("off")
         for i in range(3):
-            _box(ax, 0.5 + 3.1 * i, 3.2, 2.9, 0.9, "weights arrive", 9, facecolor=SKY)
+            box(ax, 0.5 + 3.1 * i, 3.2, 2.9, 0.9, "weights", SKY)
             width = 0.35 if dishes == 1 else 2.8
-            _box(ax, 0.5 + 3.1 * i + 0.05, 1.7, width, 0.9, **NEW)
+            box(ax, 0.5 + 3.1 * i + 0.05, 1.7, width, 0.9, "", **NEW)
             if dishes == 1:
-                ax.text(0.5 + 3.1 * i + 1.7, 2.15, "waits", fontsize=9, color=RED, **CENTRE)
+                ax.text(0.5 + 3.1 * i + 1.7, 2.15, "waits", fontsize=10, **CENTRE)
         ax.text(0.5, 4.45, "deliveries: memory", fontsize=10)
         ax.text(
             0.5, 1.05, f"cooking: {dishes} multiplication{'s' * (dishes > 1)} a weight", fontsize=10
         )
-        _arrow(ax, (0.5, 0.5), (9.7, 0.5), lw=1)
-        ax.text(5, 0.15, "time", fontsize=9, **CENTRE)
+        arrow(ax, (0.5, 0.5), (9.7, 0.5), linewidth=1)
+        ax.text(5, 0.1, "time", fontsize=10, **CENTRE)
     return fig
 
 
 def a_token_in_the_cache() -> Figure:
     """The numbers of one token: two layers, keys and values, three heads of five numbers."""
-    fig, ax = _canvas(7.2, 2.6, 13, 4.4)
+    fig, ax = canvas(6.2, 2.6, 13, 4.4)
     for layer, y in ((0, 2.5), (1, 0.9)):
         ax.text(1.6, y + 0.5, f"layer {layer}", ha="right", va="center", fontsize=11)
         for part, (name, colour) in enumerate((("keys", SKY), ("values", ORANGE))):
             for head in range(3):
                 x = 2 + 5.3 * part + 1.7 * head
                 for number in range(5):
-                    _box(ax, x + 0.3 * number, y, 0.28, 1, facecolor=colour, linewidth=0.5)
+                    box(ax, x + 0.3 * number, y, 0.28, 1, "", colour, boxstyle=TINY, linewidth=0.5)
             if layer == 0:
                 ax.text(
                     2.5 + 5.3 * part + 1.95, 3.85, f"{name}, 3 heads of 5", fontsize=10, **CENTRE
@@ -168,26 +135,26 @@ def a_token_in_the_cache() -> Figure:
 
 def what_a_step_reads() -> Figure:
     """One step of a batch: weights read once for all, a cache for each text."""
-    fig, ax = _canvas(7.6, 2.7, 13, 5)
-    _box(ax, 0.3, 1.5, 3.6, 2.2, "weights\nread once, for all", facecolor=SKY)
+    fig, ax = canvas(6.4, 2.7, 13, 5)
+    box(ax, 0.3, 1.5, 3.6, 2.2, "weights\nread once, for all", SKY)
     for i in range(4):
         y = 4.05 - 1.05 * i
-        _box(ax, 5.2, y - 0.4, 4.0, 0.8, f"cache of text {i + 1}", **NEW)
-        _box(ax, 10.6, y - 0.4, 2.1, 0.8, "new token")
-        _arrow(ax, (3.95, 2.6), (5.15, y), lw=1)
-        _arrow(ax, (9.25, y), (10.55, y), lw=1)
+        box(ax, 5.2, y - 0.4, 4.0, 0.8, f"cache of text {i + 1}", **NEW)
+        box(ax, 10.6, y - 0.4, 2.1, 0.8, "new token", **EMPTY)
+        arrow(ax, (3.95, 2.6), (5.15, y), linewidth=1)
+        arrow(ax, (9.25, y), (10.55, y), linewidth=1)
     return fig
 
 
 def one_shared_prefix() -> Figure:
     """Two texts with one beginning: kept once, and two tails."""
-    fig, ax = _canvas(7.6, 2.7, 13, 5)
-    for i, word in enumerate(["You", "are", "a", "helpful", "assistant."]):
-        _box(ax, 0.3 + 1.5 * i, 2, 1.45, 0.9, word, 9, facecolor=SKY)
+    fig, ax = canvas(6.4, 2.7, 13, 5)
+    for i, word in enumerate(["You", "are", "a", "helpful", "bot."]):
+        box(ax, 0.3 + 1.5 * i, 2, 1.45, 0.9, word, SKY)
     for y, words in ((3.6, ["Hello", "there"]), (0.4, ["What", "is", "RoPE"])):
         for i, word in enumerate(words):
-            _box(ax, 8.7 + 1.4 * i, y, 1.35, 0.9, word, 9, **NEW)
-        _arrow(ax, (7.85, 2.45), (8.6, y + 0.45))
+            box(ax, 8.7 + 1.4 * i, y, 1.35, 0.9, word, **NEW)
+        arrow(ax, (7.85, 2.45), (8.6, y + 0.45))
     ax.text(4.0, 1.55, "shared: kept once", fontsize=10, **CENTRE)
     ax.text(8.7, 3.15, "text 1's own", fontsize=10)
     ax.text(8.7, 1.5, "text 2's own", fontsize=10)
@@ -196,7 +163,7 @@ def one_shared_prefix() -> Figure:
 
 def a_giant_sets_the_ruler() -> Figure:
     """The same weights against two rulers: ticks of the matrix's giant, ticks of their own."""
-    fig, axes = figure(rows=2, columns=1, width=7.4, height=3.0, sharex=True)
+    fig, axes = figure(rows=2, columns=1, width=6.4, height=3.0, sharex=True)
     weights = [-0.9, -0.55, -0.2, 0.1, 0.35, 0.8]
     for ax, step, title in (
         (axes[0], 2.5, "one ruler for all rows: the giant in another row sets the tick"),
@@ -217,41 +184,40 @@ def a_giant_sets_the_ruler() -> Figure:
 
 def draft_check_cut() -> Figure:
     """A time line: the draft guesses four, the target checks them in one pass, the cut."""
-    fig, ax = _canvas(8.0, 3.3, 15, 6)
+    fig, ax = canvas(6.6, 3.3, 15, 6)
     drafted = ["said", "that", "he", "was"]
     for i, word in enumerate(drafted):
-        _box(ax, 0.3 + 0.95 * i, 4.2, 0.9, 0.9, word, 8)
+        box(ax, 0.3 + 0.95 * i, 4.2, 0.9, 0.9, word, **EMPTY)
     ax.text(2.2, 5.5, "1. the intern drafts four", fontsize=10, **CENTRE)
-    _box(ax, 5.0, 3.5, 4.3, 1.6, "", facecolor=SKY)
-    ax.text(7.15, 4.3, "one pass\nreads all four", fontsize=10, **CENTRE)
+    box(ax, 5.0, 3.5, 4.3, 1.6, "one pass\nreads all four", SKY)
     ax.text(7.15, 5.5, "2. the editor reads once", fontsize=10, **CENTRE)
-    marks = [("said", "✓", OLD), ("that", "✓", OLD), ("she", "✗ he", NEW), ("was", "cut", {})]
+    marks = [("said", "✓", OLD), ("that", "✓", OLD), ("she", "✗ he", NEW), ("was", "cut", EMPTY)]
     for i, (word, sign, style) in enumerate(marks):
         cut = sign == "cut"
-        _box(ax, 10.3 + 1.15 * i, 4.2, 1.1, 0.9, word, 8, **style, linestyle=":" if cut else "-")
-        ax.text(10.85 + 1.15 * i, 3.8, sign, fontsize=9, color=RED if i > 1 else "black", **CENTRE)
+        box(ax, 10.3 + 1.15 * i, 4.2, 1.1, 0.9, word, **style, linestyle=":" if cut else "-")
+        ax.text(10.85 + 1.15 * i, 3.8, sign, fontsize=10, **CENTRE)
     ax.text(12.6, 5.5, "3. kept, replaced, cut", fontsize=10, **CENTRE)
-    _arrow(ax, (0.3, 2.9), (14.7, 2.9), lw=1)
-    ax.text(14.6, 2.55, "time", fontsize=9, ha="right", va="center")
+    arrow(ax, (0.3, 2.9), (14.7, 2.9), linewidth=1)
+    ax.text(14.6, 2.55, "time", fontsize=10, ha="right", va="center")
     for i, word in enumerate(["said", "that", "she"]):
-        _box(ax, 0.3 + 4.6 * i, 1.0, 4.3, 0.9, f"a pass: {word}", 9, facecolor=SKY)
+        box(ax, 0.3 + 4.6 * i, 1.0, 4.3, 0.9, f"a pass: {word}", SKY)
     ax.text(0.3, 2.2, "without drafts: a pass for each of the three", fontsize=10)
-    _arrow(ax, (0.3, 0.6), (14.7, 0.6), lw=1)
+    arrow(ax, (0.3, 0.6), (14.7, 0.6), linewidth=1)
     return fig
 
 
 def kept_and_drawn_again() -> Figure:
     """min(p, q) + max(p - q, 0) = p, for a token with p above q and one with p below."""
-    fig, axes = figure(rows=2, columns=1, width=7.4, height=3.0, sharex=True)
+    fig, axes = figure(rows=2, columns=1, width=6.4, height=3.0, sharex=True)
     for ax, (p, q) in zip(axes, ((0.5, 0.2), (0.2, 0.5))):
         kept, more = min(p, q), max(p - q, 0)
         ax.barh(1, kept, 0.6, color=SKY, edgecolor="black")
         ax.text(kept / 2, 1, f"min(p, q) = {kept}", fontsize=10, **CENTRE)
         if more:
-            ax.barh(1, more, 0.6, kept, edgecolor="black", **NEW)
+            ax.barh(1, more, 0.6, kept, color=ORANGE, hatch="///", edgecolor="black")
             ax.text(
                 kept + more / 2, 1, f"max(p − q, 0) = {more:.1f}", fontsize=10,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1}, **CENTRE,
+                bbox=GROUND, **CENTRE,
             )  # fmt: skip
         ax.barh(0, q, 0.45, color="white", hatch="...", edgecolor="black")
         ax.text(q + 0.01, 0, f"draft q = {q}", va="center", fontsize=10)
@@ -265,26 +231,27 @@ def kept_and_drawn_again() -> Figure:
 
 def teacher_and_student() -> Figure:
     """Stories from known distributions, a student that reads them, and the floor."""
-    fig, ax = _canvas(7.6, 2.6, 13, 5)
-    _box(ax, 0.2, 2.0, 3.2, 1.6, "teacher: SmolLM2\ndraws each token", facecolor=SKY)
-    _box(ax, 4.9, 2.0, 3.2, 1.6, "stories,\nwith ln p of each draw")
-    _box(ax, 9.6, 2.0, 3.2, 1.6, "student: random\nweights at first", **NEW)
-    _arrow(ax, (3.45, 2.8), (4.85, 2.8))
-    _arrow(ax, (8.15, 2.8), (9.55, 2.8))
-    _arrow(ax, (6.5, 1.95), (6.5, 1.0))
+    fig, ax = canvas(6.4, 2.6, 13, 5)
+    box(ax, 0.2, 2.0, 3.2, 1.6, "teacher: SmolLM2\ndraws each token", SKY)
+    box(ax, 4.9, 2.0, 3.2, 1.6, "stories, with\nln p of each draw", **EMPTY)
+    box(ax, 9.6, 2.0, 3.2, 1.6, "student: random\nweights at first", **NEW)
+    arrow(ax, (3.45, 2.8), (4.85, 2.8))
+    arrow(ax, (8.15, 2.8), (9.55, 2.8))
+    arrow(ax, (6.5, 1.95), (6.5, 1.0))
     ax.text(6.5, 0.6, "mean of −ln p: the floor under every student's loss", fontsize=10, **CENTRE)
     return fig
 
 
 def the_law() -> Figure:
     """L = E + A N^-alpha on linear axes: what size removes, and what it does not."""
-    fig, ax = figure(width=7.0, height=3.2)
+    fig, ax = figure(width=6.2, height=3.0)
     n = np.linspace(1, 40, 200)
     loss = 1 + 3 * n**-0.6
     ax.plot(n, loss, color=BLUE)
     ax.axhline(1, color=GREY, linestyle="--")
     ax.fill_between(n, 1, loss, color=SKY, alpha=0.3)
-    ax.text(7, 1.25, r"$A N^{-\alpha}$: what a larger model can still win", fontsize=10)
-    ax.text(14, 0.5, "E: what no size removes", fontsize=10)
+    arrow(ax, (11, 2.35), (6, 1.5), linewidth=1)
+    ax.text(9, 2.5, r"$A N^{-\alpha}$: what a larger model can still gain")
+    ax.text(9, 0.4, "E: what no size removes")
     ax.set(xlabel="parameters, N", ylabel="loss", ylim=(0, 4.2), xticks=[], yticks=[])
     return fig
