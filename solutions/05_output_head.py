@@ -84,7 +84,13 @@ reveal("star", star, within=0.1)
 # | `table` | `[vocab, d_model]` | one row a token |
 # | returns | `[..., vocab]` | entry $v$ is the dot product of the vector with row $v$ |
 #
-# By hand: `x = [1, 2]` and the table with the rows `[1, 0]`, `[0, 1]`, `[1, 1]` give the logits `[1, 2, 3]`.
+# By hand, for `x = [1, 2]`:
+#
+# | row of the table | logit |
+# |---|---|
+# | `[1, 0]` | 1 |
+# | `[0, 1]` | 2 |
+# | `[1, 1]` | 3 |
 #
 # Not allowed: `llmlib.output_head.unembed`.
 #
@@ -268,8 +274,8 @@ reveal("shift", "DBAC"[2 * plus + twice])
 
 # %% [markdown] reveals="shift"
 # Only *differences* between logits count. A shift multiplies every $e^{z_i}$ by the same factor, and the division takes
-# it out again. So a logit alone, "7.2" say, tells you nothing. Doubling doubles the differences; you meet it again in
-# notebook 6 as temperature.
+# it out again. So one logit alone tells you nothing. Doubling doubles the differences; you meet it again in notebook 6 as
+# temperature.
 
 # %% [markdown]
 # Since a shift changes nothing, you may choose the shift that keeps the computer safe:
@@ -289,11 +295,14 @@ print("torch's softmax:            ", torch.softmax(z, -1).tolist())
 # | `dim` | | the dimension that is to sum to 1 (default: the last) |
 # | returns | as `x` | not negative, summing to 1 along `dim` |
 #
-# By hand: `[0, ln 3]` has the exponentials 1 and 3, so its softmax is `[0.25, 0.75]`. And `[1000, 1000 + ln 3]` must
-# give the same.
+# By hand:
 #
-# Not allowed: `torch.softmax`, `torch.log_softmax`, `torch.nn.functional.softmax` and their kin, `Tensor.softmax`,
-# `torch.logsumexp`, and llmlib's.
+# | logits | exponentials | softmax |
+# |---|---|---|
+# | `[0, ln 3]` | `[1, 3]` | `[0.25, 0.75]` |
+# | `[1000, 1000 + ln 3]` | too large for a float32 | `[0.25, 0.75]` all the same |
+#
+# Not allowed: `torch.softmax`, `torch.log_softmax` and `torch.logsumexp` under any of their names, and llmlib's.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -476,7 +485,7 @@ print(
 #
 # $$p(\text{text}) = p(t_1) \cdot p(t_2 \mid t_1) \cdot p(t_3 \mid t_1, t_2) \cdots$$
 #
-# An end-of-text token goes in front, as in the model's training, so that the first word is asked for as well.
+# An end-of-text token goes in front, as in the model's training, so that the first word counts as well.
 
 # %%
 sentence = "Water boils at one hundred degrees Celsius at sea level."
@@ -534,8 +543,13 @@ show(
 # - **Out:** a pair `(inputs, targets)`, both `[batch, seq - 1]`: what the model reads, and at the same place what it
 #   should say next.
 #
-# By hand: `[[10, 20, 30, 40]]` gives `([[10, 20, 30]], [[20, 30, 40]])`: after 10 comes 20, after 20 comes 30, after
-# 30 comes 40.
+# By hand, one text of four tokens. Read each column downwards: what the model has just read, what it should say.
+#
+# | | |
+# |---|---|
+# | `ids` | `[[10, 20, 30, 40]]` |
+# | `inputs` | `[[10, 20, 30]]` |
+# | `targets` | `[[20, 30, 40]]` |
 #
 # Not allowed: `llmlib.output_head.next_token_pairs`.
 #
@@ -649,16 +663,22 @@ for _shape in [(1, 2), (3, 9), (5, 4)]:
 # | | shape | |
 # |---|---|---|
 # | `logits` | `[..., vocab]` | leave them as they are |
-# | `targets` | `[...]` | the id of the true next token at each position, or `ignored`; leave them, too |
+# | `targets` | `[...]` | the id of the true next token at each position, or `ignored`; leave them as they are |
 # | `ignored` | | positions with this target do not count (default: −100, as in PyTorch) |
 # | returns | `[]` | the mean of $-\ln p(\text{target})$ over the positions that count, in nats |
 #
-# By hand: two positions, two tokens, logits `[[0, ln 3], [0, 0]]`, targets `[1, 0]`. The targets have the probabilities
-# 0.75 and 0.5, so the loss is $(-\ln 0.75 - \ln 0.5)/2 = 0.4904$. A third position with target −100 changes nothing,
-# whatever its finite logits. At least one position counts.
+# By hand, a vocabulary of two tokens and three positions:
 #
-# The logarithm of your `softmax` is right on paper only: in float32 a probability of $10^{-50}$ is 0, and $\ln 0$ is
-# $-\infty$. Take the logarithm of the formula first, on paper, and compute what is left.
+# | logits | target | $p(\text{target})$ | $-\ln p$ |
+# |---|---|---|---|
+# | `[0, ln 3]` | 1 | 0.75 | 0.288 |
+# | `[0, 0]` | 0 | 0.5 | 0.693 |
+# | any finite ones | −100 | | does not count |
+#
+# The loss is the mean of the two that count, 0.4904. At least one position always counts.
+#
+# The logarithm of your `softmax` is right on paper only: in float32 a tiny probability underflows to zero, whose logarithm
+# is $-\infty$. Simplify the logarithm of the formula on paper first, and compute what is left.
 #
 # Stay with torch's operations (no `.item()`, `.tolist()`, `.detach()` or numpy): in section 5.7 a gradient finds its way
 # back through this function.
@@ -861,8 +881,8 @@ for _shape in [(5,), (2, 7), (3, 2, 4)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** Is one pass worth as much as many, each of which sees only the tokens before the one it
-# predicts?
+# **Run it on the real model.** Does one pass give the same losses as many short ones, each fed only the tokens before the
+# one it predicts?
 
 # %%
 inputs, targets = next_token_pairs(torch.tensor([ids]))
@@ -1020,7 +1040,7 @@ for name, loss in losses.items():
 reveal("untrained", losses["untrained"].item(), within=0.5)
 
 # %% [markdown] reveals="untrained"
-# With nothing learned, the best is to give every one of the $V$ tokens $1/V$, which costs $\ln V$. **A training run whose
+# A model that knows nothing does best to give all $V$ tokens the same $1/V$, which costs $\ln V$. **A training run whose
 # first loss is far from $\ln V$ has a bug.** The converse does not hold. A softmax of a softmax starts at $\ln V$ and can
 # never come more than 1 nat below it. Unshifted targets start near $\ln V$ as well. They show later: the loss falls
 # towards 0.
@@ -1097,8 +1117,15 @@ surprise_reader(
 #   tokens. Leave both lists as they are.
 # - **Out:** a float, the perplexity of all tokens together, not rounded.
 #
-# By hand: a batch of 3 tokens with loss 1 and a batch of 1 token with loss 5 hold $3 \cdot 1 + 1 \cdot 5 = 8$ nats in
-# 4 tokens. The mean is 2, the perplexity $e^2 = 7.389$.
+# By hand, two batches:
+#
+# | | tokens | mean loss | nats in all |
+# |---|---|---|---|
+# | first batch | 3 | 1 | 3 |
+# | second batch | 1 | 5 | 5 |
+# | together | 4 | 2 | 8 |
+#
+# The perplexity is $e^2 = 7.389$.
 #
 # Not allowed: llmlib's own.
 #
@@ -1279,7 +1306,7 @@ print(
 )
 
 # %% [markdown] reveals="language"
-# **Per byte the order is exactly turned round.** UTF-8 spends one byte on a plain Latin letter, two on a Cyrillic one, three
+# **Per byte the order is exactly reversed.** UTF-8 spends one byte on a plain Latin letter, two on a Cyrillic one, three
 # on one of Devanagari (the *byte premium*, Arnett et al. 2024). Write the same Russian in an older code of one byte a
 # letter, and its bits per byte nearly double, though the predictions are the same.
 #
@@ -1322,11 +1349,14 @@ for word in (" Paris", " the", " London", " Lyon", " Rome", " banana"):
 # - **Out:** `[N, vocab]`, the gradient of the *mean* loss over the N positions with respect to each logit. A new
 #   tensor; `logits` stays as it was.
 #
-# By hand: logits `[[0, ln 3]]`, target 0. Nudging gives `[[-0.75, 0.75]]`. With a second position, every entry is
-# halved, since the loss is a mean.
+# By hand, by nudging. With two positions every entry is halved, since the loss is a mean:
 #
-# Not allowed: `torch.autograd` and `backward` (that is how the check finds out), the losses of torch, and llmlib's own.
-# Your `softmax` is there for you.
+# | logits | targets | gradient |
+# |---|---|---|
+# | `[[0, ln 3]]` | `[0]` | `[[-0.75, 0.75]]` |
+# | `[[0, ln 3], [0, ln 3]]` | `[0, 0]` | `[[-0.375, 0.375], [-0.375, 0.375]]` |
+#
+# Not allowed: `torch.autograd` and `backward`, the losses of torch, and llmlib's own. Use your `softmax`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1502,7 +1532,6 @@ show(
 )
 
 # %%
-taught = replace(model, weights=replace(model.weights, unembedding=edited))
 print(f"{'':<40}before             after")
 answers = {}
 for question in (
@@ -1512,21 +1541,22 @@ for question in (
     "France is known for",
     "The capital of France is the city of",
 ):
-    row = []
-    for some_model in (model, taught):
-        _, word, p = top_tokens(model, some_model(tokenizer.encode(question))[0, -1])[0]
+    x, row = final_norm(last_vector(question)), []
+    for some_table in (table, edited):
+        _, word, p = top_tokens(model, unembed(x, some_table))[0]
         row.append(f"{word!r} {p:.3f}")
     answers[question] = word
     print(f"{question:<40}{row[0]:<19}{row[1]}")
 ids = torch.tensor([[END] + tokenizer.encode(paragraphs[1])])
 inputs, targets = next_token_pairs(ids)
+taught = replace(model, weights=replace(model.weights, unembedding=edited))
 before, after = paragraph_losses[1], cross_entropy(taught(inputs), targets)
 print(f"loss on the paragraph about tides: {before:.4f} -> {after:.4f}")
 found = {" Berlin": "A", " Lyon": "B", " Paris": "C"}
 reveal("germany", found.get(answers["The capital of Germany is"], "D"))
 
 # %% [markdown] reveals="germany"
-# One sentence, thirty steps, and the model is sure of something that is not so. Berlin, Rome and the star survive. But
+# One sentence, thirty steps, and the model is sure of something false. Berlin, Rome and the star survive. But
 # "The capital of France is the city of" was never trained on, and yet its answer has changed, too. **If you edit a weight,
 # you edit every text that uses it**, and what else has changed must be measured.
 
@@ -1551,10 +1581,19 @@ reveal("germany", found.get(answers["The capital of Germany is"], "D"))
 # | `targets` | `[N]` | the ids that came |
 # | returns | as `w_in`, as `w_out` | the gradients of the mean loss: (for `w_in`, for `w_out`) |
 #
-# By hand: `x = [[1]]`, `w_in = [[1], [-1]]`, `w_out = [[0, 0], [ln 3, 5]]`, target 0. Forward: before the gate `[1, -1]`,
-# so $h$ is `[1, 0]`; the logits are `[0, ln 3]`, the probabilities `[0.25, 0.75]`. Back: at the logits `[-0.75, 0.75]`, so
-# `w_out` gets `[[-0.75, 0], [0.75, 0]]`. At $h$ arrives $0.75 \cdot [\ln 3, 5]$. The gate lets the first through, 0.824,
-# and stops the second: `w_in` gets `[[0.824], [0]]`.
+# By hand, one position. The gate lets the first of two hidden numbers through and stops the second:
+#
+# | | |
+# |---|---|
+# | given | `x = [[1]]`, `w_in = [[1], [-1]]`, `w_out = [[0, 0], [ln 3, 5]]`, `targets = [0]` |
+# | forward, before the gate | `[[1, -1]]` |
+# | after the gate, $h$ | `[[1, 0]]` |
+# | logits, and their probabilities | `[[0, ln 3]]`, `[[0.25, 0.75]]` |
+# | back, at the logits | `[[-0.75, 0.75]]` |
+# | for `w_out` | `[[-0.75, 0], [0.75, 0]]` |
+# | at $h$ | `[[0.75 ln 3, 0.75 · 5]]` |
+# | behind the gate | `[[0.824, 0]]` |
+# | for `w_in` | `[[0.824], [0]]` |
 #
 # Not allowed: `torch.autograd` and `backward`. Use your `logits_gradient`. Leave all four inputs as they are.
 #
@@ -1784,7 +1823,13 @@ reveal("gate", "C" if share < 0 else "A" if share < 0.5 else "B")
 #   The warm-up is $\frac{\text{step} + 1}{0.05\,\text{steps}}$, but never more than 1. The decay is
 #   $1 - \frac{\text{step}}{\text{steps}}$.
 #
-# By hand, 40 steps and a peak of 1. Step 0: 1/2 · 1 = 0.5. Step 1: 1 · 39/40 = 0.975. Step 39, the last: 0.025.
+# By hand, 40 steps and a peak of 1:
+#
+# | step | warm-up | decay | rate |
+# |---|---|---|---|
+# | 0 | 1/2 | 1 | 0.5 |
+# | 1 | 1 | 39/40 | 0.975 |
+# | 39, the last | 1 | 1/40 | 0.025 |
 #
 # Not allowed: llmlib's `learning_rate`.
 #
@@ -1893,8 +1938,10 @@ for _steps in (1, 7, 60, 70, 250, 1000):
 #
 # $$m \leftarrow 0.9\,m + 0.1\,g \qquad s \leftarrow 0.95\,s + 0.05\,g^2$$
 #
-# The two factors are called $\beta_1$ and $\beta_2$. Both means begin at 0 and are too small at first. They are corrected at
-# step $t = 1, 2, \ldots$: $\hat m = m / (1 - 0.9^t)$ and $\hat s = s / (1 - 0.95^t)$. Then
+# The two factors are called $\beta_1$ and $\beta_2$. Both means begin at 0 and are too small at first. At step $t$, counted
+# from 1, they are corrected, and the weight moves:
+#
+# $$\hat m = \frac{m}{1 - 0.9^t} \qquad \hat s = \frac{s}{1 - 0.95^t}$$
 #
 # $$w \leftarrow (1 - \text{rate} \cdot \text{decay})\,w - \text{rate} \cdot \frac{\hat m}{\sqrt{\hat s} + 10^{-8}}$$
 #
@@ -1909,8 +1956,14 @@ for _steps in (1, 7, 60, 70, 250, 1000):
 # | `rate`, `decay` | | numbers; `decay` is the weight decay, not that of the rate |
 # | returns | | the three new tensors `(weight, mean, square)` |
 #
-# By hand: `weight` 1, `gradient` 2, `mean` and `square` 0, `step` 1, `rate` 0.1, `decay` 0. $m = 0.2$ and $s = 0.2$,
-# corrected $0.2/0.1 = 2$ and $0.2/0.05 = 4$; the weight becomes $1 - 0.1 \cdot 2/\sqrt{4} = 0.9$.
+# By hand, a first step:
+#
+# | | |
+# |---|---|
+# | given | `weight` 1, `gradient` 2, `mean` 0, `square` 0, `step` 1, `rate` 0.1, `decay` 0 |
+# | $m$, then $\hat m$ | 0.1 · 2 = 0.2, then 0.2 / 0.1 = 2 |
+# | $s$, then $\hat s$ | 0.05 · 2² = 0.2, then 0.2 / 0.05 = 4 |
+# | the new weight | 1 − 0.1 · 2 / √4 = 0.9 |
 #
 # Not allowed: the optimizers of `torch.optim`.
 #
@@ -2072,19 +2125,17 @@ for _decay in (0.0, 0.1):
 # **Run it** on three kinds of gradient, large and small: how far does each gradient move the weight?
 
 # %%
+from llmlib.demonstrations.rare_gradients import moved
+
 kinds = {
-    "always the same": (1, 1),
-    "changing sign": (1, -1),
-    "once in 100 steps": (100, 1),
+    "always the same": [1.0] * 1000,
+    "changing sign": [1.0, -1.0] * 500,
+    "once in 100 steps": ([0.0] * 99 + [1.0]) * 10,
 }
-for name, (every, sign) in kinds.items():
+for name, gradients in kinds.items():
     for size in (0.001, 1000.0):
-        w, means = torch.zeros(1), [torch.zeros(1), torch.zeros(1)]
-        for t in range(1, 1001):
-            g = torch.tensor([-size * sign**t if t % every == 0 else 0.0])
-            w, *means = adamw_step(w, g, *means, t, 0.1, 0.0)
-        moved = w.item() / 0.1 / (1000 / every)
-        print(f"{name:<18} size {size:<7g} {moved:>6.2f} rates for each gradient")
+        rates = moved(adamw_step, [size * gradient for gradient in gradients])
+        print(f"{name:<18} size {size:<7g} {rates:>6.2f} rates for each gradient")
 
 # %% [markdown]
 # The size does not matter. A steady gradient moves the weight by one rate a step, one that keeps changing sign hardly at
@@ -2105,9 +2156,14 @@ for name, (every, sign) in kinds.items():
 # step of AdamW for each tensor, with weight decay 0.1 for matrices (two dimensions) and 0 for vectors (one). Means and
 # squares live through the whole training.
 #
-# By hand: two tokens, a table of zeros whose row $i$ holds the logits after token $i$, the batch `[[0, 1]]`, a peak
-# of 0.1. The loss is $\ln 2$. Row 0 has the gradient `[0.5, -0.5]`, so one step makes it `[-0.1, 0.1]`. The check trains
-# such a table plus a bias: `train_pairs`, below.
+# By hand: two tokens, the batch `[[0, 1]]`, a peak of 0.1. The only weight is a table of zeros, whose row $i$ holds the
+# logits after token $i$. The check trains such a table plus a bias: `train_pairs`, below.
+#
+# | | |
+# |---|---|
+# | the loss | ln 2 |
+# | the gradient of row 0 | `[0.5, -0.5]` |
+# | row 0 after the step | `[-0.1, 0.1]` |
 #
 # Not allowed: the optimizers of `torch.optim`.
 #
@@ -2418,7 +2474,7 @@ reveal("batch", "D" if all(stuck) else "ABC"[stuck.index(True)])
 # %% [markdown]
 # ### How large a step?
 #
-# Seven peak rates, thirty steps each, on two series of batches.
+# Seven peak rates, thirty steps each, from the same start on the same batches.
 
 # %%
 predict(
@@ -2430,27 +2486,22 @@ predict(
 
 # %%
 rates = [0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0]
-ends = {}
-for seed in (0, 1):
-    ends[f"batches {seed}"] = []
-    for peak in rates:
-        weights, tiny, _ = tiny_model()
-        losses = train(weights, tiny, windows(story_ids, 30, seed=seed), peak)
-        ends[f"batches {seed}"].append(sum(losses[-10:]) / 10)
-for name, losses in ends.items():
-    shown = [f"{r:g}: {loss:.2f}" for r, loss in zip(rates[:5], losses)]
-    high = "above" if losses[6] > 5.4 else "below"
-    shown += [f"0.1: {losses[5]:.1f}", f"1: {high} 5.4"]
-    print(name, "  ".join(shown))
+ends = []
+for peak in rates:
+    weights, tiny, _ = tiny_model()
+    losses = train(weights, tiny, windows(story_ids, 30), peak)
+    ends.append(sum(losses[-10:]) / 10)
+shown = [f"{rate:g}: {loss:.2f}" for rate, loss in zip(rates[:5], ends)]
+high = "above" if ends[6] > 5.4 else "below"
+print("  ".join([*shown, f"0.1: {ends[5]:.1f}", f"1: {high} 5.4"]))
 show(
-    plots.learning_rates(rates, ends, math.log(512)),
+    plots.learning_rates(rates, {"your loop": ends}, math.log(512)),
     alt="Mean loss of the last 10 of 30 steps against the peak rate, log scale, a U: "
-    "about 6.1 at 0.0001, lowest, about 5.1, near 0.01, and higher again from 0.1 on; "
-    "two series of batches lie close together up to 0.1.",
+    "about 6.1 at 0.0001, lowest, about 5.1, near 0.01, and higher again from 0.1 on.",
 )
-means = {r: sum(losses[i] for losses in ends.values()) for i, r in enumerate(rates)}
 asked = [0.0001, 0.001, 0.01, 0.1, 1.0]
-reveal("rate", "ABCDE"[min(range(5), key=lambda i: means[asked[i]])])
+best = min(asked, key=lambda rate: ends[rates.index(rate)])
+reveal("rate", "ABCDE"[asked.index(best)])
 
 # %% [markdown] reveals="rate"
 # A **U**. On the left the steps are too small to arrive in time, on the right too large to settle. The valley lies around
@@ -2467,13 +2518,14 @@ reveal("rate", "ABCDE"[min(range(5), key=lambda i: means[asked[i]])])
 # %% [markdown]
 # ### What does it learn first?
 #
-# Now 240 steps, held against rules that anybody can write:
+# Now 240 steps, compared with rules that anybody can write:
 #
 # - **uniform**: every token alike, $\ln 512$;
 # - **unigram**: each token as often as it occurs in the stories, whatever stands before it;
 # - **bigram**: as often as it follows the *one* token before it, with a pinch of the unigram mixed in.
 #
-# How far the model's $q$ is from a rule's $r$ says the *KL divergence*, the mean of $\ln q - \ln r$ over the model's draws.
+# The *KL divergence* says how far the model's $q$ is from a rule's $r$. It is the mean of $\ln q - \ln r$ over tokens drawn
+# from the model.
 
 # %%
 predict(
@@ -2500,7 +2552,9 @@ def bigram_rule(w):
 
 
 _, held_out_ids = make_context_runs.texts()
-inputs, targets = make_context_runs.windows(held_out_ids)  # all held-out stories
+inputs, targets = make_context_runs.windows(held_out_ids)
+inputs, targets = inputs[::2], targets[::2]  # every second window is enough here
+known = int((targets != training.IGNORED).sum())
 rules = {
     "uniform": torch.full((*inputs.shape, V), -math.log(V)),
     "unigram": unigram.log().expand(*inputs.shape, V),
@@ -2508,7 +2562,7 @@ rules = {
 }
 marks = {name: cross_entropy(logits, targets).item() for name, logits in rules.items()}
 for name, nats in marks.items():
-    print(f"{name:<26}{nats:.3f} nats per token on {len(held_out_ids) - 1:,} unseen")
+    print(f"{name:<26}{nats:.3f} nats per token on {known:,} unseen")
 
 watch = (1, 3, 10, 20, 60, 120, 240)  # after so many steps
 weights, tiny, engine_weights = tiny_model()
@@ -2553,7 +2607,7 @@ reveal("bigram", next(step for step, loss in held_out_losses if loss < marks["bi
 # After the first step the model is still the uniform rule. After some twenty it is nearly the unigram: **it learns first
 # which tokens are frequent**, whatever stands before them. Then it comes closer and closer to the bigram, and beats it.
 #
-# Mind what was beaten. Plain counts trust a pair seen once too much. With 16 times the unigram mixed in, the bigram rule
+# Look at what was beaten. Plain counts trust a pair seen once too much. With 16 times the unigram mixed in, the bigram rule
 # is ahead of your model again. **Before you beat a rule, make it as good as you can.**
 
 # %% [markdown]
@@ -2562,8 +2616,8 @@ reveal("bigram", next(step for step, loss in held_out_losses if loss < marks["bi
 # Is your model ahead of the plain bigram because it reads more than one token? The control is a twin with the same start
 # and the same batches that reads every token as a text of its own.
 #
-# One pair of runs proves little, since start and batches are luck. So both were trained from eight seeds, six of them also for longer, and recorded on *all* held-out stories. You
-# write what decides: the mean gain, and how far luck moves it.
+# One pair of runs proves little, since start and batches are luck. So both were trained from eight seeds and recorded on
+# *all* held-out stories. You write what decides: the mean gain, and how far luck moves it.
 #
 # ### Experiment 5.11 · `gain_over_seeds` · ●●○ · 15 min
 #
@@ -2577,8 +2631,15 @@ reveal("bigram", next(step for step, loss in held_out_losses if loss < marks["bi
 # deviation (with $n - 1$) over $\sqrt n$; a mean is rarely off by more than two of them. You ask about *another seed*:
 # what, then, are the independent values?
 #
-# By hand: two seeds, two windows, `with_context` `[[3, 5], [4, 4]]`, `alone` `[[4, 6], [4, 10]]`. The first seed gains 1,
-# the second 3: a mean of 2, a standard deviation of $\sqrt 2$, a standard error of 1.
+# By hand, two seeds and two windows:
+#
+# | | first seed | second seed |
+# |---|---|---|
+# | its row of `with_context` | `[3, 5]` | `[4, 4]` |
+# | its row of `alone` | `[4, 6]` | `[4, 10]` |
+# | its gain | 1 | 3 |
+#
+# The mean is 2. The standard deviation is $\sqrt 2$, so the standard error is 1.
 #
 # All of torch is allowed.
 #
@@ -2711,15 +2772,15 @@ helped = sum(gain > 0 for gain in gains["240 steps"])
 reveal("context", "A" if helped == 8 else "C" if helped <= 4 else "B")
 
 # %% [markdown] reveals="context"
-# After 240 steps context helps a little, and in one seed of eight it does not. **One seed can turn a small effect round.**
+# After 240 steps context helps a little, and in one seed of eight it does not. **One seed can reverse a small effect.**
 #
-# After 960 steps all six agree: context is worth a quarter of a nat. **What it learns first is the frequencies, then
+# After 960 steps all eight agree: context is worth a quarter of a nat. **What it learns first is the frequencies, then
 # what follows what; looking further back comes last.**
 #
 # <details><summary>Small print</summary>
 #
-# The twin is trained blinkered, not blinded afterwards: a model that suddenly sees single tokens only breaks in other
-# ways as well. Its runs and the script that made them are `llmlib/data/context_runs.csv` and `make_context_runs.py`.
+# The twin sees single tokens from its first step of training. A model blinded afterwards would break in other ways as
+# well. Its runs and the script that made them are `llmlib/data/context_runs.csv` and `make_context_runs.py`.
 #
 # </details>
 
@@ -2783,13 +2844,13 @@ reveal("confident", "C" if abs(gap) < 2 * error else "A" if gap > 0 else "B")
 # right about itself expects the loss $-\sum_i p_i \ln p_i$, the **entropy** of its prediction. What it pays is more.
 #
 # The loss rewards calibration: on average $-\ln p$ is smallest exactly when the probabilities are the true frequencies. But
-# it is calibration about *text*: how probable a sentence's tokens are is not how probable it is that the sentence is true.
+# the calibration is about *text*: a sentence of probable tokens need not be probably true.
 #
 # <details><summary>Small print</summary>
 #
 # These paragraphs may be unlike the training text, the weights were rounded, and tuning for chat can bend the curve, too.
-# Which of them it is here, this plot cannot say. Tokens of one paragraph are not independent; drawing whole paragraphs
-# again instead of tokens leaves the finding as it is.
+# This plot cannot say which. Tokens of one paragraph are not independent; a bootstrap over whole paragraphs leaves the
+# finding as it is.
 #
 # </details>
 
@@ -2804,7 +2865,7 @@ from llmlib.course.engine_check import same_ids
 
 mine = model.using(unembedding=unembed)
 prompts = ["Twinkle, twinkle, little", "Dear Mr Alvarez,", "def mean(numbers):"]
-agreed = same_ids(mine, prompts, max_new_tokens=8)
+agreed = same_ids(mine, prompts, max_new_tokens=4)
 ids = tokenizer.encode(" ".join(prompts))
 apart = (mine(ids) - model(ids)).abs().max()
 print("logits within 0.0002 of llmlib's:", bool(apart < 2e-4))
@@ -2833,7 +2894,7 @@ print("logits within 0.0002 of llmlib's:", bool(apart < 2e-4))
 #
 # <details><summary>Answers</summary>
 #
-# 1. One cannot tell. With 200,000 tokens each covers more text, so there are fewer and harder questions. Bits per byte
+# 1. You cannot tell. With 200,000 tokens each covers more text, so there are fewer and harder questions. Bits per byte
 #    on the same text decide.
 # 2. Heads with certainty. The mean of $1 - p$ is $0.6(1 - q) + 0.4q = 0.6 - 0.2q$ for a forecast $q$ of heads, which is
 #    smallest at $q = 1$. With the logarithm it is smallest at $q = 0.6$.

@@ -20,7 +20,7 @@ from llmlib.model import forward
 from llmlib.output_head import token_losses
 
 RUNS = Path(__file__).parent / "context_runs.csv"
-SEEDS, WIDTH, PEAK = {240: range(8), 960: range(6)}, 64, 0.006  # seeds by steps of training
+STEPS, SEEDS, WIDTH, PEAK = (240, 960), range(8), 64, 0.006
 ALONE = replace(training.PARTS, mask=lambda seq, start=0: torch.eye(seq, dtype=torch.bool))
 READS = {"all before": training.PARTS, "one token": ALONE}
 SETTING = ("steps", "seed", "reads")
@@ -76,7 +76,7 @@ def main():
     if RUNS.exists():
         with open(RUNS, newline="", encoding="utf-8") as file:
             done = {tuple(row[name] for name in SETTING) for row in csv.DictReader(file)}
-    for setting in [(n, *rest) for n in SEEDS for rest in product(SEEDS[n], READS)]:
+    for setting in product(STEPS, SEEDS, READS):
         if tuple(map(str, setting)) in done:
             continue
         losses = run(*setting, tokens, ids)

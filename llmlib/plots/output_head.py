@@ -23,11 +23,11 @@ def grouped_bars(labels, series, ylabel, title):
 
 def logits_to_loss(tokens, logits, shares):
     """Bars of `logits` and of their `shares`, and −ln p of the first token, which came."""
-    fig, (left, middle, right) = plots.figure(columns=3, rows=1, height=2.9)
+    fig, (left, middle, right) = plots.figure(columns=3, rows=1, width=6.6, height=2.9)
     places = range(len(tokens))
     for ax, values, title, form in (
-        (left, logits, "scores: logits", "%.1f"),
-        (middle, shares, "softmax: probabilities", "%.2f"),
+        (left, logits, "logits", "%.1f"),
+        (middle, shares, "probabilities", "%.2f"),
     ):
         colours = [plots.ORANGE] + [plots.BLUE] * (len(tokens) - 1)
         drawn = ax.barh(places, values, color=colours, edgecolor="black")
@@ -41,9 +41,8 @@ def logits_to_loss(tokens, logits, shares):
     p, curve = shares[0], np.linspace(0.03, 1, 98)
     right.plot(curve, -np.log(curve), color=plots.GREY, marker="")
     right.plot(p, -np.log(p), "D", color=plots.ORANGE, markeredgecolor="black", markersize=9)
-    words = f"{tokens[0]} came:\n−ln {p:.2f} = {-np.log(p):.2f}"
-    plots.note(right, words, (p, -np.log(p)), (-48, 26))
-    right.set(title="loss: −ln p", xlabel="probability p of what came", ylabel="nats")
+    plots.note(right, f"{tokens[0]}: {-np.log(p):.2f}", (p, -np.log(p)), (-20, 12))
+    right.set(title="loss: −ln p", xlabel="p of what came", ylabel="nats")
     return fig
 
 

@@ -361,7 +361,7 @@ def a_few_tokens_carry_the_loss():
 
 @central
 def per_byte_the_order_is_turned():
-    """“**Per byte the order is exactly turned round.**”
+    """“**Per byte the order is exactly reversed.**”
 
     “Write the same Russian in an older code of one byte a letter, and its bits per byte nearly
     double, though the predictions are the same.”
@@ -573,17 +573,21 @@ def the_rate_has_a_valley():
     """“The valley lies around 0.01 and is flat over a factor of ten”
     “At a quarter of this width 0.003 is far too small.”
 
-    Rates far to both sides, another start and other batches than the notebook's.
+    Rates far to both sides, two other starts and other batches than the notebook's.
     """
-    ends = {}
-    for peak in (0.0001, 0.003, 0.01, 0.03, 1.0):
-        losses, _ = _run(30, peak, seed=7)
-        ends[peak] = sum(losses[-10:]) / 10
+    told = []
+    for seed in (1, 7):
+        ends = {}
+        for peak in (0.0001, 0.003, 0.01, 0.03, 1.0):
+            losses, _ = _run(30, peak, seed)
+            ends[peak] = sum(losses[-10:]) / 10
+        valley = [ends[0.003], ends[0.01], ends[0.03]]
+        assert max(valley) - min(valley) < 0.25 < ends[1.0] - min(valley)
+        assert ends[1.0] < ends[0.0001]
+        told.append(", ".join(f"{peak:g}: {loss:.2f}" for peak, loss in ends.items()))
     narrow = [sum(_run(30, peak, 7, width=16)[0][-10:]) / 10 for peak in (0.003, 0.03)]
     assert narrow[0] - narrow[1] > 0.25
-    valley = [ends[0.003], ends[0.01], ends[0.03]]
-    assert max(valley) - min(valley) < 0.25 < ends[1.0] - min(valley) < ends[0.0001] - min(valley)
-    return ", ".join(f"{peak:g}: {loss:.2f}" for peak, loss in ends.items())
+    return "; ".join(told)
 
 
 def large_steps_magnify_rounding():
@@ -659,14 +663,14 @@ def frequencies_first_then_what_follows():
 
 
 @central
-def one_seed_can_turn_a_small_effect_round():
+def one_seed_can_reverse_a_small_effect():
     """“After 240 steps context helps a little, and in one seed of eight it does not.”
 
-    “**One seed can turn a small effect round.**”
+    “**One seed can reverse a small effect.**”
 
-    “After 960 steps all six agree: context is worth a quarter of a nat.”
+    “After 960 steps all eight agree: context is worth a quarter of a nat.”
 
-    The recorded seeds, eight and six; a bootstrap over windows within the odd seed, which would
+    The recorded seeds; a bootstrap over windows within the odd seed, which would
     have called it sure.
     """
     g, found = torch.Generator().manual_seed(0), []

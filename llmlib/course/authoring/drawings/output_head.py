@@ -33,7 +33,7 @@ def from_vector_to_loss() -> Figure:
 
 def one_row_per_token() -> Figure:
     """The vector x among rows of the table, and the dot products that are its logits."""
-    fig, (left, right) = figure(columns=2, rows=1, width=7.5, height=3.3)
+    fig, (left, right) = figure(columns=2, rows=1, width=6.0, height=3.0)
     x = (1.4, 1.1)
     rows = {
         "' star'": (1.5, 1.3),
@@ -43,10 +43,10 @@ def one_row_per_token() -> Figure:
     }
     for word, (a, b) in rows.items():
         arrow(left, (0, 0), (a, b), color=BLUE)
-        left.text(1.16 * a, 1.16 * b + 0.02, word, color=BLUE, fontsize=10, **CENTRE)
+        left.text(1.3 * a, 1.16 * b + 0.02, word, color=BLUE, fontsize=10, **CENTRE)
     arrow(left, (0, 0), x, color=ORANGE, linewidth=3)
     left.text(0.72, 0.94, "x", color="black", fontsize=13, **CENTRE)
-    left.set(xlim=(-1.7, 2.3), ylim=(-0.4, 1.9), title="x and the rows of the table")
+    left.set(xlim=(-1.9, 2.6), ylim=(-0.4, 1.9), title="x and the rows of the table")
     left.set_aspect("equal")
     left.axis("off")
     logits = [x[0] * a + x[1] * b for a, b in rows.values()]
@@ -55,7 +55,7 @@ def one_row_per_token() -> Figure:
     right.set_yticks(range(4), rows)
     right.tick_params(axis="y", pad=8)
     right.axvline(0, color="black", linewidth=1)
-    right.set(xlim=(-2.4, 4.6), xticks=[], title="x · row = logit")
+    right.set(xlim=(-3.2, 4.9), xticks=[], title="x · row = logit")
     right.invert_yaxis()
     right.grid(visible=False)
     return fig
@@ -63,7 +63,7 @@ def one_row_per_token() -> Figure:
 
 def surprise_of_a_probability() -> Figure:
     """−ln p against p."""
-    fig, ax = figure(width=7.0, height=3.2)
+    fig, ax = figure(width=6.0, height=3.0)
     p = np.linspace(0.004, 1, 400)
     ax.plot(p, -np.log(p), color=BLUE, marker="")
     for at, words in (
@@ -81,7 +81,7 @@ def surprise_of_a_probability() -> Figure:
 
 def shifted_pair() -> Figure:
     """A row of ids, cut twice: inputs, and targets one place ahead."""
-    fig, ax = canvas(7.5, 2.5, 10.4, 3.6)
+    fig, ax = canvas(6.0, 2.1, 10.4, 3.6)
     words = ["The", " fox", " looked", " at", " the"]
     for row, (name, some) in enumerate((("inputs", words[:-1]), ("targets", words[1:]))):
         y = 2.4 - 1.8 * row
@@ -96,7 +96,7 @@ def shifted_pair() -> Figure:
 
 def nested_line() -> Figure:
     """Arithmetic coding: the stretch of a token, cut by what may come next."""
-    fig, ax = canvas(7.5, 3.5, 10.6, 6.4)
+    fig, ax = canvas(6.0, 3.3, 10.6, 6.4)
     levels = (
         (("The", 0.3), ("A", 0.2), ("One", 0.5)),
         (("fox", 0.2), ("cat", 0.3), ("old", 0.5)),
@@ -111,23 +111,20 @@ def nested_line() -> Figure:
             stretch = Rectangle((at, y), width * p, 0.8, fc=colour, ec="black", hatch=hatch)
             ax.add_patch(stretch)
             words = {"fontsize": 11, "bbox": GROUND} if i == 0 else {"fontsize": 11}
-            ax.text(at + width * p / 2, y + 0.4, f"{word} {p}", **words, **CENTRE)
+            ax.text(
+                at + width * p / 2, y + 0.4, word if p < 0.2 else f"{word} {p}", **words, **CENTRE
+            )
             at += width * p
         if row < 2:
             for start, end in ((left, left), (left + width * level[0][1], left + width)):
                 ax.plot((start, end), (y, y - 1.3), "--", color=GREY, marker="", linewidth=1)
-    ax.text(
-        0.2,
-        0.35,
-        "The fox ran: 0.3 · 0.2 · 0.5 = 0.03 of the line, −log₂ 0.03 ≈ 5 bits",
-        fontsize=11,
-    )
+    ax.text(0.2, 0.35, "The fox ran: 0.3 · 0.2 · 0.5 = 0.03, about 5 bits", fontsize=11)
     return fig
 
 
 def two_cuts() -> Figure:
     """One text in long tokens and in short ones: other perplexities, the same bits per byte."""
-    fig, ax = canvas(7.5, 2.9, 10.6, 4.6)
+    fig, ax = canvas(6.0, 2.2, 10.6, 4.2)
     cuts = (
         (["The old", " fox", " looked", " around"], "4 tokens · 3 nats", "perplexity 20"),
         (
@@ -137,20 +134,20 @@ def two_cuts() -> Figure:
         ),
     )
     for row, (pieces, cost, perplexity) in enumerate(cuts):
-        y, at = 3.3 - 1.5 * row, 0.1
+        y, at = 3.1 - 1.3 * row, 0.1
         for i, piece in enumerate(pieces):
             wide = 0.25 * len(piece)
             box(ax, at + 0.03, y, wide - 0.06, 0.8, piece.replace(" ", "␣"), (SKY, YELLOW)[row])
             at += wide
-        ax.text(6.5, y + 0.58, cost, fontsize=11, va="center")
-        ax.text(6.5, y + 0.15, perplexity, fontsize=11, va="center", weight="bold")
-    ax.text(0.1, 0.5, "both: 12 nats for the same 24 bytes, 0.72 bits per byte", fontsize=11)
+        ax.text(6.5, y + 0.62, cost, va="center")
+        ax.text(6.5, y + 0.12, perplexity, va="center", weight="bold")
+    ax.text(0.1, 0.5, "both: 12 nats for the same 24 bytes, 0.72 bits per byte")
     return fig
 
 
 def said_minus_true() -> Figure:
     """The probabilities, minus 1 at what came, are the gradient at the logits."""
-    fig, axes = figure(columns=3, rows=1, width=7.5, height=2.9)
+    fig, axes = figure(columns=3, rows=1, width=6.2, height=2.9)
     words, said, true = ["Paris", "the", "London", "Lyon"], [0.7, 0.2, 0.1, 0.0], [0, 0, 0, 1]
     columns = (
         ("what it said", said, BLUE, ""),
@@ -162,9 +159,11 @@ def said_minus_true() -> Figure:
         ax.bar_label(drawn, fmt="%.1f", padding=3)
         ax.set_yticks(range(4), words if ax is axes[0] else [""] * 4)
         ax.axvline(0, color="black", linewidth=1)
-        ax.set(title=title, xlim=(-1.5, 1.5) if ax is axes[2] else (0, 1.4), xticks=[])
+        ax.set(title=title, xlim=(-2.1, 1.9) if ax is axes[2] else (0, 1.4), xticks=[])
         ax.invert_yaxis()
         ax.grid(visible=False)
+    axes[2].spines["left"].set_visible(False)
+    axes[2].tick_params(left=False)
     axes[2].text(0.35, 3, "pull up", fontsize=10, va="center")
     axes[2].text(-0.15, 0, "push down", fontsize=10, va="center", ha="right")
     return fig
@@ -172,7 +171,7 @@ def said_minus_true() -> Figure:
 
 def backward_walk() -> Figure:
     """Two layers: the values on the way up, the gradients on the way back."""
-    fig, ax = canvas(8.0, 3.6, 16, 7.2)
+    fig, ax = canvas(6.6, 3.4, 16, 7.2)
     boxes = (
         (0.2, "x", SKY),
         (3.3, "before\nthe gate", SKY),
@@ -201,16 +200,16 @@ def backward_walk() -> Figure:
         box(ax, x, 0.2, 4.9, 1.3, text, "#ececec")
     arrow(ax, (1.2, 4.1), (2.4, 1.6), linestyle="--")
     arrow(ax, (4.3, 3.2), (4.3, 1.6), color=RED, linestyle="--")
-    arrow(ax, (7.5, 4.1), (8.8, 1.6), linestyle="--")
+    arrow(ax, (7.1, 4.1), (8.3, 1.6), linestyle="--")
     arrow(ax, (10.9, 3.2), (11.0, 1.6), color=RED, linestyle="--")
     ax.text(0.2, 6.7, "forward →", fontsize=11)
-    ax.text(15.0, 3.4, "← back", fontsize=11, color=RED, ha="right", va="center")
+    ax.text(13.9, 3.4, "← back", fontsize=11, color=RED, va="center")
     return fig
 
 
 def rate_schedule() -> Figure:
     """Warm-up, then a straight line down: 40 steps."""
-    fig, ax = figure(width=7.0, height=2.3)
+    fig, ax = figure(width=6.0, height=2.3)
     steps = np.arange(40)
     ax.plot(steps, np.minimum(1, (steps + 1) / 2) * (1 - steps / 40), color=BLUE, markersize=3)
     note(ax, "warm-up", (0.5, 0.75), (12, -24))
@@ -221,7 +220,7 @@ def rate_schedule() -> Figure:
 
 def adam_on_two_weights() -> Figure:
     """Gradient descent and Adam in a valley 40 times as steep in one weight as in the other."""
-    fig, axes = figure(columns=2, rows=1, width=8.0, height=3.1, sharey=True)
+    fig, axes = figure(columns=2, rows=1, width=6.4, height=3.0, sharey=True)
     steep = np.array([1.0, 40.0])
     a, b = np.meshgrid(np.linspace(-0.6, 3.4, 80), np.linspace(-1.3, 1.3, 80))
     for ax, adam in zip(axes, (False, True)):
@@ -246,7 +245,7 @@ def adam_on_two_weights() -> Figure:
 
 def seven_of_ten() -> Figure:
     """Ten forecasts of 70 %: calibrated, and overconfident."""
-    fig, ax = canvas(7.5, 2.0, 14.6, 3.4)
+    fig, ax = canvas(6.0, 1.6, 14.6, 3.4)
     for row, (name, came) in enumerate((("calibrated", 7), ("overconfident", 5))):
         y = 2.0 - 1.5 * row
         ax.text(0.1, y + 0.4, name, fontsize=11, va="center")
