@@ -3126,7 +3126,7 @@ for _seed, (_n, _d, _m, _v, _shape) in enumerate(
 from llmlib.course.engine_check import reference
 from llmlib.demonstrations import planted_mistakes as planted
 
-runs = planted.Reference(model, story_ids, reference(model.folder))
+runs = planted.Reference(model, story_ids[:44], reference(model.folder))
 yours = runs.compare(forward)
 print("same 12 ids:", *yours[0], "  logits equal to within 0.01:", yours[1] < 0.01)
 
