@@ -164,8 +164,13 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
 # - **Out:** a list of `((a, b), n)`, one item for each different pair, in the order in which the pairs first appear. `a`
 #   stands left of `b` in the text; `n` is how often. Pairs may overlap.
 #
-# By hand: `[97, 97, 97, 98]` is "aaab". It has three pairs of neighbours, (97, 97), (97, 97) and (97, 98), so the
-# answer is `[((97, 97), 2), ((97, 98), 1)]`.
+# By hand, for the bytes of "aaab":
+#
+# ```
+# ids      [97, 97, 97, 98]
+# pairs    (97, 97), (97, 97), (97, 98)
+# answer   [((97, 97), 2), ((97, 98), 1)]
+# ```
 #
 # Not allowed: `llmlib.tokens.count_pairs`. `Counter` is there for you.
 #
@@ -343,8 +348,11 @@ for (a, b), n in count_pairs(list(text.encode("utf-8"))):
 # - **In:** `ids`, a list of ints; `pair`, a tuple of two ids; `new_id`, an int.
 # - **Out:** a new list in which each `pair` has become `new_id`. Go from left to right; an id that went into a merge is used up.
 #
-# By hand: in `[1, 1, 1]` the pair `(1, 1)` stands at positions 0–1 and at 1–2, and the two overlap. From left to right the
-# first wins: `merge([1, 1, 1], (1, 1), 9)` is `[9, 1]`.
+# By hand: three equal ids in a row hold two pairs, which overlap. From left to right the first one wins.
+#
+# ```
+# merge([1, 1, 1], (1, 1), 9)   ->  [9, 1]
+# ```
 #
 # Not allowed: `llmlib.tokens.merge`.
 #
@@ -849,9 +857,16 @@ def commonest(counts):
 # Cut the text with `split` first, and turn each piece into its UTF-8 bytes. Then again
 # and again: count the pairs in all pieces together, ask `commonest` which one to merge, and merge it everywhere.
 #
-# By hand: "aaabdaaabac" is one piece. (97, 97) occurs 4 times and becomes 256.
-# Now (97, 98) and (256, 97) both occur twice; `commonest` picks (97, 98), which becomes 257. Now (256, 257) occurs twice. So
-# `train_bpe("aaabdaaabac", 259)` is `[(97, 97), (97, 98), (256, 257)]`.
+# By hand: "aaabdaaabac" is one piece.
+#
+# ```
+# round 1   (97, 97) occurs 4 times            becomes 256
+# round 2   (97, 98) and (256, 97) both occur twice;
+#           commonest picks (97, 98)           becomes 257
+# round 3   (256, 257) occurs twice            becomes 258
+#
+# train_bpe("aaabdaaabac", 259)   ->  [(97, 97), (97, 98), (256, 257)]
+# ```
 #
 # Not allowed: `llmlib.tokens.train_bpe` and the package `tokenizers`.
 #
@@ -1037,7 +1052,7 @@ times = len(regex.findall("harder", prose))
 print(f"' harder' is a token, and occurs {times} times in the whole text")
 
 # %% [markdown]
-# Pieces of words first, and common words early, each with its space. **That these are words and not phrases is the doing of `split`;** the counting knows nothing of words. With so little text the last merges are rare accidents; a real tokenizer learns from gigabytes.
+# Pieces of words first, and common words early, each with its space. **It is `split` that makes these words and not phrases;** the counting knows nothing of words. With so little text the last merges are rare accidents; a real tokenizer learns from gigabytes.
 #
 # How far should one go? GPT-2 has 50,000 merges, stored in the order in which they were learned. So its first 1,000 are the tokenizer it would have been after 1,000 rounds. Watch it grow, on article 1 of the Universal Declaration of Human Rights and on a small program.
 
@@ -1119,7 +1134,7 @@ print(f"x {config.d_model} numbers each = {in_table:,}, or {in_table / numbers:.
 #
 # ![The bytes a, b, c, and two merges in the order learned: first b + c, then a + b. Merging b and c is right, since the oldest merge that fits goes first; merging a and b is not, though they come first in the text.](attachment:by_rank.png)
 #
-# Training is over; a new text arrives. Which merges apply, and in what order? WordPiece, the tokenizer of BERT, takes the longest token that fits. BPE works otherwise: **it repeats its merges in the order in which they were learned.**
+# Training is over; a new text arrives. Which merges apply, and in what order? WordPiece, the tokenizer of BERT, takes the longest token that fits. BPE works differently: **it repeats its merges in the order in which they were learned.**
 
 # %% [markdown]
 # ### Exercise 1.5 · `encode` · ●●○ · 15 min
@@ -1132,8 +1147,17 @@ print(f"x {config.d_model} numbers each = {in_table:,}, or {in_table / numbers:.
 # Cut with `split`, and take each piece by itself: from its bytes, merge the pair of neighbours that was learned *first* among
 # those that are there, look again, and stop when no pair of neighbours is a merge.
 #
-# By hand: with merges `[(98, 99), (97, 98), (257, 99)]` the tokens are 256 = "bc", 257 = "ab", 258 = "abc". In the bytes of "abc" both
-# (97, 98) and (98, 99) could be merged. (98, 99) is older, so "abc" becomes `[97, 256]`, although one token, 258, spells it whole. These merges are made up: trained merges never do this.
+# By hand:
+#
+# ```
+# merges = [(98, 99), (97, 98), (257, 99)]     256 "bc", 257 "ab", 258 "abc"
+#
+# bytes of "abc"    [97, 98, 99]
+# could be merged   (98, 99) and (97, 98); the first is older
+# encode("abc", merges)   ->  [97, 256]
+# ```
+#
+# One token, the last, would spell "abc" whole. These merges are made up: trained merges never do this.
 #
 # Not allowed: `Tokenizer.encode` and the package `tokenizers`.
 #
@@ -1377,7 +1401,12 @@ for label, tokenizer in {"GPT-2": gpt2, "SmolLM2": model.tokenizer}.items():
 # - **Out:** the ids. From left to right, each special token in the text becomes its id; what stands between them is encoded by `encode`, each part by itself.
 #   A special token that is not in the dictionary is text like any other. Where two could begin at the same place, the longer one counts.
 #
-# By hand: with `special = {"<end>": 300}` and no merges, `"a<end>b"` is `[97, 300, 98]`. With `special = {}` the same text is its seven bytes.
+# By hand, without merges:
+#
+# ```
+# encode_special("a<end>b", [], {"<end>": 300})   ->  [97, 300, 98]
+# encode_special("a<end>b", [], {})               ->  the seven bytes of the text
+# ```
 #
 # Not allowed: `Tokenizer.encode` and the package `tokenizers`.
 #
@@ -1771,7 +1800,7 @@ reveal("ids", right, within=0)
 #
 # ![A fox's four bytes, f0, 9f, a6 and 8a, as boxes. GPT-2's token borders run across them: the first token holds a space and two of the bytes, the second and the third hold one byte each.](attachment:fox.png)
 #
-# A model makes one token at a time, and a chat window shows each at once. But **a token may end inside a character.**
+# A model makes one token at a time, and a chat window shows it at once. But **a token may end inside a character.**
 
 # %%
 ids = gpt2.encode("Good 🦊!")
@@ -1779,7 +1808,7 @@ print(ids, [gpt2.token_bytes(i) for i in ids])
 print("token by token:", [gpt2.decode([i]) for i in ids])
 
 # %% [markdown]
-# How does one know that a character is not finished? UTF-8 says so in its first byte:
+# How can you tell that a character is unfinished? UTF-8 says in the first byte how many follow:
 #
 # | a character of | first byte, in bits | further bytes |
 # |---|---|---|
@@ -1807,8 +1836,17 @@ for char in "aé語🙂":
 #
 # Go by the table. UTF-8 has finer rules, such as no 224 followed by 128; they are not tested.
 #
-# By hand: "é" is 195, 169 and "🙂" is 240, 159, 153, 130. So `stream_decode([195, 169, 240, 159, 153, 130], [])` is
-# `["", "é", "", "", "", "🙂"]`. Joined, the strings are the text. And `[195, 65]` is `["", "\ufffdA"]`: 195 needs a further byte, and A is none.
+# By hand, for the bytes of "é" and "🙂", and for a first byte of two with an "A" after it:
+#
+# ```
+# stream_decode([195, 169, 240, 159, 153, 130], [])
+#     ->  ["", "é", "", "", "", "🙂"]
+#
+# stream_decode([195, 65], [])
+#     ->  ["", "\ufffdA"]
+# ```
+#
+# Joined, the strings are the text.
 #
 # Not allowed: `codecs`, `encodings`, `Tokenizer.stream`, `Tokenizer.decode` and the package `tokenizers`.
 #
@@ -2061,7 +2099,7 @@ reveal("four", sum(3.5 <= each <= 4.5 for each in carried.values()), within=0)
 # It holds for the English prose, and nowhere else here. And even in English it is no law: article 1 has 5.2 characters a token.
 
 # %% [markdown]
-# **What the same text costs.** To compare languages, take the same text in each: article 1 again. English is 1. Bytes would be no fair measure: UTF-8 itself spends two on a Russian letter and three on a Hindi one.
+# **What the same text costs.** To compare languages, take the same text in all of them, article 1 again, and count in multiples of English. Bytes would be no fair measure: UTF-8 itself spends two on a Russian letter and three on a Hindi one.
 
 # %%
 predict(
@@ -2102,7 +2140,7 @@ reveal("hindi", dict((row[0], row[1]) for row in cost)["Hindi"])
 # </details>
 
 # %% [markdown]
-# Is that the languages' doing, or the tokenizers'? Test it: train two small tokenizers with your `train_bpe`, 300 merges each, one on articles 2 to 7 in English and one on the same articles in Russian. Then encode article 1, which neither has seen.
+# Does that come from the languages or from the tokenizers? Test it: train two small tokenizers with your `train_bpe`, 300 merges each, one on articles 2 to 7 in English and one on the same articles in Russian. Then encode article 1, which neither has seen.
 
 # %%
 predict(
@@ -2122,7 +2160,7 @@ for language, articles in declaration["articles 2 to 7"].items():
 reveal("turn", russian)
 
 # %% [markdown] reveals="turn"
-# The ranking turns over. With merges from Russian, the Russian article is as short as the English one was with merges from English, and now English is left as bare bytes. **With these two languages, nearly all of the difference is the training text's.**
+# The ranking is reversed. With merges from Russian, the Russian article is as short as the English one was with merges from English, and now English is left as bare bytes. **With these two languages, nearly all of the difference comes from the training text.**
 
 # %% [markdown]
 # **The same word, different tokens.** How many tokens does "strawberry" have?
@@ -2356,7 +2394,15 @@ for _ in range(20):
 # - **In:** `answers` and `words`, as before, at least two of each.
 # - **Out:** shares as in `letters_right`, over all pairs of an answer and a word from another place in the list. With 3 words that is 6 pairs. Equal words at other places count like any others.
 #
-# By hand: the words "cat", "cow" and "dog", the answers `" c a"`, `" c o"` and `" d o"`. The first c fits "cow", the second fits "cat", and d fits neither other word: 2 of 6. In second place each o fits one other word: 2 of 6. The third letter is never there: `[1/3, 1/3, 0.0]`.
+# By hand, for three words. No answer has a third letter.
+#
+# | the answer to | cat: `" c a"` | cow: `" c o"` | dog: `" d o"` | right |
+# |---|---|---|---|---|
+# | first letter | c fits cow | c fits cat | d fits neither | 2 of 6 |
+# | second letter | a fits neither | o fits dog | o fits cow | 2 of 6 |
+# | third letter | missing | missing | missing | 0 of 6 |
+#
+# The answer is `[1/3, 1/3, 0.0]`.
 #
 # A check of the control: a model that writes the same to every word scores exactly this level.
 #
@@ -2707,11 +2753,11 @@ agreed = same_ids(
 #
 # ## To read
 #
-# - Sennrich, Haddow and Birch 2015, *Neural Machine Translation of Rare Words with Subword Units*, [arXiv:1508.07909](https://arxiv.org/abs/1508.07909): BPE for text.
+# - Sennrich, Haddow and Birch 2015, [*Neural Machine Translation of Rare Words with Subword Units*](https://arxiv.org/abs/1508.07909): BPE for text.
 # - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*: GPT-2, and why bytes.
-# - Petrov et al. 2023, *Language Model Tokenizers Introduce Unfairness Between Languages*, [arXiv:2305.15425](https://arxiv.org/abs/2305.15425).
-# - Kudo and Richardson 2018, *SentencePiece*, [arXiv:1808.06226](https://arxiv.org/abs/1808.06226): straight from raw text, as Llama 2 and T5 use it.
-# - Itzhak and Levy 2021, *Models In a Spelling Bee*, [arXiv:2108.11193](https://arxiv.org/abs/2108.11193): what a token's row knows of its letters.
+# - Petrov et al. 2023, [*Language Model Tokenizers Introduce Unfairness Between Languages*](https://arxiv.org/abs/2305.15425).
+# - Kudo and Richardson 2018, [*SentencePiece*](https://arxiv.org/abs/1808.06226): straight from raw text, as Llama 2 and T5 use it.
+# - Itzhak and Levy 2021, [*Models In a Spelling Bee*](https://arxiv.org/abs/2108.11193): what a token's row knows of its letters.
 #
 # ## How your predictions went
 

@@ -700,7 +700,7 @@ reveal("rows", len(moved), within=0)
 # Nine. Nothing is predicted from the full stop at the end, so its row gets nothing. A row is trained by the look-up only where its token stands: a rare token learns rarely.
 
 # %% [markdown]
-# SmolLM2 uses the same table once more, at its output: a token's score is the dot product of the last vector with the token's row. The *dot product* $a \cdot b$ multiplies two vectors number by number and adds up. A table used twice is called *tied*.
+# SmolLM2 uses the same table once more, at its output: a token's score is the dot product of the last vector with the token's row. The *dot product* $a \cdot b$ multiplies two vectors number by number and adds up. Weights that serve in two places are called *tied*.
 
 # %%
 predict(

@@ -4,6 +4,7 @@ from html import escape
 
 from llmlib import plots
 
+WIDTH = 6.1  # inches: on a phone, 390 pixels wide, 9 points are then 8 pixels
 BACKGROUNDS = ("#cfe6f5", "#fde9bd", "#cdeee1")  # pale blue, orange, green, of unlike lightness
 
 
@@ -41,7 +42,7 @@ def token_spans(title, tokens, ids=None):
 def characters_per_token(carried, low, high):
     """Bars, the longest on top: {label: characters per token}; a band from `low` to `high`."""
     rows = sorted(carried.items(), key=lambda row: -row[1])
-    fig, ax = plots.figure(height=0.42 * len(rows) + 1.2)
+    fig, ax = plots.figure(width=WIDTH, height=0.42 * len(rows) + 1.2)
     ax.axvspan(low, high, color=plots.YELLOW, alpha=0.5)
     plots.note(ax, "about four", ((low + high) / 2, len(rows) - 0.6), (0, 0), ha="center")
     labels, values = zip(*rows)
@@ -66,7 +67,7 @@ def bytes_per_token(rows):
 
 
 def _two_tokenizers(rows, xlabel, title):
-    fig, ax = plots.figure(height=0.5 * len(rows) + 1.2)
+    fig, ax = plots.figure(width=WIDTH, height=0.5 * len(rows) + 1.2)
     labels, gpt2, smollm2 = zip(*rows)
     plots.bars(ax, labels, {"SmolLM2": smollm2, "GPT-2": gpt2}, fmt="%.1f", across=True)
     ax.set(xlabel=xlabel, title=title)
@@ -77,14 +78,14 @@ def _two_tokenizers(rows, xlabel, title):
 
 def right_by_letter(scores):
     """A group of bars for each form: {form: {"right": shares by place, "by chance": shares}}."""
-    fig, axes = plots.figure(1, len(scores), height=3.4, sharey=True)
+    fig, axes = plots.figure(1, len(scores), width=WIDTH, height=3.2, sharey=True)
     for ax, (form, shares) in zip(axes, scores.items()):
         places = [str(place) for place in range(1, len(shares["right"]) + 1)]
         percent = {name: [100 * share for share in each] for name, each in shares.items()}
         plots.bars(ax, places, percent, fmt="%.0f")
         ax.set(title=form, xlabel="letter of the word", ylim=(0, 112))
     axes[0].set_ylabel("right (% of the words)")
-    axes[-1].legend(loc="upper right", ncols=2)
+    axes[0].legend(loc="upper right")
     return fig
 
 
@@ -92,11 +93,11 @@ def chat_blocks(read, opens, decode):
     """Chats side by side as blocks, a new one at every id `opens`: {title: ids}."""
     chats = {title: _messages(ids, opens, decode) for title, ids in read.items()}
     lines = max(sum(len(text.split("\n")) + 1 for text in chat) for chat in chats.values())
-    fig, ax = plots.canvas(8.0, 0.25 * lines + 0.6, 2, -lines)
-    ax.set_ylim(lines, -2)
+    fig, ax = plots.canvas(WIDTH, 0.25 * lines + 0.6, 2, -lines)
+    ax.set_ylim(lines, -2.6)
     for column, (title, chat) in enumerate(chats.items()):
-        count = f"{len(chat)} messages"
-        ax.text(column + 0.5, -1.2, f"{title}: {count}", fontsize=12, weight="bold", **plots.CENTRE)
+        title = f"{title}:\n{len(chat)} messages"
+        ax.text(column + 0.5, -1.4, title, fontsize=12, weight="bold", **plots.CENTRE)
         at = 0
         for text in chat:
             height = len(text.split("\n"))
@@ -119,12 +120,12 @@ def merge_tree(ids, merges, spelled):
     """The tokens `ids` as trees of merges with their ranks; `spelled` are the bytes of each id."""
     width = sum(len(spelled[i]) for i in ids)
     height = max(_depth(i, merges) for i in ids) + 1
-    fig, ax = plots.canvas(8.0, 0.62 * height + 0.5, width, height)
+    fig, ax = plots.canvas(WIDTH, 0.62 * height + 0.5, width, height)
     at = 0
     for i in ids:
         _draw(ax, i, at, merges, spelled, top=True)
         at += len(spelled[i])
-    ax.set_title("Each merge with its rank; the tokens in blue, the bytes at the bottom")
+    ax.set_title("Merges with their ranks; tokens in blue, bytes at the bottom")
     return fig
 
 
@@ -151,11 +152,13 @@ def _draw(ax, i, at, merges, spelled, top=False):
 
 def vocabulary_against_length(sizes, curves):
     """Tokens per 1,000 bytes of each text at each vocabulary size: curves {label: values}."""
-    ax = plots.chart(sizes, curves, height=4.0, legend=None, xscale="log", ylim=(0, 1050))
+    ax = plots.chart(
+        sizes, curves, width=WIDTH, height=4.0, legend=None, xscale="log", ylim=(0, 1050)
+    )
     plots.plain(ax.xaxis, sizes)
     ax.tick_params(axis="x", rotation=30)
     ax.set(xlabel="vocabulary size (tokens, log scale)", ylabel="tokens per 1,000 bytes of text")
-    ax.set_title("A larger vocabulary shortens the languages it was learned from")
+    ax.set_title("A vocabulary shortens what it was learned from")
     height = -100
     for label, values in sorted(curves.items(), key=lambda curve: curve[1][-1]):
         height = max(values[-1], height + 55)  # names one above the other, never on one another

@@ -134,8 +134,8 @@ def merges_without_pieces_reach_from_word_to_word():
 
 
 def words_are_the_doing_of_split():
-    """“That these are words and not phrases is the doing of `split`;** the counting knows nothing
-    of words.”
+    """“It is `split` that makes these words and not phrases;** the counting knows nothing of
+    words.”
 
     The prose with its blanks moved at random: the tokens are whatever stands between blanks now.
     """
@@ -211,7 +211,7 @@ def the_table_is_a_fifth():
 
 @central
 def encoding_goes_by_rank():
-    """“BPE works otherwise: **it repeats its merges in the order in which they were learned.”
+    """“BPE works differently: **it repeats its merges in the order in which they were learned.”
 
     Longest match first, on the same vocabulary: other tokens for about a seventh of the words,
     ten of which we picked.
@@ -353,7 +353,7 @@ def bytes_are_no_fair_measure():
 
 
 def the_ranking_turns_over():
-    """“With these two languages, nearly all of the difference is the training text's.”
+    """“With these two languages, nearly all of the difference comes from the training text.”
 
     100, 200 and 300 merges, from either language, on an article that neither has seen.
     """

@@ -250,7 +250,7 @@ def a_chat() -> Figure:
         block(ax, at, 1.1, width, 0.65, text, dark if special else PALE, SMALL)
         ax.plot([at + width / 2] * 2, [1.05, 0.75], color="black", linewidth=1)
         at += width + 0.1
-    words(ax, 0.9, 0.5, "one id each:\nno text of theirs", SMALL)
+    words(ax, 0.9, 0.5, "one id,\nnot text", SMALL)
     words(ax, 3.3, 0.58, "text, encoded as always", SMALL)
     words(ax, 5.4, 0.58, "one id", SMALL)
     words(ax, 3.75, 2.08, "a message, as the model sees it", SMALL, weight="bold")
