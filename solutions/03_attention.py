@@ -148,7 +148,7 @@ for seq in (64, 128, 256, 512):
 # ![Three steps from left to right, each with bars for the shares of the, cat and sat. Step 1, plain average: three equal bars. Step 2, weighted average: shares that we wrote down. Step 3, attention: shares that come from query and key, most for cat.](attachment:ladder.png)
 #
 # How can "sat" learn what came before it? **Step 1**: average all tokens' vectors. Nothing stands out. **Step 2**: give each
-# token a share. Something stands out, but the same in every text. **Step 3**: let the tokens *themselves* say how large
+# token a share. Something stands out, but it is the same in every text. **Step 3**: let the tokens *themselves* say how large
 # the shares are. For that, each token makes three vectors from its own vector $x$:
 #
 # - a **query** $q = W_Q x$: what am I looking for?
@@ -1764,12 +1764,12 @@ for index in by_cat.topk(4).indices.tolist():
     print(f"layer {layer:>2} head {head}:", "  ".join(told))
 
 # %% [markdown]
-# Most of the attention goes to "The". What has the article to do with sitting? Single heads do look at "cat" with nearly
-# all they have; the mean hides them.
+# Most of the attention goes to "The". What does the article have to do with sitting? Single heads do look at "cat" with
+# nearly all they have; the mean hides them.
 #
 # ### The sink
 #
-# Softmax must spend 100 %, even where a head finds nothing to look for. Xiao et al. (2023) saw much of it go to the first
+# Softmax must spend 100 %, even when a head finds nothing that it looks for. Xiao et al. (2023) saw much of it go to the first
 # token, an **attention sink**. Three texts, one of them nonsense:
 
 # %%
@@ -2453,9 +2453,9 @@ off["the 8 others of layer 16"] = loss([(16, head) for head in range(1, 9)])
 show(
     plots.ablation(off, chance=math.log(own.vocab_size)),
     alt="Mean loss on the repetition with heads switched off. Nothing off: about 3. "
-    "Five induction heads: 8 to 9, their control about 5. Five previous-token heads: "
-    "9 to 11, their control below 4. Head 16.0 alone: about 9, its control and the "
-    "eight others of its layer below 4.5.",
+    "Five induction heads: about 9, their control about 5. Five previous-token heads: "
+    "above 11, worse than guessing; their control about 4. Head 16.0 alone: about 9, "
+    "its control and the eight others of its layer below 4.5.",
 )
 mean_16 = loss([(16, 0)], by="mean")
 print(f"16.0 replaced by its mean: {mean_16:.1f}; nothing off: {off['nothing']:.1f}")
@@ -2477,7 +2477,7 @@ reveal("ablation", off["16.0 alone"], within=1)
 #
 # ### See: who reads whose note
 #
-# Why should copying hang on a previous-token head? The drawing has an answer: 16.0 writes "I come after A", and induction
+# Why should copying depend on a previous-token head? The drawing has an answer: 16.0 writes "I come after A", and induction
 # heads look for that note. If so, switching 16.0 off must change where *they* look.
 
 # %%
@@ -2548,8 +2548,8 @@ reveal("mark", {(True, False): "A", (False, True): "B"}.get(tuple(gone[:2]), "C"
 # %% [markdown]
 # ### See: who says it
 #
-# What a copying head *writes* must make B likelier. Read each head's write through the last norm and the table: how much
-# does it raise each token's logit? These *votes* form a table like the shares, row = who writes, column = for which token.
+# What a copying head *writes* must make B likelier. Read each head's write through the last norm and the embedding
+# table: how much does it raise each token's logit? These *votes* form a table like the shares, row = who writes, column = for which token.
 # So your `induction_score` measures them, too.
 
 # %%
@@ -2650,8 +2650,8 @@ print("most:", *(f"{n}.{h} ({carried.view(30, 9)[n, h]:.2f})" for n, h in carrie
 reveal("carriers", int((carried > 0.1).sum()), within=5)
 
 # %% [markdown] reveals="carriers"
-# **A handful of heads carries the name**, and all of them voted loudly on random tokens. Two unlike measurements, votes on
-# noise and a patch in a story, point at the same heads.
+# **A handful of heads carries the name**, and all of them voted loudly on random tokens. Two very different
+# measurements, votes on noise and a patch in a story, point at the same heads.
 
 # %% [markdown]
 # Are four enough, and is it the *name* that they carry? Patch them together, beside your control, beside all heads, and
@@ -2724,8 +2724,8 @@ learned = tuple(found[-1] < 1 for found in curves.values())
 reveal("layers", {(True, True, True): "A", (False, False, True): "B"}.get(learned, "C"))
 
 # %% [markdown] reveals="layers"
-# For a hundred steps two layers do hardly better than one; then, within a few dozen, they can. One layer does not get
-# there, **unless the length never changes**. Then "look eleven back" will do: on 9 + 9 tokens that model is worse than
+# For a hundred steps two layers do hardly better than one. Then, within a few dozen more, they learn it. One layer does
+# not get there, **unless the length never changes**. Then "look eleven back" will do: on 9 + 9 tokens that model is worse than
 # guessing. Vary what a model must not rely on.
 
 # %% [markdown]
@@ -3040,9 +3040,9 @@ reveal("planted", exposed, within=0)
 #    be NaN; the product with `v` then spreads it.
 # 2. What it writes: $W_V$ and $W_O$. And who reads it: the induction heads of layers 17 and 18 have keys that respond
 #    to what 16.0 writes.
-# 3. The share goes to a value that may be short (the sink). A head may look somewhere for a reason of place, not of meaning
-#    (11.1 and "cat"). And a head that looks at the right token may say nothing of it (layer 17 on random tokens): only
-#    an intervention tells.
+# 3. The share goes to a value that may be short (the sink). A head may look somewhere because of the place, not the
+#    meaning (11.1 and "cat"). And a head that looks at the right token may say nothing about it (layer 17 on random
+#    tokens): only an intervention tells.
 #
 # </details>
 #

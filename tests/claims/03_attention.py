@@ -705,9 +705,9 @@ def a_handful_of_heads_carries_the_name():
 
 @central
 def induction_takes_two_layers_unless_the_length_is_fixed():
-    """“For a hundred steps two layers do hardly better than one; then, within a few dozen, they
-    can. One layer does not get there, **unless the length never changes**.” “on 9 + 9 tokens that
-    model is worse than guessing”
+    """“For a hundred steps two layers do hardly better than one. Then, within a few dozen more,
+    they learn it. One layer does not get there, **unless the length never changes**.” “on 9 + 9
+    tokens that model is worse than guessing”
 
     Three seeds each; one layer is given twice as many steps; a length that the first run never saw.
     """
