@@ -165,7 +165,7 @@ def running_sums(panels):
         total = terms[0] + torch.cat([torch.zeros(1), (attention + mlp).cumsum(0)])
         ax.plot(layers, total, color="black", marker="o", ms=3, lw=1.5, label="sum so far")
         ax.axhline(0, color=plots.GREY, lw=1)
-        ax.set(ylabel=label, xticks=[-1, *range(0, len(attention), 5), len(attention) - 1])
+        ax.set(ylabel=label, xticks=[-1, *range(5, len(attention), 5), len(attention) - 1])
     axes[-1].set_xlabel("layer (−1: the table)")
     axes[0].legend(loc="upper left")
     return fig

@@ -11,7 +11,7 @@ from torch.nn.functional import linear
 
 from llmlib import attention, generate, layers, output_head
 from llmlib.data import __file__ as data_file
-from llmlib.demonstrations import capitals, fresh_stacks, probing
+from llmlib.demonstrations import capitals, fresh_stacks, layer_ablation, neurons, probing
 from llmlib.demonstrations.residual_stream import residual_writes
 
 FRANCE, DOCTOR, CAT = "The capital of France is", "The doctor said that", "The cat sat on the mat"
@@ -505,6 +505,9 @@ def one_head_carries_the_capital():
     assert all(low > o for low, o in zip(lowest, off))
     paris, tokyo = _without_head(0, 4)[0], _without_head(11, 7)[3]
     assert (round(paris, 2), round(tokyo, 2)) == (0.21, 0.36)
+    asked = ("France", "Germany", "Italy", "Japan")  # in one pass, as in the notebook
+    together = capitals.probabilities_without(model(), [(23, 4), (11, 7)], asked)
+    assert torch.allclose(together, torch.tensor([whole, off, _without_head(11, 7)]), atol=1e-4)
     listed = (f"{w:.2f} → {o:.2f} (others ≥ {low:.2f})" for w, o, low in zip(whole, off, lowest))
     return "Paris, Berlin, Rome, Tokyo: " + ", ".join(listed)
 
@@ -730,7 +733,10 @@ def two_neurons_make_the_sink():
     for name, text in {"story": STORY, "harbour": OTHER, "bees": BEES}.items():
         whole, first = loss(text), _neurons(text, 11)[0, :, None] * w_down.T
         larger, smaller = first[1229], first[1487]
-        runs = [loss(text, *off) for off in ((1229,), (1487,), (1229, 1487), (100, 900))]
+        groups = [[1229], [1487], [1229, 1487], [100, 900]]
+        runs = [loss(text, *off) for off in groups]
+        together = neurons.losses_without(model(), _ids(text), 11, groups)
+        assert max(abs(a - b) for a, b in zip(together, [whole, *runs])) < 1e-3
         costs[name] = [each - whole for each in runs]
         shorter = (at_the_first(text, lambda x, by=by: x / by) - whole for by in (2, 4, 16, 50))
         *cuts, tiny = shorter
@@ -801,6 +807,8 @@ def layer_11_is_the_sink():
         first, rest = skipped(11, is_first, text), skipped(11, ~is_first, text)
         eight = skipped(8, is_first, text), skipped(8, ~is_first, text)
         whole = _left_out(11, text)
+        together = layer_ablation.losses_skipped_at(model(), _ids(text), 11, (is_first, ~is_first))
+        assert max(abs(a - b) for a, b in zip(together, (base, first, rest))) < 1e-3
         assert first - base > 4 * (rest - base) and first - base > 1
         assert first - base > 0.85 * (whole - base)
         assert eight[1] - base > eight[0] - base
@@ -819,16 +827,20 @@ def the_ends_matter_most():
     """
     stack, base = model().weights.layers, _loss(model(), OTHER)
 
-    def swapped(i):
+    def swapped(i, text=OTHER):
         order = [stack[i + 1], stack[i], *stack[i + 2 :]]
-        return _loss(_resume(_before(OTHER)[i, :-1], order), OTHER)
+        return _loss(_resume(_before(text)[i, :-1], order), text)
 
     cost = {i: _left_out(i, OTHER) - base for i in (0, 1, 5, 8, 11, 12, 14, 16, 18, 20, 22, 29)}
     swaps = [swapped(i) - base for i in (5, 14, 20)]
     middle = [cost[i] for i in cost if 1 < i < 29 and i != 11]
     assert max(middle) < 0.6 and max(swaps) < 0.6
     assert cost[0] > 5 and cost[1] > 1.5 and cost[29] > 0.8 and cost[11] > 1.5
+    bees, *without = layer_ablation.losses_without(model(), _ids(BEES))
+    swaps_of_bees = layer_ablation.losses_swapped(model(), _ids(BEES))[1:]
     eight, eleven = (_left_out(i, BEES) - _loss(model(), BEES) for i in (8, 11))
+    assert abs(without[8] - bees - eight) < 1e-3 and abs(without[11] - bees - eleven) < 1e-3
+    assert all(abs(swaps_of_bees[i] - swapped(i, BEES)) < 1e-3 for i in (0, 11, 28))
     assert eleven > 1 and eight < 0.5 * eleven
     return (
         f"layers 0, 1, 29: {cost[0]:.1f}, {cost[1]:.1f}, {cost[29]:.1f}; layer 11 {cost[11]:.1f} "
