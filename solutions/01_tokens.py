@@ -2174,7 +2174,7 @@ for text in ["strawberry", " strawberry", " STRAWBERRY", " 127", " 677"]:
     print(f"{text!r:<14} GPT-2 {cuts[0]}   SmolLM2 {cuts[1]}")
 
 # %% [markdown]
-# With a space before it, as inside a sentence, it is a single token. At the start of a text the same word is "st", "raw", "berry". In neither case does the model see ten letters. GPT-2 cuts numbers as oddly; SmolLM2 sets all digits apart.
+# With a space before it, as inside a sentence, it is a single token. At the start of a text the same word is "st", "raw", "berry". In neither case does the model see ten letters. GPT-2 cuts numbers just as oddly; SmolLM2 sets all digits apart.
 #
 # **A space at the end.** The space belongs to the next word. So what happens to "Paris" when the prompt already ends in a space?
 
@@ -2737,7 +2737,7 @@ agreed = same_ids(
 # <details><summary>An answer</summary>
 #
 # Only from use: both occur among the same neighbours ("jam", "red", "pick"), and predicting those neighbours gives what the model computes from the two
-# a push in the same direction. Notebook 2 counts how often a word's nearest neighbour is the same word, spelled otherwise.
+# a push in the same direction. Notebook 2 counts how often a word's nearest neighbour is the same word, spelled differently.
 #
 # </details>
 #

@@ -268,7 +268,7 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** `model.using(embedding=…)` is the same model with your function in place of the library's. It returns *logits*: a score for each token of the vocabulary, which softmax turns into probabilities.
+# **Run it on the real model.** `model.using(embedding=…)` is the same model with your function in place of the library's. The model returns *logits*: a score for each token of the vocabulary, which softmax turns into probabilities.
 
 # %%
 ids = torch.tensor([tokenizer.encode("The capital of France is")])
@@ -965,7 +965,7 @@ for text in [" dog", " good", " three", "7", " walked", " bank", "ing", " strugg
 # %% [markdown]
 # Three sorts of neighbours:
 #
-# - **the same word, spelled otherwise**: with a capital, plural, another tense. To the tokenizer these are unrelated ids;
+# - **the same word, spelled differently**: with a capital, plural, another tense. To the tokenizer these are unrelated ids;
 # - **words that stand in the same places**: ` three` and ` four`, ` good` and ` bad`. Opposites are neighbours: a sentence with one would
 #   mostly work with the other. Near means *exchangeable*, not *equal*;
 # - **tokens that look alike**: digits next to digits, *ing* next to *ed*, fragments next to fragments.
@@ -1106,7 +1106,7 @@ for name, some in {
 # <details><summary>Small print: the mean row, the next direction, and thirty tokens with one row</summary>
 #
 # - Of the directions at right angles to the shared one, the largest carries 2 % of the squares. Taken out, it makes the dot product no better and the loss hardly worse. The comparison is not quite fair, since no other direction carries anything like half.
-# - Subtracting the mean row from every row moves the cloud to the origin. At the output that changes nothing at all: it takes the same number off the score of *every* token, and softmax looks at differences only.
+# - Subtracting the mean row from every row moves the cloud to the origin. At the output that changes nothing: it takes the same number off the score of *every* token, and softmax looks at differences only.
 # - The nearest neighbours change less than the numbers: with the mean row subtracted, cosines of words fall to around 0, but four first neighbours of five stay.
 # - Thirty tokens have almost the same row, with a mean cosine above 0.99: marks such as those that separate the files of a collection of programs, and odd names out of programs. Most of these are the *glitch tokens* of notebook 1. Asked to repeat them, the model repeats one. A token that never comes is pushed down in every prediction, and all such tokens in the same way ([Gao et al. 2019](https://arxiv.org/abs/1907.12009)). That does not explain `<|im_start|>` and `<|im_end|>`, which stand in every chat and have nearly this row too.
 # - A common part of all vectors was found by [Mu and Viswanath (2018)](https://arxiv.org/abs/1702.01417) in older word vectors and by Ethayarajh (2019) in the layers of GPT-2.
@@ -1822,7 +1822,7 @@ reveal("topic", "B" if ahead > 0.05 else "A" if ahead < -0.05 else "C")
 # - Each token makes two short vectors from its own, by two trained matrices $W_q$ and $W_k$: a **query** $q$, what it looks for, and a **key** $k$, by which it is found.
 # - The **score** of one token looking at another is the dot product $q \cdot k$ of its query with the other's key, divided by 8 in SmolLM2.
 # - A token may look at itself and at those before it, not at later ones: the **causal mask**.
-# - Softmax makes shares of the scores, and the token takes in these shares.
+# - Softmax turns the scores into shares: how much of every token this one takes in.
 #
 # Nine such **heads** work side by side in each layer. Here is one of them.
 
