@@ -57,8 +57,8 @@ dragon = (
     "Every morning it eats breakfast with Mrs."
 )
 nearly_blind = model.using(mask=itself_and_first)
-said = complete(nearly_blind, dragon, 6)
-print("looking back:    ", repr(complete(model, dragon, 6)))
+said = complete(nearly_blind, dragon, 4)
+print("looking back:    ", repr(complete(model, dragon, 4)))
 print("not looking back:", repr(said))
 a_name = any(letter.isupper() for letter in said)
 reveal("alone", "A" if "Quill" in said else "B" if a_name else "C")
@@ -545,7 +545,7 @@ for name, attention in (
     ("yours:              ", scaled_dot_product_attention),
     ("divided by √d_model:", divided_by_sqrt_d_model),
 ):
-    said.append(complete(model.using(attention=attention), france, 8))
+    said.append(complete(model.using(attention=attention), france, 4))
     print(f"{name} entropy {spread(attention):.2f} of {math.log(5):.2f}  {said[-1]!r}")
 right, wrong = said
 reveal("divisor", "C" if wrong == right else "B" if "Paris" in wrong else "A")
@@ -1042,7 +1042,7 @@ print(looks_ahead(model(ids)[0], model(edited)[0], 4))
 unmasked = model.using(mask=lambda seq, start=0: torch.ones(seq, start + seq).bool())
 print("the same without its mask:                      peeked at by", end=" ")
 print(looks_ahead(unmasked(ids)[0], unmasked(edited)[0], 4))
-text = complete(unmasked, france, 8)
+text = complete(unmasked, france, 5)
 print("without its mask it writes:", repr(text))
 reveal("blind", "A" if "Paris" in text else "B")
 
@@ -1840,8 +1840,8 @@ curves = {}
 for name, mask in masks.items():
     masked = model.using(mask=mask)
     curves[name] = heads(masked, ids).stream[11].norm(dim=-1)
-    written = (complete(masked, prompt, 3) for prompt in list(prompts)[:3])
-    print(f"{name:<21}", *(f"{text!r:<20}" for text in written))
+    written = (complete(masked, prompt, 1) for prompt in list(prompts)[:3])
+    print(f"{name:<21}", *(f"{text!r:<12}" for text in written))
 show(
     plots.lengths(curves),
     alt="Length of each token's vector after layer 11, log scale. With all of the "
@@ -2638,15 +2638,15 @@ def moved(name, other, sets, source=None):
     return recovered(found, plain(name), plain(other), right, wrong)
 
 
-carried = sum(moved(*pair, single) for pair in zip(names[:2], names[1:3])) / 2
+carried = moved("Baker", "Carter", single).view(30, 9)  # n_layer n_head
 show(
-    plots.patch_map(carried.view(30, 9)),
+    plots.patch_map(carried),
     alt="Map of 270 heads, layers from left to right: how much of the name each brings "
     "back alone. Nearly all are at zero; heads 0, 1 and 7 of layer 23 and head 1 of "
     "layer 29 stand out, and a few are negative.",
 )
-carriers = best(carried.view(30, 9), 4)
-print("most:", *(f"{n}.{h} ({carried.view(30, 9)[n, h]:.2f})" for n, h in carriers))
+carriers = best(carried, 4)
+print("most:", *(f"{n}.{h} ({carried[n, h]:.2f})" for n, h in carriers))
 reveal("carriers", int((carried > 0.1).sum()), within=5)
 
 # %% [markdown] reveals="carriers"
