@@ -36,6 +36,7 @@ model = pretrained.load("smollm2")
 # %%
 prompt = model.tokenizer.encode("The little fox looked at the moon and")
 answers, spent = {}, {}
+model(prompt)  # the very first pass is slower than the others
 for use_cache in (True, False):
     start = time.perf_counter()
     answers[use_cache] = list(generate(model, prompt, 16, use_cache=use_cache))
@@ -679,7 +680,7 @@ predict(
 reveal("bug", next(letter for letter, bug in bugs.items() if bug == "no offset"))
 
 # %% [markdown] reveals="bug"
-# D. Each new token believes that it stands at position 0. Ten prompts show what tells the four apart:
+# D. Each new token believes that it is at position 0. Ten prompts show what tells the four apart:
 #
 # | | bug | what it writes | of 10 prompts |
 # |---|---|---|---|
@@ -927,7 +928,7 @@ plots.show(
 #
 # ![One box of weights, read once for all, leads to the caches of four texts, each read by itself, and each of these to a new token.](attachment:what_a_step_reads.png)
 #
-# A server decodes many texts at once: one step makes one new token for each. The memory must hold weights and caches. In every step the weights are read once, for all texts, and so is every text's cache, for that text alone.
+# A server decodes many texts at once: one step makes one new token for each. The memory must hold weights and caches. In every step the weights are read once for all texts. The cache of a text is read for that text alone.
 
 # %% [markdown]
 # ### Exercise 7.4 · `step_seconds` · ●●○ · 12 min

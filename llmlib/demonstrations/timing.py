@@ -43,9 +43,9 @@ def with_cache(engine, generate_cached, ids, new_tokens):
     return timed(generate_cached(_Endless(engine), cache, ids, new_tokens, greedy))
 
 
-def without_cache(engine, ids, new_ids, every=20):
+def without_cache(engine, ids, new_ids, every=33):
     """Seconds to each of `new_ids` when each is a pass over all that is there. No pass needs the
-    one before, so every 20th is timed and the others are read off the line between."""
+    one before, so every 33rd is timed and the others are read off the line between."""
     n, text = len(new_ids), ids + new_ids
     places = [*range(0, n, every), n - 1]
     sampled = [seconds(lambda i=i: engine(text[: len(ids) + i], last=True)) for i in places]
