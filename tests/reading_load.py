@@ -16,7 +16,7 @@ from llmlib.course.authoring.source import kind
 
 FOLDED = re.compile(r"<details(?! class=\"reveal\").*?</details>", re.DOTALL)
 SUMMARY = re.compile(r"<summary>.*?</summary>")
-CODE = re.compile(r"```.*?```|^    .*$", re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"```[\s\S]*?```|^    .*$", re.MULTILINE)
 FORMULA = re.compile(r"\$\$.*?\$\$", re.DOTALL)
 MARKUP = re.compile(r"<[^>]*>|!\[[^\]]*\]\([^)]*\)|\]\([^)]*\)")
 WORD = re.compile(r"\S*\w\S*")  # a bar of a table or a mark of a list is none

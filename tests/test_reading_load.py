@@ -34,6 +34,8 @@ def test_what_is_folded_is_not_counted_and_what_a_prediction_uncovers_is():
 #
 # $$14$$
 #
+# Eleven 15.
+#
 # <details><summary>Small print</summary>
 #
 # Seven (8).
@@ -47,8 +49,8 @@ a = 1
 # Nine 10.
 """
     counted = load(source.parse(text, "01_small"))
-    assert (counted.parentheses, counted.numbers, counted.given) == (2, 4, 1)
-    assert counted.words == 10 + 2
+    assert (counted.parentheses, counted.numbers, counted.given) == (2, 5, 1)
+    assert counted.words == 12 + 2
 
 
 def test_what_a_prediction_shows_is_folded_below_its_answer():
