@@ -195,8 +195,8 @@ def nudging_trains_a_table():
     found = {}
     for word in ("abracadabra", "acadacaba"):
         ids, table = torch.tensor([letters.index(x) for x in word]), torch.zeros(5, 5)
-        for _ in range(101):
-            table = table - 5.0 * nudged(table, ids)
+        for _ in range(51):
+            table = table - 10.0 * nudged(table, ids)
         counts = torch.zeros(5)
         for now, then in zip(word, word[1:]):
             counts[letters.index(then)] += now == "a"
@@ -1091,10 +1091,11 @@ def what_rope_must_keep_of_its_training():
     “Slowing the faster half of the hands does the harm. Slowing the slower half does none.” “The
     very first hands matter most. The first four at half speed do most of the harm, the twelve after
     them hardly any. A theta ten times larger leaves hand 0 its speed, hand 4 three quarters of it,
-    hand 15 a third.”
+    hand 15 a third.” “The loss is 4.16 as trained.”
 
-    The trained setting, on the same three pieces of prose; either half of the hands twice as fast.
-    The first four and the next twelve at a third of their speed.
+    The trained setting, on the same three pieces of prose, of which the notebook shows two;
+    either half of the hands twice as fast. The first four and the next twelve at a third of their
+    speed.
     """
     pair = torch.arange(64) % 32
     faster = pair < 16
@@ -1122,7 +1123,9 @@ def what_rope_must_keep_of_its_training():
         "backwards": lambda x, p, theta: apply_rope(x, -p, theta),
         "none": _no_rope,
     }
-    losses = {name: _prose_loss(position).mean().item() for name, position in settings.items()}
+    pieces = {name: _prose_loss(position) for name, position in settings.items()}
+    losses = {name: each.mean().item() for name, each in pieces.items()}
+    assert abs(pieces["as trained"][:2].mean() - 4.16) < 0.006
     extra = {name: loss - losses["as trained"] for name, loss in losses.items()}
     assert abs(extra["moved"]) < 1e-3 and abs(extra["slower"]) < 0.05
     assert extra["faster"] > 0.15 and extra["squeezed"] > 0.25
