@@ -1058,12 +1058,14 @@ tables = {
     "a random direction taken out": table - (table @ anything)[:, None] * anything,
     "the shared direction taken out": cleaned,
 }
-found, some = {}, order[:20].tolist()
-near = [nearest(table[words], i, 1) for i in some]
+found, near = {}, []
 print(f"{'':<31} finds itself   neighbour stays   loss: look-up   output")
 for name, rows in tables.items():
     found[name] = int(((rows[chosen] @ rows.T).argmax(dim=1) == chosen).sum())
-    stays = sum(nearest(rows[words], i, 1) == was for i, was in zip(some, near))
+    of_words = rows[words]
+    now = [nearest(of_words, i, 1) for i in order[:20].tolist()]
+    near = near or now  # those in the table as it is
+    stays = sum(was == found_now for was, found_now in zip(near, now))
     looked_up = model.using(embedding=lambda ids, table: embed(ids, rows))
     scored = model.using(unembedding=lambda x, table: x @ rows.T)
     losses = f"{loss_of(looked_up, river):15.2f} {loss_of(scored, river):8.2f}"
