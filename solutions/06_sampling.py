@@ -108,8 +108,13 @@ show(
 # A stretch includes its start but not its end. If rounded probabilities sum to less than 1 and `u` lies behind the last edge,
 # return the last token of non-zero probability.
 #
-# **By hand.** `[[0.5, 0.3, 0.2]]`: the stretches are [0, 0.5), [0.5, 0.8), [0.8, 1). `u = [0.6]` falls into the second, and so
-# does `u = [0.5]`: the answer is `[1]`.
+# **By hand**, for the row `[0.5, 0.3, 0.2]`:
+#
+# | token | its stretch | drawn, for instance, by |
+# |---|---|---|
+# | 0 | [0, 0.5) | `u = [0.0]` |
+# | 1 | [0.5, 0.8) | `u = [0.5]`, `u = [0.6]` |
+# | 2 | [0.8, 1) | `u = [0.8]` |
 #
 # Not allowed: `torch.multinomial`, torch's `Categorical`, and llmlib's `draw`.
 #
@@ -341,7 +346,12 @@ def left_alone(function, logits, *settings):
 #
 # Here and in all filters that follow, leave `logits` as they are: your caller may need them again.
 #
-# **By hand.** `apply_temperature([2, 4], 2)` is `[1, 2]`; `apply_temperature([1, 3, 2], 0)` is `[-inf, 3, -inf]`.
+# **By hand:**
+#
+# | `logits` | `t` | returns |
+# |---|---|---|
+# | `[2, 4]` | 2 | `[1, 2]` |
+# | `[1, 3, 2]` | 0 | `[-inf, 3, -inf]` |
 #
 # Not allowed: llmlib's `apply_temperature`.
 #
@@ -525,9 +535,10 @@ reveal("tail", ranked[100:].sum().item(), 0.1)
 
 # %% [markdown] reveals="tail"
 # Four draws in ten come from beyond rank 100, where " Sh" and " Ben" stand after "The capital of France is". Even a thin tail
-# does harm, because a text is many draws: with 1 % of nonsense at each step, 18 % of all texts of 20 tokens hold some.
+# does harm, because a text is many draws: one per cent of nonsense at each step spoils nearly a fifth of all texts of twenty
+# tokens.
 #
-# Where the nonsense begins depends on the prompt. In the story the tokens of rank 101 to 108 are still good.
+# Where the nonsense begins depends on the prompt. In the story the tokens just beyond rank 100 are still good.
 
 # %% [markdown]
 # ## 6.3 Filters: top-k, top-p, min-p
@@ -557,7 +568,12 @@ for seed in (1, 2, 3):
 #
 # **Exactly** `k` stay, even where logits are equal; which of these is up to you.
 #
-# **By hand.** `top_k([1, 4, 2, 3], 2)` is `[-inf, 4, -inf, 3]`. `top_k([2, 2, 2], 1)` keeps one of the three.
+# **By hand:**
+#
+# | `logits` | `k` | returns |
+# |---|---|---|
+# | `[1, 4, 2, 3]` | 2 | `[-inf, 4, -inf, 3]` |
+# | `[2, 2, 2]` | 1 | one of the three stays |
 #
 # Not allowed: llmlib's `top_k`. You may use `torch.topk`.
 #
@@ -706,11 +722,17 @@ for text, logits in next_logits.items():
 # | `p` | a number, above 0, at most 1 | 1 keeps every token |
 # | returns | like `logits` | kept logits unchanged, in their places; the rest $-\infty$ |
 #
-# **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05 with `p = 0.9`: 0.5 + 0.3 = 0.8 is not enough, 0.8 + 0.15 = 0.95 is. Three
-# tokens stay: the third *crosses* 0.9.
+# **By hand**, with `p = 0.9`. The third token *crosses* `p`, so it still stays:
 #
-# Two traps. A running sum of rounded numbers can reach 1 before the last token, so treat `p = 1` on its own. With four tokens of
-# 0.25 and `p = 0.4`, two stay, not four.
+# | probability | running sum | |
+# |---|---|---|
+# | 0.5 | 0.5 | stays |
+# | 0.3 | 0.8 | stays: not enough yet |
+# | 0.15 | 0.95 | stays: now it is enough |
+# | 0.05 | 1 | cut |
+#
+# Two traps. A running sum of rounded numbers can reach 1 before the last token, so treat `p = 1` on its own. And of four equally
+# likely tokens `p = 0.4` keeps two, not all four.
 #
 # Not allowed: llmlib's `top_p`.
 #
@@ -888,7 +910,9 @@ check.that(
 # %% [markdown]
 # ### A tempting line
 #
-#     nucleus = sorted_tokens[cumulative_probabilities <= 0.9]
+# ```python
+# nucleus = sorted_tokens[cumulative_probabilities <= 0.9]
+# ```
 
 # %%
 predict(
@@ -913,7 +937,7 @@ for probabilities in ([0.5, 0.3, 0.15, 0.05], [0.95, 0.03, 0.02]):
 reveal("line", line_keeps[0], within=0)
 
 # %% [markdown] reveals="line"
-# It drops the token that crosses 0.9. Where the model is sure, it keeps nothing, and there is nothing to draw from.
+# It drops the token that crosses the edge. Where the model is sure, it keeps nothing, and there is nothing to draw from.
 
 # %% [markdown]
 # ### Run it on the real model
@@ -940,7 +964,7 @@ show(
 
 # %% [markdown]
 # The same `p` keeps ten tokens for one prompt and hundreds for the other. But the last token kept may be hundreds of times less
-# likely than the first. One can also ask for that ratio directly.
+# likely than the first. You can also ask for that ratio directly.
 #
 # ### Exercise 6.5 · `min_p` · ●○○ · 5 min
 #
@@ -954,7 +978,7 @@ show(
 # | `p` | a number from 0 to 1 | 0 keeps everything, 1 only the likeliest and what equals it |
 # | returns | like `logits` | kept logits unchanged, the rest $-\infty$ |
 #
-# **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05 with `p = 0.2`: the bar is 0.2 × 0.5 = 0.1, so three tokens stay.
+# **By hand.** The four tokens of exercise 6.4 with `p = 0.2`: the bar is a fifth of 0.5, so three tokens stay.
 #
 # Not allowed: llmlib's `min_p`.
 #
@@ -1071,13 +1095,13 @@ for _p in (0.03, 0.11, 0.5):
 # %% [markdown]
 # ## 6.4 The order of the filters
 #
-# Two engines do not agree on where the temperature stands.
+# Two engines disagree on where the temperature goes.
 #
 # ![Two rows of boxes. transformers: temperature, top-k, top-p, min-p, draw. llama.cpp: top-k, top-p, min-p, temperature, draw.](attachment:two_orders.png)
 #
 # ### Exercise 6.6 · `filter_logits` · ●●○ · 8 min
 #
-# The order of `transformers`: **temperature, top-k, top-p, min-p**, each on what the one before left.
+# The order of `transformers`: **temperature, top-k, top-p, min-p**. Each works on what the one before it has left.
 #
 # | | | |
 # |---|---|---|
@@ -1086,8 +1110,12 @@ for _p in (0.03, 0.11, 0.5):
 # | `k`, `p`, `p_of_largest` | the settings of `top_k`, `top_p`, `min_p` | `None` switches that filter off |
 # | returns | like `logits` | |
 #
-# **By hand.** Probabilities 0.5, 0.3, 0.15, 0.05, temperature 0.5, `p = 0.9`. Squared and scaled they are 0.685, 0.247, 0.062,
-# 0.007: **two** tokens stay. Top-p first would have kept three.
+# **By hand**, temperature 0.5 and `p = 0.9`. Temperature squares the probabilities, and they are scaled to sum to 1:
+#
+# | | probabilities | top-p keeps |
+# |---|---|---|
+# | as they are | 0.5, 0.3, 0.15, 0.05 | three |
+# | after the temperature: **yours** | 0.685, 0.247, 0.062, 0.007 | **two** |
 #
 # Not allowed: llmlib's `filter_logits`.
 #
@@ -1276,8 +1304,8 @@ ratio = kept["T = 1.5, min-p 0.1"][1] / kept["T = 1.5, min-p 0.1"][0]
 reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 
 # %% [markdown] reveals="order"
-# Top-k does not care about the order, since temperature keeps the ranking. Top-p and min-p do. So "temperature 1.5, min-p 0.1" copied from one engine into another is another
-# setting.
+# Top-k does not care about the order, since temperature keeps the ranking. Top-p and min-p do. So "temperature 1.5, min-p 0.1"
+# copied from one engine into another is another setting.
 
 # %% [markdown]
 # ### Exercise 6.7 · `sample` · ●○○ · 5 min
@@ -1295,7 +1323,12 @@ reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 #
 # *Inside* this function `top_k`, `top_p` and `min_p` are the settings, and hide your functions of the same name.
 #
-# **By hand.** Probabilities 0.5, 0.3, 0.2 at temperature 1 and `u = 0.6` give 1. With `top_k=1` they give 0 for any `u`.
+# **By hand**, one row with the probabilities 0.5, 0.3, 0.2 and `temperature=1`:
+#
+# | `u` | `top_k` | returns |
+# |---|---|---|
+# | `[0.6]` | `None` | `[1]` |
+# | any | 1 | `[0]` |
 #
 # Not allowed: `torch.multinomial`, torch's `Categorical`, llmlib's `sample` and `draw`.
 #
@@ -1431,7 +1464,7 @@ for _t in (0.7, 1.6):
 # ### The lab
 #
 # One $u$, six settings. With a running kernel, the lab below the picture uses your functions, and its button writes five texts.
-# Try the story at temperature 1.5, then add min-p 0.1.
+# Try the story at a high temperature, then add min-p 0.1.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.widgets import sampling_lab
@@ -1535,8 +1568,13 @@ def generate_from_table(
 # your text, so `torch.manual_seed` will not do. A function with `yield` in it returns an iterator, which runs up to the next
 # `yield` whenever it is asked for one more.
 #
-# **By hand.** A toy in which 1 follows 0, 2 follows 1 and so on: `generate(toy, [0, 1], 3)` yields 2, 3, 4. With `stop_ids =
-# (3,)` it yields 2, 3. With `context = 3` it yields 2.
+# **By hand**, with a toy in which every id is followed by the next larger one. `generate(toy, [0, 1], 3)` yields:
+#
+# | the toy's `config` | yields |
+# |---|---|
+# | nothing stops it early | 2, 3, 4 |
+# | `stop_ids = (3,)` | 2, 3 |
+# | `context = 3` | 2 |
 #
 # Not allowed: llmlib's `generate` and `steps`.
 #
@@ -1784,7 +1822,7 @@ for settings in ({}, {"temperature": 0.7, "top_p": 0.9, "seed": 0}):
 #
 # ## 6.6 Greedy goes in circles: the repetition penalty
 #
-# A text that always takes the likeliest token can run into a loop. After "In the morning I" it does:
+# If you always take the likeliest token, the text can run into a loop. After "In the morning I" it does:
 #
 # ![The words I was driving down the highway and a full stop, in a ring of arrows. In its middle: the likeliest token, every time.](attachment:ring.png)
 #
@@ -1837,7 +1875,13 @@ reveal("copies", by_copy["the phrase"][-1], within=0.1)
 #
 # A positive logit is **divided** by `penalty`, a negative one **multiplied**: either way it falls, and only once.
 #
-# **By hand.** `logits = [[4, -1, 2]]`, `ids = [[0, 1, 0]]`, `penalty = 2`: `[[2, -2, 2]]`.
+# **By hand**, with a penalty of 2:
+#
+# | | |
+# |---|---|
+# | `logits` | `[[4, -1, 2]]` |
+# | `ids` | `[[0, 1, 0]]` |
+# | returns | `[[2, -2, 2]]` |
 #
 # Not allowed: `transformers`' processor, llmlib's `repetition_penalty`.
 #
@@ -2399,9 +2443,11 @@ reveal("empty", "B" if first else "A")
 #
 # This model learned conversations in a fixed form, its **chat template**:
 #
-#     <|im_start|>user
-#     What do bees make?<|im_end|>
-#     <|im_start|>assistant
+# ```
+# <|im_start|>user
+# What do bees make?<|im_end|>
+# <|im_start|>assistant
+# ```
 #
 # Look where the stop token `<|im_end|>` stands: it ends the *user's* turn, too. The control: the same questions, in the template.
 # Write the measurement for both arms.
@@ -2416,8 +2462,12 @@ reveal("empty", "B" if first else "A")
 # The *likeliest answer* is the first that the search returns. It is *empty* if it **begins** with a token of
 # `model.config.stop_ids`.
 #
-# **By hand.** Two questions. Plainly the search returns `[([9], -1.2), …]` and `[([3, 9], -0.5), …]`, where 9 is a stop token.
-# Only the first is empty. If both have words in the template, the answer is `(1, 0)`.
+# **By hand**, two questions; 9 is a stop token. One plain answer is empty and none in the template, so return `(1, 0)`:
+#
+# | | plainly, the search returns | in the template |
+# |---|---|---|
+# | first question | `[([9], -1.2), …]` | `[([4, 9], -0.7), …]` |
+# | second question | `[([3, 9], -0.5), …]` | `[([3, 9], -0.4), …]` |
 #
 # <details><summary>Hint 1</summary>
 #
@@ -2581,7 +2631,7 @@ questions = (
 asked = [llm.tokenizer.encode(question) for question in questions]
 opening = llm.tokenizer.encode("<|im_start|>user\n")
 closing = llm.tokenizer.encode("<|im_end|>\n<|im_start|>assistant\n")
-plain, templated = empty_answers(llm, asked, opening, closing, 3, 4)
+plain, templated = empty_answers(llm, asked, opening, closing, 2, 4)
 print(f"empty: {plain} of 10 asked plainly, {templated} of 10 in the template")
 p = softmax(llm(bees + [llm.config.stop_ids[0]])[0, -1])
 print(f"after the question and a stop: {llm.tokenizer.decode([p.argmax()])!r}")
@@ -2653,8 +2703,15 @@ predict(
 # The difference $d$ of a row is the quality of `a` minus that of `b`. With $n$ rows the interval is
 # $\bar d \pm 1.96\, s / \sqrt n$, where $s$ is the standard deviation (dividing by $n - 1$).
 #
-# **By hand.** $p$ = 0.4, 0.4, 0.1, 0.1; `a` keeps the first two, `b` the last two, `h` = ln 2. Both are even at any $T$, and the
-# difference is ln 0.4 − ln 0.1 = 1.386.
+# **By hand**, one prompt of four tokens and `h` = ln 2. Two equal tokens have this entropy at any $T$:
+#
+# | | probabilities | quality |
+# |---|---|---|
+# | the model's $p$ | 0.4, 0.4, 0.1, 0.1 | |
+# | `a` keeps the first two | 0.5, 0.5, 0, 0 | ln 0.4 |
+# | `b` keeps the last two | 0, 0, 0.5, 0.5 | ln 0.1 |
+#
+# The difference is $\ln 4 = 1.386$.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -2683,7 +2740,7 @@ def compare_filters(logits, a, b, h):
     log_p, qualities = log_softmax(logits), []
     for left in (a, b):
         low, high = torch.full((len(left), 1), 0.01), torch.full((len(left), 1), 100.0)
-        for _ in range(40):
+        for _ in range(30):
             t = (low * high).sqrt()
             q = softmax(left / t)
             less = torch.special.entr(q).sum(-1, keepdim=True) < h
@@ -2829,11 +2886,10 @@ for _n, _vocab, _h in ((7, 40, 0.7), (12, 25, 2.0)):
 # Open-ended prompts, such as "In the box she found a":
 
 # %%
+from llmlib.demonstrations.next_token import next_probabilities
 from llmlib.demonstrations.open_prompts import OPEN_PROMPTS
 
-rows = torch.stack(
-    [llm(llm.tokenizer.encode(t), last=True)[0, -1] for t in OPEN_PROMPTS]
-)
+rows = next_probabilities(llm, OPEN_PROMPTS).log()  # the logits, up to a shift
 left = {
     "temperature alone": rows,
     "top-k 20": top_k(rows, 20),
@@ -2919,8 +2975,13 @@ reveal("filters", "A" if low > 0 else "B" if high < 0 else "C")
 #
 # A token may come next if some choice begins with `new` and then has that token. If no choice is open, all are −∞.
 #
-# **By hand.** The tree: `choices = [[5, 2], [5, 7, 2], [9, 2]]`. With `new = []` tokens 5 and 9 may come; with `new = [5]`
-# tokens 2 and 7; with `new = [5, 7]` only 2.
+# **By hand**, the tree: `choices = [[5, 2], [5, 7, 2], [9, 2]]`.
+#
+# | `new` | may come next |
+# |---|---|
+# | `[]` | 5, 9 |
+# | `[5]` | 2, 7 |
+# | `[5, 7]` | 2 |
 #
 # <details><summary>Hint 1</summary>
 #
@@ -3157,8 +3218,6 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.next_token import next_probabilities
-
 premises = [
     "All birds have feathers. A robin is a bird.",
     "No birds have feathers. A robin is a bird.",
@@ -3292,7 +3351,7 @@ show(
 #
 # The model learned which pronoun follows which word, and passes it on.
 #
-# ### What is past its training data
+# ### What lies beyond its training data
 #
 # SmolLM2 was released in late 2024. Which year does it think it is?
 
@@ -3358,7 +3417,7 @@ print(
 # 3. Yes. The sound says what is right, so there is one right text, its length roughly known, and a beginning that looked
 #    second best may turn out to be the right one when more has been heard. In a chat many answers are right, and the likeliest
 #    is dull.
-# 4. The same question turned round ("Is it false that …"), so that "yes" is right only once; how often it says yes to questions
+# 4. The same question reversed ("Is it false that …"), so that "yes" is right only once; how often it says yes to questions
 #    about nothing; and the two words in the other order in the prompt. If it says yes to all of them, you have measured a habit.
 #
 # </details>

@@ -15,18 +15,23 @@ STARTS = (
 
 def greedy_texts(model, prompts, n, change):
     """The n likeliest ids after each prompt, one after the other, where the logits have gone
-    through `change(logits [batch, vocab], ids [batch, seq])`. -> {prompt: [ids]}"""
-    encoded = {prompt: model.tokenizer.encode(prompt) for prompt in prompts}
-    made = {}
-    for length in sorted(set(map(len, encoded.values()))):  # side by side: prompts of one length
-        group = [prompt for prompt in prompts if len(encoded[prompt]) == length]
-        new = ids = torch.tensor([encoded[prompt] for prompt in group])
-        cache = model.new_cache(len(group), length + n)
-        for _ in range(n):
-            new = change(model(new, cache, last=True)[:, -1], ids).argmax(-1, keepdim=True)
-            ids = torch.cat([ids, new], dim=1)
-        made |= dict(zip(group, ids[:, length:].tolist()))
-    return {prompt: made[prompt] for prompt in prompts}
+    through `change(logits [batch, vocab], ids [batch, seq])`. -> {prompt: [ids]}
+
+    All texts are written side by side: as long as a prompt has ids left, those are taken."""
+    encoded = [model.tokenizer.encode(prompt) for prompt in prompts]
+    lengths = [len(row) for row in encoded]
+    new = ids = torch.tensor([row[: min(lengths)] for row in encoded])
+    cache = model.new_cache(len(prompts), max(lengths) + n)
+    for place in range(min(lengths), max(lengths) + n):
+        new = change(model(new, cache, last=True)[:, -1], ids).argmax(-1, keepdim=True)
+        for row, given in zip(new, encoded):
+            if place < len(given):
+                row[0] = given[place]
+        ids = torch.cat([ids, new], dim=1)
+    return {
+        prompt: row[length : length + n].tolist()
+        for prompt, row, length in zip(prompts, ids, lengths)
+    }
 
 
 def in_a_loop(ids, n=8):

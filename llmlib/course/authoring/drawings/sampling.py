@@ -28,7 +28,7 @@ U = 0.82
 
 def strips() -> Figure:
     """One number u draws a token from three strips: the same logits at three temperatures."""
-    fig, ax = figure(width=8.0, height=2.6)
+    fig, ax = figure(width=6.2, height=2.5)
     for row, temperature in enumerate((0.4, 1.0, 2.5)):
         parts = [math.exp(each / temperature) for each in LOGITS]
         left = 0.0
@@ -41,9 +41,9 @@ def strips() -> Figure:
                 size = {"fontsize": 10, "fontweight": "bold" if chosen else "normal"}
                 ax.text(left + share / 2, row, word, color=ink(colour), zorder=4, **size, **CENTRE)
             left += share
-    ax.axvline(U, color="black", linestyle="--", zorder=5)
+    ax.axvline(U, color="black", linestyle="--", zorder=1)  # behind the words
     ax.set_yticks(range(3), ["T = 0.4", "T = 1", "T = 2.5"])
-    ax.set(xlim=(0, 1), xlabel=f"one random number, here u = {U}, picks the token (thick frame)")
+    ax.set(xlim=(0, 1), xlabel=f"one random number, u = {U}, picks the token (thick frame)")
     ax.invert_yaxis()
     ax.grid(visible=False)
     return fig
@@ -51,7 +51,7 @@ def strips() -> Figure:
 
 def powers() -> Figure:
     """What a temperature makes of two tokens, one twice as likely as the other."""
-    fig, axes = figure(1, 3, width=8.0, height=2.5, sharey=True)
+    fig, axes = figure(1, 3, width=6.2, height=2.5, sharey=True)
     rows = (("T = 0.5: squared", 2.0), ("T = 1: as it is", 1.0), ("T = 2: square root", 0.5))
     for ax, (title, power) in zip(axes, rows):
         ratio = 2.0**power
@@ -70,12 +70,12 @@ SORTED = [0.30, 0.22, 0.16, 0.11, 0.07, 0.05, 0.03, 0.02, 0.02, 0.02]
 
 def three_cuts() -> Figure:
     """The same sorted probabilities, cut by a number, by a mass and by a ratio."""
-    fig, axes = figure(1, 3, width=8.0, height=2.9, sharey=True)
+    fig, axes = figure(1, 3, width=6.2, height=2.8, sharey=True)
     mass = [sum(SORTED[:n]) for n in range(len(SORTED))]
     keeps = {
         "top-k 4\na number": [n < 4 for n in range(10)],
-        "top-p 0.9\na share of the mass": [before < 0.9 for before in mass],
-        "min-p 0.2\na share of the largest": [p >= 0.2 * SORTED[0] for p in SORTED],
+        "top-p 0.9\na mass": [before < 0.9 for before in mass],
+        "min-p 0.2\na ratio": [p >= 0.2 * SORTED[0] for p in SORTED],
     }
     for ax, (title, kept) in zip(axes, keeps.items()):
         for place, (p, stays) in enumerate(zip(SORTED, kept)):
@@ -92,7 +92,7 @@ def three_cuts() -> Figure:
 
 def min_p_bar() -> Figure:
     """The bar of min-p is a share of the highest column: high where the model is sure."""
-    fig, axes = figure(1, 2, width=8.0, height=3.0, sharey=True)
+    fig, axes = figure(1, 2, width=6.2, height=2.8, sharey=True)
     sure = [0.80, 0.10, 0.05, 0.03, 0.02]
     unsure = [0.24, 0.22, 0.20, 0.18, 0.16]
     for ax, (title, shares) in zip(axes, {"sure": sure, "unsure": unsure}.items()):
@@ -125,7 +125,7 @@ def _row(ax, y, words, colours, gap=0.35, left=0.06, width=1.5):
 
 def two_orders() -> Figure:
     """Where the temperature stands: first in transformers, last in llama.cpp."""
-    fig, ax = canvas(8.0, 2.3, 9.4, 2.7)
+    fig, ax = canvas(6.4, 2.1, 9.4, 2.7)
     grey, hot = "#eeeeee", ORANGE
     ax.text(0, 2.45, "transformers, and exercise 6.6", fontsize=11)
     _row(ax, 1.6, ["temperature", "top-k", "top-p", "min-p", "draw"], [hot, *3 * [grey], SKY])
@@ -136,8 +136,8 @@ def two_orders() -> Figure:
 
 def the_loop() -> Figure:
     """Generation: the text goes through the model, one token is picked and appended, again."""
-    fig, ax = canvas(8.0, 2.5, 9.6, 3.0)
-    words = ["the text so far", "the model", "last position:\nlogits", "sample"]
+    fig, ax = canvas(6.4, 2.3, 9.6, 3.0)
+    words = ["text so far", "the model", "last position:\nlogits", "sample"]
     end = _row(ax, 1.9, words, ["#eeeeee", SKY, "#eeeeee", ORANGE], gap=0.6, width=1.85)
     box(ax, end - 1.85, 0.35, 1.85, 0.7, "new token,\nyielded", GREEN)
     arrow(ax, (end - 0.92, 1.86), (end - 0.92, 1.1))
@@ -149,7 +149,7 @@ def the_loop() -> Figure:
 
 def ring() -> Figure:
     """A phrase whose end leads back to its beginning."""
-    fig, ax = canvas(7.5, 3.4, 10.0, 4.6)
+    fig, ax = canvas(6.0, 3.1, 10.0, 4.6)
     words = ["I", "was", "driving", "down", "the", "highway", "."]
     places = []
     for n, word in enumerate(words):
@@ -168,7 +168,7 @@ def ring() -> Figure:
 
 def beam_by_hand() -> Figure:
     """Two steps: the likelier first token leads to the less likely text."""
-    fig, ax = canvas(7.5, 2.9, 10.0, 4.0)
+    fig, ax = canvas(6.2, 2.7, 10.0, 4.0)
     box(ax, 0.1, 1.7, 1.6, 0.7, "the prompt", "#eeeeee")
     rows = ((2.75, "0", 0.6, 0.35, "0"), (0.65, "1", 0.4, 0.9, "2"))
     for y, first, p, then, second in rows:
@@ -180,7 +180,7 @@ def beam_by_hand() -> Figure:
         line = {"linestyle": "-" if won else "--", **style}
         arrow(ax, (1.76, 2.05), (3.12, y + 0.35), **line)
         arrow(ax, (4.88, y + 0.35), (6.22, y + 0.35), **line)
-        words = f"{p} × {then} = {p * then:.2f}"
+        words = f"in all {p * then:.2f}"
         ax.text(8.1, y + 0.35, words, va="center", fontweight="bold" if won else "normal")
     ax.text(4.0, 3.62, "greedy goes this way", ha="center", fontsize=10)
     ax.text(4.0, 0.3, "width 2 keeps this one, too", ha="center", fontsize=10)
@@ -189,7 +189,7 @@ def beam_by_hand() -> Figure:
 
 def same_entropy() -> Figure:
     """Two ways to be equally varied: a few tokens alike, or one in front of a long tail."""
-    fig, axes = figure(1, 2, width=8.0, height=2.6, sharey=True)
+    fig, axes = figure(1, 2, width=6.2, height=2.5, sharey=True)
     few, n = [0.2] * 5, 40
     low, high = 1.0, 400.0  # the rank power with which 40 tokens have the entropy of five alike
     for _ in range(60):
@@ -210,9 +210,9 @@ def same_entropy() -> Figure:
 
 def choices_tree() -> Figure:
     """Three allowed texts as one tree; what may come next are the branches from where we are."""
-    fig, ax = canvas(7.5, 2.9, 10.0, 4.0)
+    fig, ax = canvas(6.2, 2.7, 10.0, 4.0)
     nodes = {
-        (): (0.1, 1.65, "new = [ ]"),
+        (): (0.1, 1.65, "start"),
         (5,): (2.9, 2.5, "5"),
         (9,): (2.9, 0.7, "9"),
         (5, 2): (5.6, 3.1, "2 (stop)"),
@@ -228,14 +228,14 @@ def choices_tree() -> Figure:
             from_x, from_y, _ = nodes[path[:-1]]
             line = {"linewidth": 2.5} if path in allowed else {"linestyle": "--"}
             arrow(ax, (from_x + 1.68, from_y + 0.32), (x - 0.08, y + 0.32), **line)
-    ax.text(3.7, 3.3, "written so far: [5]", ha="center", fontsize=10)
-    ax.text(7.5, 3.42, "2 or 7 may come next,\neverything else is −∞", va="center", fontsize=10)
+    words = "new = [5]: 2 or 7 may come next, everything else is −∞"
+    ax.text(0.1, 0.1, words, fontsize=10)
     return fig
 
 
 def a_control() -> Figure:
     """One answer proves little: change what matters, and what does not, and ask again."""
-    fig, ax = canvas(8.0, 2.9, 10.4, 4.0)
+    fig, ax = canvas(6.4, 2.6, 10.4, 4.0)
     box(ax, 0.1, 1.6, 2.5, 0.9, "one right answer", ORANGE)
     box(ax, 3.6, 2.7, 3.3, 0.9, "change what should\nmatter, ask again", SKY)
     box(ax, 3.6, 0.5, 3.3, 0.9, "change what should\nnot matter, ask again", SKY)
@@ -249,8 +249,8 @@ def a_control() -> Figure:
 
 def inside_sample() -> Figure:
     """What one step of the engine does with the logits: the learner's functions, in order."""
-    fig, ax = canvas(8.0, 1.5, 9.6, 1.7)
+    fig, ax = canvas(6.4, 1.4, 9.6, 1.7)
     words = ["logits", "filter_logits", "softmax", "draw", "the next id"]
-    _row(ax, 0.35, words, ["#eeeeee", ORANGE, SKY, GREEN, "#eeeeee"], gap=0.4, width=1.55)
+    _row(ax, 0.35, words, ["#eeeeee", ORANGE, SKY, GREEN, "#eeeeee"], gap=0.3, width=1.66)
     ax.text(3.9, 1.35, "sample: your functions", ha="center", fontsize=11)
     return fig
