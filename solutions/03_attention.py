@@ -80,7 +80,8 @@ asked += ["France is → Paris", "Mrs. → Quillfeather"]
 show(
     plots.paired(asked, chances, "probability of the next token"),
     alt="Probabilities of a next token, looking back and not. Angeles, Obama and "
-    "States lose a third to a half; Paris and Quillfeather fall to nothing.",
+    "States lose a third to more than a half; Paris and Quillfeather fall to "
+    "nothing.",
 )
 
 # %% [markdown] reveals="alone"
@@ -1846,7 +1847,7 @@ show(
     plots.lengths(curves),
     alt="Length of each token's vector after layer 11, log scale. With all of the "
     "past, the first token is about 24,000 long and the others one or two hundred; "
-    "with itself and the first, one other, ' the', is nearly as long. With only "
+    "with itself and the first, one other, ' the', is 9,000 long. With only "
     "itself, every token is 24,000 long.",
 )
 
@@ -2615,7 +2616,7 @@ from functools import cache
 
 from llmlib.demonstrations.activation_patching import patched, recovered
 
-names = "Baker Carter Turner Green Parker".split()
+surnames = "Baker Carter Turner Green Parker".split()
 every = [(layer, head) for layer in range(30) for head in range(9)]
 single = [[head] for head in every]
 
@@ -2661,16 +2662,16 @@ reveal("carriers", int((carried > 0.1).sum()), within=5)
 sets = [carriers, control_heads(carriers, sizes), every, []]
 told = {"the four carriers": [], "their control": [], "all 270": [], "none": []}
 third = []
-for name, other, another in zip(names, names[1:], names[2:]):
+for name, other, another in zip(surnames, surnames[1:], surnames[2:]):
     for found, value in zip(told.values(), moved(name, other, sets)):
         found.append(value.item())
     third += moved(name, other, [carriers], source=another).tolist()
 told["the four, from a third name"] = third
 show(
     plots.recovered(told),
-    alt="How much of the name is back, a dot for each of three pairs of names. The four "
-    "carriers: above half. Their control: near 0. All 270 heads: 1. None: 0. The four "
-    "from a third name: much less than from the right one.",
+    alt="How much of the name is back, a dot for each of three pairs of names. The "
+    "four carriers: above half. Their control: near 0. All 270 heads: 1. None: 0. "
+    "The four from a third name: much less than from the right one.",
 )
 for name, found in told.items():
     print(f"{name:<28} {min(found):5.2f} to {max(found):.2f}")
