@@ -3,7 +3,7 @@ ARGS ?=
 setup = $(PYTHON) llmlib/course/bootstrap
 export PORT BROWSER TORCH
 
-.PHONY: help lab check test proof build pages grade formgrader bench evidence
+.PHONY: help lab check test proof build site grade formgrader bench evidence
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,9 +24,9 @@ build:  ## build the notebooks: solutions/*.py -> solutions/*.ipynb (executed) -
 	@$(setup)
 	@.venv/bin/python -m llmlib.course.authoring.build $(ARGS)
 
-pages:  ## write the solved notebooks as web pages to build/pages/
+site:  ## the course as web pages in build/site/ (SERVE=1: and open them; PORT=9999, BROWSER=0)
 	@$(setup)
-	@.venv/bin/python -m llmlib.course.authoring.pages
+	@.venv/bin/$(if $(SERVE),llmlib site,python -m llmlib.course.site.build) $(ARGS)
 
 grade:  ## grade a folder of submissions: make grade ARGS=grading/submitted
 	@$(setup)

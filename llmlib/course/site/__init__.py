@@ -1,0 +1,15 @@
+"""The course as a web page: `make site` writes build/site/, static files with relative links.
+
+build        all pages, their navigation, the files beside them
+page         one page: its headings, its sections for the search
+chapters     a solved notebook as a page: text, code, outputs, exercises
+predictions  what a prediction asks, and its answer
+quiz_page    the quiz
+reference    the instructor's guide, the glossary, claims, errata
+markdown     Markdown with formulas as HTML with MathML
+pictures     the pictures of a page as files
+serve        `llmlib site`: the pages on this computer
+
+What runs in the reader's browser is in web/: modules as they are, without a bundler. The templates
+are in web/templates/.
+"""

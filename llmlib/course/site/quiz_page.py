@@ -1,0 +1,60 @@
+"""The quiz as a page: options to click, feedback on each, and the code that shows why."""
+
+from nbformat import NotebookNode
+
+from llmlib.course.authoring import notebooks, quiz_source
+from llmlib.course.quiz import LETTERS
+from llmlib.course.site.chapters import Writer, executed
+from llmlib.course.site.links import Links
+from llmlib.course.site.markdown import to_html
+from llmlib.course.site.page import Page
+from llmlib.course.site.pictures import Pictures
+from llmlib.course.site.templates import render
+
+NAME = "quiz"
+
+
+def page(drawings: Pictures, links: Links) -> Page:
+    """The page of the quiz. SourceError if the quiz has not been built."""
+    notebook, cells = notebooks.load(NAME), executed(NAME).cells
+    writer = Writer(notebook, cells, drawings, links)
+
+    def html(text: str) -> str:
+        return to_html(text, drawings, links.to, writer.anchors)
+
+    shown, parts, asked = _shown(cells, writer), [], None
+    for number, question in enumerate(quiz_source.read(), 1):
+        if question.about != asked:
+            asked = question.about
+            parts.append({"title": html(f"## {quiz_source.titles()[asked]}"), "questions": []})
+        parts[-1]["questions"].append(
+            {
+                "name": question.name,
+                "heading": html(f"### Question {number}"),
+                "ask": html(question.ask),
+                "right": question.right,
+                "options": [
+                    (letter, _inline(html(text)), _inline(html(feedback)))
+                    for letter, (text, feedback) in zip(LETTERS, question.options)
+                ],
+                "why": shown.get(question.name, []),
+            }
+        )
+    count = sum(len(part["questions"]) for part in parts)
+    body = render("quiz.html.j2", parts=parts, count=count)
+    about = f"{count} questions on how language models work, with feedback on every option."
+    return Page(NAME, notebook.heading, body, about, ("chapters.js",))
+
+
+def _shown(cells: list[NotebookNode], writer: Writer) -> dict[str, list[str]]:
+    """{question: the outputs of the cell that shows why its answer is right}."""
+    return {
+        cell.source[len('see("') : -len('")')]: [writer.output(each) for each in cell.outputs]
+        for cell in cells
+        if cell.cell_type == "code" and cell.source.startswith('see("')
+    }
+
+
+def _inline(html: str) -> str:
+    """A paragraph's HTML without the paragraph."""
+    return html.strip().removeprefix("<p>").removesuffix("</p>")
