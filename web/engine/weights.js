@@ -1,0 +1,163 @@
+// The weights: downloaded in parts, each checked, kept in the browser until they are removed. A part
+// that has arrived stays, so that a lost connection costs one part at most.
+
+const WAITS = [1000, 3000]; // ms before another try
+const cacheName = (url) => `llmlib-weights ${url}`;
+const megabytes = (bytes) => Math.round(bytes / 1e6);
+
+/** The file's parts in order, from the browser's storage or from the network.
+ * @param {string} url of manifest.json: { file, size, sha256, parts: [{ name, size, sha256 }] }
+ * @param onProgress called with { loaded, total } in bytes
+ * @throws Error with one sentence: what went wrong, and what to do */
+export async function* weightParts(url, onProgress = () => {}) {
+  const storage = await openStorage(url);
+  const manifest = await readManifest(url, storage);
+  const kept = new Set((await storage?.keys())?.map((request) => request.url));
+  const address = (part) => new URL(part.name, url).href;
+  await checkRoom(manifest.parts.filter((part) => !kept.has(address(part))), storage);
+  let loaded = 0;
+  for (const [i, part] of manifest.parts.entries()) {
+    const told = (bytes) => onProgress({ loaded: loaded + bytes, total: manifest.size });
+    let bytes = kept.has(address(part)) ? await keptPart(address(part), part, storage) : null;
+    if (!bytes) {
+      const where = `part ${i + 1} of ${manifest.parts.length}`;
+      bytes = await downloadPart(address(part), part, where, told, () => stopped(loaded, manifest.size, storage));
+      await keep(storage, address(part), bytes, manifest.size);
+    }
+    told(part.size);
+    loaded += part.size;
+    yield bytes;
+  }
+}
+
+/** Whether all parts are in the browser's storage. */
+export async function isKept(url) {
+  const storage = await openStorage(url);
+  if (!storage) return false;
+  const kept = new Set((await storage.keys()).map((request) => request.url));
+  if (!kept.has(url)) return false;
+  const manifest = await (await storage.match(url)).json();
+  return manifest.parts.every((part) => kept.has(new URL(part.name, url).href));
+}
+
+/** Remove the weights from the browser's storage. Returns whether there were any. */
+export async function remove(url) {
+  return (await openStorage(url)) !== null && caches.delete(cacheName(url));
+}
+
+/** null where the browser keeps nothing: on a page that is not https, or in a private window. */
+async function openStorage(url) {
+  try {
+    return await caches.open(cacheName(url));
+  } catch {
+    return null;
+  }
+}
+
+/** The manifest as the server has it; without a connection, the one that was kept. */
+async function readManifest(url, storage) {
+  let response = null;
+  try {
+    response = await fetch(url, { cache: "no-cache" });
+  } catch {
+    response = await storage?.match(url);
+    if (!response) throw new Error("There is no connection: the model could not be downloaded. Try again.");
+    return response.json();
+  }
+  if (!response.ok) {
+    throw new Error(`This site has no weights (${response.status} for ${url}): they are made by make site.`);
+  }
+  const text = await response.text();
+  let manifest;
+  try {
+    manifest = JSON.parse(text);
+  } catch {
+    throw new Error(`${url} arrived damaged: reload the page and try again.`);
+  }
+  await storage?.put(url, new Response(text)).catch(() => {}); // what has no room is said of the parts
+  return manifest;
+}
+
+async function checkRoom(missing, storage) {
+  const needed = missing.reduce((sum, part) => sum + part.size, 0);
+  const { quota, usage } = (storage && (await navigator.storage?.estimate?.())) || {};
+  if (needed && quota !== undefined && quota - usage < needed) throw noRoom(needed, quota - usage);
+}
+
+function noRoom(needed, free) {
+  const left = free === undefined ? "" : `, and has ${megabytes(Math.max(free, 0))} MB left`;
+  return new Error(
+    `This browser has no room for the model: it needs ${megabytes(needed)} MB${left}. Make room, or leave the private window, and try again.`);
+}
+
+function stopped(loaded, size, storage) {
+  return new Error(
+    `The download stopped at ${megabytes(loaded)} of ${megabytes(size)} MB: check the connection and try again` +
+      (storage ? ". What has arrived is kept." : "."));
+}
+
+async function keptPart(url, part, storage) {
+  const response = await storage.match(url);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (bytes.length === part.size && (await sha256(bytes)) === part.sha256) return bytes;
+  await storage.delete(url); // damaged, or of another release
+  return null;
+}
+
+async function keep(storage, url, bytes, size) {
+  try {
+    await storage?.put(url, new Response(bytes));
+  } catch (error) {
+    if (error.name !== "QuotaExceededError") throw error;
+    throw noRoom(size);
+  }
+}
+
+async function downloadPart(url, part, where, onProgress, lost) {
+  let problem;
+  for (const wait of [0, ...WAITS]) {
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    let bytes;
+    try {
+      const response = await fetch(url, { cache: "no-store" });
+      if (!response.ok) {
+        problem = new Error(`The server has no ${where} of the model (${response.status}): try again later.`);
+        continue;
+      }
+      bytes = await readBody(response, part.size, onProgress);
+    } catch {
+      problem = lost();
+      continue;
+    }
+    if (bytes === null) {
+      problem = new Error(`The download is not the model: ${where} came in the wrong length. Try again.`);
+    } else if ((await sha256(bytes)) !== part.sha256) {
+      problem = new Error(`The download arrived damaged (${where}): try again.`);
+    } else {
+      return bytes;
+    }
+  }
+  throw problem;
+}
+
+/** The body in one piece; null if it is shorter or longer than `size`. */
+async function readBody(response, size, onProgress) {
+  const bytes = new Uint8Array(size), reader = response.body.getReader();
+  let at = 0;
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return at === size ? bytes : null;
+    if (at + value.length > size) {
+      await reader.cancel();
+      return null;
+    }
+    bytes.set(value, at);
+    onProgress(at += value.length);
+  }
+}
+
+/** In hexadecimal. A page that is not https has no such function; there the length must do. */
+async function sha256(bytes) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
