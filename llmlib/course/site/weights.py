@@ -18,7 +18,7 @@ def write(folder: Path) -> dict[str, Any]:
     source, folder = assets.smollm2_gguf(), folder / "weights"
     folder.mkdir(parents=True, exist_ok=True)
     content = source.read_bytes()
-    parts = []
+    parts: list[dict[str, Any]] = []
     for start in range(0, len(content), PART):
         part = content[start : start + PART]
         name = f"{source.name}.part-{len(parts) + 1:02}"
