@@ -15,7 +15,7 @@ from pathlib import Path
 from llmlib import files, installation
 from llmlib.course.authoring import notebooks
 from llmlib.course.authoring.notebooks import ROOT, SourceError
-from llmlib.course.site import chapters, quiz_page
+from llmlib.course.site import chapters, errata, quiz_page, reference
 from llmlib.course.site.links import Links
 from llmlib.course.site.page import Page, contents
 from llmlib.course.site.pictures import Pictures
@@ -25,23 +25,29 @@ FOLDER = ROOT / "build" / "site"
 NAME = "From Tokens to Tokens"
 REFERENCE = ("instructors", "glossary", "errata", "claims")
 NOT_SERVED = shutil.ignore_patterns("templates", "*.c", "*.toml", "*.html", ".*")
+KEPT = ("pictures", "weights")
 SERVICE_WORKER = "engine/service-worker.js"  # also at the top, where it answers for every page
 
 
 def build(folder: Path = FOLDER, repository: str = "", weights: bool = True) -> list[Page]:
-    """Write the site to `folder`, which is emptied first; returns its pages. `repository` is
+    """Write the site to `folder`, of whose earlier files only pictures and weights are kept, which
+    take long to make; returns its pages. `repository` is
     "owner/name" on GitHub, for links to files and to Colab. Raises SourceError if a notebook has
     not been built."""
-    shutil.rmtree(folder, ignore_errors=True)
+    _empty(folder)
     _copy(folder)
     drawings = Pictures(folder)
     links = Links(["index", *notebooks.names(), *REFERENCE], repository)
     pages = [_landing()]
-    for notebook in notebooks.lessons():
-        pages.append(chapters.page(notebook.name, drawings, links))
+    pages += [chapters.page(each.name, drawings, links) for each in notebooks.lessons()]
     pages.append(quiz_page.page(drawings, links))
+    pages.append(reference.instructors(drawings, links))
+    pages.append(reference.glossary(drawings, links))
+    pages.append(errata.page(drawings, links))
+    pages.append(reference.claims(drawings, links))
     for page in pages:
         files.write(folder / page.file, _whole(page, pages))
+    drawings.remove_others()
     files.write(folder / "search.json", _search_index(pages))
     made = [("recorded", True), ("weights", weights)]
     for step, wanted in made:
@@ -49,6 +55,14 @@ def build(folder: Path = FOLDER, repository: str = "", weights: bool = True) -> 
             __import__(module)
             sys.modules[module].write(folder)
     return pages
+
+
+def _empty(folder: Path) -> None:
+    for each in folder.glob("*"):
+        if each.is_dir() and each.name not in KEPT:
+            shutil.rmtree(each)
+        elif each.is_file():
+            each.unlink()
 
 
 def _copy(folder: Path) -> None:

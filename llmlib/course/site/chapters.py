@@ -30,6 +30,7 @@ class Block:
     """What a template draws: `kind` is text, code, exercise, prediction or summary."""
 
     kind: str
+    anchor: str
     html: str = ""  # of a text; of code, the code
     outputs: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)  # predictions that this gives away
@@ -61,6 +62,11 @@ def executed(name: str) -> NotebookNode:
     return nbformat.read(path, as_version=4)
 
 
+def anchor(cell: NotebookNode) -> str:
+    """The id on the page of what a cell becomes."""
+    return f"cell-{cell.id}"
+
+
 class Writer:
     """Turns the cells of one notebook into blocks."""
 
@@ -81,11 +87,13 @@ class Writer:
                 between = list(takewhile(lambda each: notebooks.kind(each) != "test", cells))
                 yield self.exercise(cell, exercise, solution, between)
             elif cell.cell_type == "markdown":
-                yield Block("text", self.text(cell), keys=predictions.revealed(cell))
+                yield Block("text", anchor(cell), self.text(cell), keys=predictions.revealed(cell))
             elif asked := predictions.asked(cell):
-                yield Block("prediction", asked=asked, answer=self.answers.get(asked["key"]))
+                yield Block(
+                    "prediction", anchor(cell), asked=asked, answer=self.answers.get(asked["key"])
+                )
             elif re.search(r"^predictions\(\)", cell.source, re.MULTILINE):
-                yield Block("summary")
+                yield Block("summary", anchor(cell))
             else:
                 yield self.code(cell)
 
@@ -111,10 +119,13 @@ class Writer:
         """An exercise: its statement, its solution, and what is `between` that and its test."""
         return Block(
             "exercise",
+            anchor(cell),
             self.text(cell),
             exercise=exercise,
             between=[
-                Block("text", self.text(each)) if each.cell_type == "markdown" else self.code(each)
+                Block("text", anchor(each), self.text(each))
+                if each.cell_type == "markdown"
+                else self.code(each)
                 for each in between
             ],
             stub=code_block(exercise.stub),
@@ -129,6 +140,7 @@ class Writer:
         lives = widget and (WEB / "widgets" / f"{widget[1]}.js").is_file()
         return Block(
             "code",
+            anchor(cell),
             code_block(cell.source[label.end() :] if label and fold else cell.source),
             outputs=[html for each in cell.outputs if (html := self.output(each))],
             keys=predictions.revealed(cell),

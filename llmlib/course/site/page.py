@@ -19,6 +19,7 @@ class Page:
     scripts: tuple[str, ...] = ()  # modules in assets/ that this page loads
     styles: tuple[str, ...] = ()
     wide: bool = False  # a page without a column of contents
+    depth: int = 3  # of the headings that the contents list
 
     @property
     def file(self) -> str:
@@ -69,5 +70,10 @@ class _Reader(HTMLParser):
 
 
 def contents(page: Page) -> Iterator[Section]:
-    """What the table of contents lists: the headings below the title."""
-    return (each for each in page.sections() if each.anchor and each.level > 1)
+    """What the table of contents lists: the headings below the title, without how hard an exercise
+    is and how long it takes."""
+    for each in page.sections():
+        if each.anchor and 1 < each.level <= page.depth:
+            short = each.title.startswith(("Exercise", "Experiment"))
+            each.title = " · ".join(each.title.split(" · ")[:2]) if short else each.title
+            yield each

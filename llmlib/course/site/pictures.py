@@ -17,7 +17,8 @@ ATTRIBUTE = r"""\b{}=(?:"([^"]*)"|'([^']*)')"""
 
 
 class Pictures:
-    """Writes pictures into `folder`/pictures, each once."""
+    """Writes pictures into `folder`/pictures, each once. A picture of an earlier build is kept, as
+    its name says what is in it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -29,10 +30,17 @@ class Pictures:
         address = f"{FOLDER}/{hashlib.sha256(png).hexdigest()[:16]}.webp"
         if address not in self.sizes:
             picture, made = Image.open(io.BytesIO(png)), io.BytesIO()
-            picture.save(made, "WEBP", lossless=True, method=2)
-            files.write(self.folder / address, made.getvalue())
             self.sizes[address] = picture.size
+            if not (self.folder / address).is_file():
+                picture.save(made, "WEBP", lossless=True, method=2)
+                files.write(self.folder / address, made.getvalue())
         return address, self.sizes[address]
+
+    def remove_others(self) -> None:
+        """Remove the pictures that this build has not used."""
+        for path in (self.folder / FOLDER).glob("*.webp"):
+            if f"{FOLDER}/{path.name}" not in self.sizes:
+                path.unlink()
 
     def as_files(self, html: str) -> str:
         """`html` with the pictures that are in it as data taken out into files."""

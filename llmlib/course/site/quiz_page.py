@@ -43,7 +43,7 @@ def page(drawings: Pictures, links: Links) -> Page:
     count = sum(len(part["questions"]) for part in parts)
     body = render("quiz.html.j2", parts=parts, count=count)
     about = f"{count} questions on how language models work, with feedback on every option."
-    return Page(NAME, notebook.heading, body, about, ("chapters.js",))
+    return Page(NAME, notebook.heading, body, about, ("chapters.js",), depth=2)
 
 
 def _shown(cells: list[NotebookNode], writer: Writer) -> dict[str, list[str]]:
