@@ -1,0 +1,267 @@
+// The landing page: a text, its pictures, and the loop that makes it longer. It begins with a recorded
+// run; once the reader has started the engine, the same page follows any text.
+
+import { element } from "../dom.js";
+import { say, strings } from "../strings.js";
+import { engineNow, LiveRun, LONGEST, startEngine, withEngine } from "../widgets/live_run.js";
+import { button, filterSliders, slider } from "../widgets/pictures/controls.js";
+import { choose, likelyTable } from "../widgets/pictures/choice.js";
+import { chip, shown } from "../widgets/pictures/words.js";
+import { recordedInside, recordedLength, recordedView, prompt, settings, shape } from "../widgets/recorded_run.js";
+import { runHere } from "../widgets/run_here.js";
+import * as stages from "./stages.js";
+
+const TURN = 1600; // ms between two tokens of a recorded run that plays
+const THOUGHT = 500; // ms that the chosen token is marked before it joins the text
+const TYPED = "llmlib:prompt";
+const find = id => document.getElementById(id);
+const place = name => document.querySelector(`[data-picture="${name}"]`);
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+const state = {
+  views: [recordedView(0)], // one for each token made; the last one is shown
+  made: [], // { token, p, rank } of each new token
+  live: null, // a LiveRun
+  look: { layer: 18, head: 6, at: null }, // at: null means the last token
+  layer: shape.n_layer,
+  matrices: null,
+  u: null, // null: the view's own
+  playing: null,
+  busy: false,
+};
+const view = () => state.views.at(-1);
+const u = () => state.u ?? view().u;
+
+/* Drawing ---------------------------------------------------------------------------------------- */
+
+const sliders = filterSliders(settings, () => drawChoice());
+const uSlider = slider(strings.widgets.u, { min: 0, max: 0.999, step: 0.001, value: 0, format: each => each.toFixed(3) }, value => {
+  state.u = value;
+  drawChoice();
+});
+const choicePicture = element("div", "");
+
+const choiceNow = () => choose(view().logits, u(), sliders.settings());
+
+/** Fill a stage once its picture is ready; an earlier one that comes late is dropped. */
+const wanted = new Map();
+async function fill(name, picture) {
+  const ticket = {};
+  wanted.set(name, ticket);
+  const made = await picture;
+  if (wanted.get(name) === ticket) place(name).replaceChildren(...made);
+}
+
+function draw() {
+  const now = view();
+  drawText();
+  fill("tokens", stages.tokens(now));
+  fill("vectors", stages.vectors(now, shape));
+  drawAttention();
+  drawLayers();
+  fill("again", stages.again(now, shape, state.made));
+  uSlider.value = u();
+  drawChoice();
+  find("back").disabled = state.made.length === 0;
+  find("onward").disabled = ended();
+  find("play").textContent = state.playing ? strings.landing.pause : ended() ? strings.landing.replay : strings.landing.play;
+}
+
+function drawAttention() {
+  fill("attention", stages.attention(view(), shape, state.look, pick => {
+    Object.assign(state.look, pick);
+    layerSlider.value = state.look.layer;
+    headSlider.value = state.look.head;
+    drawAttention();
+  }).then(made => [made[0], headSliders, ...made.slice(1)]));
+}
+
+function drawLayers() {
+  fill("layers", stages.layers(view(), state.layer, layer => {
+    state.layer = layer;
+    drawLayers();
+    place("layers").querySelector("[aria-pressed=true]").focus({ preventScroll: true });
+  }, state.matrices));
+}
+
+function drawChoice() {
+  const made = choiceNow();
+  choicePicture.replaceChildren(...stages.choice(view(), made, u()));
+  fill("scores", stages.scores(view(), made));
+  drawNext(made);
+}
+
+/** The hero's list: the model's own probabilities. */
+function drawNext(made) {
+  const own = { ...made, after: made.before, order: made.order.slice(0, 6), chosen: state.chosen };
+  find("next").querySelector("ol").replaceWith(likelyTable(own, view().textOf));
+}
+
+function drawText() {
+  const before = view().tokens.length - state.made.length;
+  const chips = view().tokens.map((token, i) => chip(token, i, i < before ? "" : "new"));
+  find("text").replaceChildren(...chips, element("span", "caret"));
+  const words = view().tokens.map(each => each.text).join("");
+  find("now").textContent = words.length > 120 ? `…${words.slice(-120)}` : words;
+}
+
+const headSliders = element("div", "sliders two");
+const layerSlider = slider(strings.widgets.layer, { min: 0, max: shape.n_layer - 1, step: 1, value: state.look.layer }, value => {
+  state.look.layer = value;
+  drawAttention();
+});
+const headSlider = slider(strings.widgets.head, { min: 0, max: shape.n_head - 1, step: 1, value: state.look.head }, value => {
+  state.look.head = value;
+  drawAttention();
+});
+headSliders.append(layerSlider.place, headSlider.place);
+
+/* The loop --------------------------------------------------------------------------------------- */
+
+function ended() {
+  const { live, made } = state;
+  return live ? made.at(-1)?.stop || view().tokens.length >= LONGEST : made.length >= recordedLength - 1;
+}
+
+/** One turn: the token is chosen, marked for a moment, and joins the text. */
+async function onward() {
+  if (state.busy || ended()) return;
+  state.busy = true;
+  try {
+    const now = view(), made = choiceNow();
+    const id = state.live ? made.chosen : now.next.id; // a recorded run goes on as it was recorded
+    const token = state.live ? await state.live.token(id) : now.next;
+    state.chosen = id;
+    drawNext(made);
+    if (!still.matches) await new Promise(resolve => setTimeout(resolve, THOUGHT));
+    if (view() !== now) return; // another text was read meanwhile
+    const next = state.live
+      ? await state.live.view([...now.tokens, token])
+      : recordedView(state.made.length + 1);
+    if (view() !== now) return;
+    state.made.push({ token, p: made.before[id], rank: rankOf(made.before, id), stop: state.live?.stops(id) });
+    state.views.push(next);
+    find("announce").textContent = say(strings.landing.said, { token: shown(token) });
+  } catch (error) {
+    stop();
+    tell(error);
+  } finally {
+    state.busy = false;
+    state.chosen = undefined;
+    state.u = null;
+    draw();
+  }
+}
+
+const rankOf = (p, id) => p.reduce((rank, each) => rank + (each > p[id]), 1);
+
+function back() {
+  stop();
+  if (state.made.pop()) state.views.pop();
+  draw();
+}
+
+function play() {
+  if (ended()) {
+    state.views.length = 1;
+    state.made = [];
+  }
+  const turn = async () => {
+    await onward();
+    if (state.playing && !ended()) state.playing = setTimeout(turn, state.live ? 0 : TURN);
+    else stop();
+  };
+  state.playing = setTimeout(turn, 0);
+  draw();
+}
+
+function stop() {
+  clearTimeout(state.playing);
+  state.playing = null;
+  draw();
+}
+
+/* The reader's own text -------------------------------------------------------------------------- */
+
+const field = find("prompt");
+const tell = error => {
+  find("run-status").textContent = typeof error === "string" ? error : error.message;
+};
+
+async function read() {
+  const engine = engineNow();
+  if (!engine) {
+    if (field.value !== prompt) {
+      tell(strings.landing.needsModel);
+      find("run-here").focus();
+    }
+    return;
+  }
+  stop();
+  try {
+    const found = await engine.encode(field.value);
+    if (!found.length) return tell(strings.landing.empty);
+    if (found.length > LONGEST) return tell(say(strings.landing.longer, { tokens: found.length, longest: LONGEST }));
+    const live = new LiveRun(engine, Math.floor(Math.random() * 2 ** 32));
+    const first = await live.view(found);
+    Object.assign(state, { live, views: [first], made: [], u: null, chosen: undefined });
+    state.look.at = null;
+    tell(strings.landing.live);
+    draw();
+  } catch (error) {
+    tell(error);
+  }
+}
+
+function keepTyped() {
+  field.style.height = "auto";
+  field.style.height = `${field.scrollHeight + 2}px`;
+  try {
+    localStorage.setItem(TYPED, field.value);
+  } catch {
+    // the browser keeps nothing: the text stays as long as the page
+  }
+}
+
+function start() {
+  place("choice").append(
+    element("div", "choice-controls", sliders.place, uSlider.place,
+      button(strings.widgets.drawAgain, () => {
+        state.u = Math.random();
+        uSlider.value = state.u;
+        drawChoice();
+      })),
+    choicePicture);
+  try {
+    field.value = localStorage.getItem(TYPED) ?? field.value;
+  } catch {
+    // the prompt of the recorded run stays
+  }
+  keepTyped();
+  field.oninput = keepTyped;
+  field.onkeydown = event => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    find("prompt-form").requestSubmit();
+  };
+  find("prompt-form").onsubmit = event => {
+    event.preventDefault();
+    read();
+  };
+  find("onward").onclick = () => {
+    stop();
+    onward();
+  };
+  find("back").onclick = back;
+  find("play").onclick = () => (state.playing ? stop() : play());
+  runHere({ button: find("run-here"), progress: find("progress"), status: find("run-status"), start: startEngine });
+  withEngine(read);
+  draw();
+  recordedInside().then(({ matrices }) => {
+    state.matrices = matrices;
+    drawLayers();
+  });
+  if (!still.matches) play();
+}
+
+start();

@@ -1,0 +1,118 @@
+// The pictures of the landing page, one function a stage: each draws a view (recorded_run.js says what
+// that is) into its place.
+
+import { element } from "../dom.js";
+import { say, strings } from "../strings.js";
+import { headGrid, lookingBack } from "../widgets/pictures/attention.js";
+import { likelyTable, strip, survivors } from "../widgets/pictures/choice.js";
+import { matrixPicture } from "../widgets/pictures/matrix.js";
+import { streamTable } from "../widgets/pictures/stream.js";
+import { vectorBar } from "../widgets/pictures/vector.js";
+import { chip, percent, shown, thousands } from "../widgets/pictures/words.js";
+
+const MOST = 0.4; // of an embedding's numbers: it gets the full colour; nearly all are smaller
+const ROWS = 6; // of the output head
+const CACHE_BYTES = 4; // a number
+
+/** Stage 1: the tokens with their ids. */
+export function tokens(view) {
+  return [element("div", "ids", ...view.tokens.map((token, i) =>
+    element("span", "with-id", chip(token, i), element("small", "", String(token.id)))))];
+}
+
+/** Stage 2: the row of each token, as it is looked up. */
+export async function vectors(view, { d_model }) {
+  const { row } = await view.inside();
+  const rows = await Promise.all(view.tokens.map(each => row(each.id)));
+  if (!rows[0]) return [element("p", "note", strings.landing.noVectors)];
+  return [element("ol", "vectors", ...view.tokens.map((token, i) => {
+    const label = say(strings.landing.vector, { token: shown(token), d_model });
+    return element("li", "", chip(token, i), vectorBar(rows[i], MOST, label));
+  }))];
+}
+
+/** Stage 3: all heads, and where one of them looks. `look` is { layer, head, at }. */
+export async function attention(view, { n_layer, n_head }, look, pick) {
+  const { weights } = await view.inside();
+  if (!weights) return [element("p", "note", strings.landing.tooLong)];
+  const seq = view.tokens.length, at = Math.min(look.at ?? seq - 1, seq - 1);
+  const row = view.tokens.slice(0, at + 1).map((_, j) => weights(look.layer, look.head, at, j));
+  const most = row.indexOf(Math.max(...row));
+  const found = say(strings.landing.looks, {
+    layer: look.layer, head: look.head, token: shown(view.tokens[at]), most: shown(view.tokens[most]), share: percent(row[most]),
+  });
+  return [
+    headGrid({ n_layer, n_head, seq, weights, chosen: [look.layer, look.head], pick: (layer, head) => pick({ layer, head }) }),
+    element("p", "found", found),
+    lookingBack(view.tokens, row, at, chosen => pick({ at: chosen })),
+  ];
+}
+
+/** Stage 4: what the stream says before each layer, beside that layer's matrices. */
+export function layers(view, layer, pick, matrices) {
+  const last = view.stream.length - 1;
+  const which = Math.min(Math.max(layer, 1), last) - 1; // the layer that has just written
+  const picture = element("div", "side-by-side", streamTable(view.stream, layer, pick));
+  if (matrices) picture.append(anatomy(matrices[which], which));
+  return [picture];
+}
+
+/** One layer: its seven matrices to scale, in the order in which they are used. */
+function anatomy(matrices, layer) {
+  const { heading, norm, heads, add, times, note } = strings.landing.anatomy;
+  const box = text => element("span", "op", text);
+  const draw = name => matrixPicture(name, matrices[name]);
+  return element("div", "anatomy",
+    element("h3", "", say(heading, { layer })),
+    element("div", "flow", box(norm), element("div", "stack", draw("W_Q"), draw("W_K"), draw("W_V")), box(heads), draw("W_O"), box(add)),
+    element("div", "flow", box(norm), element("div", "stack", draw("W_gate"), draw("W_up")), box(times), draw("W_down"), box(add)),
+    element("p", "note", note));
+}
+
+/** Stage 5: the last vector times rows of the table. */
+export async function scores(view, choice) {
+  const { row, last } = await view.inside();
+  const order = choice.order.slice(0, ROWS), rows = await Promise.all(order.map(row));
+  const { vector, logit, probability, times, row: rowOf } = strings.landing.scores;
+  const lines = order.map((id, i) => {
+    const name = shown(view.textOf(id));
+    return element("tr", "", element("th", "", chip(view.textOf(id), i)),
+      element("td", "", ...(rows[i] ? [vectorBar(rows[i], MOST, say(rowOf, { token: name }))] : [])),
+      element("td", "number", view.logits[id].toFixed(2)), element("td", "number", percent(choice.before[id])));
+  });
+  for (const line of lines) line.firstChild.scope = "row";
+  const head = element("tr", "", ...["", last ? `${times}` : "", logit, probability].map(text => {
+    const made = element(text ? "th" : "td", "", text);
+    if (text) made.scope = "col";
+    return made;
+  }));
+  const table = element("table", "scores", element("thead", "", head), element("tbody", "", ...lines));
+  if (!last) return [table];
+  const most = Math.max(...last.map(Math.abs)) / 3;
+  return [element("div", "last", element("span", "", vector), vectorBar(last, most, vector)), table];
+}
+
+/** Stage 6: below the sliders, what is left and what u picks. */
+export function choice(view, made, u) {
+  return [strip(made, u, view.textOf), likelyTable(made, view.textOf), element("p", "found", survivors(made))];
+}
+
+/** Stage 7: what the cache holds, and how the new tokens came. */
+export function again(view, { n_layer, n_kv_head, head_dim }, made) {
+  const bytes = 2 * n_layer * n_kv_head * head_dim * CACHE_BYTES * view.tokens.length;
+  const read = made.length ? 1 : view.tokens.length; // the first pass reads the whole prompt
+  const first = view.tokens.length - read;
+  const boxes = view.tokens.map((token, i) => element("span", i < first ? "cached" : "reading", shown(token)));
+  const texts = strings.landing.again;
+  const held = say(read === 1 ? texts.heldOne : texts.held, { positions: view.tokens.length, read, megabytes: (bytes / 1e6).toFixed(2) });
+  const drawn = made.map(({ token, p, rank }) => {
+    const bar = element("span", "bar");
+    bar.style.setProperty("--share", p);
+    return element("li", "", element("code", "", shown(token)), bar, element("span", "number", percent(p)),
+      element("span", "rank", say(texts.rank, { rank: thousands(rank) })));
+  });
+  return [
+    element("div", "cache", ...boxes), element("p", "found", held),
+    drawn.length ? element("ol", "drawn", ...drawn) : element("p", "note", texts.none),
+  ];
+}

@@ -1,0 +1,108 @@
+// The engine for the page: started once, by whichever button is pressed first, and its answers in the
+// form of recorded_run.js.
+
+import { Engine } from "../engine/engine.js";
+import { largest_ids, newGenerator } from "../engine/sampler.js";
+
+export const WEIGHTS = "weights/manifest.json";
+export const LONGEST = 256; // tokens that the pages read
+const ALL_HEADS = 64; // up to so many tokens the squares of all heads are drawn
+
+let starting = null, running = null;
+const hopeful = new Set();
+
+/** The engine, or null as long as nobody has started it. */
+export function engineNow() {
+  return running;
+}
+
+/** Start the engine, once for the page. @throws Error with a sentence for the reader */
+export function startEngine(onProgress = () => {}) {
+  starting ??= Engine.start({ weights: WEIGHTS, onProgress }).then(
+    engine => {
+      running = engine;
+      for (const each of hopeful) each(engine);
+      return engine;
+    },
+    error => {
+      starting = null; // the next try is a new one
+      throw error;
+    },
+  );
+  return starting;
+}
+
+/** Call `then` with the engine: now, or when it has been started by any button of the page. */
+export function withEngine(then) {
+  if (running) then(running);
+  else hopeful.add(then);
+}
+
+/** Remove the model from this browser. What runs goes on until the page is left. */
+export function removeWeights() {
+  return Engine.remove(WEIGHTS);
+}
+
+/** Whether the model is kept here, so that it starts without a download. */
+export async function isKept() {
+  try {
+    return await Engine.isKept(WEIGHTS);
+  } catch {
+    return false; // the browser keeps nothing
+  }
+}
+
+/** A run of the engine from a text: `view(tokens)` as in recorded_run.js. */
+export class LiveRun {
+  constructor(engine, seed = 0) {
+    this.engine = engine;
+    this.random = newGenerator(seed);
+    this.texts = new Map();
+  }
+
+  /** The view of a text, given as its tokens. */
+  async view(tokens, guesses = 5) {
+    const ids = tokens.map(each => each.id), { n_layer, n_head } = this.engine.config;
+    const attention = ids.length <= ALL_HEADS ? "all" : [];
+    const found = await this.engine.look(ids, { attention, stream: guesses, logits: true });
+    for (const each of [...tokens, ...found.stream.flat()]) this.texts.set(each.id, each.text);
+    await this.#learn(found.logits);
+    const weights = attention === "all"
+      ? (layer, head, i, j) => found.attention[layer * n_head + head][i * ids.length + j]
+      : null;
+    return {
+      tokens,
+      logits: found.logits,
+      stream: found.stream,
+      u: this.random(),
+      next: null,
+      textOf: id => this.texts.get(id) ?? "…",
+      inside: async () => ({
+        weights,
+        row: async id => (await this.engine.rows?.([id]))?.[0],
+        last: found.last,
+        n_layer,
+      }),
+    };
+  }
+
+  /** Whether a text ends with this token. */
+  stops(id) {
+    return this.engine.config.stop_ids.includes(id);
+  }
+
+  /** The token with this id, with its text and its bytes. */
+  async token(id) {
+    const text = await this.engine.decode([id]);
+    this.texts.set(id, text);
+    return { id, text, bytes: text.includes("\ufffd") ? undefined : [...new TextEncoder().encode(text)] };
+  }
+
+  /** The texts of the tokens that may be named: one question for each that is new. */
+  async #learn(logits, n = 60) {
+    const likely = largest_ids(logits, n);
+    const missing = likely.filter(id => !this.texts.has(id));
+    const texts = await Promise.all(missing.map(id => this.engine.decode([id])));
+    missing.forEach((id, i) => this.texts.set(id, texts[i]));
+  }
+}

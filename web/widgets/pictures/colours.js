@@ -1,0 +1,52 @@
+// Colours for what is drawn on a canvas. The names are those of widgets.css, each with a value for
+// the light and one for the dark theme; pairs are told apart by colour-blind readers.
+
+const found = new Map();
+
+/** [red, green, blue] of a colour of widgets.css, such as "--blue", in the theme of now. */
+export function colour(name) {
+  if (!found.has(name)) {
+    const probe = document.createElement("span");
+    probe.style.color = `var(${name})`;
+    document.body.append(probe);
+    found.set(name, getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number));
+    probe.remove();
+  }
+  return found.get(name);
+}
+
+/** From colour a (t = 0) to colour b (t = 1). */
+export function mix(a, b, t) {
+  return a.map((each, i) => Math.round(each + (b[i] - each) * t));
+}
+
+/** The colour of a number from -1 to 1: blue, the page's own at 0, orange. */
+export function diverging(value) {
+  const strength = Math.min(1, Math.abs(value));
+  return mix(colour("--ground"), colour(value < 0 ? "--blue" : "--orange"), strength);
+}
+
+/** The colour of a share from 0 to 1. The root makes small shares visible. */
+export function sequential(share) {
+  return mix(colour("--ground"), colour("--blue"), Math.sqrt(share));
+}
+
+const redraws = new Set();
+
+/** Draw now, and again whenever the reader changes the theme. */
+export function inTheme(element, draw) {
+  redraws.add([element, draw]);
+  draw();
+}
+
+function themeChanged() {
+  found.clear();
+  for (const each of redraws) {
+    if (each[0].isConnected) each[1]();
+    else redraws.delete(each);
+  }
+}
+
+new MutationObserver(themeChanged)
+  .observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", themeChanged);

@@ -1,0 +1,69 @@
+// Sliders with their number, and the four of a draw.
+
+import { element } from "../../dom.js";
+import { strings } from "../../strings.js";
+
+/** A slider with its name and its number. @param format of the number shown
+ * @returns { place, input, value } — `value` can be read and set */
+export function slider(name, { min, max, step, value, format = String }, changed) {
+  const input = element("input"), output = element("output");
+  Object.assign(input, { type: "range", min, max, step, value });
+  const tell = () => {
+    output.textContent = format(Number(input.value));
+    input.setAttribute("aria-valuetext", output.textContent);
+  };
+  input.oninput = () => {
+    tell();
+    changed(Number(input.value));
+  };
+  tell();
+  return {
+    place: element("label", "slider", element("span", "", name), input, output),
+    input,
+    get value() {
+      return Number(input.value);
+    },
+    set value(number) {
+      input.value = number;
+      tell();
+    },
+  };
+}
+
+/** Temperature, top-k, top-p, min-p.
+ * @param first { temperature, top_k, top_p, min_p }; null switches a filter off
+ * @returns { place, settings() } */
+export function filterSliders(first, changed) {
+  const { off, temperature, top_k, top_p, min_p } = strings.widgets;
+  const orOff = (value, format) => (each => (each === value ? off : format(each)));
+  const two = each => each.toFixed(2);
+  const made = {
+    temperature: slider(temperature, { min: 0, max: 3, step: 0.05, value: first.temperature, format: two }, changed),
+    top_k: slider(top_k, { min: 0, max: 50, step: 1, value: first.top_k ?? 0, format: orOff(0, String) }, changed),
+    top_p: slider(top_p, { min: 0.01, max: 1, step: 0.01, value: first.top_p ?? 1, format: orOff(1, two) }, changed),
+    min_p: slider(min_p, { min: 0, max: 1, step: 0.01, value: first.min_p ?? 0, format: orOff(0, two) }, changed),
+  };
+  return {
+    place: element("div", "sliders", ...Object.values(made).map(each => each.place)),
+    settings: () => ({
+      temperature: made.temperature.value,
+      top_k: made.top_k.value || null,
+      top_p: made.top_p.value === 1 ? null : made.top_p.value,
+      min_p: made.min_p.value || null,
+    }),
+    set(settings) {
+      made.temperature.value = settings.temperature;
+      made.top_k.value = settings.top_k ?? 0;
+      made.top_p.value = settings.top_p ?? 1;
+      made.min_p.value = settings.min_p ?? 0;
+    },
+  };
+}
+
+/** A button that does something. */
+export function button(text, act, className = "") {
+  const made = element("button", className, text);
+  made.type = "button";
+  made.onclick = act;
+  return made;
+}
