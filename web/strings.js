@@ -54,7 +54,7 @@ export const strings = {
     matrix: "{name}, {out} by {inputs} numbers: the colours of its first rows and columns",
     thin: "many tokens, {share} together",
     strip: "The interval from 0 to 1. u = {u} picks {token}.",
-    survivors: "{kept} of {all} tokens are left. The model gave them {mass} of the probability. Entropy: {entropy} nats.",
+    survivors: "{kept} of {all} tokens are left. The model gave them {mass} of the probability. Entropy: {entropy} nats. Grey: the model. Blue: what is left.",
   },
   widgets: {
     off: "off",
@@ -111,6 +111,8 @@ export const strings = {
     vector: "The {d_model} numbers of {token}",
     noVectors: "The vectors of this text cannot be shown.",
     tooLong: "The squares are drawn for texts of up to 64 tokens. Shorten yours to see them.",
+    grid: "Layers 0 to {n_layer} from left to right, heads 0 to {n_head} from top to bottom. In a square a row is a token that looks, a column where.",
+    speed: "{tokens} tokens in {seconds} s: {rate} a second, on one thread of this device.",
     looks: "Layer {layer}, head {head}: {token} takes most from {most} ({share}).",
     anatomy: {
       heading: "Layer {layer}, to scale",
@@ -131,6 +133,7 @@ export const strings = {
       held: "The cache holds {positions} tokens, {megabytes} MB. This pass read {read} of them (orange).",
       heldOne: "The cache holds {positions} tokens, {megabytes} MB. This pass read one (orange).",
       rank: "rank {rank}",
+      farRank: "rank above 20",
       none: "No token has been drawn yet. Press “Next token”.",
     },
   },

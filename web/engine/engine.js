@@ -56,13 +56,19 @@ export class Engine {
     return this.#call("decode", [[...ids]]);
   }
 
+  /** @returns {Promise<Float32Array[]>} the rows [d_model] of the embedding that belong to some ids */
+  rows(ids) {
+    return this.#call("rows", [[...ids]]);
+  }
+
   /** What the model makes of a text at its last position.
    * @param wanted.attention [[layer, head], …] or "all": a Float32Array(n * n) each, of all positions;
    *   entry i * n + j is how much token i takes from token j
    * @param wanted.stream how many guesses are wanted of the stream before each layer and behind the
    *   last one (final norm and unembedding): [[{ id, text, p } …] …], n_layer + 1 lists
-   * @param wanted.logits false if they are not wanted
-   * @returns {Promise<{ logits: Float32Array, attention: Float32Array[], stream: Array }>} */
+   * @param wanted.logits false if they are not wanted, nor `last`: the vector that the output head
+   *   reads, after the final norm
+   * @returns {Promise<{ logits: Float32Array, last: Float32Array, attention: Float32Array[], stream: Array }>} */
   look(ids, wanted = {}) {
     return this.#call("look", [[...ids], wanted]);
   }

@@ -106,8 +106,20 @@ export async function look(ids, wanted, { model, tokenizer, pause }) {
     };
   }
   const x = await read(ids, model, pause, { watch, again: heads.length > 0 });
-  const logits = wanted.logits === false ? undefined : unembed(x, model).slice();
-  return { logits, attention, stream };
+  if (wanted.logits === false) return { attention, stream };
+  const logits = unembed(x, model).slice();
+  const last = model.kernel.floats(model.buffers.normed, d_model).slice(); // what unembed read
+  return { logits, last, attention, stream };
+}
+
+/** The rows of the embedding that belong to some ids. @returns {Float32Array[]} [d_model] each */
+export function rows(ids, model) {
+  check(ids, model);
+  const { parts, weights, buffers, kernel, config: { d_model } } = model;
+  return ids.map((id) => {
+    parts.embedding([id], weights.embedding, buffers.x);
+    return kernel.floats(buffers.x, d_model).slice();
+  });
 }
 
 function guesses(logits, n, tokenizer) {

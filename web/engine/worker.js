@@ -1,7 +1,7 @@
 // The engine in a thread of its own, so that the page never stutters. engine.js starts it and speaks
 // with it: { call, method, args } in, { call, result }, { call, token } or { call, error } out.
 import { loadModel } from "./checkpoint.js";
-import { generate, look, losses } from "./generation.js";
+import { generate, look, losses, rows } from "./generation.js";
 import { Kernel } from "./kernel.js";
 import { Tokenizer } from "./tokenizer.js";
 import { weightParts } from "./weights.js";
@@ -21,6 +21,7 @@ const methods = {
   },
   encode: (call, text) => tokenizer.tokens(text),
   decode: (call, ids) => tokenizer.decode(ids),
+  rows: (call, ids) => rows(ids, model),
   look: (call, ids, wanted) => look(ids, wanted, surroundings(call)),
   losses: (call, ids) => losses(ids, surroundings(call)),
   generate: (call, ids, settings) => generate(ids, settings, {

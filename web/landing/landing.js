@@ -12,17 +12,19 @@ import { runHere } from "../widgets/run_here.js";
 import * as stages from "./stages.js";
 
 const TURN = 1600; // ms between two tokens of a recorded run that plays
+const GLANCE = 120; // the same where the model is live
 const THOUGHT = 500; // ms that the chosen token is marked before it joins the text
 const TYPED = "llmlib:prompt";
 const find = id => document.getElementById(id);
 const place = name => document.querySelector(`[data-picture="${name}"]`);
+const MANY = 60; // tokens that are written at full speed
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 const state = {
   views: [recordedView(0)], // one for each token made; the last one is shown
   made: [], // { token, p, rank } of each new token
   live: null, // a LiveRun
-  look: { layer: 18, head: 6, at: null }, // at: null means the last token
+  look: { layer: 17, head: 5, at: null }, // at: null means the last token
   layer: shape.n_layer,
   matrices: null,
   u: null, // null: the view's own
@@ -64,6 +66,8 @@ function draw() {
   drawChoice();
   find("back").disabled = state.made.length === 0;
   find("onward").disabled = ended();
+  find("fast").hidden = !state.live;
+  find("fast").disabled = ended();
   find("play").textContent = state.playing ? strings.landing.pause : ended() ? strings.landing.replay : strings.landing.play;
 }
 
@@ -73,7 +77,7 @@ function drawAttention() {
     layerSlider.value = state.look.layer;
     headSlider.value = state.look.head;
     drawAttention();
-  }).then(made => [made[0], headSliders, ...made.slice(1)]));
+  }).then(made => (made.length > 1 ? [...made.slice(0, 2), headSliders, ...made.slice(2)] : made)));
 }
 
 function drawLayers() {
@@ -133,7 +137,7 @@ async function onward() {
     const token = state.live ? await state.live.token(id) : now.next;
     state.chosen = id;
     drawNext(made);
-    if (!still.matches) await new Promise(resolve => setTimeout(resolve, THOUGHT));
+    if (!still.matches) await new Promise(resolve => setTimeout(resolve, state.live ? GLANCE : THOUGHT));
     if (view() !== now) return; // another text was read meanwhile
     const next = state.live
       ? await state.live.view([...now.tokens, token])
@@ -155,9 +159,14 @@ async function onward() {
 
 const rankOf = (p, id) => p.reduce((rank, each) => rank + (each > p[id]), 1);
 
-function back() {
+async function back() {
   stop();
-  if (state.made.pop()) state.views.pop();
+  if (state.busy || !state.made.pop()) return;
+  state.views.pop();
+  if (!view()) { // written at full speed: never drawn so far
+    const tokens = [...state.views[0].tokens, ...state.made.map(each => each.token)];
+    state.views[state.views.length - 1] = await state.live.view(tokens);
+  }
   draw();
 }
 
@@ -179,6 +188,45 @@ function stop() {
   clearTimeout(state.playing);
   state.playing = null;
   draw();
+}
+
+/** The recorded run plays by itself as long as the reader looks at its text: further down, pictures
+ * that change by themselves would be in the way. */
+function playWhileSeen() {
+  play();
+  new IntersectionObserver(([{ isIntersecting }], observer) => {
+    if (isIntersecting) return;
+    observer.disconnect();
+    if (!state.live) stop();
+  }).observe(find("machine"));
+}
+
+/** As fast as the engine can: only the text is drawn until it is written. */
+async function fullSpeed() {
+  stop();
+  if (state.busy || !state.live || ended()) return;
+  state.busy = true;
+  const { live } = state, now = view(), fresh = [], began = performance.now();
+  try {
+    const room = LONGEST - now.tokens.length;
+    const asked = { ...sliders.settings(), max_new_tokens: Math.min(MANY, room), seed: Math.floor(Math.random() * 2 ** 32) };
+    const ids = await live.engine.generate(now.tokens.map(each => each.id), asked, ({ id, text, p, candidates }) => {
+      const rank = candidates.findIndex(each => each.id === id) + 1;
+      fresh.push({ token: { id, text }, p, rank: rank || null, stop: live.stops(id) });
+      find("text").insertBefore(chip({ text }, fresh.length, "new"), find("text").lastChild);
+    });
+    const seconds = (performance.now() - began) / 1000;
+    const next = await live.view([...now.tokens, ...fresh.map(each => each.token)]);
+    state.made.push(...fresh);
+    state.views = [...state.views, ...fresh.slice(1).map(() => null), next];
+    tell(say(strings.landing.speed, { tokens: ids.length, seconds: seconds.toFixed(1), rate: Math.round(ids.length / seconds) }));
+  } catch (error) {
+    tell(error);
+  } finally {
+    state.busy = false;
+    state.u = null;
+    draw();
+  }
 }
 
 /* The reader's own text -------------------------------------------------------------------------- */
@@ -253,6 +301,7 @@ function start() {
     onward();
   };
   find("back").onclick = back;
+  find("fast").onclick = fullSpeed;
   find("play").onclick = () => (state.playing ? stop() : play());
   runHere({ button: find("run-here"), progress: find("progress"), status: find("run-status"), start: startEngine });
   withEngine(read);
@@ -261,7 +310,7 @@ function start() {
     state.matrices = matrices;
     drawLayers();
   });
-  if (!still.matches) play();
+  if (!still.matches) playWhileSeen();
 }
 
 start();

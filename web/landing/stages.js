@@ -43,6 +43,7 @@ export async function attention(view, { n_layer, n_head }, look, pick) {
   });
   return [
     headGrid({ n_layer, n_head, seq, weights, chosen: [look.layer, look.head], pick: (layer, head) => pick({ layer, head }) }),
+    element("p", "note", say(strings.landing.grid, { n_layer: n_layer - 1, n_head: n_head - 1 })),
     element("p", "found", found),
     lookingBack(view.tokens, row, at, chosen => pick({ at: chosen })),
   ];
@@ -109,7 +110,7 @@ export function again(view, { n_layer, n_kv_head, head_dim }, made) {
     const bar = element("span", "bar");
     bar.style.setProperty("--share", p);
     return element("li", "", element("code", "", shown(token)), bar, element("span", "number", percent(p)),
-      element("span", "rank", say(texts.rank, { rank: thousands(rank) })));
+      element("span", "rank", rank ? say(texts.rank, { rank: thousands(rank) }) : texts.farRank));
   });
   return [
     element("div", "cache", ...boxes), element("p", "found", held),

@@ -13,8 +13,10 @@ export function streamTable(stream, layer, pick) {
     const name = i === 0 ? strings.pictures.embedding : say(strings.pictures.afterLayer, { layer: i - 1 });
     const bar = element("span", "bar");
     bar.style.setProperty("--share", best.p);
+    const others = guesses.slice(1, 4).map(({ text }) => shown(text)).join("  ");
     const button = element("button", "guess-row", element("span", "where", name),
-      element("code", "", shown(best.text)), bar, element("span", "number", percent(best.p)));
+      element("code", "", shown(best.text)), bar, element("span", "number", percent(best.p)),
+      element("code", "others", others));
     button.type = "button";
     button.setAttribute("aria-pressed", chosen);
     button.title = guesses.map(({ text, p }) => `${shown(text)} ${percent(p)}`).join("\n");
