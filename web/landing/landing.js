@@ -210,13 +210,17 @@ async function fullSpeed() {
   try {
     const room = LONGEST - now.tokens.length;
     const asked = { ...sliders.settings(), max_new_tokens: Math.min(MANY, room), seed: Math.floor(Math.random() * 2 ** 32) };
-    const ids = await live.engine.generate(now.tokens.map(each => each.id), asked, ({ id, text, p, candidates }) => {
+    const ids = await live.engine.generate(now.tokens.map(each => each.id), asked, ({ id, text, candidates }) => {
       const rank = candidates.findIndex(each => each.id === id) + 1;
-      fresh.push({ token: { id, text }, p, rank: rank || null, stop: live.stops(id) });
+      fresh.push({ token: { id, text }, rank: rank || null, stop: live.stops(id) });
       find("text").insertBefore(chip({ text }, fresh.length, "new"), find("text").lastChild);
     });
     const seconds = (performance.now() - began) / 1000;
-    const next = await live.view([...now.tokens, ...fresh.map(each => each.token)]);
+    const text = [...now.tokens, ...fresh.map(each => each.token)], next = await live.view(text);
+    const losses = await live.engine.losses(text.map(each => each.id)); // −ln p, as the model has it
+    fresh.forEach((each, i) => {
+      each.p = Math.exp(-losses[now.tokens.length + i - 1]);
+    });
     state.made.push(...fresh);
     state.views = [...state.views, ...fresh.slice(1).map(() => null), next];
     tell(say(strings.landing.speed, { tokens: ids.length, seconds: seconds.toFixed(1), rate: Math.round(ids.length / seconds) }));
@@ -255,6 +259,7 @@ async function read() {
     Object.assign(state, { live, views: [first], made: [], u: null, chosen: undefined });
     state.look.at = null;
     tell(strings.landing.live);
+    find("run-why").hidden = true;
     draw();
   } catch (error) {
     tell(error);

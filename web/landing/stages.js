@@ -13,6 +13,7 @@ import { chip, percent, shown, thousands } from "../widgets/pictures/words.js";
 const MOST = 0.4; // of an embedding's numbers: it gets the full colour; nearly all are smaller
 const ROWS = 6; // of the output head
 const CACHE_BYTES = 4; // a number
+const NEWEST = 12; // tokens whose vectors, and whose draws, are shown
 
 /** Stage 1: the tokens with their ids. */
 export function tokens(view) {
@@ -23,12 +24,19 @@ export function tokens(view) {
 /** Stage 2: the row of each token, as it is looked up. */
 export async function vectors(view, { d_model }) {
   const { row } = await view.inside();
-  const rows = await Promise.all(view.tokens.map(each => row(each.id)));
-  if (!rows[0]) return [element("p", "note", strings.landing.noVectors)];
-  return [element("ol", "vectors", ...view.tokens.map((token, i) => {
+  const first = Math.max(0, view.tokens.length - NEWEST), newest = view.tokens.slice(first);
+  const rows = await Promise.all(newest.map(each => row(each.id)));
+  const list = element("ol", "vectors", ...newest.map((token, i) => {
     const label = say(strings.landing.vector, { token: shown(token), d_model });
-    return element("li", "", chip(token, i), vectorBar(rows[i], MOST, label));
-  }))];
+    return element("li", "", chip(token, first + i), vectorBar(rows[i], MOST, label));
+  }));
+  return [list, ...onlyNewest(view.tokens.length)];
+}
+
+/** A note where the older tokens are left out. */
+function onlyNewest(length) {
+  if (length <= NEWEST) return [];
+  return [element("p", "note", say(strings.landing.newest, { shown: NEWEST, length }))];
 }
 
 /** Stage 3: all heads, and where one of them looks. `look` is { layer, head, at }. */
@@ -106,7 +114,7 @@ export function again(view, { n_layer, n_kv_head, head_dim }, made) {
   const boxes = view.tokens.map((token, i) => element("span", i < first ? "cached" : "reading", shown(token)));
   const texts = strings.landing.again;
   const held = say(read === 1 ? texts.heldOne : texts.held, { positions: view.tokens.length, read, megabytes: (bytes / 1e6).toFixed(2) });
-  const drawn = made.map(({ token, p, rank }) => {
+  const drawn = made.slice(-NEWEST).map(({ token, p, rank }) => {
     const bar = element("span", "bar");
     bar.style.setProperty("--share", p);
     return element("li", "", element("code", "", shown(token)), bar, element("span", "number", percent(p)),
@@ -114,6 +122,6 @@ export function again(view, { n_layer, n_kv_head, head_dim }, made) {
   });
   return [
     element("div", "cache", ...boxes), element("p", "found", held),
-    drawn.length ? element("ol", "drawn", ...drawn) : element("p", "note", texts.none),
+    ...(drawn.length ? [element("ol", "drawn", ...drawn), ...onlyNewest(made.length)] : [element("p", "note", texts.none)]),
   ];
 }

@@ -6,7 +6,7 @@ import { largest_ids, newGenerator } from "../engine/sampler.js";
 
 export const WEIGHTS = "weights/manifest.json";
 export const LONGEST = 256; // tokens that the pages read
-const ALL_HEADS = 64; // up to so many tokens the squares of all heads are drawn
+const ALL_HEADS = 128; // up to so many tokens the squares of all heads are drawn
 
 let starting = null, running = null;
 const hopeful = new Set();
@@ -79,9 +79,8 @@ export class LiveRun {
       textOf: id => this.texts.get(id) ?? "…",
       inside: async () => ({
         weights,
-        row: async id => (await this.engine.rows?.([id]))?.[0],
+        row: async id => (await this.engine.rows([id]))[0],
         last: found.last,
-        n_layer,
       }),
     };
   }
