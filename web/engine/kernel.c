@@ -13,6 +13,8 @@
 
 #define EXPORT(name) __attribute__((export_name(#name))) void name
 #define INLINE static inline __attribute__((always_inline))
+// Before a short loop over an array of sums: each sum stays in a register of its own.
+#define UNROLL _Pragma("clang loop unroll(full)")
 
 enum {
     BLOCK = 32,      // values that share a scale, as in the GGUF file
@@ -305,11 +307,10 @@ INLINE void q8_panel(const Q8Group *w, int blocks, PanelBlock *panel) {
 
 // One tile, one block of the panel: dots[token][rows 0 to 3 or 4 to 7].
 INLINE void tile_dots(const PanelBlock *panel, const TileBlock *x, v128_t dots[TILE][2]) {
-    for (int t = 0; t < TILE; t++) dots[t][0] = dots[t][1] = wasm_i32x4_splat(0);
-    _Pragma("clang loop unroll_count(4)")
+    UNROLL for (int t = 0; t < TILE; t++) dots[t][0] = dots[t][1] = wasm_i32x4_splat(0);
     for (int p = 0; p < PAIRS; p++) {
         const v128_t u = wasm_v128_load(panel->q[p][0]), v = wasm_v128_load(panel->q[p][1]);
-        for (int t = 0; t < TILE; t++) {
+        UNROLL for (int t = 0; t < TILE; t++) {
             const v128_t pair = splat2(x->q[p][t]);
             dots[t][0] = dot(dots[t][0], u, pair);
             dots[t][1] = dot(dots[t][1], v, pair);
@@ -343,9 +344,9 @@ EXPORT(linear_q4_1)(const Q4Group *w, int rows, int columns, const void *x, int 
             for (int b = 0; b < blocks; b++, tile++) {
                 v128_t dots[TILE][2];
                 tile_dots(panel + b, tile, dots);
-                for (int t = 0; t < TILE; t++) {
+                UNROLL for (int t = 0; t < TILE; t++) {
                     const v128_t scale = splatf(tile->scale + t), sum = splatf(tile->sum + t);
-                    for (int i = 0; i < 2; i++) {
+                    UNROLL for (int i = 0; i < 2; i++) {
                         float *at = to + t * rows + 4 * i;
                         v128_t y = wasm_v128_load(at);
                         y = add_block(y, dots[t][i], wasm_v128_load(w[b].d + 4 * i), scale);
@@ -373,8 +374,8 @@ EXPORT(linear_q8_0)(const Q8Group *w, int rows, int columns, const void *x, int 
             for (int b = 0; b < blocks; b++, tile++) {
                 v128_t dots[TILE][2];
                 tile_dots(panel + b, tile, dots);
-                for (int t = 0; t < TILE; t++) {
-                    for (int i = 0; i < 2; i++) {
+                UNROLL for (int t = 0; t < TILE; t++) {
+                    UNROLL for (int i = 0; i < 2; i++) {
                         float *at = to + t * rows + 4 * i;
                         const v128_t d = wasm_v128_load(w[b].d + 4 * i), y = wasm_v128_load(at);
                         wasm_v128_store(at, add_block(y, dots[t][i], d, splatf(tile->scale + t)));
@@ -418,16 +419,16 @@ INLINE void attend(const float *q, const float *page, int page_size, int n, int 
     for (int first = 0; first < n; first += 8) {
         if (first && first % PAGE == 0) keys = (page += page_size);
         v128_t low[TOGETHER], high[TOGETHER];
-        for (int h = 0; h < heads; h++) low[h] = high[h] = wasm_f32x4_splat(0);
+        UNROLL for (int h = 0; h < heads; h++) low[h] = high[h] = wasm_f32x4_splat(0);
         for (int i = 0; i < head_dim; i++, keys += 8) {
             const v128_t a = wasm_v128_load(keys), z = wasm_v128_load(keys + 4);
-            for (int h = 0; h < heads; h++) {
+            UNROLL for (int h = 0; h < heads; h++) {
                 const v128_t query = splatf(q + h * head_dim + i);
                 low[h] = wasm_f32x4_add(low[h], wasm_f32x4_mul(a, query));
                 high[h] = wasm_f32x4_add(high[h], wasm_f32x4_mul(z, query));
             }
         }
-        for (int h = 0; h < heads; h++) {
+        UNROLL for (int h = 0; h < heads; h++) {
             wasm_v128_store(weights + h * room + first, wasm_f32x4_mul(low[h], scale));
             wasm_v128_store(weights + h * room + first + 4, wasm_f32x4_mul(high[h], scale));
         }
@@ -436,20 +437,20 @@ INLINE void attend(const float *q, const float *page, int page_size, int n, int 
     page -= (n - 1) / PAGE * page_size;
     for (int i = 0; i < head_dim; i += 8) {
         v128_t low[TOGETHER], high[TOGETHER];
-        for (int h = 0; h < heads; h++) low[h] = high[h] = wasm_f32x4_splat(0);
+        UNROLL for (int h = 0; h < heads; h++) low[h] = high[h] = wasm_f32x4_splat(0);
         const float *values = page + PAGE * (head_dim + i);
         for (int first = 0; first < n; first += PAGE, values += page_size) {
             const int here = n - first < PAGE ? n - first : PAGE;
             for (int t = 0; t < here; t++) {
                 const v128_t a = wasm_v128_load(values + 8 * t), z = wasm_v128_load(values + 8 * t + 4);
-                for (int h = 0; h < heads; h++) {
+                UNROLL for (int h = 0; h < heads; h++) {
                     const v128_t weight = splatf(weights + h * room + first + t);
                     low[h] = wasm_f32x4_add(low[h], wasm_f32x4_mul(a, weight));
                     high[h] = wasm_f32x4_add(high[h], wasm_f32x4_mul(z, weight));
                 }
             }
         }
-        for (int h = 0; h < heads; h++) {
+        UNROLL for (int h = 0; h < heads; h++) {
             wasm_v128_store(out + h * head_dim + i, low[h]);
             wasm_v128_store(out + h * head_dim + i + 4, high[h]);
         }
