@@ -137,6 +137,27 @@ export const strings = {
       none: "No token has been drawn yet. Press “Next token”.",
     },
   },
+  engine: {
+    noWebAssembly: "This browser cannot run programs in a page (WebAssembly): update it, or take another one.",
+    noSimd: "This browser's WebAssembly lacks SIMD, which the model needs: update it, or take another one.",
+    noMemory: "There is not enough memory for the model ({needed} MB): close other tabs, or take a device with more memory.",
+    broken: "The engine could not be started or broke off: reload the page and try again.",
+    noConnection: "There is no connection, and the model is not kept here: try again later.",
+    noWeights: "This site has no weights ({status} for {name}): try again later.",
+    noRoom: "This browser has no room for the model: it needs {needed} MB. Make room, or leave the private window, and try again.",
+    stopped: "The download stopped at {loaded} of {total} MB: check the connection and try again.",
+    stoppedAndKept: "The download stopped at {loaded} of {total} MB: check the connection and try again. What has arrived is kept.",
+    refused: "The server refused part {number} of {count} of the model ({status}): try again later.",
+    wrongLength: "The download is not whole: part {number} of {count} came in the wrong length. Try again.",
+    damaged: "The download arrived damaged, in part {number} of {count}: try again.",
+    badManifest: "The list of the model's parts arrived damaged: try again.",
+    badFile: "The file of the model is damaged or cut short: remove it and download it again.",
+    empty: "The text is empty: a model continues text, so give it at least one character.",
+    tooLong: "The text is {length} tokens long, but this model's context holds {context}: shorten it.",
+    noRoomToAnswer: "The text fills the model's context of {context} tokens: shorten it, so that there is room for an answer.",
+    halfCharacter: "The text holds half of a character (a lone surrogate): remove it.",
+    tooMuchAttention: "The attention of {heads} heads on {length} tokens is too much to hold: ask for fewer heads.",
+  },
 };
 
 /* say("{count} places", { count: 3 }) -> "3 places" */

@@ -1,5 +1,6 @@
 // The model in the page: starts the worker and speaks with it. Everything a page needs of the engine
 // is here; sampler.js may be used besides it.
+import { strings } from "../strings.js";
 import { isKept, remove } from "./weights.js";
 
 export class Engine {
@@ -12,7 +13,7 @@ export class Engine {
    * @returns {Promise<Engine>} */
   static async start({ weights = "weights/manifest.json", onProgress = () => {} } = {}) {
     if (typeof WebAssembly !== "object" || typeof Worker !== "function") {
-      throw new Error("This browser cannot run programs in a page (WebAssembly): update it, or take another one.");
+      throw new Error(strings.engine.noWebAssembly);
     }
     const engine = new Engine();
     try {
@@ -41,7 +42,7 @@ export class Engine {
     this.#worker.onmessage = ({ data }) => this.#hear(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#fail(new Error("The engine could not be started or broke off: reload the page and try again."));
+      this.#fail(new Error(strings.engine.broken));
     };
   }
 
@@ -143,4 +144,5 @@ async function keepPages(weights) {
 const ENGINE_FILES = [ // what the worker loads, which the page does not see
   "worker.js", "checkpoint.js", "generation.js", "gguf.js", "kernel.js", "kernel.wasm", "kv_cache.js",
   "model.js", "parts.js", "sampler.js", "tokenizer.js", "weights.js",
+  "../strings.js",
 ].map((name) => new URL(name, import.meta.url).href);

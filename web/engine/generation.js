@@ -1,5 +1,6 @@
 // What the page asks of the model: write on, look inside, measure. Each runs the prompt in blocks and
 // pauses between them, so that the worker hears when it is to stop.
+import { say, strings } from "../strings.js";
 import { forward, unembed } from "./model.js";
 import { BLOCK } from "./parts.js";
 import { candidates, filter_logits, largest_ids, newGenerator, sample, softmax } from "./sampler.js";
@@ -26,16 +27,13 @@ async function read(ids, model, pause, { watch, each, again = false } = {}) {
 }
 
 function check(ids, { config }) {
-  if (!Array.isArray(ids) || ids.length === 0) {
-    throw new Error("ids must be a list of whole numbers, at least one: is the text empty?");
-  }
+  if (ids.length === 0) throw new Error(strings.engine.empty);
   const bad = ids.find((id) => !(Number.isInteger(id) && id >= 0 && id < config.vocab_size));
   if (bad !== undefined) {
     throw new Error(`id ${bad} is not in this model's vocabulary of ${config.vocab_size} tokens`);
   }
   if (ids.length > config.context) {
-    throw new Error(
-      `the text is ${ids.length} tokens long, but this model's context holds ${config.context}: shorten it`);
+    throw new Error(say(strings.engine.tooLong, { length: ids.length, context: config.context }));
   }
 }
 
@@ -46,8 +44,7 @@ export async function generate(ids, settings, { model, tokenizer, pause, cancell
   const { max_new_tokens = 32, seed = Math.floor(Math.random() * 2 ** 32), stop = model.config.stop_ids } = settings;
   check(ids, model);
   if (ids.length === model.config.context) {
-    throw new Error(
-      `the prompt is ${ids.length} tokens long, but the context holds ${model.config.context} with the answer: shorten it`);
+    throw new Error(say(strings.engine.noRoomToAnswer, { context: model.config.context }));
   }
   filter_logits(new Float32Array(1), settings); // refuses what is out of range
   const text = [...ids], random = newGenerator(seed), textOf = tokenizer.stream();
@@ -82,13 +79,14 @@ export async function look(ids, wanted, { model, tokenizer, pause }) {
   const heads = wanted.attention === "all"
     ? Array.from({ length: n_layer * n_head }, (_, i) => [Math.floor(i / n_head), i % n_head])
     : wanted.attention ?? [];
+  const isIn = (i, n) => Number.isInteger(i) && i >= 0 && i < n;
   for (const [layer, head] of heads) {
-    if (!(layer in Array(n_layer).fill(0) && head in Array(n_head).fill(0))) {
+    if (!isIn(layer, n_layer) || !isIn(head, n_head)) {
       throw new Error(`there is no head ${head} in layer ${layer}: the model has ${n_layer} layers of ${n_head} heads`);
     }
   }
   if (heads.length * n * n * 4 > MOST_ATTENTION) {
-    throw new Error(`the attention of ${heads.length} heads on ${n} tokens is too much to hold: ask for fewer heads`);
+    throw new Error(say(strings.engine.tooMuchAttention, { heads: heads.length, length: n }));
   }
   const attention = heads.map(() => new Float32Array(n * n)), stream = [];
   const watch = {};
@@ -129,6 +127,7 @@ function guesses(logits, n, tokenizer) {
 
 /** The surprise at each token after the first, −ln p. @returns {Promise<Float32Array>} [n - 1] */
 export async function losses(ids, { model, pause }) {
+  check(ids, model);
   const found = new Float32Array(ids.length - 1), { vocab_size } = model.config;
   await read(ids, model, pause, {
     again: true,

@@ -1,5 +1,6 @@
 // A GGUF file: settings, the tokenizer's tables and the weights in one file, as llama.cpp writes it.
 // The format: github.com/ggml-org/ggml/blob/master/docs/gguf.md. llmlib/gguf/file.py reads it too.
+import { strings } from "../strings.js";
 
 /** How tensors may be stored, by the file's number: values of a block, and its bytes. */
 export const KINDS = {
@@ -46,7 +47,7 @@ export class ByteStream {
   async #fill(n) {
     while (this.#left.length < n) {
       const { value, done } = await this.#chunks.next();
-      if (done) throw new Error("the file of the model is cut short");
+      if (done) throw new Error(strings.engine.badFile);
       const joined = new Uint8Array(this.#left.length + value.length);
       joined.set(this.#left);
       joined.set(value, this.#left.length);
@@ -82,11 +83,11 @@ export function readHead(bytes) {
       const inner = uint32(), length = uint64();
       return Array.from({ length }, () => value(inner));
     }
-    if (!(type in numbers)) throw new Error(`the file of the model holds a value of type ${type}`);
+    if (!(type in numbers)) throw new Error(strings.engine.badFile);
     return Number(next(...numbers[type]));
   };
 
-  if (utf8.decode(bytes.subarray(0, 4)) !== "GGUF") throw new Error("this is no GGUF file");
+  if (utf8.decode(bytes.subarray(0, 4)) !== "GGUF") throw new Error(strings.engine.badFile);
   at = 4;
   const version = uint32();
   if (version !== 2 && version !== 3) throw new Error(`this is a GGUF file of version ${version}`);

@@ -1,4 +1,5 @@
 // kernel.wasm with its memory: buffers of floats in it, and each function of kernel.c.
+import { say, strings } from "../strings.js";
 
 export const PAGE = 64; // positions of a page of the KV cache, as in kernel.c
 const WASM_PAGE = 65536; // bytes by which the memory of WebAssembly grows
@@ -9,8 +10,7 @@ export class Kernel {
   /** @param {ArrayBuffer} wasm the bytes of kernel.wasm */
   static async start(wasm) {
     if (!WebAssembly.validate(wasm)) {
-      throw new Error(
-        "This browser's WebAssembly lacks SIMD, which the model needs: update the browser, or take another one.");
+      throw new Error(strings.engine.noSimd);
     }
     const kernel = new Kernel();
     kernel.memory = new WebAssembly.Memory({ initial: 1, maximum: 65536 });
@@ -29,9 +29,7 @@ export class Kernel {
         this.memory.grow(Math.ceil((this.#top - size) / WASM_PAGE));
       } catch {
         this.#top = at;
-        throw new Error(
-          `There is not enough memory for the model (${Math.ceil((at + bytes) / 1e6)} MB): ` +
-          "close other tabs, or take a device with more memory.");
+        throw new Error(say(strings.engine.noMemory, { needed: Math.ceil((at + bytes) / 1e6) }));
       }
     }
     return at;

@@ -1,5 +1,6 @@
 // Text to token ids and back: byte-level byte-pair encoding, as in llmlib/tokens.py, with the tables
 // that a GGUF file carries.
+import { strings } from "../strings.js";
 
 const CONTROL = 3; // the kind of a special token, in the file
 // GPT-2's pattern. White space is named by its property: JavaScript's \s also takes U+FEFF.
@@ -103,7 +104,7 @@ export class Tokenizer {
   #pieces(text) {
     if (typeof text !== "string") throw new Error(`the text is of type ${typeof text}, not string`);
     if (/\p{Surrogate}/u.test(text)) {
-      throw new Error("the text holds half of a surrogate pair, which stands for no character: drop it");
+      throw new Error(strings.engine.halfCharacter);
     }
     const found = [];
     for (const part of text.split(this.#specialPattern)) {

@@ -1,5 +1,6 @@
 // The weights: downloaded in parts, each checked, kept in the browser until they are removed. A part
 // that has arrived stays, so that a lost connection costs one part at most.
+import { say, strings } from "../strings.js";
 
 const WAITS = [1000, 3000]; // ms before another try
 const cacheName = (url) => `llmlib-weights ${url}`;
@@ -20,7 +21,7 @@ export async function* weightParts(url, onProgress = () => {}) {
     const told = (bytes) => onProgress({ loaded: loaded + bytes, total: manifest.size });
     let bytes = kept.has(address(part)) ? await keptPart(address(part), part, storage) : null;
     if (!bytes) {
-      const where = `part ${i + 1} of ${manifest.parts.length}`;
+      const where = { number: i + 1, count: manifest.parts.length };
       bytes = await downloadPart(address(part), part, where, told, () => stopped(loaded, manifest.size, storage));
       await keep(storage, address(part), bytes, manifest.size);
     }
@@ -61,18 +62,18 @@ async function readManifest(url, storage) {
     response = await fetch(url, { cache: "no-cache" });
   } catch {
     response = await storage?.match(url);
-    if (!response) throw new Error("There is no connection: the model could not be downloaded. Try again.");
+    if (!response) throw new Error(strings.engine.noConnection);
     return response.json();
   }
   if (!response.ok) {
-    throw new Error(`This site has no weights (${response.status} for ${url}): they are made by make site.`);
+    throw new Error(say(strings.engine.noWeights, { status: response.status, name: url }));
   }
   const text = await response.text();
   let manifest;
   try {
     manifest = JSON.parse(text);
   } catch {
-    throw new Error(`${url} arrived damaged: reload the page and try again.`);
+    throw new Error(strings.engine.badManifest);
   }
   await storage?.put(url, new Response(text)).catch(() => {}); // what has no room is said of the parts
   return manifest;
@@ -81,25 +82,22 @@ async function readManifest(url, storage) {
 async function checkRoom(missing, storage) {
   const needed = missing.reduce((sum, part) => sum + part.size, 0);
   const { quota, usage } = (storage && (await navigator.storage?.estimate?.())) || {};
-  if (needed && quota !== undefined && quota - usage < needed) throw noRoom(needed, quota - usage);
+  if (needed && quota !== undefined && quota - usage < needed) throw noRoom(needed);
 }
 
-function noRoom(needed, free) {
-  const left = free === undefined ? "" : `, and has ${megabytes(Math.max(free, 0))} MB left`;
-  return new Error(
-    `This browser has no room for the model: it needs ${megabytes(needed)} MB${left}. Make room, or leave the private window, and try again.`);
+function noRoom(needed) {
+  return new Error(say(strings.engine.noRoom, { needed: megabytes(needed) }));
 }
 
-function stopped(loaded, size, storage) {
-  return new Error(
-    `The download stopped at ${megabytes(loaded)} of ${megabytes(size)} MB: check the connection and try again` +
-      (storage ? ". What has arrived is kept." : "."));
+function stopped(loaded, total, storage) {
+  const sentence = storage ? strings.engine.stoppedAndKept : strings.engine.stopped;
+  return new Error(say(sentence, { loaded: megabytes(loaded), total: megabytes(total) }));
 }
 
 async function keptPart(url, part, storage) {
   const response = await storage.match(url);
   const bytes = new Uint8Array(await response.arrayBuffer());
-  if (bytes.length === part.size && (await sha256(bytes)) === part.sha256) return bytes;
+  if (bytes.length === part.size && (await isWhole(bytes, part))) return bytes;
   await storage.delete(url); // damaged, or of another release
   return null;
 }
@@ -121,7 +119,7 @@ async function downloadPart(url, part, where, onProgress, lost) {
     try {
       const response = await fetch(url, { cache: "no-store" });
       if (!response.ok) {
-        problem = new Error(`The server has no ${where} of the model (${response.status}): try again later.`);
+        problem = new Error(say(strings.engine.refused, { ...where, status: response.status }));
         continue;
       }
       bytes = await readBody(response, part.size, onProgress);
@@ -130,9 +128,9 @@ async function downloadPart(url, part, where, onProgress, lost) {
       continue;
     }
     if (bytes === null) {
-      problem = new Error(`The download is not the model: ${where} came in the wrong length. Try again.`);
-    } else if ((await sha256(bytes)) !== part.sha256) {
-      problem = new Error(`The download arrived damaged (${where}): try again.`);
+      problem = new Error(say(strings.engine.wrongLength, where));
+    } else if (!(await isWhole(bytes, part))) {
+      problem = new Error(say(strings.engine.damaged, where));
     } else {
       return bytes;
     }
@@ -156,8 +154,10 @@ async function readBody(response, size, onProgress) {
   }
 }
 
-/** In hexadecimal. A page that is not https has no such function; there the length must do. */
-async function sha256(bytes) {
+/** Whether the checksum is right. Without https the browser computes none; the length must do. */
+async function isWhole(bytes, part) {
+  if (!crypto.subtle) return true;
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hexadecimal = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hexadecimal === part.sha256;
 }
