@@ -67,6 +67,8 @@ export class Engine {
    *   entry i * n + j is how much token i takes from token j
    * @param wanted.stream how many guesses are wanted of the stream before each layer and behind the
    *   last one (final norm and unembedding): [[{ id, text, p } …] …], n_layer + 1 lists
+   * @param wanted.hold [[layer, neuron, value], …]: neurons of an MLP that are held at a value, at the
+   *   last position; `natural` in the answer is what they would have been
    * @param wanted.logits false if they are not wanted, nor `last`: the vector that the output head
    *   reads, after the final norm
    * @returns {Promise<{ logits: Float32Array, last: Float32Array, attention: Float32Array[], stream: Array }>} */

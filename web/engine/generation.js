@@ -40,7 +40,7 @@ function check(ids, { config }) {
 /** Write on. Three things end it: a stop token (which is told, too), `max_new_tokens`, a full context.
  * temperature 0 is greedy; a seed makes a draw repeatable, and gives the ids of llmlib's `generate`.
  * @returns the new ids */
-export async function generate(ids, settings, { model, tokenizer, pause, cancelled, onToken }) {
+export async function generate(ids, settings, { model, tokenizer, pause, onToken }) {
   const { max_new_tokens = 32, seed = Math.floor(Math.random() * 2 ** 32), stop = model.config.stop_ids } = settings;
   check(ids, model);
   if (ids.length === model.config.context) {
@@ -49,19 +49,17 @@ export async function generate(ids, settings, { model, tokenizer, pause, cancell
   filter_logits(new Float32Array(1), settings); // refuses what is out of range
   const text = [...ids], random = newGenerator(seed), textOf = tokenizer.stream();
   const room = Math.min(model.config.context, ids.length + max_new_tokens);
-  while (text.length < room && !cancelled()) {
-    const x = await read(text, model, pause);
-    if (cancelled()) break;
-    const logits = unembed(x, model);
-    const id = sample(logits, random(), { temperature: 0, ...settings });
-    text.push(id);
-    const last = stop.includes(id) || text.length === room;
-    onToken({
-      id,
-      text: textOf(id) + (last ? textOf() : ""),
-      ...likelihoods(logits, id, settings, tokenizer),
-    });
-    if (last) break;
+  try {
+    for (let last = max_new_tokens === 0; !last; ) {
+      const logits = unembed(await read(text, model, pause), model);
+      const id = sample(logits, random(), { temperature: 0, ...settings });
+      text.push(id);
+      last = stop.includes(id) || text.length === room;
+      const written = textOf(id) + (last ? textOf() : "");
+      onToken({ id, text: written, ...likelihoods(logits, id, settings, tokenizer) });
+    }
+  } catch (error) {
+    if (error.name !== "AbortError") throw error; // cancelled: what there is counts
   }
   return text.slice(ids.length);
 }
@@ -75,7 +73,7 @@ function likelihoods(logits, id, settings, tokenizer) {
 /** What the model makes of a text at its last position: see engine.js. */
 export async function look(ids, wanted, { model, tokenizer, pause }) {
   check(ids, model);
-  const { n_layer, n_head, d_model, context } = model.config, n = ids.length;
+  const { n_layer, n_head, d_model, d_mlp, context } = model.config, n = ids.length;
   const heads = wanted.attention === "all"
     ? Array.from({ length: n_layer * n_head }, (_, i) => [Math.floor(i / n_head), i % n_head])
     : wanted.attention ?? [];
@@ -103,11 +101,29 @@ export async function look(ids, wanted, { model, tokenizer, pause }) {
       stream[layer] = guesses(logits, wanted.stream, tokenizer);
     };
   }
-  const x = await read(ids, model, pause, { watch, again: heads.length > 0 });
-  if (wanted.logits === false) return { attention, stream };
-  const logits = unembed(x, model).slice();
-  const last = model.kernel.floats(model.buffers.normed, d_model).slice(); // what unembed read
-  return { logits, last, attention, stream };
+  const { hold = [] } = wanted, natural = [];
+  for (const [layer, neuron, value] of hold) {
+    if (!isIn(layer, n_layer) || !isIn(neuron, d_mlp) || !Number.isFinite(value)) {
+      throw new Error(`neuron ${neuron} of layer ${layer} cannot be held at ${value}`);
+    }
+  }
+  if (hold.length) {
+    watch.neurons = (at, gate, seq) => hold.forEach(([layer, neuron, value], i) => {
+      if (layer !== at || model.cache.length + seq < n) return;
+      const last = model.kernel.floats(gate + 4 * (seq - 1) * d_mlp, d_mlp);
+      natural[i] = last[neuron];
+      last[neuron] = value;
+    });
+  }
+  try {
+    const x = await read(ids, model, pause, { watch, again: heads.length > 0 });
+    if (wanted.logits === false) return { attention, stream, natural };
+    const logits = unembed(x, model).slice();
+    const last = model.kernel.floats(model.buffers.normed, d_model).slice(); // what unembed read
+    return { logits, last, attention, stream, natural };
+  } finally { // keys and values of a token whose neurons were held are nobody else's
+    if (hold.length) model.cache.truncate(Math.min(model.cache.length, n - 1));
+  }
 }
 
 /** The rows of the embedding that belong to some ids. @returns {Float32Array[]} [d_model] each */

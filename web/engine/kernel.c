@@ -5,8 +5,7 @@
 // for 32 of them, so that one instruction multiplies eight pairs and adds neighbours
 // (i32x4.dot_i16x8_s). The result differs from float32 by less than 0.01 in any logit.
 //
-// Built without a library and without an allocator:
-//   python -m ziglang cc --target=wasm32-freestanding …   (tests/test_web_engine.py has the words)
+// Built without a library and without an allocator, by tests/build_kernel.py.
 
 #include <stdint.h>
 #include <wasm_simd128.h>

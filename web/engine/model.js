@@ -7,7 +7,8 @@
  *
  * `watch.stream(layer, x, seq)` sees the stream before each layer, and behind the last one (layer
  * n_layer). `watch.attention(layer, position, weights)` sees where a token's heads look:
- * weights [n_head, context] of floats, of which the first position + 1 are meant.
+ * weights [n_head, context] of floats, of which the first position + 1 are meant. `watch.neurons(layer,
+ * gate, seq)` sees the strength of each neuron of the MLP [seq, d_mlp], and may change it.
  */
 export function forward(ids, model, cache, watch = {}) {
   const { config, weights, parts, buffers } = model;
@@ -32,6 +33,7 @@ export function forward(ids, model, cache, watch = {}) {
     parts.rms_norm(x, layer.norm_2, normed, seq);
     parts.linear(normed, [[layer.gate, gate], [layer.up, up]], seq);
     parts.silu_times(gate, up, seq * d_mlp);
+    watch.neurons?.(i, gate, seq);
     parts.linear(gate, [[layer.down, x]], seq, "add");
   }
   watch.stream?.(weights.layers.length, x, seq);

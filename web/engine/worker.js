@@ -26,8 +26,6 @@ const methods = {
   losses: (call, ids) => losses(ids, surroundings(call)),
   generate: (call, ids, settings) => generate(ids, settings, {
     ...surroundings(call),
-    pause: hear,
-    cancelled: () => call <= cancelled,
     onToken: (token) => postMessage({ call, token }),
   }),
 };
