@@ -349,6 +349,16 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The folder of the built site, without the weights."""
+    from llmlib.course.site import build
+
+    folder = tmp_path_factory.mktemp("site")
+    build.build(folder, weights_too=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     import browser
 

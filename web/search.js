@@ -83,6 +83,7 @@ export function search(dialog, button) {
   };
   button.onclick = open;
   field.oninput = show;
+  field.onkeydown = event => event.key === "Escape" && dialog.close(); // at once, not cleared first
   dialog.querySelector("form").addEventListener("submit", event => {
     const first = list.querySelector("a"); // Enter in the field goes to the first place
     if (event.submitter?.matches(":focus") || !first) return;

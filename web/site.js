@@ -73,7 +73,7 @@ function youAreHere() {
 function reachable() {
   const watch = new ResizeObserver(entries => {
     for (const { target } of entries) {
-      if (target.scrollWidth > target.clientWidth + 1) target.tabIndex = 0;
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
       else target.removeAttribute("tabindex");
     }
   });
@@ -84,11 +84,12 @@ function reachable() {
 function print() {
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("main details:not([open])")];
+    opened.push(...document.querySelectorAll("main details:not([open])"));
     for (const each of opened) each.open = true;
   });
   addEventListener("afterprint", () => {
     for (const each of opened) each.open = false;
+    opened = [];
   });
 }
 

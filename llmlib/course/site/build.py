@@ -15,7 +15,7 @@ from pathlib import Path
 from llmlib import files, installation
 from llmlib.course.authoring import notebooks
 from llmlib.course.authoring.notebooks import ROOT, SourceError
-from llmlib.course.site import chapters, errata, quiz_page, reference
+from llmlib.course.site import chapters, errata, quiz_page, reference, weights
 from llmlib.course.site.links import Links
 from llmlib.course.site.page import Page, contents
 from llmlib.course.site.pictures import Pictures
@@ -24,12 +24,14 @@ from llmlib.course.site.templates import WEB, render
 FOLDER = ROOT / "build" / "site"
 NAME = "From Tokens to Tokens"
 REFERENCE = ("instructors", "glossary", "errata", "claims")
-NOT_SERVED = shutil.ignore_patterns("templates", "*.c", "*.toml", "*.html", ".*")
+NOT_SERVED = shutil.ignore_patterns(
+    "templates", "*.c", "*.toml", "*.html", ".*", "service-worker.js"
+)
 KEPT = ("pictures", "weights")
-SERVICE_WORKER = "engine/service-worker.js"  # also at the top, where it answers for every page
+SERVICE_WORKER = "engine/service-worker.js"  # goes to the top: it answers for what is below it
 
 
-def build(folder: Path = FOLDER, repository: str = "", weights: bool = True) -> list[Page]:
+def build(folder: Path = FOLDER, repository: str = "", weights_too: bool = True) -> list[Page]:
     """Write the site to `folder`, of whose earlier files only pictures and weights are kept, which
     take long to make; returns its pages. `repository` is
     "owner/name" on GitHub, for links to files and to Colab. Raises SourceError if a notebook has
@@ -49,11 +51,11 @@ def build(folder: Path = FOLDER, repository: str = "", weights: bool = True) -> 
         files.write(folder / page.file, _whole(page, pages))
     drawings.remove_others()
     files.write(folder / "search.json", _search_index(pages))
-    made = [("recorded", True), ("weights", weights)]
-    for step, wanted in made:
-        if wanted and find_spec(module := f"llmlib.course.site.{step}"):
-            __import__(module)
-            sys.modules[module].write(folder)
+    if find_spec("llmlib.course.site.recorded"):
+        __import__("llmlib.course.site.recorded")
+        sys.modules["llmlib.course.site.recorded"].write(folder)
+    if weights_too:
+        weights.write(folder)
     return pages
 
 
@@ -68,8 +70,7 @@ def _empty(folder: Path) -> None:
 def _copy(folder: Path) -> None:
     """What lies in web/, as it is, in assets/; the learners' notebooks, to download."""
     shutil.copytree(WEB, folder / "assets", ignore=NOT_SERVED)
-    if (worker := WEB / SERVICE_WORKER).is_file():
-        shutil.copy(worker, folder)
+    shutil.copy(WEB / SERVICE_WORKER, folder)
     for name in notebooks.names():
         source = ROOT / "notebooks" / f"{name}.ipynb"
         files.write(folder / "notebooks" / source.name, source.read_bytes())
@@ -127,7 +128,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         pages = build(FOLDER, arguments.repository, not arguments.without_weights)
-    except SourceError as error:
+    except (SourceError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{len(pages)} pages in {FOLDER}: llmlib site opens them.")

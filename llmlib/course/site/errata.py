@@ -59,7 +59,7 @@ def place(erratum: Erratum) -> tuple[str, str]:
         until, found, _ = cell.source.partition(erratum.shows)
         if cell.cell_type == "markdown":
             heading = (re.findall(r"^#+ (.*)", until, re.MULTILINE) or [heading])[-1]
-        if found:
+        if found and notebooks.kind(cell) not in ("solution", "test"):  # those are folded away
             return chapters.anchor(cell), heading
     raise SourceError(f"{SOURCE.name}: {erratum.chapter} does not show {erratum.shows!r}.")
 

@@ -16,6 +16,7 @@ from pygments.lexers import PythonLexer
 from llmlib.course.site import pictures
 from llmlib.course.site.pictures import Pictures
 
+EMPTY_HEAD = re.compile(r"<thead>\s*<tr>\s*(?:<th[^>]*></th>\s*)+</tr>\s*</thead>\s*")
 TAG = re.compile(r"<[^>]+>")
 
 
@@ -69,10 +70,10 @@ class Renderer(IPythonRenderer):
         return code_block(code) if info == "python" else f"<pre>{escape(code)}</pre>\n"
 
     def inline_math(self, body: str) -> str:
-        return mathml(body.strip())
+        return formula(body)
 
     def block_math(self, body: str) -> str:
-        return f'<span class="formula">{mathml(body.strip(), display="block")}</span>'
+        return f'<span class="formula">{formula(body, "block")}</span>'
 
     def latex_environment(self, name: str, body: str) -> str:
         return self.block_math(rf"\begin{{{name}}}{body}\end{{{name}}}")
@@ -88,7 +89,13 @@ def to_html(
     """Markdown as HTML. `link` turns an address into the site's, or None where the site has no such
     page: the words stay, without a link."""
     renderer = Renderer(anchors, link, drawings, attachments or {})
-    return str(MarkdownWithMath(renderer=renderer).render(text))
+    html = str(MarkdownWithMath(renderer=renderer).render(text))
+    return EMPTY_HEAD.sub("", html).replace("<th></th>", "<td></td>")
+
+
+def formula(tex: str, display: str = "inline") -> str:
+    """LaTeX as MathML. The converter leaves the backslash of a name such as head\\_dim."""
+    return mathml(tex.strip(), display=display).replace("\\_", "_")
 
 
 def code_block(code: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from llmlib.course.authoring import notebooks
 from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.site import chapters
 from llmlib.course.site.links import Links
 from llmlib.course.site.markdown import Anchors, to_html
 from llmlib.course.site.page import Page
@@ -78,7 +79,7 @@ def claims(drawings: Pictures, links: Links) -> Page:
         return inner.removeprefix("<p>").removesuffix("</p>")
 
     read = read_claims()
-    chapters = [
+    parts = [
         {
             "notebook": notebook,
             "claims": [
@@ -87,6 +88,7 @@ def claims(drawings: Pictures, links: Links) -> Page:
                     "sentences": [html(_balanced(sentence)) for sentence in each.sentences],
                     "control": html(each.control),
                     "figures": each.figures,
+                    "address": address(each),
                 }
                 for each in read
                 if each.notebook == notebook.name
@@ -94,9 +96,17 @@ def claims(drawings: Pictures, links: Links) -> Page:
         }
         for notebook in notebooks.lessons()
     ]
-    body = render("claims.html.j2", chapters=chapters, count=len(read))
+    body = render("claims.html.j2", parts=parts, count=len(read))
     about = f"{len(read)} sentences of the course, each run together with its control."
     return Page("claims", "Claims and controls", body, about)
+
+
+def address(claim: Claim) -> str:
+    """Where the chapter says what a claim quotes: the cell with its first sentence, or the page."""
+    for cell in notebooks.load(claim.notebook).cells:
+        if claim.sentences[0] in " ".join(cell.source.replace("> ", "").split()):
+            return f"{claim.notebook}.html#{chapters.anchor(cell)}"
+    return f"{claim.notebook}.html"
 
 
 def _balanced(sentence: str) -> str:
