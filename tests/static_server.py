@@ -34,16 +34,15 @@ class Server:
     a file: a function of the request, which answers it instead}."""
 
     def __init__(self, folder):
-        self.folder, self.port = folder, 0
+        self.folder, self.port, self.asked, self.faults = folder, 0, [], {}
         self.start()
-        self.asked, self.faults = self._http.asked, self._http.faults
         self.address = f"http://localhost:{self.port}"
 
     def start(self):
         handler = functools.partial(_Handler, directory=self.folder)
         self._http = http.server.ThreadingHTTPServer(("localhost", self.port), handler)
         self._http.daemon_threads = True
-        self._http.asked, self._http.faults = [], {}
+        self._http.asked, self._http.faults = self.asked, self.faults
         self.port = self._http.server_port
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
 
@@ -61,12 +60,13 @@ def served(folder):
         server.stop()
 
 
-def body(content, length=None):
+def body(content, length=None, kind="application/octet-stream"):
     """A fault: the file holds `content`; with `length`, the connection is lost before all of that
     has come."""
 
     def answer(request):
         request.send_response(200)
+        request.send_header("Content-Type", kind)
         request.send_header("Content-Length", str(length or len(content)))
         request.end_headers()
         request.wfile.write(content)

@@ -43,7 +43,11 @@ export async function isKept(url) {
 
 /** Remove the weights from the browser's storage. Returns whether there were any. */
 export async function remove(url) {
-  return (await openStorage(url)) !== null && caches.delete(cacheName(url));
+  try {
+    return await caches.delete(cacheName(url));
+  } catch {
+    return false; // a browser that keeps nothing
+  }
 }
 
 /** null where the browser keeps nothing: on a page that is not https, or in a private window. */
@@ -59,7 +63,7 @@ async function openStorage(url) {
 async function readManifest(url, storage) {
   let response = null;
   try {
-    response = await fetch(url, { cache: "no-cache" });
+    response = await fetch(url, { cache: "no-store" });
   } catch {
     response = await storage?.match(url);
     if (!response) throw new Error(strings.engine.noConnection);
