@@ -7,10 +7,10 @@ import { LiveRun } from "./live_run.js";
 import { headGrid, lookingBack } from "./pictures/attention.js";
 import { slider } from "./pictures/controls.js";
 import { percent, shown } from "./pictures/words.js";
-import { recordedLength, recordedView, shape } from "./recorded_run.js";
+import { prompt, recordedView, shape } from "./recorded_run.js";
 
 const LONGEST = 40; // tokens: more would not be told apart in a square
-const INDUCTION = [18, 6]; // the head of the notebook
+const INDUCTION = [17, 5]; // of the recorded text: from the second "loved" to what followed the first
 
 /** "Layer 18, head 6: ·loved takes most from ·Romeo (32 %)." */
 export function found(tokens, row, layer, head, at) {
@@ -19,8 +19,8 @@ export function found(tokens, row, layer, head, at) {
 }
 
 export async function mount(place) {
-  const box = frame(place, strings.widgets.explorer), picture = element("div", ""), words = element("p", "found"), row = element("div", "");
-  const first = recordedView(recordedLength - 1);
+  const box = await frame(place, strings.widgets.explorer), picture = element("div", ""), words = element("p", "found"), row = element("div", "");
+  const first = recordedView(0);
   let tokens, weights, at;
   const layer = slider(strings.widgets.layer, { min: 0, max: shape.n_layer - 1, step: 1, value: INDUCTION[0] }, draw);
   const head = slider(strings.widgets.head, { min: 0, max: shape.n_head - 1, step: 1, value: INDUCTION[1] }, draw);
@@ -32,7 +32,7 @@ export async function mount(place) {
   };
   textField(box, {
     name: "attention_explorer",
-    text: first.tokens.map(each => each.text).join(""),
+    text: prompt,
     longest: LONGEST,
     read: async (engine, typed) => show(await new LiveRun(engine).view(typed, 0)),
   });

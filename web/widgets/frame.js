@@ -9,13 +9,20 @@ import { runHere } from "./run_here.js";
 const STYLE = new URL("widgets.css", import.meta.url).href;
 const typed = memory("typed");
 
-/** An empty widget in its place. */
-export function frame(place, title) {
-  if (![...document.styleSheets].some(each => each.href === STYLE)) {
+let styled;
+/** The widgets' style sheet, once for the page. What is drawn on a canvas needs its colours. */
+function styles() {
+  styled ??= new Promise(resolve => {
     const link = element("link");
-    Object.assign(link, { rel: "stylesheet", href: STYLE });
+    Object.assign(link, { rel: "stylesheet", href: STYLE, onload: resolve, onerror: resolve });
     document.head.append(link);
-  }
+  });
+  return styled;
+}
+
+/** An empty widget in its place. */
+export async function frame(place, title) {
+  await styles();
   const box = element("section", "widget");
   box.setAttribute("aria-label", title);
   box.append(element("h4", "", title));

@@ -18,8 +18,8 @@ export function cacheAfter(prompt_length, made) {
   return { held, read: made ? 1 : prompt_length, bytes: cache_bytes(n_layer, n_kv_head, head_dim, held) };
 }
 
-export function mount(place) {
-  const box = frame(place, strings.widgets.stepper), picture = element("div", "");
+export async function mount(place) {
+  const box = await frame(place, strings.widgets.stepper), picture = element("div", "");
   let live = null, view = recordedView(0), made = 0, busy = false;
   const sliders = filterSliders(settings, draw);
   const onward = button(strings.widgets.onward, async () => {

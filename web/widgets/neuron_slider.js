@@ -8,9 +8,9 @@ import { slider } from "./pictures/controls.js";
 import { percent, shown } from "./pictures/words.js";
 import recorded from "./recorded_widgets.js";
 
-export function mount(place) {
+export async function mount(place) {
   const { layer, neuron, text, strength, held } = recorded.neuron;
-  const box = frame(place, strings.widgets.neuron), picture = element("ol", "likely");
+  const box = await frame(place, strings.widgets.neuron), picture = element("ol", "likely");
   const values = held.map(([value]) => value), natural = say(strings.widgets.neuronAbout, { layer, neuron, text, strength: strength.toFixed(2) });
   const value = slider(strings.widgets.heldAt, {
     min: 0, max: held.length - 1, step: 1, value: values.indexOf(10), format: i => values[i].toFixed(1),

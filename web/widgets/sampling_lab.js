@@ -11,8 +11,8 @@ import { prompt, recordedView } from "./recorded_run.js";
 const TEXTS = 5, LENGTH = 20;
 const FREE = { temperature: 1, top_k: null, top_p: null, min_p: null };
 
-export function mount(place) {
-  const box = frame(place, strings.widgets.lab);
+export async function mount(place) {
+  const box = await frame(place, strings.widgets.lab);
   let view = recordedView(0), ids = null, writes = 0;
   const picture = element("div", ""), texts = element("ol", "texts");
   const sliders = filterSliders(FREE, draw);

@@ -47,8 +47,8 @@ function thousandsWithTenth(n) {
   return n.toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 }
 
-export function mount(place) {
-  const texts = strings.serving, box = frame(place, texts.title);
+export async function mount(place) {
+  const texts = strings.serving, box = await frame(place, texts.title);
   const { models, card } = recorded;
   const model = choice(texts.model, Object.keys(models));
   const bits = choice(texts.bits, [16, 8, 4]);

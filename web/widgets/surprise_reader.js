@@ -17,8 +17,8 @@ export function total(losses) {
   return say(strings.widgets.nats, { sum: sum.toFixed(1), tokens: losses.length, each: (sum / losses.length).toFixed(2) });
 }
 
-export function mount(place) {
-  const box = frame(place, strings.widgets.surprise), text = element("p", "surprise"), words = element("p", "found");
+export async function mount(place) {
+  const box = await frame(place, strings.widgets.surprise), text = element("p", "surprise"), words = element("p", "found");
   const told = element("div", "expected");
   told.setAttribute("role", "status");
   /** @param rows [{ text, loss }]; @param expected i -> [[text, p] …], what was likely in that place */

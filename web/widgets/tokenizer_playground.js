@@ -12,8 +12,8 @@ export function summary(tokens, text) {
   return say(strings.widgets.tokens, { tokens: tokens.length, bytes: bytes.toFixed(2) });
 }
 
-export function mount(place) {
-  const box = frame(place, strings.widgets.playground), picture = element("div", "ids"), words = element("p", "found");
+export async function mount(place) {
+  const box = await frame(place, strings.widgets.playground), picture = element("div", "ids"), words = element("p", "found");
   const draw = (tokens, text) => {
     picture.replaceChildren(...tokens.map((token, i) =>
       element("span", "with-id", chip(token, i), element("small", "", String(token.id)))));

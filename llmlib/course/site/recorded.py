@@ -237,9 +237,9 @@ def serving() -> dict[str, Any]:
     }
 
 
-def write(site: Path) -> None:
+def write(site: Path, model: Model | None = None) -> None:
     """Write recorded.js, recorded_inside.js and recorded_widgets.js into `site`/assets/widgets."""
-    model = pretrained.load("smollm2")
+    model = model or pretrained.load("smollm2")
     recorded = run(model)
     for name, found in (
         ("recorded", recorded),

@@ -90,7 +90,8 @@ export function lookingBack(tokens, row, at, pick) {
       const path = document.createElementNS(SVG, "path");
       path.setAttribute("d", `M${x} ${y} C${x} ${y - high} ${to} ${down - high} ${to} ${down}`);
       path.setAttribute("stroke-width", 1 + 9 * share);
-      path.setAttribute("opacity", 0.3 + 0.7 * share);
+      const over = Math.abs(down - y) > 1; // the arc crosses lines of text
+      path.setAttribute("opacity", over ? 0.2 + 0.3 * share : 0.3 + 0.7 * share);
       return [path];
     }));
   };

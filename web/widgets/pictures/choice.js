@@ -63,8 +63,9 @@ export function likelyTable({ before, after, order, chosen }, textOf) {
 
 /** The interval from 0 to 1: a stretch a token, as long as its probability, and a mark at u. */
 export function strip({ after, chosen }, u, textOf) {
-  const boxes = stretches(after).map(({ id, share }, i) => {
-    const box = element("span", id === null ? "thin" : `tint-${i % 2}`);
+  let thick = 0;
+  const boxes = stretches(after).map(({ id, share }) => {
+    const box = element("span", id === null ? "thin" : `tint-${thick++ % 2}`);
     box.style.flexGrow = share;
     if (id === null) box.title = say(strings.pictures.thin, { share: percent(share) });
     else {

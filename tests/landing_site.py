@@ -1,0 +1,43 @@
+"""The landing page and the widgets as a small site, for tests: the scripts, the recorded figures,
+the weights, and no chapters."""
+
+import functools
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from llmlib import files, pretrained
+from llmlib.course.site import build, recorded, weights
+
+WEB = build.WEB
+SCRIPTS = ("recorded", "recorded_inside", "recorded_widgets")
+
+
+@functools.cache
+def model():
+    return pretrained.load("smollm2")
+
+
+@functools.cache
+def built():
+    """The folder of the site, made once for each process."""
+    folder = Path(tempfile.mkdtemp(prefix="landing-"))
+    shutil.copytree(WEB, folder / "assets", dirs_exist_ok=True, ignore=build.NOT_SERVED)
+    recorded.write(folder, model())
+    weights.write(folder)
+    page = build._landing()
+    files.write(folder / page.file, build._whole(page, [page]))
+    return folder
+
+
+def figures(name):
+    """What a recorded script holds."""
+    text = (built() / "assets" / "widgets" / f"{name}.js").read_text(encoding="utf-8")
+    return json.loads(text.removeprefix("export default ").removesuffix(";\n"))
+
+
+def near(found, expected, far):
+    """Whether no number of a list is farther than `far` from its counterpart."""
+    pairs = list(zip(found, expected, strict=True))
+    return max(abs(a - b) for a, b in pairs) <= far

@@ -1,0 +1,344 @@
+"""The pictures and widgets of the site: what their JavaScript computes is what llmlib computes, and
+what was recorded is what the model says."""
+
+import base64
+import math
+import re
+
+import landing_site
+import nbformat
+import pytest
+import torch
+from browser import new_page
+from landing_site import figures, near
+from static_server import served
+from test_solutions_match_library import solved
+
+from llmlib import generation, output_head, sampling
+from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.site import recorded
+from llmlib.demonstrations import neurons, residual_stream
+from llmlib.plots import sampling as sampling_plots
+from llmlib.plots import tokens as token_plots
+from llmlib.scaling import H100
+from llmlib.widgets import attention_explorer, serving_playground, surprise_reader
+
+in_browser = pytest.mark.browser
+SETTINGS = [
+    {"temperature": 1.0, "top_k": None, "top_p": None, "min_p": None},
+    {"temperature": 0.8, "top_k": None, "top_p": 0.9, "min_p": None},
+    {"temperature": 0.0, "top_k": None, "top_p": None, "min_p": None},
+    {"temperature": 1.7, "top_k": 40, "top_p": None, "min_p": None},
+    {"temperature": 1.3, "top_k": None, "top_p": 0.5, "min_p": 0.05},
+    {"temperature": 2.5, "top_k": 30, "top_p": 0.95, "min_p": 0.01},
+]
+WIDGETS = {
+    "tokenizer_playground": "27 tokens, 1.89 bytes a token",
+    "attention_explorer": "Layer 17, head 5: ·loved takes most from ·Romeo",
+    "neuron_slider": "neuron 1135 of layer 29",
+    "surprise_reader": "nats for 22 tokens",
+    "sampling_lab": "49,152 of 49,152 tokens are left",
+    "generation_stepper": "The cache holds 8 tokens, 0.37 MB",
+    "serving_playground": "11,448 tokens a second",
+}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return landing_site.model()
+
+
+@pytest.fixture(scope="module")
+def page(chromium):
+    """A page on the site, whose scripts can be imported."""
+    with served(landing_site.built()) as server:
+        with new_page(chromium, reduced_motion="reduce") as opened:
+            opened.goto(f"{server.address}/index.html")
+            yield opened
+
+
+def run(page, module, body, argument=None):
+    """What a JavaScript expression says of `m`, a module of web/widgets/, and of `x`; `of(name)`
+    imports another one."""
+    script = (
+        "async x => { const of = name => import(`${location.origin}/assets/widgets/${name}.js`);"
+        f"const m = await of('{module}'); return {body}; }}"
+    )
+    return page.evaluate(script, argument)
+
+
+# What was recorded -----------------------------------------------------------------------------
+
+
+@pytest.mark.unit
+@pytest.mark.slow
+def test_the_recorded_text_is_what_llmlib_generates(model):
+    found = figures("recorded")
+    prompt = model.tokenizer.encode(found["prompt"])
+    assert found["settings"] == recorded.SETTINGS
+    new = generation.generate(
+        model, prompt, recorded.NEW_TOKENS, **found["settings"], seed=recorded.SEED
+    )
+    ids = [*prompt, *new]
+    assert [each["id"] for each in found["tokens"]] == ids
+    assert [each["text"] for each in found["tokens"]] == [model.tokenizer.decode([i]) for i in ids]
+    assert found["prompt_length"] == len(prompt) == 8
+    assert b"".join(bytes(t["bytes"]) for t in found["tokens"][:8]).decode() == found["prompt"]
+
+
+@pytest.mark.unit
+@pytest.mark.slow
+def test_the_recorded_logits_and_the_stream_are_the_models(model):
+    found = figures("recorded")
+    ids = [each["id"] for each in found["tokens"]]
+    logits = model(ids)[0]
+    stream = residual_stream.residual_stream(model, ids)
+    for step, each in enumerate(found["steps"]):
+        at = found["prompt_length"] + step - 1
+        best = logits[at].topk(recorded.LIKELIEST)
+        assert near([logit for *_, logit in each["likeliest"]], best.values.tolist(), 1e-3)
+        assert [i for i, *_ in each["likeliest"]][:5] == best.indices[:5].tolist()
+        assert sum(count for _, count in each["others"]) == 49152 - recorded.LIKELIEST
+        shares = output_head.softmax(residual_stream.head(model, stream[:, at]))
+        for layer, guesses in zip(shares, each["stream"], strict=True):
+            assert near([p for _, p in guesses], layer.topk(5).values.tolist(), 1e-3)
+        last_words = [text for text, _ in each["stream"][-1]]
+        assert last_words == [text for _, text, _ in each["likeliest"][:5]]
+
+
+@pytest.mark.unit
+@pytest.mark.slow
+def test_the_recorded_vectors_give_the_recorded_logits(model):
+    found, inside = figures("recorded"), figures("recorded_inside")
+    for step, last in zip(found["steps"], inside["last"], strict=True):
+        for i, _, logit in step["likeliest"][: recorded.ROWS]:
+            row = torch.tensor(inside["vectors"][str(i)], dtype=torch.float64) / 1000
+            product = (row @ torch.tensor(last, dtype=torch.float64)).item() / 1000
+            assert abs(product - logit) < 0.1, (i, product, logit)
+
+
+@pytest.mark.unit
+@pytest.mark.slow
+def test_the_recorded_attention_is_that_of_the_explorer(model):
+    found, inside = figures("recorded"), figures("recorded_inside")
+    ids = [each["id"] for each in found["tokens"]]
+    maps, _ = attention_explorer.run(model, model.parts.attention, ids)
+    n = len(ids)
+    for layer, head in ((0, 0), (17, 5), (29, 8)):
+        kept = [x / 1000 for x in inside["attention"][layer][head]]
+        rows = [x for i in range(n) for x in maps[layer, head, i, : i + 1].tolist()]
+        assert near(kept, rows, 6e-4)
+        assert not near(
+            kept, [x for row in maps[layer, head - 1] for x in row.tolist()][: len(kept)], 0.1
+        )
+
+
+@pytest.mark.unit
+@pytest.mark.slow
+def test_the_matrices_are_those_of_their_layer(model):
+    matrices = figures("recorded_inside")["matrices"]
+    assert len(matrices) == model.config.n_layer
+    for layer in (0, 29):
+        weights = model.weights.layers[layer]
+        for name, weight in (
+            ("W_O", weights.o[0]),
+            ("W_K", weights.k[0]),
+            ("W_down", weights.mlp[2]),
+        ):
+            assert matrices[layer][name]["shape"] == [*weight.shape]
+            shades = torch.tensor([*base64.b64decode(matrices[layer][name]["corner"])]).view(16, 16)
+            drawn = (shades - 128) / 127 * 3 * weight.std()
+            expected = weight[:16, :16].clamp(-3 * weight.std(), 3 * weight.std())
+            assert (drawn - expected).abs().max() < 0.02 * weight.std()
+
+
+@pytest.mark.unit
+@pytest.mark.slow
+def test_the_recorded_surprise_is_that_of_the_reader(model):
+    found = figures("recorded_widgets")["surprise"]
+    softmax = output_head.softmax
+    _, plain = surprise_reader._read(model, softmax, found["text"], [0])
+    said = re.match(r"([\d.]+) nats for (\d+) tokens", plain)
+    assert abs(sum(t["loss"] for t in found["tokens"]) - float(said[1])) < 0.06
+    assert len(found["tokens"]) == int(said[2])
+    html, _ = surprise_reader._read(model, softmax, found["text"], [0])
+    for p, text in re.findall(r"(0\.\d{3})  (&#x27;.*?&#x27;)", html)[:5]:
+        first = {f"&#x27;{word}&#x27;": share for word, share in found["tokens"][0]["expected"]}
+        assert abs(first[text] - float(p)) < 1e-3
+
+
+@pytest.mark.unit
+@pytest.mark.slow
+def test_the_recorded_neuron_is_the_one_of_notebook_4(model):
+    found = figures("recorded_widgets")["neuron"]
+    cells = nbformat.read(ROOT / "solutions" / "04_layers.ipynb", as_version=4).cells
+    printed = "".join(o.get("text", "") for c in cells for o in c.get("outputs", []))
+    assert int(re.search(r"layer 29 neuron +(\d+)", printed)[1]) == found["neuron"]
+    ids = model.tokenizer.encode(found["text"])
+    free = output_head.softmax(model(ids, last=True)[0, -1])
+    held = dict(found["held"])
+    for value in (-20.0, 0.0, 10.0, 20.0):
+        turned = neurons.neuron_held(model, 29, found["neuron"], value)
+        after = output_head.softmax(turned(ids, last=True)[0, -1])
+        expected = {model.tokenizer.decode([i]): i for i in after.topk(6).indices.tolist()}
+        assert [word for word, *_ in held[value]] == [*expected]
+        for word, before, now in held[value]:
+            assert abs(before - free[expected[word]]) < 1e-3
+            assert abs(now - after[expected[word]]) < 1e-3
+    assert held[0.0] != held[10.0]
+
+
+# What the scripts compute ----------------------------------------------------------------------
+
+
+def reduced(logits, settings):
+    """What llmlib makes of logits [vocab]: the numbers that `choose` gives."""
+    values = settings.values()
+    before = output_head.softmax(logits)
+    after = output_head.softmax(sampling.filter_logits(logits, *values))
+    kept = after > 0
+    entropy = torch.special.entr(after).sum().item()
+    return before, after, int(kept.sum()), before[kept].sum().item(), entropy
+
+
+CHOOSE = """x.us.map(u => {
+  const found = m.choose(Float32Array.from(x.logits), u, x.settings), { order } = found;
+  const { kept, mass, entropy, chosen } = found, shares = order.map(i => found.after[i]);
+  return [kept, mass, entropy, chosen, order, shares];
+})"""
+RECORDED = """(async () => {
+  const { choose } = await of("pictures/choice"), found = choose(m.recordedView(0).logits, 0.5, x);
+  const { order } = found;
+  return [found.kept, found.mass, found.entropy, order, order.map(i => found.after[i])];
+})()"""
+SERVING = """(async () => {
+  const { models, card } = (await of("recorded_widgets")).default;
+  const found = m.serving(models[x.name], card, x.asked);
+  return [{ ...found, step: String(found.step) }, m.told(found, x.asked.batch)];
+})()"""
+MOUNT = """async name => {
+  const place = document.createElement("div");
+  document.querySelector("main").append(place);
+  await (await import(`${location.origin}/assets/widgets/${name}.js`)).mount(place);
+  return place;
+}"""
+
+
+@in_browser
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_a_choice_is_llmlibs(page, settings):
+    logits = 3 * torch.randn(2000, generator=torch.Generator().manual_seed(1))
+    us = torch.rand(20, generator=torch.Generator().manual_seed(2))
+    found = run(
+        page,
+        "pictures/choice",
+        CHOOSE,
+        {"logits": logits.tolist(), "us": us.tolist(), "settings": settings},
+    )
+    _, after, kept, mass, entropy = reduced(logits, settings)
+    for u, (its_kept, its_mass, its_entropy, chosen, order, shares) in zip(us, found, strict=True):
+        assert its_kept == kept
+        assert abs(its_mass - mass) < 1e-5
+        assert abs(its_entropy - entropy) < 1e-4
+        assert chosen == sampling.sample(logits[None], u[None], *settings.values()).item()
+        assert order == logits.topk(12).indices.tolist()
+        assert near(shares, after[order].tolist(), 1e-6)
+
+
+@in_browser
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_the_recorded_logits_give_the_models_probabilities(page, model, settings):
+    ids = model.tokenizer.encode(recorded.PROMPT)
+    logits = model(ids, last=True)[0, -1]
+    found = run(page, "recorded_run", RECORDED, settings)
+    _, after, kept, mass, entropy = reduced(logits, settings)
+    assert found[3] == logits.topk(12).indices.tolist()
+    assert near(found[4], after[found[3]].tolist(), 1e-3)
+    assert abs(found[0] - kept) <= max(1, 0.02 * kept)
+    assert abs(found[1] - mass) < 2e-3
+    assert abs(found[2] - entropy) < 0.02
+    if settings["temperature"]:  # another temperature would be seen
+        other = reduced(logits, settings | {"temperature": settings["temperature"] + 0.1})
+        assert not near(found[4], other[1][found[3]].tolist(), 1e-3)
+
+
+@in_browser
+def test_the_stretches_are_those_of_the_notebook(page):
+    shares = output_head.softmax(3 * torch.randn(500, generator=torch.Generator().manual_seed(3)))
+    found = run(
+        page,
+        "pictures/choice",
+        "m.stretches(Float64Array.from(x)).map(each => [each.id, each.share])",
+        shares.tolist(),
+    )
+    expected = list(sampling_plots.stretches(shares, 0.004))
+    assert [i for i, _ in found] == [i for i, _ in expected]
+    assert near([share for _, share in found], [share for _, share in expected], 1e-6)
+    assert {None} < {i for i, _ in found}
+
+
+@in_browser
+def test_the_serving_calculator_is_notebook_7s(page):
+    cache_bytes, step_seconds = (
+        solved("07_kv_cache_and_scaling")[name] for name in ("cache_bytes", "step_seconds")
+    )
+    refused = 0
+    for name, (parameters, *shape) in serving_playground.MODELS.items():
+        for bits, cards, batch, context in ((16, 1, 1, 1024), (8, 4, 64, 4096), (4, 16, 1024, 512)):
+            asked = {"bits": bits, "cards": cards, "batch": batch, "context": context}
+            found, told = run(page, "serving_playground", SERVING, {"name": name, "asked": asked})
+            weights, kv = parameters * bits / 8, cache_bytes(*shape, 1, 2)
+            memory, bandwidth, speed = (cards * each for each in H100.values())
+            step = step_seconds(
+                batch, context, weights, kv, 2 * parameters, memory, bandwidth, speed
+            )
+            its = math.inf if found["step"] == "Infinity" else float(found["step"])
+            assert its == step or abs(its - step) < 1e-9 * step
+            answer = serving_playground._answer(step, batch, weights, batch * context * kv, memory)
+            words = re.sub(r"<[^>]*>", " ", answer)
+            assert re.findall(r"[\d,.]*\d", told) == re.findall(r"[\d,.]*\d", words), told
+            refused += step == math.inf
+    assert 0 < refused < 9
+
+
+@in_browser
+def test_the_cache_of_the_stepper_is_llmlibs(page, model):
+    cache = model.new_cache(context=20)
+    model(model.tokenizer.encode(recorded.PROMPT), cache)
+    model([1000], cache)
+    found = run(page, "generation_stepper", "m.cacheAfter(8, 1)")
+    assert found["held"] == cache.length == 9
+    assert found["bytes"] == cache.length * cache.nbytes / cache.keys[0].shape[2]
+    assert found["read"] == 1
+
+
+@in_browser
+def test_tokens_are_written_as_in_the_notebook(page):
+    tokens = [b" cat", b"\n", "é".encode()[:1], "🙂".encode()[1:3], "né".encode()]
+    shown = run(
+        page,
+        "pictures/words",
+        "x.map(bytes => m.shown({ bytes, text: new TextDecoder().decode(new Uint8Array(bytes)) }))",
+        [[*each] for each in tokens],
+    )
+    expected = [token_plots.token_text(each).replace(" ", "·") for each in tokens]
+    assert shown == [each.replace("⏎\n", "⏎") for each in expected]
+    shares = run(page, "pictures/words", "x.map(m.percent)", [0, 0.0004, 0.0213, 0.0996, 0.279, 1])
+    assert [each.replace("\u00a0", " ") for each in shares] == [
+        "0 %",
+        "<0.1 %",
+        "2.1 %",
+        "10 %",
+        "28 %",
+        "100 %",
+    ]
+
+
+@in_browser
+@pytest.mark.parametrize("name", WIDGETS)
+def test_a_widget_shows_its_figures_before_the_model_is_there(page, name):
+    place = page.evaluate_handle(MOUNT, name).as_element()
+    text = place.inner_text().replace("\u00a0", " ")
+    assert WIDGETS[name] in text
+    assert not page.complaints
+    place.evaluate("place => place.remove()")
