@@ -7,7 +7,7 @@ import { strings } from "../../strings.js";
  * @returns { place, input, value } — `value` can be read and set */
 export function slider(name, { min, max, step, value, format = String }, changed) {
   const input = element("input"), output = element("output");
-  Object.assign(input, { type: "range", min, max, step, value });
+  Object.assign(input, { type: "range", min, max, step, value, ariaLabel: name });
   const tell = () => {
     output.textContent = format(Number(input.value));
     input.setAttribute("aria-valuetext", output.textContent);

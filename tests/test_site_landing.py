@@ -1,0 +1,353 @@
+"""The landing page in a real browser: it moves before anything has loaded, shows what llmlib says,
+recorded and live, and it loses nothing that a reader typed."""
+
+import re
+
+import landing_site
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+from browser import SHOTS, new_context, new_page, new_tab
+from bs4 import BeautifulSoup
+from landing_site import WEB, figures, near
+from playwright.sync_api import expect
+from static_server import body, served, status
+
+from llmlib import output_head, sampling
+from llmlib.course.authoring import notebooks
+from llmlib.demonstrations import residual_stream
+from llmlib.widgets.attention_explorer import run as attention_maps
+
+MINE = "My grandmother keeps bees. Every morning my grandmother"
+SIZES = (390, 800, 1440)
+STAGES = 7
+
+
+@pytest.fixture(scope="module")
+def server():
+    with served(landing_site.built()) as started:
+        yield started
+
+
+@pytest.fixture
+def address(server):
+    yield f"{server.address}/index.html"
+    server.faults.clear()
+
+
+@pytest.fixture
+def still(chromium, address):
+    """The page, for a reader who wants nothing to move."""
+    with new_page(chromium, reduced_motion="reduce") as page:
+        page.goto(address)
+        expect(page.locator(".heads")).to_be_visible()
+        yield page
+
+
+def plain(text):
+    """A text of the page as it is written in Python."""
+    return " ".join(text.replace("\u00a0", " ").split())
+
+
+def percent(p):
+    """A share as the page writes it."""
+    if 0 < p < 0.001:
+        return "<0.1 %"
+    return f"{100 * p:.{1 if 0 < p < 0.0995 else 0}f} %"
+
+
+def rows(page, selector):
+    return [plain(each.inner_text()) for each in page.locator(selector).all()]
+
+
+def soup():
+    return BeautifulSoup(
+        (WEB / "landing" / "landing.html").read_text(encoding="utf-8"), "html.parser"
+    )
+
+
+# The page as it is written -----------------------------------------------------------------------
+
+
+@pytest.mark.unit
+def test_every_stage_leads_to_an_exercise_of_its_notebook():
+    links = soup().select(".stage .yours a")
+    assert len({link.find_parent("section")["id"] for link in links}) == STAGES
+    for link in links:
+        file, name = re.fullmatch(r"(\w+)\.html#(\w+)", link["href"]).groups()
+        exercises = {exercise.name for exercise in notebooks.load(file).exercises}
+        assert name in exercises
+        assert link.select("code")[-1].text == name
+        told = re.search(r"notebook (\d)", link.text)
+        assert told is None or int(told[1]) == int(file[:2])
+
+
+@pytest.mark.unit
+@pytest.mark.slow
+def test_what_moves_before_the_scripts_is_what_was_recorded():
+    found, page = figures("recorded"), soup()
+    prompt = found["tokens"][: found["prompt_length"]]
+    chips = [each.text for each in page.select("#text .chip")]
+    assert chips == [each["text"].replace(" ", "·") for each in prompt]
+    assert page.select_one("#prompt").text == found["prompt"]
+    logits = landing_site.model()(landing_site.model().tokenizer.encode(found["prompt"]))[0, -1]
+    shares = output_head.softmax(logits)
+    best = shares.topk(6).indices.tolist()
+    for i, row in zip(best, page.select("#next li"), strict=True):
+        word = landing_site.model().tokenizer.decode([i]).replace(" ", "·")
+        assert row.select_one(".word").text == word
+        assert plain(row.select_one(".number").text) == percent(shares[i].item())
+        share = float(re.search(r"--share:([\d.]+)", str(row))[1])
+        assert abs(share - (shares[i] / shares.max()).item()) < 0.01
+
+
+# Recorded ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.browser
+def test_something_moves_while_nothing_has_loaded(chromium, server, address):
+    server.faults["recorded.js"] = status(503)
+    with new_page(chromium, width=390, height=844) as page:
+        page.goto(address, wait_until="commit")
+        expect(page.locator("#text .chip").last).to_be_visible(timeout=1000)
+        moving = page.evaluate(
+            "document.getAnimations().filter(each => each.playState === 'running').length"
+        )
+        assert moving > 8
+        box = page.locator("#text").bounding_box()
+        assert box["y"] + box["height"] < 844
+
+
+@pytest.mark.browser
+def test_a_reader_who_wants_no_motion_gets_none(still):
+    still.wait_for_timeout(2500)
+    assert not still.evaluate("document.getAnimations().length")
+    assert len(rows(still, "#text .chip")) == figures("recorded")["prompt_length"]
+    assert not still.complaints
+
+
+@pytest.mark.browser
+def test_the_recorded_run_plays_by_itself_and_can_be_stopped(chromium, address):
+    with new_page(chromium) as page:
+        page.goto(address)
+        expect(page.locator("#text .new").nth(1)).to_be_visible()
+        page.get_by_role("button", name="Pause").click()
+        page.wait_for_timeout(2500)
+        count = page.locator("#text .new").count()
+        page.wait_for_timeout(2500)
+        assert page.locator("#text .new").count() == count
+        expect(page.get_by_role("button", name="Play")).to_be_visible()
+        assert not page.complaints
+
+
+@pytest.mark.browser
+def test_the_pictures_of_the_recorded_text_say_what_the_model_says(still):
+    model, found = landing_site.model(), figures("recorded")
+    for made in (0, 1):
+        ids = [each["id"] for each in found["tokens"][: found["prompt_length"] + made]]
+        expect(still.locator("#text .chip")).to_have_count(len(ids))
+        _pictures_say(still, model, ids)
+        if not made:
+            still.get_by_role("button", name="Next token").click()
+            expect(still.locator(".drawn li")).to_have_count(1)
+    shares = output_head.softmax(model(ids[:-1], last=True)[0, -1])
+    rank = (shares > shares[ids[-1]]).sum().item() + 1
+    assert rows(still, ".drawn li") == [f"·a {percent(shares[ids[-1]].item())} rank {rank}"]
+    still.get_by_role("button", name="One token back").click()
+    expect(still.locator("#text .chip")).to_have_count(found["prompt_length"])
+
+
+def _pictures_say(page, model, ids):
+    """Every number on the page, held against llmlib."""
+    decode, config = model.tokenizer.decode, model.config
+    logits = model(ids, last=True)[0, -1]
+    shares = output_head.softmax(logits)
+    best = shares.topk(6).indices.tolist()
+    shown = {i: decode([i]).replace(" ", "·").replace("\n", "⏎") for i in {*best, *ids}}
+    expect(page.locator("[data-picture=again] .cache span")).to_have_count(len(ids))
+    for row, i in zip(rows(page, "#next li"), best, strict=True):
+        word, share = re.fullmatch(r"(.*) <?([\d.]+) %", row).groups()
+        assert (word, near([float(share)], [100 * shares[i].item()], 0.55)) == (shown[i], True)
+    expect(page.locator("table.scores tbody tr").first).to_contain_text(shown[best[0]])
+    for row, i in zip(rows(page, "table.scores tbody tr"), best, strict=True):
+        word, logit, share = re.fullmatch(r"(.*?) (-?\d+\.\d\d) <?([\d.]+) %", row).groups()
+        assert word == shown[i]
+        assert near([float(logit)], [logits[i].item()], 0.015)
+        assert near([float(share)], [100 * shares[i].item()], 0.55)
+    assert rows(page, "[data-picture=tokens] .with-id small") == [str(i) for i in ids]
+    stream = residual_stream.residual_stream(model, ids)[:, -1]
+    layers = output_head.softmax(residual_stream.head(model, stream))
+    first = [plain(each) for each in page.locator(".stream .number").all_inner_texts()]
+    for each, layer in zip(first, layers, strict=True):
+        assert abs(float(each.split()[0]) - 100 * layer.max().item()) < 0.6
+    maps, _ = attention_maps(model, model.parts.attention, ids)
+    row = maps[17, 5, -1]
+    sentence = plain(page.locator("[data-picture=attention] .found").inner_text())
+    most = shown[ids[row.argmax()]]
+    assert sentence.startswith(f"Layer 17, head 5: {shown[ids[-1]]} takes most from {most} (")
+    under = [plain(each).split()[0] for each in page.locator(".looking small").all_inner_texts()]
+    for each, share in zip(under, row.tolist(), strict=True):
+        assert abs(float(each.replace("<", "")) - 100 * share) < 0.6
+    settings = figures("recorded")["settings"]
+    left = output_head.softmax(sampling.filter_logits(logits, *settings.values()))
+    survivors = plain(page.locator("[data-picture=choice] .found").inner_text())
+    kept = int(survivors.split()[0].replace(",", ""))
+    assert abs(kept - (left > 0).sum().item()) <= max(1, 0.02 * kept)
+    for row in rows(page, "[data-picture=choice] .likely li"):
+        word = row.split()[0]
+        match = [
+            i for i in shares.topk(12).indices.tolist() if decode([i]).replace(" ", "·") == word
+        ]
+        if not match:
+            continue  # a token of blanks only
+        assert ("cut" in row) == (left[match[0]] == 0), row
+    numbers = 2 * config.n_layer * config.n_kv_head * config.head_dim * len(ids)
+    held = plain(page.locator("[data-picture=again] .found").inner_text())
+    assert f"{len(ids)} tokens, {4 * numbers / 1e6:.2f} MB" in held
+
+
+@pytest.mark.browser
+def test_the_sliders_say_what_would_be_drawn(still):
+    model = landing_site.model()
+    logits = model(model.tokenizer.encode(figures("recorded")["prompt"]), last=True)[0, -1]
+    choice = still.locator("[data-picture=choice]")
+    for name, value in (("temperature", "1"), ("top-k", "4"), ("top-p", "1"), ("u", "0.5")):
+        choice.get_by_label(name, exact=True).fill(value)
+    drawn = sampling.sample(logits[None], torch.tensor([0.5]), 1.0, 4).item()
+    word = model.tokenizer.decode([drawn]).replace(" ", "·")
+    expect(choice.get_by_role("img")).to_have_attribute(
+        "aria-label", f"The interval from 0 to 1. u = 0.500 picks {word}."
+    )
+    assert "4 of 49,152 tokens" in plain(choice.locator(".found").inner_text())
+    struck = choice.locator(".likely s")
+    assert struck.count() == 8
+    assert "line-through" in struck.first.evaluate("each => getComputedStyle(each).textDecoration")
+
+
+@pytest.mark.browser
+def test_a_head_can_be_picked_with_the_pointer_and_with_the_keyboard(still):
+    model = landing_site.model()
+    ids = model.tokenizer.encode(figures("recorded")["prompt"])
+    maps, _ = attention_maps(model, model.parts.attention, ids)
+    picture = still.locator("[data-picture=attention]")
+
+    def told(layer, head, at=-1):
+        row = maps[layer, head, at]
+        return f"Layer {layer}, head {head}: ", f"({percent(round(row.max().item(), 3))})"
+
+    grid = picture.locator(".heads")
+    box = grid.bounding_box()
+    grid.click(position={"x": 4.5 * box["width"] / 30, "y": 2.5 * box["height"] / 9})
+    for part in told(4, 2):
+        expect(picture.locator(".found")).to_contain_text(part.replace(" %", "\u00a0%"))
+    layer = picture.get_by_label("layer")
+    layer.focus()
+    layer.press("ArrowRight")
+    expect(picture.locator(".found")).to_contain_text("Layer 5, head 2: ")
+    picture.locator(".looking button").nth(3).press("Enter")
+    expect(picture.locator(".looking .looks")).to_contain_text("Romeo")
+    assert picture.locator(".looking .later").count() == 4
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ("light", "dark"))
+def test_nothing_is_too_wide_and_axe_finds_nothing_serious(chromium, address, theme):
+    for width in SIZES:
+        options = {"color_scheme": theme, "reduced_motion": "reduce"}
+        with new_page(chromium, width=width, **options) as page:
+            page.goto(address)
+            expect(page.locator(".matrix")).to_have_count(7)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.screenshot(path=SHOTS / f"landing-{width}-{theme}.png", full_page=True)
+            found = Axe().run(page).response["violations"]
+            serious = [each for each in found if each["impact"] in ("serious", "critical")]
+            assert not serious, [(e["id"], [n["html"] for n in e["nodes"]][:3]) for e in serious]
+
+
+@pytest.mark.browser
+def test_the_page_is_light_and_asks_nobody_else(chromium, server, address):
+    sizes, hosts = [], set()
+    with new_page(chromium, reduced_motion="reduce") as page:
+
+        def came(response):
+            hosts.add(response.url.split("/")[2])
+            sizes.append(len(response.body()))
+
+        page.on("response", came)
+        page.goto(address, wait_until="networkidle")
+        expect(page.locator(".matrix")).to_have_count(7)
+        assert sum(sizes) < 1_000_000
+        assert len(sizes) > 15
+        assert hosts == {server.address.removeprefix("http://")}
+
+
+# Live --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.browser
+def test_what_was_typed_stays_without_the_model(still):
+    still.locator("#prompt").fill(MINE)
+    still.get_by_role("button", name="Read it").click()
+    expect(still.locator("#run-status")).to_contain_text("Run here")
+    assert len(rows(still, "#text .chip")) == figures("recorded")["prompt_length"]
+    still.reload()
+    expect(still.locator("#prompt")).to_have_value(MINE)
+
+
+@pytest.mark.browser
+def test_the_model_in_the_page(chromium, server, address):
+    model = landing_site.model()
+    with new_context(chromium, reduced_motion="reduce") as context, new_tab(context) as page:
+        page.goto(address)
+        page.locator("#prompt").fill(MINE)
+        server.faults["manifest.json"] = body(b"{")
+        page.get_by_role("button", name="Run here (98 MB, once)").click()
+        status_line = page.locator("#run-status")
+        expect(status_line).to_contain_text("try again", ignore_case=True)
+        assert len(status_line.inner_text()) < 250
+        expect(page.locator("#prompt")).to_have_value(MINE)
+        expect(page.locator("#text .chip")).to_have_count(figures("recorded")["prompt_length"])
+        server.faults.clear()
+        page.get_by_role("button", name="Run here (98 MB, once)").click()
+        expect(page.locator("#progress")).to_be_visible()
+        expect(status_line).to_contain_text("Live", timeout=240_000)
+        ids = model.tokenizer.encode(MINE)
+        expect(page.locator("[data-picture=tokens] .with-id")).to_have_count(len(ids))
+        _pictures_say(page, model, ids)
+        _vectors_are_the_models(page, model)
+
+        page.locator("[data-picture=choice]").get_by_label("temperature").fill("0")
+        new = [model(ids, last=True)[0, -1].argmax().item()]
+        page.get_by_role("button", name="Next token").click()
+        expect(page.locator("#text .chip")).to_have_count(len(ids) + 1)
+        for _ in range(60):
+            new.append(model([*ids, *new], last=True)[0, -1].argmax().item())
+        page.get_by_role("button", name="Full speed").click()
+        expect(status_line).to_contain_text("a second", timeout=120_000)
+        words = [model.tokenizer.decode([i]).replace(" ", "·").replace("\n", "⏎") for i in new]
+        expect(page.locator("#text .new")).to_have_count(len(new))
+        assert page.locator("#text .new").all_inner_texts() == words
+
+        page.locator("#prompt").fill("")
+        page.get_by_role("button", name="Read it").click()
+        expect(status_line).to_have_text("Type a text first.")
+        page.get_by_role("button", name="Remove the model").click()
+        expect(status_line).to_contain_text("Removed")
+        page.reload()
+        expect(page.get_by_role("button", name="Run here (98 MB, once)")).to_be_visible()
+        bad = [each for each in page.complaints if "manifest" not in each]
+        assert not bad
+
+
+def _vectors_are_the_models(page, model):
+    script = """async ids => {
+      const { engineNow } = await import(`${location.origin}/assets/widgets/live_run.js`);
+      const { last } = await engineNow().look(ids);
+      return [(await engineNow().rows(ids)).map(row => [...row]), [...last]];
+    }"""
+    ids = model.tokenizer.encode("a bee")
+    rows, last = page.evaluate(script, ids)
+    assert (torch.tensor(rows) - model.weights.embedding[ids]).abs().max() < 1e-6
+    stream = residual_stream.residual_stream(model, ids)[-1, -1]
+    expected = model.parts.norm(stream, *model.weights.norm, model.config.eps)
+    assert (torch.tensor(last) - expected).abs().max() < 0.02
