@@ -3,7 +3,6 @@ the weights, and no chapters."""
 
 import functools
 import json
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -22,8 +21,8 @@ def model():
 @functools.cache
 def built():
     """The folder of the site, made once for each process."""
-    folder = Path(tempfile.mkdtemp(prefix="landing-"))
-    shutil.copytree(WEB, folder / "assets", dirs_exist_ok=True, ignore=build.NOT_SERVED)
+    folder = Path(tempfile.mkdtemp(prefix="landing-"), "site")
+    build._copy(folder)
     recorded.write(folder, model())
     weights.write(folder)
     page = build._landing()
