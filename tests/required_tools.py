@@ -1,5 +1,5 @@
-"""The programs that some tests need: bubblewrap, Chromium, PostgreSQL. Run by the Python of the
-environment that gets them.
+"""The programs that some tests need: bubblewrap, Chromium, Firefox, PostgreSQL. Run by the Python
+of the environment that gets them.
 
 Each is looked for, then installed by the system's package manager where that needs no password,
 then taken from the package index (bubblewrap) or from Playwright (Chromium). What cannot be had is
@@ -34,6 +34,11 @@ APPLICATIONS = (  # where they are put, on the PATH or not
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "C:/Program Files/Google/Chrome/Application/chrome.exe",
 )
+FIREFOXES = ("firefox", "firefox-esr")
+FIREFOX_APPLICATIONS = (
+    "/Applications/Firefox.app/Contents/MacOS/firefox",
+    "C:/Program Files/Mozilla Firefox/firefox.exe",
+)
 SERVERS = "/usr/lib/postgresql/*/bin/postgres"
 Found = tuple[str | None, str]  # (path of a program, "") or (None, the reason)
 SANDBOX = ("--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "/bin/sh", "-c", ":")
@@ -51,6 +56,12 @@ def chromium() -> Found:
     """A Chromium that starts."""
     found = [*map(shutil.which, BROWSERS), _playwrights(), *filter(os.path.isfile, APPLICATIONS)]
     return _that_starts(found, ("--version",), "Chromium")
+
+
+def firefox() -> Found:
+    """A Firefox that starts."""
+    found = [*map(shutil.which, FIREFOXES), *filter(os.path.isfile, FIREFOX_APPLICATIONS)]
+    return _that_starts(found, ("--version",), "Firefox")
 
 
 def postgresql() -> Found:
@@ -93,6 +104,12 @@ def get_chromium() -> None:
         return
     print("Downloading Chromium with Playwright …", flush=True)
     _quietly([sys.executable, "-m", "playwright", "install", "chromium"])
+
+
+def get_firefox() -> None:
+    """Install it unless there is one; a line says how."""
+    if not firefox()[0]:
+        _by_manager("firefox-esr") or _by_manager("firefox")  # Debian; Ubuntu, Fedora
 
 
 def get_postgresql() -> None:

@@ -3,8 +3,21 @@
 import contextlib
 import functools
 import http.server
+import shutil
 import threading
 from pathlib import Path
+
+from llmlib.course.authoring.notebooks import ROOT
+
+EMPTY = "<!doctype html><title>A page</title><link rel=icon href=data:,>"
+
+
+def lay_out(folder):
+    """Write the site's scripts and an empty page into `folder`, as `make site` does."""
+    shutil.copytree(ROOT / "web", folder / "assets")
+    shutil.copy(ROOT / "web/engine/service-worker.js", folder)
+    (folder / "index.html").write_text(EMPTY, encoding="utf-8")
+    return folder
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):

@@ -72,6 +72,7 @@ def run(words: list[str]) -> int:
     """Run pytest with the programs that tests need."""
     required_tools.get_bubblewrap()
     required_tools.get_chromium()
+    required_tools.get_firefox()
     required_tools.get_postgresql()
     words = [str(PYTHON), "-m", "pytest", *words]
     return subprocess.call(words, cwd=ROOT, env=environment())

@@ -94,6 +94,16 @@ def test_postgresql_is_found_where_debian_keeps_it_or_installed(machine, monkeyp
     assert required_tools.postgresql()[1] == "PostgreSQL does not start: it ends with status 3"
 
 
+def test_firefox_is_found_or_installed(machine, monkeypatch, capsys):
+    monkeypatch.setattr(required_tools, "FIREFOX_APPLICATIONS", ())
+    assert required_tools.firefox() == (None, "Firefox is missing and could not be installed")
+    machine.put("apt-get", appears(machine, "firefox-esr"))
+    required_tools.get_firefox()
+    assert required_tools.firefox() == (str(machine.programs / "firefox-esr"), "")
+    required_tools.get_firefox()
+    assert capsys.readouterr().out == "Installing firefox-esr with apt-get …\n"
+
+
 def test_sudo_is_used_only_where_it_asks_for_no_password(machine, monkeypatch, capsys):
     monkeypatch.setattr(os, "geteuid", lambda: 1000, raising=False)
     machine.put("dnf", appears(machine, "chromium"))

@@ -3,14 +3,13 @@ Chromium, out of the very file that the site is made with."""
 
 import base64
 import random
-import shutil
 
 import build_kernel
 import numpy as np
 import pytest
+import static_server
 import torch
 from browser import new_page
-from static_server import served
 
 from llmlib import pretrained, sampling
 from llmlib.attention import attention_maps
@@ -47,20 +46,15 @@ def model():
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """A folder as the site has it: the scripts, the weights, and an empty page."""
-    folder = tmp_path_factory.mktemp("site")
-    shutil.copytree(ROOT / "web", folder / "assets")
-    shutil.copy(ROOT / "web/engine/service-worker.js", folder)
+    folder = static_server.lay_out(tmp_path_factory.mktemp("site"))
     weights.write(folder)
-    (folder / "index.html").write_text(
-        "<!doctype html><title>A page</title><link rel=icon href=data:,>"
-    )
     return folder
 
 
 @pytest.fixture(scope="module")
 def page(chromium, site):
     """A page with the engine as `engine`."""
-    with served(site) as server, new_page(chromium) as page:
+    with static_server.served(site) as server, new_page(chromium) as page:
         page.goto(f"{server.address}/index.html")
         page.evaluate(
             """async () => {

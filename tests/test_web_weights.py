@@ -4,7 +4,6 @@ reader is told when that fails."""
 import contextlib
 import hashlib
 import json
-import shutil
 
 import pytest
 import static_server
@@ -12,11 +11,9 @@ from browser import FLAGS, new_context, new_page
 from required_tools import chromium as find_chromium
 
 from llmlib import assets
-from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.site import weights
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-EMPTY = "<!doctype html><title>A page</title><link rel=icon href=data:,>"
 PARTS = [bytes([n]) * (50_000 + n) for n in range(1, 6)]  # a small model's worth of them
 NAMES = [f"model.part-{n:02}" for n in range(1, 6)]
 # Read all parts; what came, or what the reader is told.
@@ -47,8 +44,7 @@ def isKept(page):
 @pytest.fixture
 def small(tmp_path):
     """The site with a small file in place of the model, served."""
-    shutil.copytree(ROOT / "web", tmp_path / "assets")
-    (tmp_path / "index.html").write_text(EMPTY)
+    static_server.lay_out(tmp_path)
     (tmp_path / "weights").mkdir()
     for name, part in zip(NAMES, PARTS, strict=True):
         (tmp_path / "weights" / name).write_bytes(part)
@@ -253,10 +249,7 @@ START = """async () => {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
-    shutil.copytree(ROOT / "web", folder / "assets")
-    shutil.copy(ROOT / "web/engine/service-worker.js", folder)
-    (folder / "index.html").write_text(EMPTY)
+    folder = static_server.lay_out(tmp_path_factory.mktemp("site"))
     weights.write(folder)
     return folder
 
