@@ -12,6 +12,7 @@ import pytest
 import torch
 from browser import new_page
 from landing_site import figures, near
+from playwright.sync_api import expect
 from static_server import served
 from test_solutions_match_library import solved
 
@@ -38,7 +39,7 @@ SETTINGS = [
 WIDGETS = {
     "tokenizer_playground": "27 tokens, 1.89 bytes a token",
     "attention_explorer": "Layer 17, head 5: ·loved takes most from ·Romeo",
-    "neuron_slider": "neuron 1135 of layer 29",
+    "neuron_slider": "Neuron 1135 of layer 29",
     "surprise_reader": "nats for 22 tokens",
     "sampling_lab": "49,152 of 49,152 tokens are left",
     "generation_stepper": "The cache holds 8 tokens, 0.37 MB",
@@ -348,3 +349,136 @@ def test_a_widget_shows_its_figures_before_the_model_is_there(page, name):
     assert WIDGETS[name] in text
     assert not page.complaints
     place.evaluate("place => place.remove()")
+
+
+# The same with the model in the page -------------------------------------------------------------
+
+
+MINE = "The old clock said that it was time. The old clock"
+
+
+@pytest.fixture(scope="module")
+def live(page):
+    """The page with the engine started."""
+    page.evaluate(
+        "async () => (await import(`${location.origin}/assets/widgets/live_run.js`)).startEngine()"
+    )
+    return page
+
+
+@pytest.fixture
+def widget(live):
+    """Mounts a widget and gives it a text."""
+    places = []
+
+    def mounted(name):
+        handle = live.evaluate_handle(MOUNT, name).as_element()
+        places.append(handle)
+        handle.evaluate("place => { place.id = 'mounted'; }")
+        place = live.locator("#mounted")
+        place.locator("textarea").fill(MINE)
+        place.get_by_role("button", name="Read it").click()
+        return place
+
+    yield mounted
+    for each in places:
+        each.evaluate("place => place.remove()")
+    assert not live.complaints
+
+
+def greedy(model, text, n):
+    ids = model.tokenizer.encode(text)
+    return list(generation.generate(model, ids, n))
+
+
+def dotted(model, ids):
+    return [model.tokenizer.decode([i]).replace(" ", "·").replace("\n", "⏎") for i in ids]
+
+
+@in_browser
+def test_live_token_playground(widget, model):
+    ids = model.tokenizer.encode(MINE)
+    place = widget("tokenizer_playground")
+    expect(place.locator(".with-id")).to_have_count(len(ids))
+    assert place.locator("small").all_inner_texts() == [str(i) for i in ids]
+    assert place.locator(".chip").all_inner_texts() == dotted(model, ids)
+    each = len(MINE) / len(ids)
+    expect(place.locator(".found")).to_have_text(f"{len(ids)} tokens, {each:.2f} bytes a token")
+
+
+@in_browser
+def test_live_reader_of_surprise(widget, model):
+    place = widget("surprise_reader")
+    ids = model.tokenizer.encode(MINE)
+    expect(place.locator(".surprise button")).to_have_count(len(ids))
+    _, plain = _read(model, output_head.softmax, MINE, [0])
+    expected = [float(x) for x in re.findall(r"[\d.]+\d", plain)[:3]]
+    found = [float(x) for x in re.findall(r"[\d.]+\d", place.locator(".found").inner_text())[:3]]
+    assert near(found, expected, 0.11)
+    place.locator(".surprise button").nth(5).click()
+    likely = place.locator(".expected li code")
+    expect(likely).to_have_count(5)
+    best = model([0, *ids[:5]], last=True)[0, -1].topk(5).indices.tolist()
+    assert likely.all_inner_texts() == dotted(model, best)
+
+
+@in_browser
+def test_live_attention_explorer(widget, model):
+    place = widget("attention_explorer")
+    ids = model.tokenizer.encode(MINE)
+    expect(place.locator(".looking button")).to_have_count(len(ids))
+    row = attention_maps(model, model.parts.attention, ids)[0][17, 5, -1]
+    under = place.locator(".looking small").all_inner_texts()
+    found = [float(each.replace("\u00a0", " ").replace("<", "").split()[0]) for each in under]
+    assert near(found, [100 * x for x in row.tolist()], 0.55)
+    assert row.max() > 0.3  # a head that looks somewhere
+
+
+@in_browser
+def test_live_sampling_lab(widget, model):
+    place = widget("sampling_lab")
+    logits = model(model.tokenizer.encode(MINE), last=True)[0, -1]
+    best = dotted(model, logits.topk(12).indices.tolist())
+    expect(place.locator(".likely .word").first).to_have_text(best[0])
+    assert place.locator(".likely .word").all_inner_texts() == best
+    place.get_by_label("temperature").fill("0")
+    place.get_by_role("button", name="Write 20 tokens, 5 times").click()
+    text = MINE + model.tokenizer.decode(greedy(model, MINE, 20))
+    expect(place.locator(".texts li")).to_have_count(5)
+    expect(place.locator(".texts li").last).to_have_text(text, use_inner_text=False)
+
+
+@in_browser
+def test_live_generation_stepper(widget, model):
+    place, n = widget("generation_stepper"), len(model.tokenizer.encode(MINE))
+    expect(place.locator(".cache .reading")).to_have_count(n)
+    place.get_by_label("temperature").fill("0")
+    for made in range(1, 4):
+        place.get_by_role("button", name="Next token").click()
+        expect(place.locator(".cache .cached")).to_have_count(n + made - 1)
+    boxes = place.locator(".cache span").all_inner_texts()
+    assert boxes[n:] == dotted(model, greedy(model, MINE, 4))
+    place.get_by_role("button", name="Start again").click()
+    expect(place.locator(".cache .reading")).to_have_count(n)
+
+
+@in_browser
+def test_live_neuron_slider(widget, model):
+    place, ids = widget("neuron_slider"), model.tokenizer.encode(MINE)
+    natural = neurons.strengths_on(model, ids, 29, 1135)[-1].item()
+    expect(place.locator(".note").last).to_contain_text("is at")
+    for value in (10.0, -4.0):
+        index = str(recorded.HELD.index(value))
+        place.get_by_label("held at").fill(index)
+        after = output_head.softmax(
+            neurons.neuron_held(model, 29, 1135, value)(ids, last=True)[0, -1]
+        )
+        best = after.topk(6).indices.tolist()
+        expect(place.locator(".likely .word").first).to_have_text(dotted(model, best)[0])
+        found = [
+            float(each.replace("\u00a0", " ").split("→")[1].replace("<", "").split()[0])
+            for each in place.locator(".likely .number").all_inner_texts()
+        ]
+        assert near(found, [100 * after[i].item() for i in best], 0.55)
+    said = re.search(r"is at (-?[\d.]+) by", place.locator(".note").last.inner_text())
+    assert abs(float(said[1]) - natural) < 0.1

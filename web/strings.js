@@ -85,7 +85,7 @@ export const strings = {
     pickToken: "Click a token to see what was expected in its place.",
     lossOf: "{token}: {loss} nats",
     neuron: "Hold a neuron",
-    neuronAbout: "“{text}”: neuron {neuron} of layer {layer} is at {strength} by itself. Grey: left alone. Blue: held.",
+    neuronAbout: "Neuron {neuron} of layer {layer} is at {strength} by itself. Grey: left alone. Blue: held.",
     heldAt: "held at",
   },
   serving: {

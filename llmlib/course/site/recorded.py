@@ -36,7 +36,7 @@ SURPRISE = (
     "I put the cake in the oven, set the timer for forty minutes and sat down to watch the moon."
 )
 TOKENS = "Donaudampfschifffahrt on 2024-12-31, isn't it? 🙂"
-NEURON = {"text": "The doctor said that", "layer": 29, "words": (" she", " he")}
+DOCTOR, SHE, HE, LAST_LAYER = "The doctor said that", " she", " he", 29  # of notebook 4
 HELD = [value / 2 for value in range(-40, 41)]  # the neuron slider's values
 
 
