@@ -74,9 +74,11 @@ def test_every_stage_leads_to_an_exercise_of_its_notebook():
     links = soup().select(".stage .yours a")
     assert len({link.find_parent("section")["id"] for link in links}) == STAGES
     for link in links:
-        file, name = re.fullmatch(r"(\w+)\.html#(\w+)", link["href"]).groups()
-        exercises = {exercise.name for exercise in notebooks.load(file).exercises}
-        assert name in exercises
+        file, number, name = re.fullmatch(
+            r"(\w+)\.html#exercise-([\d.]+)-(\w+)", link["href"]
+        ).groups()
+        notebook = notebooks.load(file)
+        assert any(f"Exercise {number} · `{name}`" in cell.source for cell in notebook.cells)
         assert link.select("code")[-1].text == name
         told = re.search(r"notebook (\d)", link.text)
         assert told is None or int(told[1]) == int(file[:2])

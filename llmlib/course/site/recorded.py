@@ -195,7 +195,7 @@ def surprise(model: Model) -> dict[str, Any]:
 def neuron(model: Model) -> dict[str, Any]:
     """The neuron of notebook 4 held at each of `HELD`: {"layer", "neuron", "text",
     "strength" left alone, "held": [[value, [[text, p left alone, p held]]]]}, six tokens each."""
-    ids, layer = model.tokenizer.encode(NEURON["text"]), NEURON["layer"]
+    ids, layer = model.tokenizer.encode(DOCTOR), LAST_LAYER
     index, decode = brake(model, ids), model.tokenizer.decode
     final = residual_stream(model, ids)[-1, -1]  # after the last layer, which holds the neuron
     weights = model.weights.layers[layer].mlp
@@ -212,7 +212,7 @@ def neuron(model: Model) -> dict[str, Any]:
     return {
         "layer": layer,
         "neuron": index,
-        "text": NEURON["text"],
+        "text": DOCTOR,
         "strength": round(strength.item(), 2),
         "held": [[value, likeliest(p)] for value, p in zip(HELD, held)],
     }
@@ -220,8 +220,8 @@ def neuron(model: Model) -> dict[str, Any]:
 
 def brake(model: Model, ids: list[int]) -> int:
     """The neuron of the layer that writes most for or against " she" in place of " he"."""
-    she, he = (model.tokenizer.encode(word)[0] for word in NEURON["words"])
-    rows, layer = model.weights.unembedding, NEURON["layer"]
+    she, he = (model.tokenizer.encode(word)[0] for word in (SHE, HE))
+    rows, layer = model.weights.unembedding, LAST_LAYER
     inputs = neurons.mlp_inputs(model, ids)[layer, -1]
     weights = model.weights.layers[layer].mlp
     direction = (model.weights.norm[0] * (rows[she] - rows[he])) @ weights[2]
