@@ -3,7 +3,7 @@
 import { say, strings } from "../strings.js";
 import { forward, unembed } from "./model.js";
 import { BLOCK } from "./parts.js";
-import { candidates, filter_logits, largest_ids, newGenerator, sample, softmax } from "./sampler.js";
+import { apply_temperature, candidates, filter_logits, largest_ids, newGenerator, sample, softmax } from "./sampler.js";
 
 const MOST_ATTENTION = 256e6; // bytes
 
@@ -40,8 +40,9 @@ function check(ids, { config }) {
 /** Write on. Three things end it: a stop token (which is told, too), `max_new_tokens`, a full context.
  * temperature 0 is greedy; a seed makes a draw repeatable, and gives the ids of llmlib's `generate`.
  * @returns the new ids */
-export async function generate(ids, settings, { model, tokenizer, pause, onToken }) {
-  const { max_new_tokens = 32, seed = Math.floor(Math.random() * 2 ** 32), stop = model.config.stop_ids } = settings;
+export async function generate(ids, asked, { model, tokenizer, pause, onToken }) {
+  const settings = { temperature: 0, ...asked };
+  const { max_new_tokens = 32, seed = Math.floor(Math.random() * 2 ** 32), stop = model.config.stop_ids } = asked;
   check(ids, model);
   if (ids.length === model.config.context) {
     throw new Error(say(strings.engine.noRoomToAnswer, { context: model.config.context }));
@@ -52,11 +53,12 @@ export async function generate(ids, settings, { model, tokenizer, pause, onToken
   try {
     for (let last = max_new_tokens === 0; !last; ) {
       const logits = unembed(await read(text, model, pause), model);
-      const id = sample(logits, random(), { temperature: 0, ...settings });
+      const left = filter_logits(logits, settings);
+      const id = sample(logits, random(), settings, left);
       text.push(id);
       last = stop.includes(id) || text.length === room;
       const written = textOf(id) + (last ? textOf() : "");
-      onToken({ id, text: written, ...likelihoods(logits, id, settings, tokenizer) });
+      onToken({ id, text: written, ...likelihoods(logits, id, settings, left, tokenizer) });
     }
   } catch (error) {
     if (error.name !== "AbortError") throw error; // cancelled: what there is counts
@@ -64,10 +66,12 @@ export async function generate(ids, settings, { model, tokenizer, pause, onToken
   return text.slice(ids.length);
 }
 
-function likelihoods(logits, id, settings, tokenizer) {
-  const named = candidates(logits, settings).map((each) => ({ ...each, text: tokenizer.decode([each.id]) }));
-  const p = named.find((each) => each.id === id)?.p ?? softmax(logits)[id];
-  return { p, candidates: named };
+/** { p, candidates }: of the chosen id, and of the 20 likeliest. */
+function likelihoods(logits, id, settings, left, tokenizer) {
+  const named = candidates(logits, settings, 20, left);
+  for (const each of named) each.text = tokenizer.decode([each.id]);
+  const chosen = named.find((each) => each.id === id);
+  return { p: chosen ? chosen.p : softmax(apply_temperature(logits, settings.temperature))[id], candidates: named };
 }
 
 /** What the model makes of a text at its last position: see engine.js. */

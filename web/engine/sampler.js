@@ -1,14 +1,14 @@
 // From logits to the next id: temperature, the filters that cut off unlikely tokens, the draw. The
 // functions are those of llmlib/sampling.py. This module needs no worker, and no other module.
 
-const { fround } = Math;
-
 /** logits [vocab] -> probabilities [vocab]. The largest is subtracted first, so that exp does not
- * overflow. @returns {Float64Array} */
+ * overflow. @returns {Float32Array} */
 export function softmax(logits) {
-  const most = largest(logits), exps = new Float64Array(logits.length);
+  const most = largest(logits), exps = new Float32Array(logits.length);
   let sum = 0;
-  for (let i = 0; i < logits.length; i++) sum += exps[i] = Math.exp(logits[i] - most);
+  for (let i = 0; i < logits.length; i++) {
+    if (logits[i] !== -Infinity) sum += exps[i] = Math.exp(logits[i] - most); // exp takes the time
+  }
   for (let i = 0; i < exps.length; i++) exps[i] /= sum;
   return exps;
 }
@@ -48,7 +48,9 @@ export function apply_temperature(logits, t) {
     throw new Error(`temperature is ${t}: it must be 0 (always the likeliest token) or a number above 0`);
   }
   if (t < 1e-30) return keep(logits, [argmax(logits)]);
-  return logits.map((logit) => logit / t);
+  const divided = new Float32Array(logits.length);
+  for (let i = 0; i < logits.length; i++) divided[i] = logits[i] / t;
+  return divided;
 }
 
 /** Keep the k largest logits, exactly k even on ties (the lower id wins); the rest become -inf. */
@@ -79,8 +81,10 @@ export function min_p(logits, p) {
   if (!(p >= 0 && p <= 1)) {
     throw new Error(`min_p is ${p}: it must lie between 0 (keeps every token) and 1 (keeps only the likeliest)`);
   }
-  const probabilities = softmax(logits), bar = p * largest(probabilities);
-  return logits.map((logit, id) => (probabilities[id] < bar ? -Infinity : logit));
+  const bar = largest(logits) + Math.log(p); // p times the largest probability, as a logit
+  const kept = new Float32Array(logits.length);
+  for (let i = 0; i < logits.length; i++) kept[i] = logits[i] < bar ? -Infinity : logits[i];
+  return kept;
 }
 
 function keep(logits, ids) {
@@ -103,28 +107,29 @@ export function filter_logits(logits, settings = {}) {
  * answer is the stretch that u, in [0, 1), falls in. */
 export function draw(probabilities, u) {
   let sum = 0, edge = 0, id = 0;
-  for (const p of probabilities) sum += fround(p);
+  for (let i = 0; i < probabilities.length; i++) sum += probabilities[i];
   for (; id < probabilities.length; id++) {
-    edge += fround(probabilities[id]);
+    edge += probabilities[id];
     if (edge > u * sum) break;
   }
   return id;
 }
 
-/** Pick the next id: logits [vocab], u uniform in [0, 1). At temperature 0 that is the likeliest. */
-export function sample(logits, u, settings = {}) {
+/** Pick the next id: logits [vocab], u uniform in [0, 1). At temperature 0 that is the likeliest.
+ * `left`, what the filters leave, may be given where it is known. */
+export function sample(logits, u, settings = {}, left = null) {
   const most = largest(logits);
   if (!Number.isFinite(most)) throw new Error(`the largest logit is ${most}: it must be a finite number`);
   if (!settings.temperature) return argmax(logits);
-  return draw(softmax(filter_logits(logits, settings)), u);
+  return draw(softmax(left ?? filter_logits(logits, settings)), u);
 }
 
 /** The n likeliest next tokens and what the filters do to them: [{ id, p, kept }], likeliest first.
  * p comes after the temperature (at 0: without one) and before the filters. */
-export function candidates(logits, settings = {}, n = 20) {
+export function candidates(logits, settings = {}, n = 20, left = null) {
   const { temperature = 0 } = settings;
   const probabilities = softmax(temperature ? apply_temperature(logits, temperature) : logits);
-  const left = filter_logits(logits, { ...settings, temperature });
+  left ??= filter_logits(logits, { ...settings, temperature });
   return largest_ids(logits, n).map((id) => ({ id, p: probabilities[id], kept: left[id] > -Infinity }));
 }
 
