@@ -17,6 +17,7 @@ const THOUGHT = 500; // ms that the chosen token is marked before it joins the t
 const TYPED = "llmlib:prompt";
 const find = id => document.getElementById(id);
 const place = name => document.querySelector(`[data-picture="${name}"]`);
+const LATEST = 60; // letters of the text beside the buttons
 const MANY = 60; // tokens that are written at full speed
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -54,9 +55,13 @@ async function fill(name, picture) {
   if (wanted.get(name) === ticket) place(name).replaceChildren(...made);
 }
 
+/** The text and its next tokens are in the page as it was loaded, and moving: they are drawn again
+ * only when something has changed. */
+let moved = false;
+
 function draw() {
   const now = view();
-  drawText();
+  if (moved) drawText();
   fill("tokens", stages.tokens(now));
   fill("vectors", stages.vectors(now, shape));
   drawAttention();
@@ -92,11 +97,13 @@ function drawChoice() {
   const made = choiceNow();
   choicePicture.replaceChildren(...stages.choice(view(), made, u()));
   fill("scores", stages.scores(view(), made));
-  drawNext(made);
+  if (moved) drawNext(made);
 }
 
 /** The hero's list: the model's own probabilities. */
 function drawNext(made) {
+  moved = true;
+  find("machine").classList.add("moved");
   const own = { ...made, after: made.before, order: made.order.slice(0, 6), chosen: state.chosen };
   find("next").querySelector("ol").replaceWith(likelyTable(own, view().textOf));
 }
@@ -106,7 +113,7 @@ function drawText() {
   const chips = view().tokens.map((token, i) => chip(token, i, i < before ? "" : "new"));
   find("text").replaceChildren(...chips, element("span", "caret"));
   const words = view().tokens.map(each => each.text).join("");
-  find("now").textContent = words.length > 120 ? `…${words.slice(-120)}` : words;
+  find("now").textContent = words.length > LATEST ? `…${words.slice(-LATEST)}` : words;
 }
 
 const headSliders = element("div", "sliders two");
@@ -254,6 +261,7 @@ async function read() {
     const found = await engine.encode(field.value);
     if (!found.length) return tell(strings.landing.empty);
     if (found.length > LONGEST) return tell(say(strings.landing.longer, { tokens: found.length, longest: LONGEST }));
+    moved = true;
     const live = new LiveRun(engine, Math.floor(Math.random() * 2 ** 32));
     const first = await live.view(found);
     Object.assign(state, { live, views: [first], made: [], u: null, chosen: undefined });
