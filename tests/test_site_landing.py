@@ -3,6 +3,7 @@ recorded and live, and it loses nothing that a reader typed."""
 
 import re
 
+import firefox
 import landing_site
 import pytest
 import torch
@@ -353,3 +354,30 @@ def _vectors_are_the_models(page, model):
     stream = residual_stream.residual_stream(model, ids)[-1, -1]
     expected = model.parts.norm(stream, *model.weights.norm, model.config.eps)
     assert (torch.tensor(last) - expected).abs().max() < 0.02
+
+
+IN_FIREFOX = """async text => {
+  const find = name => document.querySelector(name), all = name => document.querySelectorAll(name);
+  const until = async wanted => {
+    while (!wanted()) await new Promise(resolve => setTimeout(resolve, 100));
+  };
+  await until(() => all(".matrix").length === 7);
+  const first = () => find("[data-picture=tokens] small").textContent, recorded = first();
+  find("#prompt").value = text;
+  find("#run-here").click();
+  await until(() => find("#run-status").textContent.startsWith("Live"));
+  await until(() => first() !== recorded);
+  const ids = [...all("[data-picture=tokens] small")].map(each => Number(each.textContent));
+  return [Number(recorded), ids, document.documentElement.scrollWidth - innerWidth];
+}"""
+
+
+@pytest.mark.browser
+@pytest.mark.needs("firefox")
+def test_the_page_in_firefox(address):
+    with firefox.new_page() as page:
+        page.goto(address)
+        recorded, ids, wider = page.evaluate(IN_FIREFOX, MINE)
+    assert recorded == figures("recorded")["tokens"][0]["id"]
+    assert ids == landing_site.model().tokenizer.encode(MINE)
+    assert wider <= 0
