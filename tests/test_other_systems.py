@@ -109,8 +109,9 @@ def lint(program, *words):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_workflow_is_well_formed():
-    path = ".github/workflows/test.yml"
+@pytest.mark.parametrize("name", ["test", "site"])
+def test_the_workflow_is_well_formed(name):
+    path = f".github/workflows/{name}.yml"
     lint("check-jsonschema", "--builtin-schema", "vendor.github-workflows", path)
     text = (ROOT / path).read_text(encoding="utf-8")
     assert text.count("uses: ") == text.count("# v"), "an action is named by its commit"

@@ -105,7 +105,7 @@ def test_the_wheel_holds_the_package_the_notebooks_and_their_sources(wheel):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", ["bootstrap", "authoring.build", "authoring.pages"])
+@pytest.mark.parametrize("module", ["bootstrap", "authoring.build", "site.build"])
 def test_what_needs_a_clone_says_so_in_one_sentence(program, module):
     said = program("python", "-m", f"llmlib.course.{module}", rc=1)
     assert "type llmlib lab" in said and said.count("\n") == 1 and "Traceback" not in said

@@ -3,7 +3,8 @@
 authoring/   from solutions/NN_name.py to notebooks
     source, notebooks   the format of a source; all notebooks of the course, each read once
     build, release      source -> executed notebook -> the learner's copy
-    quiz_source, course_map, pages   the quiz's source; the map under a title; `make pages`
+    quiz_source, course_map   the quiz's source; the map under a title
+site/        the course as web pages: `make site`
 folder/      a learner's folder, work/
     work, merge         made from notebooks/; a learner's work merged into a newer edition
     checksum            nbgrader's, of a cell

@@ -5,6 +5,7 @@ page         one page: its headings, its sections for the search
 chapters     a solved notebook as a page: text, code, outputs, exercises
 predictions  what a prediction asks, and its answer
 quiz_page    the quiz
+errata       what the tutorial says that the course grew out of, and where it is run
 reference    the instructor's guide, the glossary, claims, errata
 markdown     Markdown with formulas as HTML with MathML
 pictures     the pictures of a page as files

@@ -9,13 +9,12 @@ import json
 import os
 import shutil
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from llmlib import files, installation
 from llmlib.course.authoring import notebooks
 from llmlib.course.authoring.notebooks import ROOT, SourceError
-from llmlib.course.site import chapters, errata, quiz_page, reference, weights
+from llmlib.course.site import chapters, errata, quiz_page, recorded, reference, weights
 from llmlib.course.site.links import Links
 from llmlib.course.site.page import Page, contents
 from llmlib.course.site.pictures import Pictures
@@ -51,9 +50,7 @@ def build(folder: Path = FOLDER, repository: str = "", weights_too: bool = True)
         files.write(folder / page.file, _whole(page, pages))
     drawings.remove_others()
     files.write(folder / "search.json", _search_index(pages))
-    if find_spec("llmlib.course.site.recorded"):
-        __import__("llmlib.course.site.recorded")
-        sys.modules["llmlib.course.site.recorded"].write(folder)
+    recorded.write(folder)
     if weights_too:
         weights.write(folder)
     return pages
