@@ -1,5 +1,7 @@
 """The quiz as a page: options to click, feedback on each, and the code that shows why."""
 
+from typing import Any
+
 from nbformat import NotebookNode
 
 from llmlib.course.authoring import notebooks, quiz_source
@@ -22,7 +24,8 @@ def page(drawings: Pictures, links: Links) -> Page:
     def html(text: str) -> str:
         return to_html(text, drawings, links.to, writer.anchors)
 
-    shown, parts, asked = _shown(cells, writer), [], None
+    shown, asked = _shown(cells, writer), None
+    parts: list[dict[str, Any]] = []
     for number, question in enumerate(quiz_source.read(), 1):
         if question.about != asked:
             asked = question.about
