@@ -56,6 +56,7 @@ function youAreHere() {
     link?.classList.add("here");
     link?.setAttribute("aria-current", "location");
     marked = link;
+    if (link) keepInSight(link);
   };
   let waiting = false;
   document.addEventListener("scroll", () => {
@@ -67,6 +68,14 @@ function youAreHere() {
     });
   }, { passive: true });
   mark();
+}
+
+/* The contents scroll along, without moving the page. */
+function keepInSight(link) {
+  const contents = document.querySelector("#contents");
+  const frame = contents.getBoundingClientRect(), place = link.getBoundingClientRect();
+  if (place.top < frame.top) contents.scrollTop += place.top - frame.top - 50;
+  if (place.bottom > frame.bottom) contents.scrollTop += place.bottom - frame.bottom + 50;
 }
 
 /* What is too wide scrolls inside its own frame. A keyboard must be able to scroll it, too. */

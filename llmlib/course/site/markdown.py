@@ -17,6 +17,7 @@ from llmlib.course.site import pictures
 from llmlib.course.site.pictures import Pictures
 
 EMPTY_HEAD = re.compile(r"<thead>\s*<tr>\s*(?:<th[^>]*></th>\s*)+</tr>\s*</thead>\s*")
+FUNCTION = re.compile(r"(<mi>(?:ln|log|exp|sin|cos|tanh|max|min)</mi>)(?=<m[ni]>)")
 TAG = re.compile(r"<[^>]+>")
 
 
@@ -94,8 +95,10 @@ def to_html(
 
 
 def formula(tex: str, display: str = "inline") -> str:
-    """LaTeX as MathML. The converter leaves the backslash of a name such as head\\_dim."""
-    return mathml(tex.strip(), display=display).replace("\\_", "_")
+    """LaTeX as MathML. The converter leaves the backslash of a name such as head\\_dim, and no space
+    between ln and 3."""
+    made = mathml(tex.strip(), display=display).replace("\\_", "_")
+    return FUNCTION.sub(r'\1<mspace width="0.17em"></mspace>', made)
 
 
 def code_block(code: str) -> str:
