@@ -412,6 +412,36 @@ def test_with_a_repository_files_and_colab_are_linked():
     assert links.Links([]).colab("01_tokens") == ""
 
 
+def test_a_chapter_says_how_to_work_on_it(site, tmp_path):
+    [local] = re.findall(r"Work on this chapter.*?</details>", text_of(site, LESSONS[0]), re.DOTALL)
+    assert "notebooks/01_tokens.ipynb" in local and "make lab" in local and "olab" not in local
+    known = links.Links(NAMES, "someone/course")
+    body = chapters.page(LESSONS[0], Pictures(tmp_path), known).body
+    [hosted] = re.findall(r"Work on this chapter.*?</details>", body, re.DOTALL)
+    cell = (ROOT / "docs/install.md").read_text("utf-8").partition("Make this the first cell")[2]
+    for line in re.findall(r"^    (.*)$", cell.partition("`--keep`")[0], re.MULTILINE):
+        assert line.replace("ADDRESS", "https://github.com/someone/course") in unescape(hosted)
+    assert body.count("colab.research.google.com") == 1 + len(notebooks.load(LESSONS[0]).exercises)
+
+
+def test_a_widget_is_left_out_without_its_module(site):
+    found = {
+        each.get("data-widget"): name
+        for name in LESSONS
+        for each in tree(site, name).iter()
+        if each.get("data-widget")
+    }
+    assert len(found) >= 7
+    assert all((site / "assets" / "widgets" / f"{each}.js").is_file() for each in found)
+    used = {name for lesson in LESSONS for name in _widgets_of(lesson)}
+    assert found.keys() == {n for n in used if (ROOT / "web" / "widgets" / f"{n}.js").is_file()}
+
+
+def _widgets_of(name):
+    for cell in notebooks.load(name).cells:
+        yield from re.findall(r"from llmlib\.widgets import (\w+)", cell.source)
+
+
 def test_a_link_that_leads_nowhere_leaves_its_words():
     html = to_html(
         "See [speed](docs/evidence/speed.md).", Pictures(Path()), links.Links([]).to, Anchors()

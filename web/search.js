@@ -83,7 +83,9 @@ export function search(dialog, button) {
   };
   button.onclick = open;
   field.oninput = show;
-  field.onkeydown = event => event.key === "Escape" && dialog.close(); // at once, not cleared first
+  field.addEventListener("keydown", event => {
+    if (event.key === "Escape") dialog.close(); // at once: the browser would clear the field first
+  });
   dialog.querySelector("form").addEventListener("submit", event => {
     const first = list.querySelector("a"); // Enter in the field goes to the first place
     if (event.submitter?.matches(":focus") || !first) return;
