@@ -95,8 +95,8 @@ def to_html(
 
 
 def formula(tex: str, display: str = "inline") -> str:
-    """LaTeX as MathML. The converter leaves the backslash of a name such as head\\_dim, and no space
-    between ln and 3."""
+    """LaTeX as MathML. The converter leaves the backslash of a name such as head\\_dim, and puts no
+    space between ln and 3."""
     made = mathml(tex.strip(), display=display).replace("\\_", "_")
     return FUNCTION.sub(r'\1<mspace width="0.17em"></mspace>', made)
 
