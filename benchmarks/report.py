@@ -50,11 +50,14 @@ def machine():
 
 
 def fingerprint(name):
-    """A hash of the code that a benchmark measures, without comments, docstrings and layout: of
-    files, or of one definition in a file ("llmlib/pretrained.py:load")."""
+    """A hash of the code that a benchmark measures: of Python files, or of one definition in one
+    ("llmlib/pretrained.py:load"), without comments, docstrings and layout; of others, the bytes."""
     digest = hashlib.sha256()
     for place in importlib.import_module(f"benchmarks.{name}").CODE:
         file, _, only = place.partition(":")
+        if not file.endswith(".py"):
+            digest.update((ROOT / file).read_bytes())
+            continue
         tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
         if only:
             [tree] = [node for node in tree.body if getattr(node, "name", None) == only]

@@ -150,6 +150,11 @@ def test_a_recording_ages_with_the_code_that_it_measures(tmp_path, monkeypatch):
     in_load, in_find = (list(prints(code.replace(f"return {n}", "return 3"))) for n in (1, 2))
     assert in_load[0] != whole and in_load[1] != load
     assert in_find[0] != whole and in_find[1] == load
+    monkeypatch.setitem(sys.modules, "benchmarks.any", SimpleNamespace(CODE=["kernel.c"]))
+    (tmp_path / "kernel.c").write_text("int one = 1;", encoding="utf-8")
+    kernel = report.fingerprint("any")
+    (tmp_path / "kernel.c").write_text("int one = 2;", encoding="utf-8")
+    assert report.fingerprint("any") != kernel
 
 
 def test_readme_and_docs_say_what_was_recorded_and_which_of_it_is_stale(tmp_path):
