@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 from static_server import served
 from test_solutions_match_library import solved
 
-from llmlib import generation, output_head, sampling
+from llmlib import generation, output_head, plots, sampling
 from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.site import recorded
 from llmlib.demonstrations import neurons, residual_stream
@@ -339,6 +339,14 @@ def test_tokens_are_written_as_in_the_notebook(page):
         "28 %",
         "100 %",
     ]
+
+
+@in_browser
+def test_words_on_a_colour_are_black_or_white_as_in_the_pictures_of_the_notebooks(page):
+    colours = torch.rand(50, 3, generator=torch.Generator().manual_seed(4)).tolist()
+    found = run(page, "pictures/colours", "x.map(m.ink)", [[255 * c for c in x] for x in colours])
+    assert found == [plots.ink(each) for each in colours]
+    assert {*found} == {"black", "white"}
 
 
 @in_browser

@@ -4,7 +4,7 @@
 import { element } from "../dom.js";
 import { say, strings } from "../strings.js";
 import { frame, textField } from "./frame.js";
-import { colour, inTheme, mix } from "./pictures/colours.js";
+import { colour, ink, inTheme, mix } from "./pictures/colours.js";
 import { percent, shown } from "./pictures/words.js";
 import recorded from "./recorded_widgets.js";
 
@@ -38,8 +38,9 @@ export async function mount(place) {
     }));
     inTheme(text, () => [...text.children].forEach((button, i) => {
       const share = Math.min(1, rows[i].loss / MOST);
-      button.style.background = `rgb(${mix(colour("--ground"), colour("--blue"), share)})`;
-      button.style.color = share > 0.5 ? "var(--on-blue)" : "var(--ink)";
+      const shade = mix(colour("--ground"), colour("--blue"), share);
+      button.style.background = `rgb(${shade})`;
+      button.style.color = ink(shade);
     }));
   };
   textField(box, {

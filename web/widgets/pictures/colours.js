@@ -31,6 +31,13 @@ export function sequential(share) {
   return mix(colour("--ground"), colour("--blue"), Math.sqrt(share));
 }
 
+/** "black" or "white", whichever reads better on a colour (relative luminance, WCAG 2). */
+export function ink(rgb) {
+  const [r, g, b] = rgb.map(each => each / 255)
+    .map(each => (each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b < 0.179 ? "white" : "black";
+}
+
 const redraws = new Set();
 
 /** Draw now, and again whenever the reader changes the theme. */
