@@ -42,6 +42,18 @@ def modules(chromium, address):
         yield page
 
 
+def serious_faults(page):
+    """What axe finds in a page, less what it calls minor or moderate."""
+    # preload: axe would fetch the style sheets again, some from the wrong folder
+    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False})
+    return [
+        (each["id"], node["html"][:200])
+        for each in found.response["violations"]
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"][:3]
+    ]
+
+
 # All pages ----------------------------------------------------------------------------------------
 
 
@@ -49,13 +61,27 @@ def modules(chromium, address):
 @pytest.mark.parametrize("name", NAMES)
 def test_axe_finds_nothing_serious(chromium, address, name, theme):
     with opened(chromium, address, name, color_scheme=theme, bypass_csp=True) as page:
-        # preload: axe would fetch the style sheets again, some from the wrong folder
-        options = {"resultTypes": ["violations"], "preload": False}
-        found = Axe().run(page, options=options).response["violations"]
-        serious = [each for each in found if each["impact"] in ("serious", "critical")]
-        assert not serious, [
-            (each["id"], node["html"][:200]) for each in serious for node in each["nodes"][:3]
-        ]
+        assert serious_faults(page) == []
+
+
+EVERYTHING_OPEN = """() => {
+  document.querySelectorAll("form.prediction [data-guess='']").forEach(button => button.click());
+  document.querySelectorAll(".question").forEach((question, i) =>
+    question.querySelectorAll("button[data-letter]")[i % 4].click());
+  document.querySelectorAll("main details").forEach(details => details.open = true);
+}"""
+
+
+@pytest.mark.parametrize("name, theme", zip(notebooks.names(), 4 * ["light", "dark"]))
+def test_axe_finds_nothing_serious_in_what_was_folded(chromium, address, name, theme):
+    options = {"color_scheme": theme, "bypass_csp": True}
+    with opened(chromium, address, name, **options) as page:
+        page.evaluate(EVERYTHING_OPEN)
+        for still in page.locator("[data-widget]").all():
+            still.evaluate("each => each.scrollIntoView()")
+        widgets = page.locator("section.widget")
+        browser.expect(widgets).to_have_count(page.locator("[data-widget]").count())
+        assert serious_faults(page) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -258,6 +284,8 @@ def test_a_search_needs_every_word_and_titles_come_first(modules):
         {"page": "p", "title": "other", "text": "the cache, the cache, the cache", "url": "a"},
         {"page": "p", "title": "The KV cache", "text": "keys", "url": "b"},
         {"page": "p", "title": "naïve", "text": "keys", "url": "c"},
+        {"page": "p", "title": "long", "text": "masks " + 2000 * "word ", "url": "d"},
+        {"page": "p", "title": "short", "text": "masks", "url": "e"},
     ]
     find = """async ([sections, question]) =>
       (await import("./assets/search.js")).find(sections, question).map(each => each.url)"""
@@ -265,6 +293,7 @@ def test_a_search_needs_every_word_and_titles_come_first(modules):
         ("cache", ["b", "a"]),
         ("CACHE keys", ["b"]),
         ("naive", ["c"]),
+        ("masks", ["e", "d"]),
         ("cache nothing", []),
         ("  ", []),
         ("(", []),

@@ -9,6 +9,8 @@ const AROUND = 70; // letters on either side of what was found
 const plain = text => text.toLowerCase().normalize("NFKD").replace(/[\u0300-\u036f]/g, "");
 const words = text => plain(text).split(/\s+/).filter(Boolean);
 
+const LONG = 5000; // letters: a section that long counts half, as more occurs in it anyway
+
 /* How well a section fits: each word must occur. In the title it counts ten times. */
 export function score(section, asked) {
   const title = plain(`${section.page} ${section.title}`), text = plain(section.text);
@@ -18,7 +20,7 @@ export function score(section, asked) {
     if (!inTitle && !inText) return 0;
     sum += 10 * inTitle + Math.min(inText, 5);
   }
-  return sum;
+  return sum / (1 + text.length / LONG);
 }
 
 /* The sections that fit, best first. */
