@@ -222,6 +222,23 @@ def test_a_new_release_replaces_the_parts_that_changed(page, small):
     assert fetched(small) == NAMES[2:3]
 
 
+def test_parts_that_a_new_release_no_longer_has_are_removed(page, small):
+    page.evaluate(READ)
+    manifest = json.loads((small.folder / "weights/manifest.json").read_text())
+    whole = b"".join(PARTS[:4])
+    manifest |= {"size": len(whole), "sha256": hashlib.sha256(whole).hexdigest()}
+    manifest["parts"].pop()
+    (small.folder / "weights/manifest.json").write_text(json.dumps(manifest))
+    assert page.evaluate(READ)["sizes"] == WHOLE[:4]
+    kept = page.evaluate(
+        """async () => {
+        const [storage] = (await caches.keys()).filter(each => each.includes("weights"));
+        return (await (await caches.open(storage)).keys()).map(({ url }) => url.split("/").at(-1));
+        }"""
+    )
+    assert sorted(kept) == ["manifest.json", *NAMES[:4]]
+
+
 def test_a_browser_without_room_is_told(page, small):
     session = page.context.new_cdp_session(page)
     quota = {"origin": small.address, "quotaSize": 100_000}
@@ -304,9 +321,9 @@ def test_an_engine_that_cannot_be_loaded_is_told(chromium, site, name):
 def test_too_little_memory_is_told(chromium, site):
     """The browser refuses what the model's weights need."""
     kernel = (site / "assets/engine/kernel.js").read_text(encoding="utf-8")
-    assert "maximum: 65536" in kernel
+    assert "{ initial: 1 }" in kernel
     with static_server.served(site) as server, new_page(chromium) as page:
-        small = kernel.replace("maximum: 65536", "maximum: 1000")  # 65 MB
+        small = kernel.replace("{ initial: 1 }", "{ initial: 1, maximum: 1000 }")  # 65 MB
         server.faults["kernel.js"] = static_server.body(small.encode(), kind="text/javascript")
         page.goto(f"{server.address}/index.html")
         assert page.evaluate(START).startswith("There is not enough memory for the model (")

@@ -2,7 +2,8 @@
 import { say, strings } from "../strings.js";
 
 export const PAGE = 64; // positions of a page of the KV cache, as in kernel.c
-const WASM_PAGE = 65536; // bytes by which the memory of WebAssembly grows
+const WASM_PAGE = 65536; // bytes, in which the memory of WebAssembly is counted
+const STEP = 256; // pages by which it grows at least: some browsers copy it all each time
 
 export class Kernel {
   #top; #views;
@@ -13,7 +14,7 @@ export class Kernel {
       throw new Error(strings.engine.noSimd);
     }
     const kernel = new Kernel();
-    kernel.memory = new WebAssembly.Memory({ initial: 1, maximum: 65536 });
+    kernel.memory = new WebAssembly.Memory({ initial: 1 });
     const { instance } = await WebAssembly.instantiate(wasm, { env: { memory: kernel.memory } });
     kernel.call = instance.exports;
     kernel.#top = instance.exports.__heap_base.value;
@@ -26,7 +27,7 @@ export class Kernel {
     this.#top = at + bytes;
     if (this.#top > size) {
       try {
-        this.memory.grow(Math.ceil((this.#top - size) / WASM_PAGE));
+        this.memory.grow(Math.max(STEP, Math.ceil((this.#top - size) / WASM_PAGE)));
       } catch {
         this.#top = at;
         throw new Error(say(strings.engine.noMemory, { needed: Math.ceil((at + bytes) / 1e6) }));

@@ -15,6 +15,8 @@ export async function* weightParts(url, onProgress = () => {}) {
   const manifest = await readManifest(url, storage);
   const kept = new Set((await storage?.keys())?.map((request) => request.url));
   const address = (part) => new URL(part.name, url).href;
+  const wanted = new Set([url, ...manifest.parts.map(address)]);
+  for (const old of kept) if (!wanted.has(old)) await storage.delete(old); // of another release
   await checkRoom(manifest.parts.filter((part) => !kept.has(address(part))), storage);
   let loaded = 0;
   for (const [i, part] of manifest.parts.entries()) {
