@@ -20,6 +20,7 @@ from llmlib.demonstrations import residual_stream
 from llmlib.widgets.attention_explorer import run as attention_maps
 
 MINE = "My grandmother keeps bees. Every morning my grandmother"
+OTHER = "One bee flew out"
 SIZES = (390, 800, 1440)
 STAGES = 7
 
@@ -330,6 +331,17 @@ def test_the_model_in_the_page(chromium, server, address):
         words = [model.tokenizer.decode([i]).replace(" ", "·").replace("\n", "⏎") for i in new]
         expect(page.locator("#text .new")).to_have_count(len(new))
         assert page.locator("#text .new").all_inner_texts() == words
+
+        page.get_by_role("button", name="One token back").click()
+        expect(page.locator("#text .new")).to_have_count(len(new) - 1)
+        page.get_by_role("button", name="Full speed").click()
+        page.locator("#prompt").fill(OTHER)  # while the model still writes
+        page.get_by_role("button", name="Read it").click()
+        others = model.tokenizer.encode(OTHER)
+        expect(page.locator("#text .chip")).to_have_count(len(others))
+        page.locator("[data-picture=choice]").get_by_label("temperature").fill("0.8")
+        page.wait_for_timeout(3000)
+        _pictures_say(page, model, others)
 
         page.locator("#prompt").fill("")
         page.get_by_role("button", name="Read it").click()

@@ -155,7 +155,7 @@ async function onward() {
     find("announce").textContent = say(strings.landing.said, { token: shown(token) });
   } catch (error) {
     stop();
-    tell(error);
+    if (error.name !== "AbortError") tell(error);
   } finally {
     state.busy = false;
     state.chosen = undefined;
@@ -225,6 +225,7 @@ async function fullSpeed() {
     const seconds = (performance.now() - began) / 1000;
     const text = [...now.tokens, ...fresh.map(each => each.token)], next = await live.view(text);
     const losses = await live.engine.losses(text.map(each => each.id)); // −ln p, as the model has it
+    if (view() !== now) return; // another text was read meanwhile
     fresh.forEach((each, i) => {
       each.p = Math.exp(-losses[now.tokens.length + i - 1]);
     });
@@ -232,7 +233,7 @@ async function fullSpeed() {
     state.views = [...state.views, ...fresh.slice(1).map(() => null), next];
     tell(say(strings.landing.speed, { tokens: ids.length, seconds: seconds.toFixed(1), rate: Math.round(ids.length / seconds) }));
   } catch (error) {
-    tell(error);
+    if (error.name !== "AbortError") tell(error);
   } finally {
     state.busy = false;
     state.u = null;
@@ -257,6 +258,7 @@ async function read() {
     return;
   }
   stop();
+  if (state.busy) engine.cancel(); // what is being written belongs to the text before
   try {
     const found = await engine.encode(field.value);
     if (!found.length) return tell(strings.landing.empty);
