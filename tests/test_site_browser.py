@@ -72,7 +72,7 @@ EVERYTHING_OPEN = """() => {
 }"""
 
 
-@pytest.mark.parametrize("name, theme", zip(notebooks.names(), 4 * ["light", "dark"]))
+@pytest.mark.parametrize("name, theme", [*zip(notebooks.names(), 4 * ["light", "dark"])])
 def test_axe_finds_nothing_serious_in_what_was_folded(chromium, address, name, theme):
     options = {"color_scheme": theme, "bypass_csp": True}
     with opened(chromium, address, name, **options) as page:
