@@ -3,7 +3,8 @@
 
 import { element } from "../dom.js";
 import { say, strings } from "../strings.js";
-import { headGrid, lookingBack } from "../widgets/pictures/attention.js";
+import { cache_bytes } from "../widgets/cache_bytes.js";
+import { found, headGrid, lookingBack } from "../widgets/pictures/attention.js";
 import { likelyTable, strip, survivors } from "../widgets/pictures/choice.js";
 import { matrixPicture } from "../widgets/pictures/matrix.js";
 import { streamTable } from "../widgets/pictures/stream.js";
@@ -12,7 +13,6 @@ import { chip, percent, shown, thousands } from "../widgets/pictures/words.js";
 
 const MOST = 0.4; // of an embedding's numbers: it gets the full colour; nearly all are smaller
 const ROWS = 6; // of the output head
-const CACHE_BYTES = 4; // a number
 const NEWEST = 12; // tokens whose vectors, and whose draws, are shown
 
 /** Stage 1: the tokens with their ids. */
@@ -45,14 +45,10 @@ export async function attention(view, { n_layer, n_head }, look, pick) {
   if (!weights) return [element("p", "note", strings.landing.tooLong)];
   const seq = view.tokens.length, at = Math.min(look.at ?? seq - 1, seq - 1);
   const row = view.tokens.slice(0, at + 1).map((_, j) => weights(look.layer, look.head, at, j));
-  const most = row.indexOf(Math.max(...row));
-  const found = say(strings.landing.looks, {
-    layer: look.layer, head: look.head, token: shown(view.tokens[at]), most: shown(view.tokens[most]), share: percent(row[most]),
-  });
   return [
     headGrid({ n_layer, n_head, seq, weights, chosen: [look.layer, look.head], pick: (layer, head) => pick({ layer, head }) }),
     element("p", "note", say(strings.landing.grid, { n_layer: n_layer - 1, n_head: n_head - 1 })),
-    element("p", "found", found),
+    element("p", "found", found(view.tokens, row, look.layer, look.head, at)),
     lookingBack(view.tokens, row, at, chosen => pick({ at: chosen })),
   ];
 }
@@ -108,7 +104,7 @@ export function choice(view, made, u) {
 
 /** Stage 7: what the cache holds, and how the new tokens came. */
 export function again(view, { n_layer, n_kv_head, head_dim }, made) {
-  const bytes = 2 * n_layer * n_kv_head * head_dim * CACHE_BYTES * view.tokens.length;
+  const bytes = cache_bytes(n_layer, n_kv_head, head_dim, view.tokens.length);
   const read = made.length ? 1 : view.tokens.length; // the first pass reads the whole prompt
   const first = view.tokens.length - read;
   const boxes = view.tokens.map((token, i) => element("span", i < first ? "cached" : "reading", shown(token)));

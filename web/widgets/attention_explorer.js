@@ -1,22 +1,15 @@
 // The attention explorer of notebook 3: all heads at once, and where one of them looks.
 
 import { element } from "../dom.js";
-import { say, strings } from "../strings.js";
+import { strings } from "../strings.js";
 import { frame, textField } from "./frame.js";
 import { LiveRun } from "./live_run.js";
-import { headGrid, lookingBack } from "./pictures/attention.js";
+import { found, headGrid, lookingBack } from "./pictures/attention.js";
 import { slider } from "./pictures/controls.js";
-import { percent, shown } from "./pictures/words.js";
 import { prompt, recordedView, shape } from "./recorded_run.js";
 
 const LONGEST = 40; // tokens: more would not be told apart in a square
 const INDUCTION = [17, 5]; // of the recorded text: from the second "loved" to what followed the first
-
-/** "Layer 18, head 6: ·loved takes most from ·Romeo (32 %)." */
-export function found(tokens, row, layer, head, at) {
-  const most = row.indexOf(Math.max(...row));
-  return say(strings.landing.looks, { layer, head, token: shown(tokens[at]), most: shown(tokens[most]), share: percent(row[most]) });
-}
 
 export async function mount(place) {
   const box = await frame(place, strings.widgets.explorer), picture = element("div", ""), words = element("p", "found"), row = element("div", "");

@@ -2,12 +2,12 @@
 
 import { element } from "../dom.js";
 import { say, strings } from "../strings.js";
+import { cache_bytes } from "./cache_bytes.js";
 import { frame, textField } from "./frame.js";
 import { LiveRun, LONGEST } from "./live_run.js";
 import { choose, likelyTable, strip, survivors } from "./pictures/choice.js";
 import { button, filterSliders } from "./pictures/controls.js";
 import { shown } from "./pictures/words.js";
-import { cache_bytes } from "./serving_playground.js";
 import { prompt, recordedLength, recordedView, settings, shape } from "./recorded_run.js";
 
 /** What the cache holds after a pass: { held, read } tokens, and its bytes in float32. The token just

@@ -4,6 +4,7 @@ import { element } from "../dom.js";
 import { largest_ids, softmax } from "../engine/sampler.js";
 import { say, strings } from "../strings.js";
 import { frame, textField } from "./frame.js";
+import { twoBars } from "./pictures/choice.js";
 import { slider } from "./pictures/controls.js";
 import { percent, shown } from "./pictures/words.js";
 import recorded from "./recorded_widgets.js";
@@ -56,12 +57,7 @@ export async function mount(place) {
 function rowsOf(rows) {
   const widest = Math.max(...rows.flatMap(([, before, after]) => [before, after]));
   return rows.map(([word, before, after]) => {
-    const bars = element("span", "bars");
-    for (const [name, share] of [["model", before], ["left", after]]) {
-      const bar = element("span", name);
-      bar.style.setProperty("--share", share / widest);
-      bars.append(bar);
-    }
+    const bars = twoBars(before / widest, after / widest);
     const number = element("span", "number", `${percent(before)} → ${percent(after)}`);
     return element("li", "wide", element("span", "word", shown(word)), bars, number);
   });

@@ -2,17 +2,13 @@
 
 import { element } from "../dom.js";
 import { say, strings } from "../strings.js";
+import { cache_bytes } from "./cache_bytes.js";
 import { frame } from "./frame.js";
 import { slider } from "./pictures/controls.js";
 import { thousands } from "./pictures/words.js";
 import recorded from "./recorded_widgets.js";
 
 const POWERS = Array.from({ length: 18 }, (_, i) => 2 ** i);
-
-/** Bytes of a cache of `seq` tokens: 2 (keys and values) × layers × key/value heads × head_dim. */
-export function cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number = 4) {
-  return 2 * n_layer * n_kv_head * head_dim * bytes_per_number * seq;
-}
 
 /** Seconds of one decoding step for `batch` texts of `context` tokens. Infinity if weights and caches
  * do not fit into `memory`. */

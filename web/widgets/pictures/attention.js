@@ -3,7 +3,7 @@
 import { element } from "../../dom.js";
 import { say, strings } from "../../strings.js";
 import { colour, inTheme, mix } from "./colours.js";
-import { chip, percent } from "./words.js";
+import { chip, percent, shown } from "./words.js";
 
 const CELL = 24; // pixels of a head's square before it is scaled
 const GAP = 2;
@@ -14,7 +14,7 @@ const SVG = "http://www.w3.org/2000/svg";
  * sliders beside it, so the picture itself is for pointers only.
  * @param weights (layer, head, i, j) -> how much token i takes from token j
  * @param pick called with (layer, head) */
-export function headGrid({ n_layer, n_head, seq, weights, chosen, off = () => false, pick }) {
+export function headGrid({ n_layer, n_head, seq, weights, chosen, pick }) {
   const canvas = element("canvas", "heads"), side = CELL + GAP;
   canvas.width = n_layer * side;
   canvas.height = n_head * side;
@@ -38,9 +38,9 @@ export function headGrid({ n_layer, n_head, seq, weights, chosen, off = () => fa
     for (let layer = 0; layer < n_layer; layer++) {
       for (let head = 0; head < n_head; head++) {
         const x = layer * side + GAP / 2, y = head * side + GAP / 2;
-        context.fillStyle = off(layer, head) ? `rgb(${colour("--orange")})` : shades[0];
+        context.fillStyle = shades[0];
         context.fillRect(x, y, CELL, CELL);
-        for (let i = 0; i < seq && !off(layer, head); i++) {
+        for (let i = 0; i < seq; i++) {
           for (let j = 0; j <= i; j++) {
             const shade = Math.round(64 * weights(layer, head, i, j));
             if (!shade) continue;
@@ -56,6 +56,12 @@ export function headGrid({ n_layer, n_head, seq, weights, chosen, off = () => fa
     context.strokeRect(layer * side + 1, head * side + 1, side - 2, side - 2);
   });
   return canvas;
+}
+
+/** "Layer 17, head 5: ·loved takes most from ·Romeo (76 %)." */
+export function found(tokens, row, layer, head, at) {
+  const most = row.indexOf(Math.max(...row));
+  return say(strings.landing.looks, { layer, head, token: shown(tokens[at]), most: shown(tokens[most]), share: percent(row[most]) });
 }
 
 /** The text as buttons, with arcs from the chosen token to those it looks at, and shares in percent.

@@ -44,16 +44,22 @@ export function stretches(shares, thin = THIN) {
   return found;
 }
 
+/** A grey bar for the model, a blue one for what is left. */
+export function twoBars(before, after) {
+  const bars = element("span", "bars");
+  for (const [name, share] of [["model", before], ["left", after]]) {
+    const bar = element("span", name);
+    bar.style.setProperty("--share", share);
+    bars.append(bar);
+  }
+  return bars;
+}
+
 /** A row for each token of `order`: a grey bar for the model, a blue one for what is left. */
 export function likelyTable({ before, after, order, chosen }, textOf) {
   const widest = Math.max(...order.map(id => Math.max(before[id], after[id])));
   const rows = order.map(id => {
-    const cut = after[id] === 0, bars = element("span", "bars");
-    for (const [name, share] of [["model", before[id]], ["left", after[id]]]) {
-      const bar = element("span", name);
-      bar.style.setProperty("--share", share / widest);
-      bars.append(bar);
-    }
+    const cut = after[id] === 0, bars = twoBars(before[id] / widest, after[id] / widest);
     const text = element(cut ? "s" : "span", "word", shown(textOf(id)));
     const number = element("span", "number", cut ? strings.pictures.cut : percent(after[id]));
     return element("li", id === chosen ? "chosen" : cut ? "cut" : "", text, bars, number);
