@@ -59,8 +59,8 @@ def command(name: str) -> list[str]:
 
 def test(words: list[str]) -> int:
     """Run a part of every layer of tests, or what the words say to pytest; returns the exit
-    status."""
-    return run(words or [*together(), f"--sample={seed()}"])
+    status. What passes is kept for `proof`."""
+    return run(words or [*together(), f"--sample={seed()}", "--fresh"])
 
 
 def proof(words: list[str]) -> int:

@@ -299,6 +299,7 @@ def test_what_was_typed_stays_without_the_model(still):
 
 
 @pytest.mark.browser
+@pytest.mark.journey
 def test_the_model_in_the_page(chromium, server, address):
     model = landing_site.model()
     with new_context(chromium, reduced_motion="reduce") as context, new_tab(context) as page:

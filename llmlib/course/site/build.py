@@ -76,12 +76,8 @@ def _copy(folder: Path) -> None:
 
 def _landing() -> Page:
     """The first page. Its middle is web/landing/landing.html."""
-    part = "landing/landing.html"
-    body = render("landing.html.j2", part=part if (WEB / part).is_file() else "")
-    there = {end: f"landing/landing.{end}" for end in ("js", "css")}
-    scripts, styles = (
-        (there[end],) if (WEB / there[end]).is_file() else () for end in ("js", "css")
-    )
+    body = render("landing.html.j2")
+    scripts, styles = ("landing/landing.js",), ("landing/landing.css",)
     about = "Write the engine of a large language model yourself, and watch it run in this page."
     return Page("index", NAME, body, about, scripts, styles, wide=True)
 
