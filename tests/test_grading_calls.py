@@ -6,6 +6,7 @@ import torch
 from grading_fakes import verdict
 
 from llmlib.course.authoring import notebooks
+from llmlib.course.checking import run_tests
 from llmlib.grading import wire
 from llmlib.grading.host import rpc
 from llmlib.grading.host.limits import Died
@@ -139,3 +140,15 @@ def test_the_sentence_for_hidden_tests_fits_a_line():
         for each in book.exercises:
             said = messages.hidden(each).claim
             assert messages.line(said) == said and not said.endswith("more inputs"), each.name
+
+
+def test_a_traceback_that_passes_through_a_test_cell_can_be_read():
+    """What reads one asks the cell's globals for names of its own, __tracebackhide__ say: none of
+    them is the learner's."""
+    asked = []
+    space = run_tests.TestNamespace({}, asked.append)
+    with pytest.raises(KeyError):
+        space["__tracebackhide__"]
+    assert asked == []
+    space["merge"]
+    assert asked == ["merge"]

@@ -114,7 +114,9 @@ class TestNamespace(Namespace):
         self.look_up = look_up
 
     def __missing__(self, name: str) -> Callable[..., Any]:
-        if name in BUILTINS:  # the original ones: a cell may have added to them
+        # Python's own names are the original ones: a cell may have added to them. What reads a
+        # traceback asks for names such as __tracebackhide__.
+        if name in BUILTINS or name.startswith("__"):
             raise KeyError(name)
         return self.look_up(name)
 
