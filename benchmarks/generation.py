@@ -17,6 +17,7 @@ import itertools
 import json
 import multiprocessing
 import time
+from dataclasses import replace
 
 import torch
 
@@ -25,8 +26,8 @@ from llmlib import assets, data, generate, pretrained
 from llmlib.output_head import cross_entropy
 
 PARTS = """
-    model parts fast/layers fast/attention fast/quantized families generation kv_cache attention
-    embeddings layers sampling
+    model parts fast/layers fast/attention fast/quantized fast/numba_kernels decode_step families
+    generation kv_cache attention embeddings layers sampling
 """
 CODE = [f"llmlib/{name}.py" for name in PARTS.split()] + ["llmlib/pretrained.py:load"]
 KINDS = ("float32", "bfloat16", "int8", "int4")
@@ -39,6 +40,7 @@ GOALS = {  # by what factor each of our kinds is to write faster than theirs
 GOALS_IN_BATCHES = {"float32": {"transformers float32": 1.0}}
 GOALS_FIRST = {f"llmlib {kind}": {f"transformers {kind}": 1.0} for kind in KINDS[:2]}
 NEW_TOKENS = 64
+WITHOUT_NUMBA = "llmlib int4 without numba"
 
 
 def ours(model):
@@ -138,6 +140,8 @@ def comparisons(quick):
     models = {kind: pretrained.load("smollm2", kind) for kind in KINDS}
     yield from losses(models, 1024 if quick else 4096)
     runs = {f"llmlib {kind}": ours(model) for kind, model in models.items()}
+    if models["int4"].decode_step:
+        runs[WITHOUT_NUMBA] = ours(replace(models["int4"], decode_step=None))
     for kind in KINDS[:2]:
         runs[f"transformers {kind}"] = theirs(getattr(torch, kind))
     prompts = [(5, 1), (40, 2)] if quick else [(5, 1), (500, 1), (4000, 1), (5, 8), (500, 8)]
@@ -180,10 +184,11 @@ def writing(runs, seq, batch):
     goals = GOALS if batch == 1 else GOALS_IN_BATCHES
     first, *others = [f"llmlib {kind}" for kind in reversed(KINDS)]
     peers = [name for name in runs if not name.startswith("llmlib")]
+    without = [WITHOUT_NUMBA] if WITHOUT_NUMBA in runs and batch == 1 else []
     yield Comparison(
         f"write {where}: {first.split()[1]}",
         "tokens/s",
-        {name: rate(name) for name in [first, *peers, *others]},
+        {name: rate(name) for name in [first, *peers, *others, *without]},
         better="more",
         goals=goals.get(first.split()[1], {}),
     )
@@ -260,9 +265,21 @@ def losses(models, n_tokens):
         parts = [cross_entropy(model(x)[0], y) * len(y) for x, y in windows]
         return sum(parts).item() / n_tokens
 
+    def token_by_token(model):
+        """A model's logits by the way that a single token takes."""
+
+        def logits(x):
+            cache = model.new_cache(context=len(x))
+            return torch.cat([model([i], cache) for i in x.tolist()], dim=1)
+
+        return logits
+
     exact = loss(models["float32"])
-    for kind in KINDS[1:]:
-        worse = 100 * (loss(models[kind]) / exact - 1)
+    measured = {kind: models[kind] for kind in KINDS[1:]}
+    if models["int4"].decode_step:  # that way rounds otherwise
+        measured["int4, token by token"] = token_by_token(models["int4"])
+    for kind, model in measured.items():
+        worse = 100 * (loss(model) / exact - 1)
         yield Comparison(
             f"loss on {n_tokens:,} tokens above float32's, {kind}",
             "%",

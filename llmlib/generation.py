@@ -1,10 +1,12 @@
 """The loop that turns a next-token predictor into a writer: run, pick, append, again."""
 
 import operator
+from contextlib import nullcontext
 
 import torch
 
 from llmlib import chat_template
+from llmlib.decode_step import one_thread
 from llmlib.output_head import softmax
 from llmlib.sampling import filter_logits
 
@@ -103,7 +105,8 @@ def _steps(model, ids, max_new_tokens, generator, use_cache, stop_ids, settings)
     while ids.shape[1] < room:
         logits = model(new if use_cache else ids, cache, last=True)[:, -1]  # 1 vocab
         u = torch.rand(1, generator=generator).to(logits.device)
-        new = model.parts.sampling(logits, u, **settings).view(1, 1)
+        with one_thread() if model.decode_step else nullcontext():
+            new = model.parts.sampling(logits, u, **settings).view(1, 1)
         ids = torch.cat([ids, new.to(ids.device)], dim=1)
         yield new.item(), logits[0]
         if new.item() in stop_ids:

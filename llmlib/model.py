@@ -108,6 +108,7 @@ class Model:
     parts: Parts
     tokenizer: Any = None
     folder: Any = None
+    decode_step: Any = None  # a quicker way to one token's logits (decode_step.py)
 
     def __call__(self, ids, cache=None, last=False):
         """ids (a list, or a tensor [seq] or [batch, seq]) -> logits [batch, seq, vocab]. ValueError
@@ -118,12 +119,19 @@ class Model:
         device = self.weights.embedding.device  # also where the functions make their new tensors
         ids = self.check_ids(ids, cache).to(device)
         next_one = cache is not None and ids.shape[1] == 1
+        if next_one and (logits := self._by_decode_step(ids, cache)) is not None:
+            return logits
         # For one token the time between torch's operations counts; its inference mode has less of
         # it. The tensors made there may not be changed outside: the copy may.
         quick = torch.inference_mode() if next_one else torch.no_grad()
         with quick, nullcontext() if device.type == "cpu" else device:
             logits = forward(ids, self.weights, self.config, self.parts, cache, last)
         return logits.clone() if next_one else logits
+
+    def _by_decode_step(self, ids, cache):
+        """None where there is none that knows all of this."""
+        step = self.decode_step
+        return step(ids, cache) if step and len(ids) == 1 and step.is_of(self) else None
 
     def using(self, **parts):
         """The same model with some functions replaced: model.using(attention=my_attention).

@@ -13,6 +13,7 @@ import torch
 from llmlib import families
 from llmlib.assets import smollm2_folder
 from llmlib.checkpoint import Tensors, read_json
+from llmlib.decode_step import decode_step
 from llmlib.fast import attention, kernels
 from llmlib.fast.quantized import KINDS
 from llmlib.gguf import tokenizer as gguf_tokenizer
@@ -88,7 +89,8 @@ def load(name_or_folder, weights="float32", device="cpu"):
     if isinstance(tokenizer, Tokenizer):
         for i in range(config.vocab_size):  # rows that only make the table's size a round number
             tokenizer.vocab.setdefault(i, b"")  # have no text
-    return Model(config, taken, parts, tokenizer, folder)
+    model = Model(config, taken, parts, tokenizer, folder)
+    return replace(model, decode_step=decode_step(model)) if weights == "int4" else model
 
 
 def _device(name):

@@ -104,7 +104,7 @@ CHECKPOINTS = {
 CONFIGS = {"Gemma3": "Gemma3Text"}
 
 
-def checkpoint(folder, name):
+def checkpoint(folder, name, **sizes):
     kind, settings = CHECKPOINTS[name]
     config = getattr(transformers, CONFIGS.get(kind, kind) + "Config")(
         **{
@@ -116,6 +116,7 @@ def checkpoint(folder, name):
             "vocab_size": 211,
             "max_position_embeddings": 64,
             **settings,
+            **sizes,
         }
     )
     torch.manual_seed(0)
