@@ -22,7 +22,8 @@ from llmlib.course.bootstrap import __main__ as setup
 pytestmark = pytest.mark.unit
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PARTS = {  # the modules of a part, and the extras with which they must import
-    "": r"llmlib\.(fast\.)?(?!course|grading|certificate|plots|data|serve|widgets)\w+$",
+    "": r"llmlib\.(fast\.)?(?!course|grading|certificate|plots|data|serve|widgets|numba)\w+$",
+    "fast": r"llmlib\.(fast\.\w+|decode_step)$",
     "notebook": r"llmlib\.(plots(\.\w+)?|serve\.\w+|data|widgets(\.\w+)?|course\.(check|predict|"
     r"quiz|quiz_cells|engine_check|reference_bpe|checking\.check_notebooks|my_llm|authoring\.notebooks))$",
     "lab": r"llmlib\.course(\.\w+)?\.(?!__main__|template)\w+$",
