@@ -152,6 +152,7 @@ class DecodeStep:
         addresses = np.array([each.data_ptr() for each in stores]).reshape(2, -1)
         angles = np.float32(cache.length / config.rope_factor) * self.frequencies
         logits = torch.empty(1, 1, config.vocab_size)
+        arrived = np.zeros(n_threads * kernels.LINE, np.int64)
         with one_at_a_time:
             arguments = (
                 n_threads,
@@ -161,19 +162,24 @@ class DecodeStep:
                 self.matrices,
                 kernels.Cache(*addresses, *shape[1:]),
                 kernels.Shared(
-                    arrived=np.zeros(n_threads * kernels.LINE, np.int64),
+                    arrived=arrived,
                     x=self.model.weights.embedding[ids[0, 0]].numpy(),
                     logits=logits.view(-1).numpy(),
                     **self.between,
                 ),
             )
-            others = [
-                _threads(os.getpid(), n_threads - 1).submit(kernels.token, i, *arguments)
-                for i in range(1, n_threads)
-            ]
-            kernels.token(0, *arguments)
-            for other in others:
-                other.result()
+            others = []
+            try:
+                for i in range(1, n_threads):
+                    threads = _threads(os.getpid(), n_threads - 1)
+                    others.append(threads.submit(kernels.token, i, *arguments))
+                kernels.token(0, *arguments)
+            except BaseException:  # Ctrl-C, say, before this thread came to where others wait
+                arrived[0] = kernels.ALWAYS
+                raise
+            finally:
+                for other in others:
+                    other.result()
         cache.length += 1
         return logits
 

@@ -6,6 +6,7 @@ import dataclasses
 import subprocess
 import sys
 import threading
+import types
 
 import pytest
 import torch
@@ -275,6 +276,32 @@ def test_the_logits_of_one_token_stay_when_the_next_is_computed(tmp_path):
     model([6], cache)
     assert torch.equal(first, kept)
     first[0, 0, 0] = 9  # and they are the caller's own
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_an_interrupted_token_leaves_no_thread_waiting(tmp_path, started):
+    """By Ctrl-C, before the others have started or after it; the next token is as ever."""
+    model, ids = tiny(tmp_path, "wide"), torch.tensor([[5]])
+    wanted = model.decode_step(ids, of_random_numbers(model, 9))
+    kernels, came = model.decode_step.kernels, threading.Event()
+
+    def token(thread, *arguments):
+        if thread:
+            came.set()
+            return kernels.token(thread, *arguments)
+        if started:
+            came.wait(30)
+        raise KeyboardInterrupt
+
+    names = {name: getattr(kernels, name) for name in ("ROWS", "LINE", "ALWAYS", "Cache", "Shared")}
+    torch.set_num_threads(2)
+    model.decode_step.kernels = types.SimpleNamespace(**names, token=token)
+    cache = of_random_numbers(model, 9)
+    with pytest.raises(KeyboardInterrupt):
+        model.decode_step(ids, cache)
+    assert came.is_set() and cache.length == 9
+    model.decode_step.kernels = kernels
+    assert torch.equal(model.decode_step(ids, cache), wanted)
 
 
 IN_A_FORK = """

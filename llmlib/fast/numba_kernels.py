@@ -21,6 +21,7 @@ GROUP = 32  # numbers of a row that share a scale and an offset
 PART = 256  # keys that are one piece of work
 LINE = 8  # numbers of 8 bytes that the processor's caches pass on together
 SPINS = 2000  # looks at the others; then a waiting thread lets somebody else have its core
+ALWAYS = 2**62  # in `arrived`, of a thread that will not come: nobody waits for it
 
 compiled = numba.njit(nogil=True, cache=True, fastmath={"contract"})  # a * b + c is rounded once
 reordered = numba.njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"})  # sums, too
@@ -87,7 +88,8 @@ def token(thread, n_threads, position, turns, eps, matrices, cache, shared):
     me = thread, n_threads
     normed = np.empty(d_model, np.float32)
     mixed = np.empty(n_head * size, np.float32)
-    rows = np.empty(len(shared.hidden) + len(shared.heads), np.float32)  # as many as any matrix has
+    blocks = max(matrices.o.fours.shape[1], matrices.up.fours.shape[1])
+    rows = np.empty(blocks * ROWS, np.float32)
     scores = np.empty((n_rep, PART), np.float32)
     for layer in range(n_layer):
         rms_norm(shared.x, matrices.norms[layer, 0], eps, normed)
