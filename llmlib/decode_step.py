@@ -117,7 +117,7 @@ class DecodeStep:
         self.matrices = self._matrices(model.weights)
         config = model.config
         exponents = torch.arange(0, config.head_dim, 2) / config.head_dim
-        self.frequencies = (1.0 / config.rope_theta**exponents).numpy()
+        self.frequencies = (1.0 / config.rope_theta**exponents).float().numpy()
         n_heads = config.n_head + 2 * config.n_kv_head
         parts = -(-config.context // kernels.PART), config.n_head, config.head_dim + 2
         self.between = {  # what the threads hand to each other, the same memory for each token
@@ -151,7 +151,7 @@ class DecodeStep:
         n_threads = min(torch.get_num_threads(), config.d_model // kernels.ROWS or 1)
         addresses = np.array([each.data_ptr() for each in stores]).reshape(2, -1)
         angles = np.float32(cache.length / config.rope_factor) * self.frequencies
-        logits = torch.empty(1, 1, config.vocab_size)
+        logits = torch.empty(1, 1, config.vocab_size, dtype=torch.float32, device="cpu")
         arrived = np.zeros(n_threads * kernels.LINE, np.int64)
         with one_at_a_time:
             arguments = (

@@ -278,6 +278,18 @@ def test_the_logits_of_one_token_stay_when_the_next_is_computed(tmp_path):
     first[0, 0, 0] = 9  # and they are the caller's own
 
 
+def test_another_default_of_torchs_changes_nothing(tmp_path):
+    model, ids = tiny(tmp_path), torch.tensor([[5]])
+    wanted = model.decode_step(ids, of_random_numbers(model, 9))
+    cache = of_random_numbers(model, 9)
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = model.decode_step(ids, cache)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert found.dtype == torch.float32 and torch.equal(found, wanted)
+
+
 @pytest.mark.parametrize("started", [False, True])
 def test_an_interrupted_token_leaves_no_thread_waiting(tmp_path, started):
     """By Ctrl-C, before the others have started or after it; the next token is as ever."""
