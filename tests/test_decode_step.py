@@ -331,7 +331,7 @@ print("the same")
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+@pytest.mark.skipif(sys.platform == "win32", reason="left out: Windows has no fork")
 def test_a_forked_process_has_threads_of_its_own(tmp_path):
     tiny(tmp_path)
     run = [sys.executable, "-c", IN_A_FORK, tmp_path]

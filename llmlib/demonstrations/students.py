@@ -1,22 +1,9 @@
 """The tiny model that learns from stories: its first loss, its own stories, its look back."""
 
-from contextlib import contextmanager
 from dataclasses import replace
 
-import torch
-
 from llmlib import generate, training
-
-
-@contextmanager
-def one_thread():
-    """In products as small as a tiny model's, a second thread costs more than it saves."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+from llmlib.decode_step import one_thread
 
 
 class Student:
@@ -34,7 +21,7 @@ class Student:
     def nats_a_byte(self, context=None):
         """The loss on 32 held-out stories, with windows of `context` tokens."""
         config = replace(self.config, context=context or self.config.context)
-        with one_thread():
+        with one_thread():  # a second one costs more than it saves in products this small
             return training.nats_per_byte(self.weights, config, self.watched)
 
     def nats_a_token(self):
