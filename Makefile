@@ -22,11 +22,11 @@ proof:  ## every test, but those that passed before with the same inputs (ARGS=-
 
 build:  ## build the notebooks: solutions/*.py -> solutions/*.ipynb (executed) -> notebooks/*.ipynb (ARGS="03_attention --force")
 	@$(setup)
-	@.venv/bin/python -m llmlib.course.authoring.build $(ARGS)
+	@.venv/bin/python -m authoring.build $(ARGS)
 
 site:  ## the course as web pages in build/site/ (SERVE=1: and open them; PORT=9999, BROWSER=0)
 	@$(setup)
-	@.venv/bin/$(if $(SERVE),llmlib site,python -m llmlib.course.site.build) $(ARGS)
+	@.venv/bin/python -m authoring.site $(if $(SERVE),--serve) $(ARGS)
 
 grade:  ## grade a folder of submissions: make grade ARGS=grading/submitted
 	@$(setup)
@@ -34,7 +34,7 @@ grade:  ## grade a folder of submissions: make grade ARGS=grading/submitted
 
 formgrader:  ## open Formgrader, nbgrader's page for instructors (PORT=9999, BROWSER=0)
 	@$(setup)
-	@.venv/bin/python -m llmlib.course.authoring.build
+	@.venv/bin/python -m authoring.build
 	@$(setup) formgrader $(ARGS)
 
 bench:  ## measure side by side with peers: two hours (ARGS="--only tokenizer", ARGS=--quick)

@@ -6,9 +6,12 @@ The source of every assignment comes from `make build`, one assignment a noteboo
 """
 
 import os
+import sys
 from pathlib import Path
 
-from llmlib.course.authoring import release
+sys.path.insert(0, str(Path(__file__).parent))  # where authoring/ is, which is not installed
+
+from authoring import release
 from llmlib.grading import lms_import, nbgrader_plugin
 
 c = get_config()  # noqa: F821 (nbgrader provides it)

@@ -19,10 +19,10 @@ import nbformat
 
 from benchmarks.measure import Comparison
 from llmlib import assets
-from llmlib.course.authoring import notebooks
+from llmlib.course.format import notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = ["llmlib/__init__.py", "llmlib/pretrained.py", "llmlib/course/authoring/build.py"]
+CODE = ["llmlib/__init__.py", "llmlib/pretrained.py", "authoring/build.py"]
 CODE += ["llmlib/course/checking/run_tests.py", "llmlib/course/bootstrap/__main__.py"]
 CODE += [f"llmlib/{name}.py" for name in ("checkpoint", "assets", "families", "tokens")]
 LOAD = "from llmlib import pretrained; pretrained.load('smollm2')"
@@ -119,7 +119,7 @@ def comparisons(quick):
     yield Comparison(
         "make build, nothing changed",
         "s",
-        {"llmlib": command(sys.executable, "-m", "llmlib.course.authoring.build")},
+        {"llmlib": command(sys.executable, "-m", "authoring.build")},
         limit=2.0,
     )
     yield Comparison("make lab, installed, to its page", "s", {"llmlib": a_page})

@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 
 from benchmarks.measure import Comparison, peer
-from llmlib.course.authoring import notebooks as cells
+from llmlib.course.format import notebooks as cells
 from llmlib.grading import batch, worker_pool
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.submissions import Task

@@ -14,7 +14,7 @@ from benchmarks import generation
 from benchmarks.measure import Comparison
 from llmlib import pretrained
 from llmlib.course import my_llm
-from llmlib.course.authoring import notebooks
+from llmlib.course.format import notebooks
 from llmlib.course.my_llm import learner_functions
 from llmlib.serve import engine
 

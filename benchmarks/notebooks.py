@@ -5,10 +5,11 @@ Writes nothing. `make test` prints at its end what each of its layers took.
 
 import functools
 
+from authoring import build
 from benchmarks.measure import Comparison
-from llmlib.course.authoring import build, notebooks
+from llmlib.course.format import notebooks
 
-CODE = ["llmlib/course/authoring/build.py"]
+CODE = ["authoring/build.py"]
 LIMIT, WITH_TRAINING = 40.0, 120.0  # seconds; the seventh trains a model before the reader's eyes
 
 

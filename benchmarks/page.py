@@ -16,11 +16,11 @@ from pathlib import Path
 
 import torch
 
+from authoring.site import serve, weights
 from benchmarks import transformers_js
 from benchmarks.measure import Comparison, Unavailable, peer
 from llmlib import data, generate, pretrained
-from llmlib.course.authoring.notebooks import ROOT
-from llmlib.course.site import serve, weights
+from llmlib.course.format.notebooks import ROOT
 
 ENGINE = "checkpoint generation gguf kernel kv_cache model parts sampler tokenizer worker"
 CODE = [f"web/engine/{name}.js" for name in ENGINE.split()] + ["web/engine/kernel.c"]

@@ -10,10 +10,10 @@ import subprocess
 import sys
 import threading
 
+from authoring.site import serve
 from benchmarks.measure import Unavailable, peer
 from llmlib import assets
-from llmlib.course.authoring.notebooks import ROOT
-from llmlib.course.site import serve
+from llmlib.course.format.notebooks import ROOT
 
 VERSION = "4.3.2"
 FOLDER = ROOT / "build" / "bench" / "transformers_js"

@@ -42,11 +42,6 @@ LEARNERS = {  # in the order of a day; verb: (its module, what it does, an examp
         "the same in the browser, or for any chat client",
         "llmlib serve --port 8000",
     ),
-    "site": (
-        "llmlib.course.site.serve",
-        "open the course as web pages, on this computer",
-        "llmlib site --port 8080",
-    ),
     "certificate": (
         "llmlib.certificate.cli",
         "issue the certificate of a completed course",

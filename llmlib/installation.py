@@ -54,15 +54,6 @@ def model_command() -> str:
     return f"make lab in {ROOT}" if IN_CLONE else "llmlib lab"
 
 
-def refuse_without_clone(module: str) -> None:
-    """SystemExit, with one sentence, for what works on a clone's files."""
-    if not IN_CLONE:
-        sys.exit(
-            f"python -m {module} needs a clone of the course, and this llmlib is an installed "
-            f"package (in {ROOT}): type llmlib lab to open the course, llmlib --help for the rest."
-        )
-
-
 def _source() -> str:
     """What was given to pip: the path of a wheel that is still there, else the name."""
     try:

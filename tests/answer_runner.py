@@ -14,8 +14,8 @@ from pathlib import Path
 
 import nbformat
 
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking import run_cells, run_tests, submission
+from llmlib.course.format import notebooks
 
 SECONDS = 300  # an answer without end; a busy machine may need a minute for any
 HERE = Path(__file__).resolve().parent / "answers"

@@ -18,9 +18,9 @@ from playwright.sync_api import TimeoutError, expect, sync_playwright
 from ports import free_port
 
 from llmlib import plots
-from llmlib.course.authoring import notebooks
-from llmlib.course.authoring.notebooks import ROOT
-from llmlib.course.authoring.source import METADATA
+from llmlib.course.format import notebooks
+from llmlib.course.format.notebooks import ROOT
+from llmlib.course.format.source import METADATA
 
 NAME = "01_tokens"
 FLAGS = [

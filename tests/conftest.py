@@ -351,7 +351,7 @@ def chromium():
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     """The folder of the built site, without the weights."""
-    from llmlib.course.site import build
+    from authoring.site import build
 
     folder = tmp_path_factory.mktemp("site")
     build.build(folder, weights_too=False)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "evidence"
 SHARED = "check environment checking/definitions checking/disallowed checking/submission"
 SHARED += " checking/plain_data checking/run_cells checking/scopes"
-SHARED += " authoring/notebooks authoring/source authoring/release"
+SHARED += " format/notebooks format/source"
 INPUTS = {  # what each page's numbers depend on
     "answers": ["tests/answers/*/*.py"],
     "claims": ["solutions/0*.py", "tests/claims/*.py"],

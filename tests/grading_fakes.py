@@ -9,8 +9,8 @@ from functools import partial
 
 from attacks import corpus
 
-from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.checking.submission import Cell
+from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading import batch, worker_pool
 from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.results import Graded, Outcome

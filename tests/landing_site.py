@@ -6,8 +6,8 @@ import json
 import tempfile
 from pathlib import Path
 
+from authoring.site import build, recorded, weights
 from llmlib import files, pretrained
-from llmlib.course.site import build, recorded, weights
 
 WEB = build.WEB
 SCRIPTS = ("recorded", "recorded_inside", "recorded_widgets")

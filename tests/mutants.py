@@ -14,7 +14,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 import answer_runner as A  # noqa: E402
 import evidence  # noqa: E402
 
-from llmlib.course.authoring import notebooks  # noqa: E402
+from llmlib.course.format import notebooks  # noqa: E402
 from llmlib.grading.mutations import mutants  # noqa: E402
 
 EQUIVALENT = {  # why a survivor is no gap: (exercise, change) -> reason

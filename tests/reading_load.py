@@ -10,9 +10,9 @@ import re
 import sys
 from dataclasses import astuple, dataclass, fields
 
-from llmlib.course.authoring import notebooks
-from llmlib.course.authoring.notebooks import Notebook
-from llmlib.course.authoring.source import kind
+from llmlib.course.format import notebooks
+from llmlib.course.format.notebooks import Notebook
+from llmlib.course.format.source import kind
 
 FOLDED = re.compile(r"<details(?! class=\"reveal\").*?</details>", re.DOTALL)
 SUMMARY = re.compile(r"<summary>.*?</summary>")

@@ -13,7 +13,7 @@ import required_tools
 from playwright.sync_api import expect, sync_playwright
 from test_chat_page import served
 
-from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.format.notebooks import ROOT
 
 PLACE = ROOT / "docs" / "finished.png"
 ASKED = ["What is the capital of France?", "Why is the sky blue? One sentence."]

@@ -25,7 +25,7 @@ PYTHON = Path(sys.executable)
 CHECKS = {
     "lint": ["ruff", "check", "."],
     "imports": ["lint-imports", "--no-cache"],
-    "declared": ["deptry", "llmlib", "benchmarks", "--no-ansi"],
+    "declared": ["deptry", "llmlib", "authoring", "benchmarks", "--no-ansi"],
     "layout": ["ruff", "format", "--check", "--quiet", "."],
     "types": ["mypy"],
     "tests": ["pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "unit and not slow", "tests"],

@@ -22,8 +22,8 @@ from attacks import helpers
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from llmlib import assets, cli
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking import check_notebooks, run_tests, submission
+from llmlib.course.format import notebooks
 from llmlib.grading import wire
 from llmlib.grading.host.limits import Limits
 from llmlib.grading.host.rpc import LearnerError

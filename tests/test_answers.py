@@ -4,8 +4,8 @@ name, in a check as in the kernel. test_grading_answers.py asks the same of the 
 import answer_runner as A
 import pytest
 
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking import run_cells, run_tests
+from llmlib.course.format import notebooks
 
 pytestmark = pytest.mark.graders
 

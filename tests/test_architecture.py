@@ -7,11 +7,11 @@ import sys
 import pytest
 
 from llmlib import cli
-from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.format.notebooks import ROOT
 from llmlib.serve import complete
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-PLACE = re.compile(r"`((?:llmlib|tests|solutions|docs)/[\w./-]+)`(?:\s\(([^)]*)\))?")
+PLACE = re.compile(r"`((?:llmlib|authoring|tests|solutions|docs)/[\w./-]+)`(?:\s\(([^)]*)\))?")
 
 
 def named(text):

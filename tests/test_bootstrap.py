@@ -17,9 +17,9 @@ import pytest
 import required_tools
 from ports import nobodys_port
 
-from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.bootstrap import __main__ as setup
 from llmlib.course.bootstrap import name_clash, open_jupyter, steps, torch_build, unsupported
+from llmlib.course.format.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
 SETUP = Path(setup.__file__)

@@ -31,9 +31,10 @@ from browser import (
 )
 from playwright.sync_api import expect
 
-from llmlib.course.authoring import notebooks, quiz_source
-from llmlib.course.authoring.notebooks import ROOT
+from authoring import quiz_source
 from llmlib.course.checking import check_notebooks
+from llmlib.course.format import notebooks
+from llmlib.course.format.notebooks import ROOT
 
 pytestmark = pytest.mark.browser
 COUNT = len(notebooks.load(NAME).exercises)

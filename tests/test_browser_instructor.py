@@ -13,9 +13,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_ce
 from playwright.sync_api import TimeoutError as Late
 from playwright.sync_api import expect
 
+from authoring import release
 from llmlib import files
-from llmlib.course.authoring import notebooks, release
-from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.format import notebooks
+from llmlib.course.format.notebooks import ROOT
 
 # Whatever page runs it says so to the outermost one.
 HOSTILE = "<img src=x onerror='top.ran=1'><script>top.ran=1</script>"

@@ -9,7 +9,7 @@ from browser import FAINT, MINUTES, SHOTS, api, open_notebook, resize, save, sha
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import expect
 
-from llmlib.course.authoring.source import METADATA, REVEALED
+from llmlib.course.format.source import METADATA, REVEALED
 from llmlib.course.prediction_cells import guess_in, with_guess
 
 pytestmark = pytest.mark.browser

@@ -12,8 +12,9 @@ import nbformat
 import pytest
 from nbgrader.converters import GenerateAssignment
 
-from llmlib.course.authoring import build, notebooks, release
-from llmlib.course.authoring.notebooks import ROOT, SourceError
+from authoring import build, release
+from llmlib.course.format import notebooks
+from llmlib.course.format.notebooks import ROOT, SourceError
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 SOFTMAX = """def softmax(x, dim=-1):
@@ -221,7 +222,7 @@ EIGHTH = SOURCE.replace("\n# # A small notebook", ' makes="more"\n# # 8 · Small
 def clone(tmp_path_factory):
     """A clone with a ninth notebook in it: one file more."""
     root = tmp_path_factory.mktemp("clone")
-    for folder in ("llmlib", "solutions"):
+    for folder in ("authoring", "llmlib", "solutions"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", root)
     (root / "solutions" / "08_small.py").write_text(EIGHTH)
@@ -236,7 +237,7 @@ def run(root, *words, cwd=None):
 
 @pytest.mark.proof
 def test_a_new_notebook_is_one_file(clone):
-    built = run(clone, "llmlib.course.authoring.build", "08_small")
+    built = run(clone, "authoring.build", "08_small")
     assert built.returncode == 0, built.stderr
     checked = run(clone, "llmlib", "check", "08_small")
     assert checked.returncode == 1 and "8 Small" in checked.stdout, checked.stderr

@@ -37,8 +37,8 @@ from llmlib.certificate.verify import (
     verify,
 )
 from llmlib.course import my_llm
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking import check_notebooks
+from llmlib.course.format import notebooks
 from llmlib.course.quiz import feedback_for
 from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.results import Graded, Outcome

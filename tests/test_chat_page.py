@@ -13,7 +13,7 @@ from browser import FAINT, SHOTS, new_page
 from playwright.sync_api import expect
 
 from llmlib.course import my_llm
-from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.format.notebooks import ROOT
 from llmlib.serve import chat
 
 pytestmark = pytest.mark.browser

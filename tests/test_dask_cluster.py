@@ -25,7 +25,7 @@ from fake_course import NOTEBOOKS, Stub
 from ports import free_port, nobodys_port
 
 from llmlib import cli
-from llmlib.course.authoring import notebooks
+from llmlib.course.format import notebooks
 from llmlib.grading import batch, dask_cluster, worker_pool
 from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.marking.runner import Runner

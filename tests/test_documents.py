@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from llmlib import cli
-from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.format.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
 PAGES = [ROOT / f"{name}.md" for name in ("README", "INSTRUCTORS", "CONTRIBUTING", "SECURITY")]
@@ -84,7 +84,8 @@ def test_docstrings_comments_and_messages_are_in_plain_words():
     """The words that are never right in code; in prose more are looked for."""
     found = [
         f"{path.relative_to(ROOT)}:{line + text[: match.start()].count(chr(10))}: {match[0]!r}"
-        for path in sorted((ROOT / "llmlib").rglob("*.py"))
+        for folder in ("llmlib", "authoring")
+        for path in sorted((ROOT / folder).rglob("*.py"))
         for line, text in words_of(path)
         for match in re.finditer(rf"\b(?:{'|'.join(NEVER)})\b", text, re.I)
     ]
@@ -172,7 +173,8 @@ def test_generated_files_are_marked_as_generated():
     said = subprocess.check_output(asked, cwd=ROOT, encoding="utf-8").splitlines()
     assert len(said) == len(made) > 20
     assert [line for line in said if not line.endswith(": set")] == []
-    written = [name for name in tracked() if Path(name).parts[0] in ("llmlib", "tests")]
+    ours = ("llmlib", "authoring", "tests")
+    written = [name for name in tracked() if Path(name).parts[0] in ours]
     asked = ["git", "check-attr", "linguist-generated", "--", *written]
     said = subprocess.check_output(asked, cwd=ROOT, encoding="utf-8").splitlines()
     marked = [line.partition(":")[0] for line in said if line.endswith(": set")]

@@ -8,8 +8,8 @@ import nbformat
 import pytest
 
 from llmlib import cli
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking.submission import Cell
+from llmlib.course.format import notebooks
 from llmlib.grading import export_answers
 from llmlib.grading.host import read_submission
 

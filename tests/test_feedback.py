@@ -12,9 +12,9 @@ from IPython.utils.capture import capture_output
 from nbclient import NotebookClient
 
 from llmlib.course import check, feedback, predict, prediction_cells
-from llmlib.course.authoring import course_map, notebooks
-from llmlib.course.authoring.source import STUB
 from llmlib.course.checking import submission
+from llmlib.course.format import course_map, notebooks
+from llmlib.course.format.source import STUB
 
 pytestmark = pytest.mark.unit
 CHECK = """# Check of {0}: run this cell

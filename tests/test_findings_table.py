@@ -6,8 +6,8 @@ from contextlib import closing
 import pytest
 from attacks import corpus
 
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking.submission import Cell
+from llmlib.course.format import notebooks
 from llmlib.grading.marking.runner import Runner
 
 pytestmark = [pytest.mark.security, pytest.mark.needs("bubblewrap")]

@@ -12,7 +12,7 @@ from nbgrader.api import Gradebook
 from test_downloads import NAME, archive
 
 from llmlib import cli
-from llmlib.course.authoring import notebooks
+from llmlib.course.format import notebooks
 from llmlib.grading import submissions
 
 pytestmark = [pytest.mark.nbgrader, pytest.mark.slow, pytest.mark.needs("bubblewrap")]

@@ -8,7 +8,7 @@ import pytest
 from attacks import corpus
 from grading_fakes import class_of, grade
 
-from llmlib.course.authoring import notebooks as course_notebooks
+from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.results import Graded, Outcome
 

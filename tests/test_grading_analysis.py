@@ -10,11 +10,11 @@ from collections import Counter
 import pytest
 from attacks import corpus
 
-from llmlib.course.authoring import notebooks as course_notebooks
-from llmlib.course.authoring import release
+from authoring import release
 from llmlib.course.checking import scopes, submission
 from llmlib.course.checking.disallowed import disallowed_names
 from llmlib.course.checking.submission import Cell
+from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading import nbgrader_plugin
 from llmlib.grading.host import read_submission
 from llmlib.grading.marking import analysis, messages

@@ -7,9 +7,9 @@ from dataclasses import replace
 import answer_runner as A
 import pytest
 
-from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.checking import submission
 from llmlib.course.checking.submission import Cell
+from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading.host import read_submission
 from llmlib.grading.marking.runner import Runner
 

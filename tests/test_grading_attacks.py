@@ -14,8 +14,8 @@ import pytest
 from attacks import corpus, helpers
 
 from llmlib.course import toy_model
-from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.checking import submission as handed_in
+from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading import batch, worker_pool
 from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.host.limits import Limits

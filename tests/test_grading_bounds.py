@@ -11,8 +11,8 @@ import pytest
 from attacks import corpus
 
 from llmlib import cli
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking.submission import Cell, plan
+from llmlib.course.format import notebooks
 from llmlib.grading import export_answers, report, submissions
 from llmlib.grading.host import rpc
 from llmlib.grading.host.limits import Limits

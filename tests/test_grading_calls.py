@@ -5,8 +5,8 @@ import pytest
 import torch
 from grading_fakes import verdict
 
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking import run_tests
+from llmlib.course.format import notebooks
 from llmlib.grading import wire
 from llmlib.grading.host import rpc
 from llmlib.grading.host.limits import Died

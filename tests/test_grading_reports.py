@@ -8,8 +8,8 @@ import pytest
 from attacks import corpus
 from grading_fakes import NOTEBOOKS, class_of
 
-from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.checking.submission import Cell
+from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading import cli, nbgrader_plugin, report, worker_pool
 from llmlib.grading.gradebook import Marks
 from llmlib.grading.results import Graded, NotGraded

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from attacks import corpus
 
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking.submission import Cell
+from llmlib.course.format import notebooks
 from llmlib.grading import wire
 from llmlib.grading.host import run_test_cell
 from llmlib.grading.marking import machine_faults

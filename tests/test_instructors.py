@@ -13,8 +13,8 @@ import nbformat
 import pytest
 from nbgrader.utils import notebook_hash
 
-from llmlib.course.authoring import notebooks
-from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.format import notebooks
+from llmlib.course.format.notebooks import ROOT
 
 pytestmark = [pytest.mark.nbgrader, pytest.mark.proof]
 GUIDE = (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
@@ -59,9 +59,9 @@ def do(clone, command, **words):
 def make_build(clone):
     """`make build` without its first line, which sets up the environment that runs this test."""
     recipe = re.search(r"^build:.*\n((?:\t.*\n)+)", (clone / "Makefile").read_text(), re.M)[1]
-    assert "-m llmlib.course.authoring.build" in recipe
+    assert "-m authoring.build" in recipe
     built = subprocess.run(
-        [sys.executable, "-m", "llmlib.course.authoring.build"],
+        [sys.executable, "-m", "authoring.build"],
         cwd=clone,
         env={**os.environ, "PYTHONPATH": str(clone)},
         capture_output=True,

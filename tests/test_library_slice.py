@@ -12,8 +12,8 @@ import torch
 from grading_fakes import verdict
 
 import llmlib
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking.submission import Cell, parse, plan
+from llmlib.course.format import notebooks
 from llmlib.grading.host import bubblewrap
 from llmlib.grading.host.limits import Limits
 from llmlib.grading.host.rpc import RemoteProcess

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from llmlib.course.authoring import notebooks
+from llmlib.course.format import notebooks
 from llmlib.grading import lms_import
 
 NAME = "01_tokens"

@@ -13,8 +13,8 @@ from nbgrader.utils import determine_grade
 from traitlets.config import PyFileConfigLoader
 
 from llmlib import cli as command
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking.submission import Cell
+from llmlib.course.format import notebooks
 from llmlib.grading import cli, nbgrader_plugin
 from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.marking.runner import Runner

@@ -18,9 +18,9 @@ import torch
 from llmlib import cli
 from llmlib.assets import smollm2_folder
 from llmlib.course import my_llm
-from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.checking import definitions, scopes
 from llmlib.course.engine_check import reference_ids
+from llmlib.course.format import notebooks as course_notebooks
 from llmlib.course.my_llm import assemble, learner_functions
 from llmlib.course.my_llm import cli as my_llm_cli
 

@@ -12,8 +12,9 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from authoring import release
 from llmlib import files
-from llmlib.course.authoring import notebooks, release
+from llmlib.course.format import notebooks
 from llmlib.grading import lms_import
 
 pytestmark = pytest.mark.nbgrader

@@ -7,10 +7,10 @@ from collections import Counter
 import pytest
 from nbconvert.filters import markdown2html
 
-from llmlib.course.authoring import course_map, notebooks
-from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.checking import scopes
 from llmlib.course.checking.definitions import BUILTINS
+from llmlib.course.format import course_map, notebooks
+from llmlib.course.format.notebooks import ROOT
 from llmlib.course.my_llm import learner_functions
 
 pytestmark = pytest.mark.unit

@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch.nn.attention.flex_attention import flex_attention
 from torch.optim.adam import adam
 
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking import torch_blocker
 from llmlib.course.checking.operators import OPERATORS
 from llmlib.course.checking.torch_blocker import DisallowedCall, block
+from llmlib.course.format import notebooks
 
 pytestmark = pytest.mark.unit
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from llmlib import cli
-from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.format.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
 # A Python as Windows has it: these modules and functions are not there. torch, distributed and such
@@ -80,7 +80,8 @@ def test_a_pipe_that_is_not_utf8_gets_utf8(monkeypatch):
 def test_text_is_never_in_the_system_s_own_encoding():
     """Windows' is cp1252: whoever reads or writes text says which encoding."""
     wrong = []
-    for path in set((ROOT / "llmlib").rglob("*.py")) - set((ROOT / "llmlib/grading").iterdir()):
+    paths = {*(ROOT / "llmlib").rglob("*.py"), *(ROOT / "authoring").rglob("*.py")}
+    for path in paths - set((ROOT / "llmlib/grading").iterdir()):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and _guesses(node):
                 wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")

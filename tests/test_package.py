@@ -16,8 +16,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from llmlib import assets, chat_template, cli, files, installation
-from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.bootstrap import __main__ as setup
+from llmlib.course.format.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -25,7 +25,7 @@ PARTS = {  # the modules of a part, and the extras with which they must import
     "": r"llmlib\.(fast\.)?(?!course|grading|certificate|plots|data|serve|widgets|numba)\w+$",
     "fast": r"llmlib\.(fast\.\w+|decode_step)$",
     "notebook": r"llmlib\.(plots(\.\w+)?|serve\.\w+|data|widgets(\.\w+)?|course\.(check|predict|"
-    r"quiz|quiz_cells|engine_check|reference_bpe|checking\.check_notebooks|my_llm|authoring\.notebooks))$",
+    r"quiz|quiz_cells|engine_check|reference_bpe|checking\.check_notebooks|my_llm|format\.notebooks))$",
     "lab": r"llmlib\.course(\.\w+)?\.(?!__main__|template)\w+$",
     "grading": r"llmlib\.grading\.(?!dask_)\w+(\.\w+)?$",
     "cluster": r"llmlib\.grading\.\w+(\.\w+)?$",

@@ -16,8 +16,8 @@ from nbconvert import HTMLExporter
 from nbval.plugin import get_sanitize_patterns
 
 from llmlib import plots, pretrained
-from llmlib.course.authoring import notebooks
-from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.format import notebooks
+from llmlib.course.format.notebooks import ROOT
 from llmlib.plots import attention, embeddings, kv_cache, output_head, sampling
 
 pytestmark = pytest.mark.unit

@@ -17,13 +17,13 @@ import pytest
 import torch
 
 from llmlib import cli
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking import check_notebooks, check_runner, run_cells, submission
 from llmlib.course.checking.check_notebooks import DONE, FAILING, UNTOUCHED
 from llmlib.course.checking.cli import table
 from llmlib.course.checking.definitions import definitions
 from llmlib.course.checking.disallowed import disallowed_names
 from llmlib.course.environment import environment
+from llmlib.course.format import notebooks
 from llmlib.plots.progress import alt_text, pipeline
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]

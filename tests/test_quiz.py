@@ -14,12 +14,13 @@ import torch
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
+from authoring import quiz_source
 from llmlib import layers, output_head, pretrained
 from llmlib.course import quiz_cells
-from llmlib.course.authoring import notebooks, quiz_source
-from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.check import Mistake
 from llmlib.course.checking import submission
+from llmlib.course.format import notebooks
+from llmlib.course.format.notebooks import ROOT
 from llmlib.course.quiz import LETTERS, check_answer, deobfuscate, feedback_for, quiz_key
 from llmlib.grading.marking.runner import Runner
 

@@ -7,8 +7,9 @@ from dataclasses import astuple, fields, replace
 import pytest
 from reading_load import GOAL, Load, load
 
+from authoring import drawings
 from llmlib.course import prediction_cells
-from llmlib.course.authoring import drawings, notebooks, source
+from llmlib.course.format import notebooks, source
 from llmlib.grading import nbgrader_plugin
 
 pytestmark = pytest.mark.unit
@@ -71,7 +72,7 @@ def test_what_a_prediction_shows_is_folded_below_its_answer():
 def test_a_notebook_opens_with_a_picture():
     """In its first cell, before any code: it is seen without a kernel."""
     for name in LESSONS:
-        assert drawings.ATTACHED.search(notebooks.load(name).cells[0].source), name
+        assert source.ATTACHED.search(notebooks.load(name).cells[0].source), name
 
 
 def test_a_drawing_that_is_not_there_or_has_no_alt_text_is_named():
@@ -86,7 +87,7 @@ def test_a_drawing_that_is_not_there_or_has_no_alt_text_is_named():
 def test_a_graded_notebook_has_its_drawings_in_words():
     """A page of a cell that lacks its attachment cannot be made."""
     book = notebooks.load("03_attention")
-    assert any(drawings.ATTACHED.search(cell.source) for cell in book.cells)
+    assert any(source.ATTACHED.search(cell.source) for cell in book.cells)
     rebuilt = nbgrader_plugin.rebuild(book, ())
     shown = "".join(cell.source for cell in rebuilt.cells)
     assert "attachment:" not in shown and "*Drawing: A wall of small squares" in shown

@@ -6,8 +6,8 @@ from dataclasses import replace
 import answer_runner as A
 import pytest
 
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking.submission import Cell, parse
+from llmlib.course.format import notebooks
 from llmlib.grading import nbgrader_plugin, report
 from llmlib.grading.gradebook import Marks
 from llmlib.grading.host.limits import Limits

@@ -10,9 +10,9 @@ import tomllib
 import nbformat
 import pytest
 
-from llmlib.course.authoring import notebooks
-from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.environment import VERSION
+from llmlib.course.format import notebooks
+from llmlib.course.format.notebooks import ROOT
 from llmlib.installation import DISTRIBUTION
 
 pytestmark = pytest.mark.unit

@@ -14,7 +14,7 @@ import conftest
 import pytest
 import required_tools
 
-from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.format.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
 

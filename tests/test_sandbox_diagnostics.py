@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.format.notebooks import ROOT
 from llmlib.grading.host.sandbox import Broken, Sandbox, Unavailable
 from llmlib.grading.sandbox_diagnostics import CONTAINERS, ELSE, SWITCHES, remedy
 

@@ -27,7 +27,7 @@ from test_pretrained import SAYS, llama3
 from llmlib import cli, generation, pretrained
 from llmlib.continuous_batching import BLOCK, MOST_TEXTS
 from llmlib.course import my_llm
-from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.format.notebooks import ROOT
 from llmlib.serve import chat, engine, requests, responses, server
 from llmlib.serve.requests import APIError
 

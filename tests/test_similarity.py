@@ -8,8 +8,8 @@ import answer_runner as A
 import pytest
 
 from llmlib import cli
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking import submission
+from llmlib.course.format import notebooks
 from llmlib.grading import export_answers as answers_verb
 from llmlib.grading.similarity import SOLUTION, similar_pairs, words
 

@@ -9,7 +9,6 @@ import threading
 import tomllib
 import urllib.error
 import urllib.request
-from argparse import ArgumentParser
 from functools import cache
 from html import unescape
 from pathlib import Path
@@ -20,12 +19,22 @@ import nbformat
 import pytest
 from PIL import Image, ImageChops
 
-from llmlib import cli, installation
-from llmlib.course.authoring import notebooks, quiz_source
-from llmlib.course.authoring.notebooks import ROOT, SourceError
-from llmlib.course.site import build, chapters, errata, links, page, predictions, reference, serve
-from llmlib.course.site.markdown import Anchors, to_html
-from llmlib.course.site.pictures import Pictures
+from authoring import quiz_source
+from authoring.site import (
+    __main__,
+    build,
+    chapters,
+    errata,
+    links,
+    page,
+    predictions,
+    reference,
+    serve,
+)
+from authoring.site.markdown import Anchors, to_html
+from authoring.site.pictures import Pictures
+from llmlib.course.format import notebooks
+from llmlib.course.format.notebooks import ROOT, SourceError
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 NAMES = [*notebooks.names(), "index", *build.REFERENCE]
@@ -499,19 +508,23 @@ def test_the_pages_are_served_on_this_computer_only(site):
         here.shutdown()
 
 
-def test_llmlib_site_without_a_clone_says_so(monkeypatch, capsys):
-    monkeypatch.setattr(installation, "IN_CLONE", False)
-    assert cli.main(["site"]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("llmlib site: ") and "clone the course, then type make site" in said
-
-
-def test_llmlib_site_takes_a_port(monkeypatch):
-    parser = ArgumentParser()
+@pytest.mark.parametrize(
+    ("words", "served"), [([], []), (["--serve"], [9999]), (["--serve", "--port", "1"], [1])]
+)
+def test_the_pages_are_opened_on_request_at_a_port(words, served, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(build, "build", lambda *_: ["a page"])
+    monkeypatch.setattr(serve, "serve", lambda folder, port: asked.append(port))
     monkeypatch.setenv("PORT", "9999")
-    serve.add_arguments(parser)
-    assert parser.parse_args([]).port == 9999
-    assert parser.parse_args(["--port", "1"]).port == 1
+    assert __main__.main(words) == 0 and asked == served
+    assert ("make site SERVE=1 opens them" in capsys.readouterr().out) == (not served)
+
+
+def test_a_port_that_is_no_number_is_one_sentence(monkeypatch, capsys):
+    monkeypatch.setenv("PORT", "many")
+    with pytest.raises(SystemExit):
+        __main__.main(["--serve"])
+    assert capsys.readouterr().err.endswith("argument --port: invalid int value: 'many'\n")
 
 
 def test_a_build_that_fails_is_one_sentence(monkeypatch, capsys):
@@ -519,5 +532,5 @@ def test_a_build_that_fails_is_one_sentence(monkeypatch, capsys):
         raise SourceError("There is no solutions/01_tokens.ipynb: type make build.")
 
     monkeypatch.setattr(build, "build", missing)
-    assert build.main([]) == 1
+    assert __main__.main([]) == 1
     assert capsys.readouterr().err == "There is no solutions/01_tokens.ipynb: type make build.\n"

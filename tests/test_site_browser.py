@@ -9,9 +9,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from static_server import served, status
 
+from authoring import quiz_source
+from authoring.site import build
 from llmlib.course import predict, prediction_cells
-from llmlib.course.authoring import notebooks, quiz_source
-from llmlib.course.site import build
+from llmlib.course.format import notebooks
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.needs("chromium")]
 NAMES = ["index", *notebooks.names(), *build.REFERENCE]

@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from static_server import body, served, status
 
 from llmlib import output_head, sampling
-from llmlib.course.authoring import notebooks
+from llmlib.course.format import notebooks
 from llmlib.demonstrations import residual_stream
 from llmlib.widgets.attention_explorer import run as attention_maps
 

@@ -16,9 +16,9 @@ from playwright.sync_api import expect
 from static_server import served
 from test_solutions_match_library import solved
 
+from authoring.site import recorded
 from llmlib import generation, output_head, plots, sampling
-from llmlib.course.authoring.notebooks import ROOT
-from llmlib.course.site import recorded
+from llmlib.course.format.notebooks import ROOT
 from llmlib.demonstrations import neurons, residual_stream
 from llmlib.plots import sampling as sampling_plots
 from llmlib.plots import tokens as token_plots

@@ -19,7 +19,7 @@ from llmlib import (
     scaling,
     tokens,
 )
-from llmlib.course.authoring import notebooks
+from llmlib.course.format import notebooks
 
 pytestmark = pytest.mark.unit
 

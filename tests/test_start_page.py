@@ -11,10 +11,10 @@ import pytest
 import torch
 from tornado import web
 
-from llmlib.course.authoring import notebooks
-from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.checking import check_notebooks, run_tests
 from llmlib.course.checking.check_notebooks import DONE, FAILING, UNTOUCHED, Status
+from llmlib.course.format import notebooks
+from llmlib.course.format.notebooks import ROOT
 from llmlib.course.lab import server_extension, start_page
 
 pytestmark = pytest.mark.unit

@@ -5,7 +5,7 @@ import os
 import pytest
 from grading_fakes import NOTEBOOKS, class_of
 
-from llmlib.course.authoring import notebooks as course_notebooks
+from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading import submissions
 from llmlib.grading.submissions import Task, find
 

@@ -3,7 +3,7 @@
 import answer_runner
 import pytest
 
-from llmlib.course.authoring import notebooks
+from llmlib.course.format import notebooks
 from llmlib.grading.marking import suspicious_names
 
 pytestmark = pytest.mark.unit

@@ -10,8 +10,8 @@ import pytest
 
 from llmlib import cli
 from llmlib.course import talk
-from llmlib.course.authoring import notebooks as course_notebooks
-from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.format import notebooks as course_notebooks
+from llmlib.course.format.notebooks import ROOT
 from llmlib.course.lab.chat_server import ChatServer
 from llmlib.course.my_llm import learner_functions
 from llmlib.serve import chat

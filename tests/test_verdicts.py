@@ -9,7 +9,7 @@ import answer_runner
 import pytest
 import sample
 
-from llmlib.course.authoring.notebooks import ROOT
+from llmlib.course.format.notebooks import ROOT
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 TEST = """import pytest

@@ -11,10 +11,10 @@ import static_server
 import torch
 from browser import new_page
 
+from authoring.site import weights
 from llmlib import pretrained, sampling
 from llmlib.attention import attention_maps
-from llmlib.course.authoring.notebooks import ROOT
-from llmlib.course.site import weights
+from llmlib.course.format.notebooks import ROOT
 from llmlib.demonstrations import neurons
 from llmlib.demonstrations.residual_stream import head, residual_stream
 from llmlib.output_head import log_softmax, softmax

@@ -4,8 +4,8 @@ import firefox
 import pytest
 import static_server
 
+from authoring.site import weights
 from llmlib import pretrained
-from llmlib.course.site import weights
 from llmlib.generation import generate
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.needs("firefox")]

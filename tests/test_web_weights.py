@@ -10,8 +10,8 @@ import static_server
 from browser import FLAGS, new_context, new_page
 from required_tools import chromium as find_chromium
 
+from authoring.site import weights
 from llmlib import assets
-from llmlib.course.site import weights
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PARTS = [bytes([n]) * (50_000 + n) for n in range(1, 6)]  # a small model's worth of them

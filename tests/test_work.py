@@ -16,14 +16,15 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from nbgrader.utils import compute_checksum
 from playwright.sync_api import expect
 
+from authoring import release
 from llmlib import files
 from llmlib.course import environment
-from llmlib.course.authoring import notebooks, release, source
-from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.bootstrap import open_jupyter
 from llmlib.course.checking import check_notebooks
 from llmlib.course.folder import merge, work
 from llmlib.course.folder.checksum import checksum
+from llmlib.course.format import notebooks, source
+from llmlib.course.format.notebooks import ROOT
 from llmlib.course.lab import start_page
 from llmlib.course.prediction_cells import guess_in, with_guess
 

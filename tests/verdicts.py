@@ -26,8 +26,8 @@ from filelock import FileLock
 
 from llmlib import assets, files
 
-# whatever a verdict is about, the code that finds it: llmlib and what tests share
-ALWAYS = ["llmlib/**/*", "tests/[!t]*", "pyproject.toml"]
+# whatever a verdict is about, the code that finds it
+ALWAYS = ["llmlib/**/*", "authoring/**/*", "tests/[!t]*", "pyproject.toml"]
 NOTEBOOK = ["solutions/*"]  # what a solved notebook's cells depend on besides
 SETTINGS = ["ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS"]
 OFTEN = 60  # seconds between two savings

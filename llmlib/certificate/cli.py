@@ -15,8 +15,8 @@ from llmlib import files
 from llmlib.certificate import credential, eligibility, keys, picture
 from llmlib.certificate.credential import INSTRUCTOR, SELF, Certificate, clean_email, clean_name
 from llmlib.certificate.revocation import Register
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking import check_notebooks
+from llmlib.course.format import notebooks
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmlib.course import my_llm, quiz_cells
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking import check_notebooks, submission
 from llmlib.course.feedback import NOT_WRITTEN_YET
+from llmlib.course.format import notebooks
 from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.host.sandbox import Unavailable
 from llmlib.grading.marking.runner import Runner

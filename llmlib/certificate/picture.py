@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from llmlib.certificate.credential import BUILT, COURSE, SELF, Certificate
-from llmlib.course.authoring import notebooks
+from llmlib.course.format import notebooks
 from llmlib.plots import BLUE, CENTRE, GREEN, ORANGE
 
 INK, PAPER = "#1D2433", "#FFFDF7"

@@ -1,10 +1,8 @@
 """The course around the engine: its notebooks, what learners write, and what notebooks import.
 
-authoring/   from solutions/NN_name.py to notebooks
-    source, notebooks   the format of a source; all notebooks of the course, each read once
-    build, release      source -> executed notebook -> the learner's copy
-    quiz_source, course_map   the quiz's source; the map under a title
-site/        the course as web pages: `make site`
+format/      the text that a notebook is made of, solutions/NN_name.py
+    source, notebooks   its format; all notebooks of the course, each read once
+    course_map          the map under a title
 folder/      a learner's folder, work/
     work, merge         made from notebooks/; a learner's work merged into a newer edition
     checksum            nbgrader's, of a cell

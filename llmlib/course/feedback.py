@@ -13,8 +13,8 @@ from traceback import walk_tb
 from types import TracebackType
 from typing import Any
 
-from llmlib.course.authoring import course_map
 from llmlib.course.environment import SOURCES
+from llmlib.course.format import course_map
 
 CHECK_OF = "# Check of {}: run this cell"
 FIRST_LINE = re.compile(CHECK_OF.format(r"(\w+)"))

@@ -7,9 +7,9 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking import check_notebooks
 from llmlib.course.feedback import NOT_WRITTEN_YET
+from llmlib.course.format import notebooks
 from llmlib.course.my_llm.learner_functions import Gap, collect, engine_exercises
 from llmlib.serve import cli, engine
 

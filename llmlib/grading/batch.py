@@ -23,8 +23,8 @@ import torch
 
 import llmlib
 from llmlib import files
-from llmlib.course.authoring.notebooks import Notebook
 from llmlib.course.checking.submission import Unreadable
+from llmlib.course.format.notebooks import Notebook
 from llmlib.grading import nbgrader_plugin, report
 from llmlib.grading.gradebook import GradebookWriter, Marks
 from llmlib.grading.host import read_submission

@@ -13,7 +13,7 @@ from traitlets import TraitError
 from traitlets.config import Config, PyFileConfigLoader
 
 from llmlib import installation
-from llmlib.course.authoring import notebooks as course_notebooks
+from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading import batch, downloads, nbgrader_plugin, report, submissions, worker_pool
 from llmlib.grading.gradebook import GradebookWriter, Marks
 from llmlib.grading.host.limits import Limits

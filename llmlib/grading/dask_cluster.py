@@ -34,7 +34,7 @@ class ClusterSpec(NamedTuple):
     unsafe: bool = False
     partial: float = 0.0
     timeout: float = Limits.cell  # seconds that a cell may run
-    load: str = "llmlib.course.authoring.notebooks:load"
+    load: str = "llmlib.course.format.notebooks:load"
     make: str = "llmlib.grading.marking.runner:Runner"
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmlib import files
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking.submission import Unreadable
+from llmlib.course.format import notebooks
 from llmlib.grading import lms_import
 from llmlib.grading.host import read_submission
 

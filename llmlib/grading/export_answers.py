@@ -11,9 +11,9 @@ from pathlib import Path
 from unicodedata import normalize
 
 from llmlib import files
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking.scopes import MAX_ANALYSED
 from llmlib.course.checking.submission import Cell
+from llmlib.course.format import notebooks
 from llmlib.grading import submissions
 from llmlib.grading.host import read_submission
 from llmlib.grading.report import write_table

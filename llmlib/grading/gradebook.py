@@ -16,8 +16,8 @@ from nbgrader.preprocessors import AssignLatePenalties
 from traitlets.config import Config
 
 from llmlib import installation
-from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.environment import environment
+from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading.results import UNSAFE, Graded
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nbgrader.plugins import FileNameCollectorPlugin
 
-from llmlib.course.authoring import notebooks
+from llmlib.course.format import notebooks
 from llmlib.grading.submissions import is_folder_name
 
 # How Canvas and Moodle call a file below the folder of a download. What the system writes comes

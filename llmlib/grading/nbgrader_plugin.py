@@ -19,10 +19,10 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import Execute
 from traitlets import Float
 
-from llmlib.course.authoring import drawings
-from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.checking.run_cells import ADDED_TITLE
 from llmlib.course.checking.submission import Step, Unreadable
+from llmlib.course.format import notebooks as course_notebooks
+from llmlib.course.format import source as source_format
 from llmlib.grading import report, submissions
 from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.host import read_submission
@@ -58,7 +58,7 @@ def rebuild(notebook: course_notebooks.Notebook, steps: tuple[Step, ...]) -> Not
             cell.source,
         )
         if kind == "markdown":  # a copy of its drawings for every student would fill the disk
-            source = drawings.in_words(source)
+            source = source_format.drawings_in_words(source)
         if kind == "solution":
             none = ["# There was no cell with this exercise's grade_id."]
             source = "\n\n".join(written.get(name, none))

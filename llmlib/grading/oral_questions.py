@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from llmlib import files
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking.run_cells import to_python
 from llmlib.course.checking.scopes import MAX_ANALYSED
 from llmlib.course.checking.submission import Cell, Unreadable
+from llmlib.course.format import notebooks
 from llmlib.grading import submissions
 from llmlib.grading.host import read_submission
 from llmlib.grading.host.limits import Limits

@@ -11,7 +11,7 @@ import jinja2
 from nbformat import NotebookNode
 
 from llmlib import files
-from llmlib.course.authoring.notebooks import Exercise, Notebook, grade_id
+from llmlib.course.format.notebooks import Exercise, Notebook, grade_id
 from llmlib.grading.gradebook import Marks
 from llmlib.grading.results import Graded, NotGraded, Outcome, Result
 from llmlib.grading.submissions import Task

@@ -17,8 +17,8 @@ from itertools import combinations
 from statistics import fmean, median
 from typing import NamedTuple
 
-from llmlib.course.authoring.notebooks import Exercise
 from llmlib.course.checking.scopes import MAX_ANALYSED
+from llmlib.course.format.notebooks import Exercise
 
 RUN = 5  # tokens
 DOUBT = 20  # bits that likeness must outweigh: short answers are alike by chance

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from nbgrader.utils import parse_utc
 
-from llmlib.course.authoring import notebooks as course_notebooks
 from llmlib.course.checking import submission
 from llmlib.course.checking.submission import Cell, Unreadable
+from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading.host import read_submission
 from llmlib.grading.host.limits import Starved
 

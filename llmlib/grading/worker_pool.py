@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 
-from llmlib.course.authoring.notebooks import Notebook
 from llmlib.course.checking import submission
 from llmlib.course.checking.submission import Cell
 from llmlib.course.environment import VERSION
+from llmlib.course.format.notebooks import Notebook
 from llmlib.grading import submissions
 from llmlib.grading.host import read_submission
 from llmlib.grading.host.bubblewrap import Unavailable

@@ -16,7 +16,7 @@ from typing import Callable
 import nbformat
 from nbformat.v4 import new_code_cell
 
-from llmlib.course.authoring import notebooks
+from llmlib.course.format import notebooks
 
 HERE = Path(__file__).resolve().parent
 TARGET = notebooks.parse((HERE / "target.py").read_text(), "target")

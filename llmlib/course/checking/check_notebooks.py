@@ -12,14 +12,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from llmlib.course.authoring import notebooks
-from llmlib.course.authoring.notebooks import Exercise
 from llmlib.course.checking import submission
 from llmlib.course.checking.check_runner import Processes, end_all, run_job
 from llmlib.course.checking.disallowed import disallowed_names
 from llmlib.course.checking.run_cells import ADDED_TITLE
 from llmlib.course.checking.scopes import names
 from llmlib.course.feedback import DISALLOWED, NOT_WRITTEN_YET, display
+from llmlib.course.format import notebooks
+from llmlib.course.format.notebooks import Exercise
 
 SECONDS = 120.0  # for one notebook
 PARSING = Lock()  # Python 3.11 may raise SystemError where two threads parse at once

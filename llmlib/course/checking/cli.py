@@ -9,9 +9,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking import check_notebooks
 from llmlib.course.checking.check_notebooks import DONE, FAILING, UNTOUCHED, Status
+from llmlib.course.format import notebooks
 
 KINDS = ".png", ".svg", ".pdf"  # of pictures
 WORDS = {FAILING: "✗ wrong", DONE: "✓ done", UNTOUCHED: "· not written yet"}

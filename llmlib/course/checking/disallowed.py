@@ -9,11 +9,11 @@ import re
 import sys
 from collections.abc import Iterator
 
-from llmlib.course.authoring.source import Exercise
 from llmlib.course.checking.definitions import BUILTINS, FUNCTIONS, Definition, definitions, needed
 from llmlib.course.checking.operators import matcher
 from llmlib.course.checking.scopes import IMPORTS, MAX_ANALYSED, names
 from llmlib.course.checking.submission import Plan
+from llmlib.course.format.source import Exercise
 
 OPEN = {"torch", *sys.stdlib_module_names}  # only what is listed of these is not allowed
 ALIKE = ("torch.", "scipy.")  # libraries with functions that do the same as a listed one

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 from nbformat import NotebookNode
 
-from llmlib.course.authoring.source import Notebook, grade_id, kind
 from llmlib.course.checking import redefinitions
 from llmlib.course.checking.definitions import FUNCTIONS, definitions, needed
 from llmlib.course.checking.run_cells import ADDED_TITLE, HELPERS_TITLE, IPYTHON, MAX_MAGICS
 from llmlib.course.checking.scopes import IMPORTS, MAX_ANALYSED, names
+from llmlib.course.format.source import Notebook, grade_id, kind
 from llmlib.course.prediction_cells import is_prediction
 
 MAX_SOURCE = 4 << 20  # characters of code in one notebook

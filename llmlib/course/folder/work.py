@@ -27,11 +27,11 @@ from nbformat import NotebookNode
 from nbformat.sign import NotebookNotary
 
 from llmlib import files
-from llmlib.course.authoring.notebooks import ROOT
 from llmlib.course.checking import submission
 from llmlib.course.checking.submission import Unreadable
 from llmlib.course.folder import merge
 from llmlib.course.folder.merge import Merged
+from llmlib.course.format.notebooks import ROOT
 
 
 def update(root: Path = ROOT) -> list[str]:

@@ -17,9 +17,9 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from llmlib.course import prediction_cells
-from llmlib.course.authoring import notebooks
 from llmlib.course.checking import check_notebooks, submission
 from llmlib.course.checking.definitions import SOLUTION_MARKS
+from llmlib.course.format import notebooks
 from llmlib.course.lab import start_page
 from llmlib.course.lab.chat_server import ChatServer
 from llmlib.course.lab.live_process import LiveProcess

@@ -10,8 +10,8 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
-from llmlib.course.authoring import course_map, notebooks
 from llmlib.course.checking.check_notebooks import DONE, FAILING, UNTOUCHED, Status
+from llmlib.course.format import course_map, notebooks
 
 RECORDED = Path(__file__).with_name("live_recorded.json")  # `live` makes it
 TALK = (

@@ -6,13 +6,13 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from llmlib.course.authoring import notebooks
-from llmlib.course.authoring.source import Exercise
 from llmlib.course.checking import check_notebooks, submission
 from llmlib.course.checking.check_runner import run_job
 from llmlib.course.checking.definitions import BUILTINS, Definition, definitions, needed
 from llmlib.course.checking.scopes import names
 from llmlib.course.feedback import NOT_WRITTEN_YET
+from llmlib.course.format import notebooks
+from llmlib.course.format.source import Exercise
 from llmlib.course.my_llm.assemble import (
     TEMPLATE,
     Section,

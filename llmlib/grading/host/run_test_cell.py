@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from llmlib.course.authoring.notebooks import Exercise, Notebook
 from llmlib.course.checking import submission
+from llmlib.course.format.notebooks import Exercise, Notebook
 from llmlib.grading.host.limits import Exceeded
 from llmlib.grading.host.processor_time import TimeLimit, time_limit
 from llmlib.grading.host.rpc import RemoteProcess

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from llmlib.course.authoring.notebooks import Exercise, Notebook
 from llmlib.course.checking.definitions import Definition, definitions, needed
 from llmlib.course.checking.disallowed import disallowed_names
 from llmlib.course.checking.scopes import MAX_ANALYSED
 from llmlib.course.checking.submission import Cell, Plan, Step, plan
+from llmlib.course.format.notebooks import Exercise, Notebook
 from llmlib.grading.host import read_submission
 from llmlib.grading.marking.suspicious_names import (
     ATTRIBUTES,

@@ -9,10 +9,10 @@ from functools import cache
 from typing import NamedTuple
 
 from llmlib.course import environment
-from llmlib.course.authoring.notebooks import Notebook, kind
 from llmlib.course.checking import submission
 from llmlib.course.checking.definitions import Definition, definitions, needed
 from llmlib.course.checking.submission import Plan
+from llmlib.course.format.notebooks import Notebook, kind
 from llmlib.grading.host.rpc import Files
 
 TOY_MODEL = "llmlib.course.toy_model."  # its runs are the grader's: a test reads its passes

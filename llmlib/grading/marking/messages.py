@@ -6,9 +6,9 @@ import builtins
 from functools import cache
 from typing import NamedTuple
 
-from llmlib.course.authoring.notebooks import Exercise
 from llmlib.course.check import Mistake
 from llmlib.course.feedback import DISALLOWED, NOT_WRITTEN, one_line
+from llmlib.course.format.notebooks import Exercise
 from llmlib.grading.host.limits import Exceeded
 from llmlib.grading.host.rpc import LearnerError
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
-from llmlib.course.authoring.notebooks import Exercise, Notebook
 from llmlib.course.checking import submission
 from llmlib.course.checking.definitions import definitions
 from llmlib.course.checking.run_tests import TestNamespace
 from llmlib.course.feedback import DISALLOWED
+from llmlib.course.format.notebooks import Exercise, Notebook
 from llmlib.grading.host import run_test_cell
 from llmlib.grading.host.limits import Died, Exceeded, Limits
 from llmlib.grading.host.rpc import RemoteProcess

@@ -8,9 +8,9 @@ from nbformat import NotebookNode
 from nbgrader import preprocessors as nbgrader
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from llmlib.course.authoring import drawings
-from llmlib.course.authoring.source import STUB, Notebook, SourceError
+from authoring import drawings
 from llmlib.course.environment import VERSION
+from llmlib.course.format.source import STUB, Notebook, SourceError
 from llmlib.course.prediction_cells import with_guess
 
 

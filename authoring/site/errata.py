@@ -7,14 +7,14 @@ import re
 import tomllib
 from dataclasses import dataclass
 
-from llmlib.course.authoring import notebooks
-from llmlib.course.authoring.notebooks import SourceError
-from llmlib.course.site import chapters, reference
-from llmlib.course.site.links import Links
-from llmlib.course.site.markdown import Anchors, code_block, to_html
-from llmlib.course.site.page import Page
-from llmlib.course.site.pictures import Pictures
-from llmlib.course.site.templates import WEB, render
+from authoring.site import chapters, reference
+from authoring.site.links import Links
+from authoring.site.markdown import Anchors, code_block, to_html
+from authoring.site.page import Page
+from authoring.site.pictures import Pictures
+from authoring.site.templates import WEB, render
+from llmlib.course.format import notebooks
+from llmlib.course.format.notebooks import SourceError
 
 SOURCE = WEB / "errata.toml"
 KEYS = {"says", "true", "chapter", "shows", "claims", "run"}

@@ -1,24 +1,17 @@
-"""Build the site: the solved notebooks, the quiz and the reference pages in build/site/.
+"""Build the site: the solved notebooks, the quiz and the reference pages in build/site/."""
 
-python -m llmlib.course.site.build                     build/site/
-python -m llmlib.course.site.build --without-weights   quicker: without the 98 MB of the model
-"""
-
-import argparse
 import json
-import os
 import shutil
-import sys
 from pathlib import Path
 
-from llmlib import files, installation
-from llmlib.course.authoring import notebooks
-from llmlib.course.authoring.notebooks import ROOT, SourceError
-from llmlib.course.site import chapters, errata, quiz_page, recorded, reference, weights
-from llmlib.course.site.links import Links
-from llmlib.course.site.page import Page, contents
-from llmlib.course.site.pictures import Pictures
-from llmlib.course.site.templates import WEB, render
+from authoring.site import chapters, errata, quiz_page, recorded, reference, weights
+from authoring.site.links import Links
+from authoring.site.page import Page, contents
+from authoring.site.pictures import Pictures
+from authoring.site.templates import WEB, render
+from llmlib import files
+from llmlib.course.format import notebooks
+from llmlib.course.format.notebooks import ROOT
 
 FOLDER = ROOT / "build" / "site"
 NAME = "From Tokens to Tokens"
@@ -110,23 +103,3 @@ def _search_index(pages: list[Page]) -> str:
         for section in page.sections()
     ]
     return json.dumps([each for each in sections if each["text"]], ensure_ascii=False)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Build the site; exit status 1 if it could not be built."""
-    installation.refuse_without_clone("llmlib.course.site.build")
-    parser = argparse.ArgumentParser("python -m llmlib.course.site.build", description=__doc__)
-    parser.add_argument("--repository", default=os.environ.get("GITHUB_REPOSITORY", ""))
-    parser.add_argument("--without-weights", action="store_true", help="leave the model out")
-    arguments = parser.parse_args(argv)
-    try:
-        pages = build(FOLDER, arguments.repository, not arguments.without_weights)
-    except (SourceError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"{len(pages)} pages in {FOLDER}: llmlib site opens them.")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -13,8 +13,8 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from llmlib.course.site import pictures
-from llmlib.course.site.pictures import Pictures
+from authoring.site import pictures
+from authoring.site.pictures import Pictures
 
 EMPTY_HEAD = re.compile(r"<thead>\s*<tr>\s*(?:<th[^>]*></th>\s*)+</tr>\s*</thead>\s*")
 FUNCTION = re.compile(r"(<mi>(?:ln|log|exp|sin|cos|tanh|max|min)</mi>)(?=<m[ni]>)")

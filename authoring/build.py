@@ -1,8 +1,8 @@
 """Build the notebooks: `solutions/*.py` -> `solutions/*.ipynb` (executed) -> `notebooks/*.ipynb`.
 
-    python -m llmlib.course.authoring.build                  what has changed
-    python -m llmlib.course.authoring.build 03_attention     one notebook
-    python -m llmlib.course.authoring.build --force          all, also where llmlib alone changed
+    python -m authoring.build                  what has changed
+    python -m authoring.build 03_attention     one notebook
+    python -m authoring.build --force          all, also where llmlib alone changed
 
 Two builds of the same source give the same bytes. Several people may build different notebooks at
 the same time.
@@ -22,12 +22,13 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from llmlib import files, installation
+from authoring import quiz_source, release
+from llmlib import files
 from llmlib.course import quiz
-from llmlib.course.authoring import notebooks, quiz_source, release
-from llmlib.course.authoring.notebooks import ROOT, Notebook, SourceError
-from llmlib.course.authoring.source import METADATA
 from llmlib.course.environment import environment
+from llmlib.course.format import notebooks
+from llmlib.course.format.notebooks import ROOT, Notebook, SourceError
+from llmlib.course.format.source import METADATA
 
 VERSION = "1"  # raise it when a change here alters what is built from an unchanged source
 CELL_SECONDS = 300
@@ -136,9 +137,8 @@ def _check_repeatable(output: NotebookNode, place: str) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Build what was asked for; exit status 1 if any notebook could not be built."""
-    installation.refuse_without_clone("llmlib.course.authoring.build")
     what = __doc__.split("\n")[0]
-    parser = argparse.ArgumentParser("python -m llmlib.course.authoring.build", description=what)
+    parser = argparse.ArgumentParser("python -m authoring.build", description=what)
     parser.add_argument("names", nargs="*", help="such as 03_attention; all by default")
     parser.add_argument("--force", action="store_true", help="execute also what has not changed")
     arguments = parser.parse_args(argv)

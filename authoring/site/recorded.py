@@ -1,7 +1,7 @@
 """What the landing page and the widgets show before the model is in the browser: figures of one
 text in SmolLM2, written as JavaScript modules.
 
-    python -m llmlib.course.site.recorded build/site
+    python -m authoring.site.recorded build/site
 
 Every number is what llmlib computes when the site is built; none is kept in git.
 """

@@ -4,14 +4,15 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from llmlib.course.authoring import notebooks, quiz_source
+from authoring import quiz_source
+from authoring.site.chapters import Writer, executed
+from authoring.site.links import Links
+from authoring.site.markdown import to_html
+from authoring.site.page import Page
+from authoring.site.pictures import Pictures
+from authoring.site.templates import render
+from llmlib.course.format import notebooks
 from llmlib.course.quiz import LETTERS
-from llmlib.course.site.chapters import Writer, executed
-from llmlib.course.site.links import Links
-from llmlib.course.site.markdown import to_html
-from llmlib.course.site.page import Page
-from llmlib.course.site.pictures import Pictures
-from llmlib.course.site.templates import render
 
 NAME = "quiz"
 

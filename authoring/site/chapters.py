@@ -11,14 +11,14 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from llmlib.course.authoring import notebooks
-from llmlib.course.authoring.notebooks import ROOT, Exercise, Notebook, SourceError
-from llmlib.course.site import predictions
-from llmlib.course.site.links import Links
-from llmlib.course.site.markdown import Anchors, code_block, to_html
-from llmlib.course.site.page import Page
-from llmlib.course.site.pictures import Pictures
-from llmlib.course.site.templates import WEB, render
+from authoring.site import predictions
+from authoring.site.links import Links
+from authoring.site.markdown import Anchors, code_block, to_html
+from authoring.site.page import Page
+from authoring.site.pictures import Pictures
+from authoring.site.templates import WEB, render
+from llmlib.course.format import notebooks
+from llmlib.course.format.notebooks import ROOT, Exercise, Notebook, SourceError
 
 WIDGET = re.compile(r"from llmlib\.widgets import (\w+)")
 BACK_AND_FORTH = re.compile(r"^> ?\n> [^\n]*\.ipynb\)[^\n]*\n", re.MULTILINE)

@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any
 
 from llmlib import files
-from llmlib.course.authoring.course_map import stations
-from llmlib.course.authoring.notebooks import ROOT, SourceError
+from llmlib.course.format.course_map import stations
+from llmlib.course.format.notebooks import ROOT, SourceError
 from llmlib.course.quiz import LETTERS, obfuscate
 
 SOURCE = ROOT / "solutions" / "quiz.toml"

@@ -4,15 +4,13 @@
 `induction()` of `attention.py` here returns. The build puts its image into the cell.
 """
 
-import re
 from functools import cache
 from importlib import import_module, util
 
 from nbformat import NotebookNode
 
+from llmlib.course.format.source import ATTACHED
 from llmlib.plots import png
-
-ATTACHED = re.compile(r"!\[([^\]]*)\]\(attachment:(\w+)\.png\)")
 
 
 def module(name: str) -> str:
@@ -30,11 +28,6 @@ def attach(cells: list[NotebookNode], name: str) -> None:
                 raise ValueError(f"{drawing}.png needs alt text between the brackets of ![]")
             image = NotebookNode({"image/png": _draw(name, drawing)})
             cell.setdefault("attachments", NotebookNode())[f"{drawing}.png"] = image
-
-
-def in_words(text: str) -> str:
-    """`text` with what each drawing shows in its place."""
-    return ATTACHED.sub(r"*Drawing: \1*", text)
 
 
 @cache

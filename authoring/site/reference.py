@@ -4,14 +4,14 @@ import ast
 import re
 from dataclasses import dataclass
 
-from llmlib.course.authoring import notebooks
-from llmlib.course.authoring.notebooks import ROOT
-from llmlib.course.site import chapters
-from llmlib.course.site.links import Links
-from llmlib.course.site.markdown import Anchors, to_html
-from llmlib.course.site.page import Page
-from llmlib.course.site.pictures import Pictures
-from llmlib.course.site.templates import render
+from authoring.site import chapters
+from authoring.site.links import Links
+from authoring.site.markdown import Anchors, to_html
+from authoring.site.page import Page
+from authoring.site.pictures import Pictures
+from authoring.site.templates import render
+from llmlib.course.format import notebooks
+from llmlib.course.format.notebooks import ROOT
 
 CLAIMS = ROOT / "tests" / "claims"
 FIGURES = ROOT / "docs" / "evidence" / "claims.md"

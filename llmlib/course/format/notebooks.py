@@ -4,12 +4,12 @@ from functools import cache
 from pathlib import Path
 
 from llmlib.course import environment
-from llmlib.course.authoring.source import (
+from llmlib.course.format.source import (
     Exercise as Exercise,  # so that all of a course is found here
 )
-from llmlib.course.authoring.source import Notebook, SourceError, parse
-from llmlib.course.authoring.source import grade_id as grade_id
-from llmlib.course.authoring.source import kind as kind
+from llmlib.course.format.source import Notebook, SourceError, parse
+from llmlib.course.format.source import grade_id as grade_id
+from llmlib.course.format.source import kind as kind
 
 ROOT = environment.ROOT
 

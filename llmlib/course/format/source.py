@@ -9,9 +9,9 @@ from pathlib import Path
 import jupytext
 from nbformat import NotebookNode
 
-from llmlib.course.authoring.course_map import stations, with_map
 from llmlib.course.environment import SOURCES
 from llmlib.course.feedback import CHECK_OF, NOT_WRITTEN
+from llmlib.course.format.course_map import stations, with_map
 
 STUB = f'raise NotImplementedError("{NOT_WRITTEN}")'
 METADATA = {
@@ -27,6 +27,7 @@ REVEALED = """<details class="reveal" data-prediction="{}">
 
 </details>"""
 MARKS = [f"### {end} {of}" for of in ("SOLUTION", "HIDDEN TESTS") for end in ("BEGIN", "END")]
+ATTACHED = re.compile(r"!\[([^\]]*)\]\(attachment:(\w+)\.png\)")  # a drawing in a text
 MEANT = re.compile(r"^\s*(##+ *(?i:begin|end)\b.*|# *(?:BEGIN|END)\b.*)", re.MULTILINE)
 
 
@@ -143,6 +144,11 @@ def _fold(cell: NotebookNode) -> None:
         if cell.cell_type != "markdown" or re.search(r"^#", cell.source, re.MULTILINE):
             raise SourceError(f'reveals="{key}" is for a text without a heading.')
         cell.source = REVEALED.format(key, cell.source)
+
+
+def drawings_in_words(text: str) -> str:
+    """`text` with what each drawing shows in its place."""
+    return ATTACHED.sub(r"*Drawing: \1*", text)
 
 
 def kind(cell: NotebookNode) -> str:

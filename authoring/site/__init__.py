@@ -10,7 +10,7 @@ reference    the instructor's guide, the glossary, claims, errata
 markdown     Markdown with formulas as HTML with MathML
 pictures     the pictures of a page as files
 weights      the model's file in parts, for the engine in the page
-serve        `llmlib site`: the pages on this computer
+serve        the pages on this computer: `make site SERVE=1`
 
 What runs in the reader's browser is in web/: modules as they are, without a bundler. The templates
 are in web/templates/.
