@@ -1318,7 +1318,7 @@ for _ in range(3):
 # Here is " embeddings" as GPT-2 reads it, built by your `merge` from the bottom up. Each box above the bottom row is a merge, and the number in it is its rank: its place in the order of training.
 
 # %%
-from llmlib.demonstrations.longest_match import longest_match
+from llmlib.demonstrations.tokens import longest_match
 from llmlib.plots.tokens import merge_tree
 
 gpt2_merges, gpt2_numbers = canonical(gpt2)  # in our numbering, and GPT-2's own numbers
@@ -2211,7 +2211,7 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.spelling import WORDS, letter_by_letter, spell
+from llmlib.demonstrations.tokens import WORDS, letter_by_letter, spell
 
 print('The letters of "paper": p a p e r')
 print('The letters of "cloud": c l o u d')
@@ -2583,7 +2583,7 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.counting import QUESTIONS, counts
+from llmlib.demonstrations.tokens import QUESTIONS, counts
 
 lemon, kitten = ("n", "lemon"), ("t", "kitten")
 tiger, banana = ("g", "tiger"), ("a", "banana")

@@ -34,8 +34,13 @@ from gguf import GGUFReader
 
 from llmlib import complete, data, embeddings, plots, pretrained
 from llmlib.course.predict import predict, predictions, reveal
-from llmlib.demonstrations import analogies as word_sums
-from llmlib.demonstrations import contextual_vectors, head_distance
+from llmlib.demonstrations.embeddings import (
+    nearest_to_sum,
+    queries_and_keys,
+    scores_by_distance,
+    share_of_sums_right,
+    vectors_by_layer,
+)
 from llmlib.plots import embeddings as pictures
 
 torch.set_num_threads(2)
@@ -1128,7 +1133,7 @@ for plus, minus, other in [
     (" walked", " walk", " jump"),
 ]:
     for name, rows in [("as it is", table), ("mean subtracted", fresh)]:
-        best = word_sums.landing(rows, token(plus), token(minus), token(other), 3)
+        best = nearest_to_sum(rows, token(plus), token(minus), token(other), 3)
         listed = "  ".join(
             f"{tokenizer.decode([i])!r} {cosine:.2f}" for i, cosine in best
         )
@@ -1539,9 +1544,9 @@ random_words = [
 shares = {}
 for name, rows in [("as it is", table), ("mean row subtracted", fresh)]:
     shares[name] = {
-        "two random words": word_sums.share_right(rows, random_words),
-        "a city, another country": word_sums.share_right(rows, town),
-        "a capital, another country (yours)": word_sums.share_right(rows, wrong_pair),
+        "two random words": share_of_sums_right(rows, random_words),
+        "a city, another country": share_of_sums_right(rows, town),
+        "a capital, another country (yours)": share_of_sums_right(rows, wrong_pair),
         "a capital and its own country": analogies(rows, pairs, False) / 72,
     }
 told = shares["mean row subtracted"]
@@ -1600,7 +1605,7 @@ made = [
     for word in (" bank", other)
 ]
 place_of, side_of, word_of, all_ids = map(list, zip(*made))
-vectors = contextual_vectors.by_layer(model, all_ids)  # 16 texts, 31 depths, d_model
+vectors = vectors_by_layer(model, all_ids)  # 16 texts, 31 depths, d_model
 near = torch.cosine_similarity(vectors[:1, -1], vectors[:, -1], dim=-1)
 nearness = {"A": near[2], "B": near[1], "C": near[8]}
 print({letter: round(float(cosine), 2) for letter, cosine in nearness.items()})
@@ -1833,7 +1838,7 @@ from llmlib.embeddings import apply_rope as library_rope
 
 tokens = [tokenizer.decode([i]) for i in tokenizer.encode("The cat sat on the mat")]
 looking, layer, head = 4, 16, 0
-q, k = head_distance.queries_and_keys(model, tokenizer.encode("The cat sat on the mat"))
+q, k = queries_and_keys(model, tokenizer.encode("The cat sat on the mat"))
 turned = torch.arange(len(tokens)), model.config.rope_theta
 q_row = library_rope(q[layer, head], *turned)[looking]
 scores = library_rope(k[layer, head // 3], *turned) @ q_row / 8
@@ -2237,15 +2242,13 @@ check.close(
 
 # %%
 ids = tokenizer.encode("The cat sat on the mat, and the dog slept by the door.")
-q, k = head_distance.queries_and_keys(model, ids)
+q, k = queries_and_keys(model, ids)
 
 
 def by_distance(layer, head, without=range(0)):
     """Scores [pairs, 21] with your turn; the first token is a case of its own."""
     some = q[layer, head, 1:], k[layer, head // 3, 1:]
-    return head_distance.by_distance(
-        apply_rope, *some, model.config.rope_theta, without
-    )
+    return scores_by_distance(apply_rope, *some, model.config.rope_theta, without)
 
 
 curves = {

@@ -50,7 +50,7 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.masks import itself_and_first, only_itself
+from llmlib.demonstrations.attention import itself_and_first, only_itself
 
 dragon = (
     "The dragon of Mrs. Quillfeather likes cake. "
@@ -103,7 +103,7 @@ show(
 # open; attention.
 
 # %%
-from llmlib.demonstrations.fading import READERS, gradient_back
+from llmlib.demonstrations.attention import READERS, gradient_back
 
 torch.set_num_threads(1)  # little to share in products this small
 curves = {name: gradient_back(make) for name, make in READERS.items()}
@@ -1286,9 +1286,9 @@ for _seed, _shape in enumerate(
 # Four of your functions make a complete multi-head attention. torch has a ready-made one. Do they agree?
 
 # %%
-from llmlib.demonstrations import torch_layer
+from llmlib.demonstrations.attention import difference_from_torch
 
-apart = torch_layer.difference(
+apart = difference_from_torch(
     split_heads, scaled_dot_product_attention, causal_mask, merge_heads
 )
 print("equal within a millionth:", apart < 1e-6)
@@ -1301,7 +1301,7 @@ print("equal within a millionth:", apart < 1e-6)
 # same way. The control is a head made to copy: whatever lies in 64 random directions, it writes unchanged.
 
 # %%
-from llmlib.demonstrations.head_outputs import copying, heads, made_to_copy
+from llmlib.demonstrations.attention import copying, heads, made_to_copy
 
 cat = model.tokenizer.encode("The cat sat on the mat")
 garden = "The old woman planted a small tree in the garden behind her house last spring"
@@ -1734,7 +1734,7 @@ for _seed, (_batch, _seq, _d, _n, _kv, _head) in enumerate(
 # number for every token of its vocabulary.
 
 # %%
-from llmlib.demonstrations.own_layer import with_layer
+from llmlib.demonstrations.attention import with_layer
 
 ids = model.tokenizer.encode(france)
 mine = with_layer(model, attend)
@@ -2026,7 +2026,7 @@ for _n_layer, _n_head, _half in ((1, 3, 2), (4, 2, 7), (2, 5, 12)):
 # Your score for all 270 heads, beside the mean share on the token right before, and on the first token:
 
 # %%
-from llmlib.demonstrations.ablation import repeated
+from llmlib.demonstrations.attention import repeated
 
 half = 25
 texts = repeated()  # 2 texts of 50 tokens
@@ -2430,7 +2430,7 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.ablation import repetition_loss, replaced, write_sizes
+from llmlib.demonstrations.attention import repetition_loss, replaced, write_sizes
 
 sizes = write_sizes(model, texts)
 
@@ -2489,7 +2489,7 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.ablation import maps_of
+from llmlib.demonstrations.attention import maps_of
 
 five = best(induction)
 print("switched off      induction score of " + "   ".join(f"{n}.{h}" for n, h in five))
@@ -2531,7 +2531,7 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.path_patching import maps_without
+from llmlib.demonstrations.attention import maps_without
 
 gone = []
 for part, head in (("q", 0), ("k", 0), ("k", 2)):
@@ -2562,7 +2562,7 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.direct_logits import votes
+from llmlib.demonstrations.attention import votes
 
 says = torch.zeros(30, 9)
 for text in texts:
@@ -2614,7 +2614,7 @@ predict(
 # %%
 from functools import cache
 
-from llmlib.demonstrations.activation_patching import patched, recovered
+from llmlib.demonstrations.attention import patched, recovered
 
 surnames = "Baker Carter Turner Green Parker".split()
 every = [(layer, head) for layer in range(30) for head in range(9)]
@@ -2699,13 +2699,13 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.learning_induction import train
+from llmlib.demonstrations.attention import train_to_repeat
 
 torch.set_num_threads(1)  # products this small are faster on one
 runs = {
-    "1 layer, always 12 + 12 tokens": train(attend, 1, same_length=True),
-    "1 layer, lengths vary": train(attend, 1),
-    "2 layers, lengths vary": train(attend, 2),
+    "1 layer, always 12 + 12 tokens": train_to_repeat(attend, 1, same_length=True),
+    "1 layer, lengths vary": train_to_repeat(attend, 1),
+    "2 layers, lengths vary": train_to_repeat(attend, 2),
 }
 torch.set_num_threads(2)
 for name, (found, nine) in runs.items():
@@ -2985,7 +2985,7 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.planted_bugs import BUGS
+from llmlib.demonstrations.attention import BUGS
 
 texts = [model.tokenizer.encode(prompt) for prompt in prompts]
 written = [list(generate(model, ids, 4)) for ids in texts]

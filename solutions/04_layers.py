@@ -24,9 +24,15 @@ from llmlib.output_head import unembed
 # %% folded="Set-up: SmolLM2, the pictures, and a story to measure it on"
 from llmlib import attention, output_head, pretrained
 from llmlib.course.predict import predict, predictions, reveal
-from llmlib.demonstrations import residual_stream
-from llmlib.demonstrations.residual_stream import head, mean_loss, residual_writes
-from llmlib.demonstrations.short_texts import BEES, HARBOUR, STORY
+from llmlib.demonstrations.layers import (
+    BEES,
+    HARBOUR,
+    STORY,
+    head,
+    mean_loss,
+    residual_stream,
+    residual_writes,
+)
 from llmlib.plots import layers as pictures
 from llmlib.plots import show
 
@@ -70,7 +76,7 @@ predict(
 )
 
 # %%
-stream = residual_stream.residual_stream(model, encode("The opposite of hot is"))[:, -1]
+stream = residual_stream(model, encode("The opposite of hot is"))[:, -1]
 first_time = None
 for n, shares in enumerate(output_head.softmax(head(model, stream))):  # 31 of them
     best = shares.topk(3)
@@ -312,7 +318,13 @@ predict(
 
 
 # %%
-from llmlib.demonstrations import fresh_stacks
+from llmlib.demonstrations.layers import (
+    MATRICES,
+    fresh_stack_end,
+    fresh_stack_loss,
+    letter_entropy,
+    train_on_letters,
+)
 
 
 def no_plus(x, norm_1, attend, norm_2, feed_forward):
@@ -324,9 +336,7 @@ print(f"SmolLM2: loss {as_trained:.1f}, without '+' {without:.1f}\n")
 print("fresh stacks    with +            without +")
 print("layers      cosine   size     cosine   size")
 for depth in (2, 6, 12):
-    ends = [
-        fresh_stacks.at_the_end(depth, block) for block in (pre_norm_block, no_plus)
-    ]
+    ends = [fresh_stack_end(depth, block) for block in (pre_norm_block, no_plus)]
     print(f"{depth:6}", *(f"{alike:11.2f} {size:6.1f}" for alike, size in ends))
 alike, size = ends[1]
 reveal("plus", "C" if not math.isfinite(size) else "A" if size < 0.1 else "B")
@@ -974,9 +984,16 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations import capitals
+from llmlib.demonstrations.layers import (
+    CAPITALS,
+    capital_prompt,
+    capitals_without_heads,
+    city_id,
+    country_pairs,
+    rest_of_model,
+)
 
-paris, london = (capitals.city_id(model, city) for city in ("Paris", "London"))
+paris, london = (city_id(model, city) for city in ("Paris", "London"))
 questions = {
     "logit(Paris) − logit(London)": rows[paris] - rows[london],
     "logit(Paris) − mean logit": rows[paris] - rows.mean(dim=0),
@@ -1275,15 +1292,15 @@ for _seq, _d, _n in ((1, 2, 1), (3, 5, 0), (5, 2, 4)):
 
 
 # %%
-prompts = torch.stack([encode(capitals.prompt(c)) for c in capitals.CAPITALS])
-batch = residual_stream.residual_stream(model, prompts)  # 31 10 5 d_model
-streams = dict(zip(capitals.CAPITALS, batch.unbind(1)))
+prompts = torch.stack([encode(capital_prompt(c)) for c in CAPITALS])
+batch = residual_stream(model, prompts)  # 31 10 5 d_model
+streams = dict(zip(CAPITALS, batch.unbind(1)))
 
 
 def patched(right, wrong, first=0, end=31):
     """Your patch_map for two countries, from state `first` up to state `end`."""
-    cities = capitals.CAPITALS[right], capitals.CAPITALS[wrong]
-    rest = capitals.rest_of(model, *cities, first)
+    cities = CAPITALS[right], CAPITALS[wrong]
+    rest = rest_of_model(model, *cities, first)
     return patch_map(streams[right][first:end], streams[wrong][first:end], rest)
 
 
@@ -1295,7 +1312,7 @@ show(
     "layer 22 and 0 from layer 23 on; the row of is, the last token, is 0 up to layer "
     "22 and 1 from layer 23 on; the other rows are 0 everywhere.",
 )
-ten = torch.stack([patched(*pair, 23, 25) for pair in capitals.pairs()])  # 10 2 5
+ten = torch.stack([patched(*pair, 23, 25) for pair in country_pairs()])  # 10 2 5
 print("ten pairs, recovered: lowest, mean, highest")
 for n in (22, 23):
     for p, name in ((3, "the country"), (4, "is")):
@@ -1330,14 +1347,14 @@ asked = ["France", "Germany", "Italy", "Japan"]
 heads = [(23, h) for h in range(9)]
 elsewhere = [(n, h) for n in range(30) for h in range(9) if n != 23]
 heads += random.Random(0).sample(elsewhere, 8)
-whole, *without = capitals.probabilities_without(model, heads, asked)  # 18, 4 answers
+whole, *without = capitals_without_heads(model, heads, asked)  # 18, 4 answers
 in_23 = torch.stack(without[:9])
 worst = in_23[:, 0].argmin().item()
 controls = torch.stack([each for i, each in enumerate(without) if i != worst])
 bars = {"the whole model": whole.tolist()}
 bars[f"without layer 23 head {worst}"] = in_23[worst].tolist()
 show(
-    pictures.one_head(bars, controls, [f"{c}: {capitals.CAPITALS[c]}" for c in asked]),
+    pictures.one_head(bars, controls, [f"{c}: {CAPITALS[c]}" for c in asked]),
     alt="Bars for Paris, Berlin, Rome and Tokyo. The whole model: 0.77, 0.80, 0.38, "
     "0.70; without layer 23 head 4: 0.14, 0.15, 0.04, 0.31. Small circles, other "
     "heads switched off one at a time, lie within 0.15 of the whole model's bars, far "
@@ -1348,12 +1365,10 @@ print(
     f"layer 23 head {worst} looks:",
     "  ".join(f"{w} {s:.2f}" for w, s in zip(words, looks)),
 )
-cities = {
-    c: rows[capitals.city_id(model, capitals.CAPITALS[c])] for c in capitals.CAPITALS
-}
+cities = {c: rows[city_id(model, CAPITALS[c])] for c in CAPITALS}
 for country in ("France", "Italy"):
     direction = cities[country] - sum(cities.values()) / len(cities)
-    wrote = residual_writes(model, encode(capitals.prompt(country)))[:, -1]
+    wrote = residual_writes(model, encode(capital_prompt(country)))[:, -1]
     each = attribution(wrote, direction, last_norm, config.eps)
     print(
         f"{country}: attention 23 wrote {each[47] / each.sum():.0%} of its lead "
@@ -1581,9 +1596,9 @@ for _n, _shapes in ((1, ((3, 3),)), (4, ((2, 3), (3, 2), (1, 6))), (2, ((5,), (1
 # %%
 def lengths_by_layer(block, strength=1.0):
     """Your gradient_lengths, the mean over three seeds -> {matrix: [12]}."""
-    stacks = [fresh_stacks.loss_of(block, seed, 12, strength) for seed in range(3)]
+    stacks = [fresh_stack_loss(block, seed, 12, strength) for seed in range(3)]
     found = torch.stack([gradient_lengths(loss, layers) for layers, loss in stacks])
-    return dict(zip(fresh_stacks.MATRICES, found.mean(dim=0).T))
+    return dict(zip(MATRICES, found.mean(dim=0).T))
 
 
 torch.set_num_threads(1)  # little to share in products this small
@@ -1644,7 +1659,7 @@ prose = (Path(data.__file__).parent / "prose.txt").read_text("utf-8")
 
 
 def train(block, **how):
-    return fresh_stacks.train_on_letters(prose, block, **how)
+    return train_on_letters(prose, block, **how)
 
 
 runners = {
@@ -1656,7 +1671,7 @@ runners = {
 }
 small = lengths_by_layer(post_norm_block, strength=0.05)
 torch.set_num_threads(2)
-chance = fresh_stacks.letter_entropy(prose)
+chance = letter_entropy(prose)
 show(
     pictures.race(runners, chance, "only how common letters are"),
     alt="Loss against training steps. Pre-norm, and post-norm with small writes, fall "
@@ -2243,13 +2258,18 @@ for _shape, _d_mlp in [((4,), 9), ((3, 6), 6), ((2, 3, 5), 8)]:
 # Which neuron of the last layer writes most along it, for or against?
 
 # %%
-from llmlib.demonstrations import neurons
+from llmlib.demonstrations.layers import (
+    losses_without_neurons,
+    mlp_inputs,
+    neuron_held,
+    neuron_strengths_on,
+)
 
 doctor = encode("The doctor said that")
 she, he = (encode(word).item() for word in (" she", " he"))
 final = residual_writes(model, doctor)[:, -1].sum(dim=0)
 last = stack[29].mlp
-wrote = neuron_writes(neurons.mlp_inputs(model, doctor)[29, -1], *last)  # d_mlp d_model
+wrote = neuron_writes(mlp_inputs(model, doctor)[29, -1], *last)  # d_mlp d_model
 to_she = wrote @ (last_norm * (rows[she] - rows[he])) / final.pow(2).mean().sqrt()
 for i in to_she.abs().topk(4).indices.tolist():
     print(
@@ -2274,7 +2294,7 @@ from llmlib.widgets import neuron_slider
 
 
 def logits_with(ids, value):
-    return neurons.neuron_held(model, 29, n, value)(ids, last=True)[0, -1]
+    return neuron_held(model, 29, n, value)(ids, last=True)[0, -1]
 
 
 rest = final - wrote[n]  # only the head reads the last layer
@@ -2288,7 +2308,7 @@ others = output_head.softmax(head(model, instead))[:, she]
 print(
     f"20 random neurons held at 10: between {others.min():.2f} and {others.max():.2f}"
 )
-natural = neurons.strengths_on(model, story_ids, 29, n)
+natural = neuron_strengths_on(model, story_ids, 29, n)
 values = torch.linspace(-20, 20, 41)
 held = head(model, rest + values[:, None] * last[2][:, n])  # 41 vocab
 curves = {
@@ -2625,15 +2645,19 @@ for _ in range(3):
 ### END HIDDEN TESTS
 
 # %%
-from llmlib.demonstrations import model_shapes
+from llmlib.demonstrations.layers import (
+    SHAPES,
+    counted_flops,
+    expert_costs,
+    flops_by_part,
+    shape_of,
+    stored_parameters,
+)
 
-smollm2 = model_shapes.shape_of(config, d_mlp)
+smollm2 = shape_of(config, d_mlp)
 print(f"SmolLM2: {count_parameters('llama', **smollm2):,} by formula,", end=" ")
-print(f"{model_shapes.stored(model.weights):,} stored")
-models = {
-    "SmolLM2-135M": ("llama", smollm2),
-    "GPT-2 small": model_shapes.SHAPES["GPT-2 small"],
-}
+print(f"{stored_parameters(model.weights):,} stored")
+models = {"SmolLM2-135M": ("llama", smollm2), "GPT-2 small": SHAPES["GPT-2 small"]}
 shares = {}
 for name, (family, shape) in models.items():
     total = count_parameters(family, **shape)
@@ -2654,7 +2678,7 @@ show(
 predict("layers", "GPT-3 has 175 billion parameters. How many layers?", yours=96)
 
 # %%
-for name, (family, shape) in model_shapes.SHAPES.items():
+for name, (family, shape) in SHAPES.items():
     sizes = [
         count_parameters(family, **{**shape, "n_layer": n}) / 1e9
         for n in (shape["n_layer"], 40)
@@ -2663,7 +2687,7 @@ for name, (family, shape) in model_shapes.SHAPES.items():
         f"{name:15} {shape['n_layer']:4} layers of {shape['d_model']:6}: "
         f"{sizes[0]:8.3f} billion; with 40 layers {sizes[1]:6.1f}"
     )
-reveal("layers", model_shapes.SHAPES["GPT-3"][1]["n_layer"], within=5)
+reveal("layers", SHAPES["GPT-3"][1]["n_layer"], within=5)
 
 # %% [markdown] reveals="layers"
 # GPT-3 has 96, and the largest Llama 3.1 has 126. With 40 layers neither would have half of its parameters.
@@ -2678,14 +2702,14 @@ reveal("layers", model_shapes.SHAPES["GPT-3"][1]["n_layer"], within=5)
 # %%
 at = torch.logspace(2, 5.3, 100)
 show(
-    pictures.flop_shares(at.tolist(), model_shapes.flops(at, smollm2), config.context),
+    pictures.flop_shares(at.tolist(), flops_by_part(at, smollm2), config.context),
     alt="Share of FLOPs by text length, stacked. The feed-forward takes most of the "
     "work for short texts, the products inside attention nearly all of it for texts of "
     "100,000 tokens. At SmolLM2's context of 8,192 they take over half.",
 )
-by_formula = sum(model_shapes.flops(64, smollm2).values())
+by_formula = sum(flops_by_part(64, smollm2).values())
 print(f"64 tokens: {by_formula:,} FLOPs by formula,", end=" ")
-print(f"{model_shapes.counted_flops(model, 64):,} counted by torch in a real run")
+print(f"{counted_flops(model, 64):,} counted by torch in a real run")
 
 # %% [markdown]
 # "Attention is quadratic" is true and, for short texts, beside the point: nearly all the work is in the matrices. The
@@ -2701,10 +2725,7 @@ print(f"{model_shapes.counted_flops(model, 64):,} counted by torch in a real run
 # %%
 print("experts   weights held   work for a token   weights that 64 tokens read")
 for n_experts in (2, 8, 64):
-    print(
-        f"{n_experts:7}",
-        "".join(f"{n:15.1f}" for n in model_shapes.expert_costs(n_experts)),
-    )
+    print(f"{n_experts:7}", "".join(f"{n:15.1f}" for n in expert_costs(n_experts)))
 print("(in units of one feed-forward)")
 
 # %% [markdown]
@@ -2723,11 +2744,15 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations import layer_ablation
+from llmlib.demonstrations.layers import (
+    losses_skipped_at,
+    losses_with_layers_swapped,
+    losses_without_layers,
+)
 
 beginning = story_ids[:44]  # its first three sentences
-all_30, *removed = layer_ablation.losses_without(model, beginning)
-swapped = layer_ablation.losses_swapped(model, beginning)[1:]
+all_30, *removed = losses_without_layers(model, beginning)
+swapped = losses_with_layers_swapped(model, beginning)[1:]
 show(
     pictures.layer_costs(removed, swapped, all_30),
     alt="Loss after removing each of the 30 layers, on a logarithmic axis. Without "
@@ -2755,7 +2780,7 @@ reveal("costly", order[-1], within=0)
 
 # %%
 cat = encode("The cat sat on the mat")
-lengths = residual_stream.residual_stream(model, cat).norm(dim=-1)  # 31 seq
+lengths = residual_stream(model, cat).norm(dim=-1)  # 31 seq
 show(
     pictures.sink_life(
         {
@@ -2771,7 +2796,7 @@ show(
     "28 and 29. The others jump from 2 to about 70 by layer 1, then grow slowly to "
     "600.",
 )
-wrote = neuron_writes(neurons.mlp_inputs(model, cat)[11, 0], *stack[11].mlp)
+wrote = neuron_writes(mlp_inputs(model, cat)[11, 0], *stack[11].mlp)
 makers = wrote.norm(dim=-1).topk(2).indices.tolist()
 share = wrote[makers].sum(dim=0).norm() / wrote.sum(dim=0).norm()
 print(f"layer 11, first token: neurons {makers} alone write {share:.0%} of that length")
@@ -2784,9 +2809,7 @@ print(f"layer 11, first token: neurons {makers} alone write {share:.0%} of that 
 # %%
 is_first = torch.arange(len(beginning) - 1) == 0
 for layer in (8, 11):
-    _, first, rest = layer_ablation.losses_skipped_at(
-        model, beginning, layer, (is_first, ~is_first)
-    )
+    _, first, rest = losses_skipped_at(model, beginning, layer, (is_first, ~is_first))
     print(
         f"layer {layer:2} skipped by all {removed[layer] - all_30:+.1f}, by the first "
         f"token only {first - all_30:+.1f}, by all others only {rest - all_30:+.1f}"
@@ -2794,7 +2817,7 @@ for layer in (8, 11):
 print(f"\nwithout neuron   {makers[0]}   {makers[1]}   both    two others")
 off = (makers[:1], makers[1:], makers, [100, 900])
 for name, text in (("story", STORY), ("harbour", HARBOUR), ("bees", BEES)):
-    whole, *costs = neurons.losses_without(model, encode(text), 11, off)
+    whole, *costs = losses_without_neurons(model, encode(text), 11, off)
     print(f"{name:12}", *(f"{cost - whole:+z7.1f}" for cost in costs))
 
 # %% [markdown]
@@ -2824,17 +2847,24 @@ for name, text in (("story", STORY), ("harbour", HARBOUR), ("bees", BEES)):
 # - a control, of one class: "It was my **watch**" or "It was your **watch**"
 
 # %%
-from llmlib.demonstrations import probing
+from llmlib.demonstrations.layers import (
+    MINE,
+    MONEY,
+    NOUNS,
+    RIVER,
+    VERBS,
+    YOURS,
+    last_words,
+    told_apart,
+)
 
 sets = {
-    "noun or verb": (probing.NOUNS, probing.VERBS),
-    "“my” or “your” before it": (probing.MINE, probing.YOURS),
-    "bank: money or river": (probing.MONEY, probing.RIVER),
+    "noun or verb": (NOUNS, VERBS),
+    "“my” or “your” before it": (MINE, YOURS),
+    "bank: money or river": (MONEY, RIVER),
 }
 curves = {
-    name: probing.told_apart(
-        *(probing.last_words(model, texts) for texts in pair), "bank" not in name
-    )
+    name: told_apart(*(last_words(model, texts) for texts in pair), "bank" not in name)
     for name, pair in sets.items()
 }
 show(
@@ -3124,9 +3154,9 @@ for _seed, (_n, _d, _m, _v, _shape) in enumerate(
 
 # %%
 from llmlib.course.engine_check import reference
-from llmlib.demonstrations import planted_mistakes as planted
+from llmlib.demonstrations.layers import MISTAKES, Reference
 
-runs = planted.Reference(model, story_ids[:44], reference(model.folder))
+runs = Reference(model, story_ids[:44], reference(model.folder))
 yours = runs.compare(forward)
 print("same 12 ids:", *yours[0], "  logits equal to within 0.01:", yours[1] < 0.01)
 
@@ -3140,7 +3170,7 @@ predict("planted", "How many of the four do 12 ids of 3 prompts expose?", yours=
 # %%
 exposed = 0
 print(f"{'':32}same ids   logits apart   loss")
-with_mistakes = {name: runs.compare(f) for name, f in planted.MISTAKES.items()}
+with_mistakes = {name: runs.compare(f) for name, f in MISTAKES.items()}
 for name, (same, apart, cost) in {"yours": yours, **with_mistakes}.items():
     exposed += not all(same)
     print(f"{name:32}{sum(same)} of 3  {apart:14.1f} {cost:9.2f}")
@@ -3157,7 +3187,7 @@ reveal("planted", exposed, within=0)
 # `transformers` makes one and runs it, and the engine runs it with your functions. Then the same for Llama.
 
 # %%
-from llmlib.demonstrations.random_checkpoints import logits_apart
+from llmlib.demonstrations.layers import logits_apart
 
 gpt2 = dict(norm=layer_norm, mlp=mlp, block=pre_norm_block)
 llama = dict(norm=rms_norm, mlp=swiglu, block=pre_norm_block)

@@ -933,16 +933,16 @@ print(f"batch, padding predicted   {cross_entropy(logits, targets):.3f}")
 # *arithmetic coding*.
 
 # %%
-from llmlib.demonstrations.arithmetic_coding import read, write
+from llmlib.demonstrations.output_head import arithmetic_decode, arithmetic_encode
 
 message = "The bakery on the corner opens at six, but the ovens are lit at three."
-file = write(message, model, softmax)
+file = arithmetic_encode(message, model, softmax)
 
 # %% tags=["nbval-ignore-output"]
 import zlib
 
 print("file:     ", file.hex(" "))
-print("read back:", read(file, model, softmax))
+print("read back:", arithmetic_decode(file, model, softmax))
 print(
     f"{len(message)} bytes of text; zlib {len(zlib.compress(message.encode(), 9))}; "
     f"this file {len(file)}"
@@ -1022,7 +1022,7 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.untrained import untrained
+from llmlib.demonstrations.output_head import untrained
 
 ids = [END] + tokenizer.encode(paragraphs[1])
 inputs, targets = next_token_pairs(torch.tensor([ids]))
@@ -1282,7 +1282,7 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.translations import TRANSLATIONS
+from llmlib.demonstrations.output_head import TRANSLATIONS
 from llmlib.output_head import bits_per_byte
 
 print("           tokens   bytes   perplexity   bits per byte   bits for the text")
@@ -1748,7 +1748,13 @@ for _n, _d, _hidden, _vocab in [(1, 4, 3, 5), (7, 2, 6, 3), (9, 5, 5, 5)]:
 
 # %%
 from llmlib import data, training
-from llmlib.demonstrations import two_layers
+from llmlib.demonstrations.output_head import (
+    gate_forgotten,
+    numerical_gradient,
+    train_two_layers,
+    two_layer_batch,
+    two_layer_logits,
+)
 
 stories = [story for story in data.stories("train")[:600] if story.ended]
 story_tokenizer = training.story_tokenizer(stories[:256])
@@ -1758,14 +1764,14 @@ print(f"{len(stories)} stories, {len(story_ids):,} tokens. The first begins:")
 print(stories[0].text[:150] + " …\n")
 
 torch.set_num_threads(1)  # little to share in products this small
-x, w_in, w_out, targets = two_layers.batch(story_ids)
+x, w_in, w_out, targets = two_layer_batch(story_ids)
 by_hand = backward_by_hand(x, w_in, w_out, targets)
 asking = [w.clone().requires_grad_() for w in (w_in, w_out)]
-cross_entropy(two_layers.logits(x, *asking), targets).backward()
+cross_entropy(two_layer_logits(x, *asking), targets).backward()
 print("one weight of      by hand   backward     nudged")
 for name, mine, w in zip(("w_in", "w_out"), by_hand, asking):
     place = int(mine.abs().argmax())
-    slope = two_layers.nudged(cross_entropy, x, w_in, w_out, targets, name, place)
+    slope = numerical_gradient(cross_entropy, x, w_in, w_out, targets, name, place)
     theirs = w.grad.view(-1)[place]
     print(f"{name:<14}{mine.view(-1)[place]:>12.5f}{theirs:>11.5f}{slope:>11.5f}")
 worst = max((mine - w.grad).abs().max() for mine, w in zip(by_hand, asking))
@@ -1792,9 +1798,9 @@ predict(
 curves = {}
 for name, backward in {
     "your backward_by_hand": backward_by_hand,
-    "gate forgotten": two_layers.gate_forgotten,
+    "gate forgotten": gate_forgotten,
 }.items():
-    curves[name] = two_layers.train(backward, cross_entropy, story_ids, steps=200)
+    curves[name] = train_two_layers(backward, cross_entropy, story_ids, steps=200)
 show(
     plots.two_gradients(curves, math.log(512)),
     alt="Loss against steps of gradient descent, two curves from 6.24: both fall to "
@@ -2125,7 +2131,7 @@ for _decay in (0.0, 0.1):
 # **Run it** on three kinds of gradient, large and small: how far does each gradient move the weight?
 
 # %%
-from llmlib.demonstrations.rare_gradients import moved
+from llmlib.demonstrations.output_head import moved
 
 kinds = {
     "always the same": [1.0] * 1000,
@@ -2398,7 +2404,7 @@ for _vocab, _n, _peak in [(3, 1, 0.3), (7, 30, 0.02), (4, 60, 0.1)]:
 
 # %%
 from llmlib import generate
-from llmlib.demonstrations.tiny import CONFIG, tiny_model, windows
+from llmlib.demonstrations.output_head import CONFIG, tiny_model, windows
 
 weights, tiny, _ = tiny_model()
 print(f"{sum(w.numel() for w in weights):,} weights in {len(weights)} tensors")

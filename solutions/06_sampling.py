@@ -257,7 +257,7 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.fair_draws import counted
+from llmlib.demonstrations.sampling import counted
 
 u = torch.rand(10_000, generator=torch.Generator().manual_seed(0))
 panels = {}
@@ -1837,7 +1837,7 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.copies import chances, shuffled_copies
+from llmlib.demonstrations.sampling import chances, shuffled_copies
 
 start, phrase = "In the morning I was in the car.", " I was driving down the highway."
 head, body = llm.tokenizer.encode(start), llm.tokenizer.encode(phrase)
@@ -2012,7 +2012,7 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.loops import STARTS, greedy_texts, in_a_loop
+from llmlib.demonstrations.sampling import STARTS, greedy_texts, in_a_loop
 
 made = greedy_texts(
     llm, STARTS, 60, lambda logits, ids: repetition_penalty(logits, ids, 1.1)
@@ -2886,8 +2886,7 @@ for _n, _vocab, _h in ((7, 40, 0.7), (12, 25, 2.0)):
 # Open-ended prompts, such as "In the box she found a":
 
 # %%
-from llmlib.demonstrations.next_token import next_probabilities
-from llmlib.demonstrations.open_prompts import OPEN_PROMPTS
+from llmlib.demonstrations.sampling import OPEN_PROMPTS, next_probabilities
 
 rows = next_probabilities(llm, OPEN_PROMPTS).log()  # the logits, up to a shift
 left = {
@@ -3176,7 +3175,7 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.hallucination import PEOPLE, years
+from llmlib.demonstrations.sampling import PEOPLE, years
 
 counts = {}
 for name, truth in PEOPLE.items():
@@ -3255,9 +3254,9 @@ reveal(
 # Sums whose results all lie between 0 and 9, so that each answer is one token; 24 problems for each number of operations.
 
 # %%
-from llmlib.demonstrations.arithmetic import interval, scores
+from llmlib.demonstrations.sampling import arithmetic_scores, interval
 
-scored = scores(llm, (1, 2, 3), 24, seed=6)
+scored = arithmetic_scores(llm, (1, 2, 3), 24, seed=6)
 right = {}
 for steps, results in scored.items():
     hits = sum(yes for _, yes in results)
@@ -3290,7 +3289,7 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.multiple_choice import ASKED, SOLVED, picks
+from llmlib.demonstrations.sampling import ASKED, SOLVED, picks
 
 tables = {}
 for name, before in {
@@ -3356,7 +3355,7 @@ show(
 # SmolLM2 was released in late 2024. Which year does it think it is?
 
 # %%
-from llmlib.demonstrations.knowledge_cutoff import year_probabilities
+from llmlib.demonstrations.sampling import year_probabilities
 
 by_year = year_probabilities(llm, "Today's date is January 1, 20")
 show(

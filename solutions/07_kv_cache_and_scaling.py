@@ -659,9 +659,9 @@ generation_stepper(
 # - **`torch.cat`**: old and new are glued together and returned, but the store is never written.
 
 # %%
-from llmlib.demonstrations import cache_bugs
+from llmlib.demonstrations.kv_cache_and_scaling import cache_bugs
 
-writers = cache_bugs.planted(mine, generate_cached)
+writers = cache_bugs(mine, generate_cached)
 shuffled = torch.randperm(4, generator=torch.Generator().manual_seed(19)).tolist()
 bugs = {letter: [*writers][i] for letter, i in zip("ABCD", shuffled)}
 france = model.tokenizer.encode("The capital of France is")
@@ -706,11 +706,15 @@ predict(
 )
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.demonstrations import timing
+from llmlib.demonstrations.kv_cache_and_scaling import (
+    seconds,
+    times_with_cache,
+    times_without_cache,
+)
 
 N = 100
-new_ids, seconds_with = timing.with_cache(mine, generate_cached, prompt, N)
-seconds_without = timing.without_cache(model, prompt, new_ids)
+new_ids, seconds_with = times_with_cache(mine, generate_cached, prompt, N)
+seconds_without = times_without_cache(model, prompt, new_ids)
 for n in (10, 50, 100):
     a, b = seconds_without[n - 1], seconds_with[n - 1]
     print(f"{n:>4} new tokens: {a:>5.1f} s : {b:>4.1f} s = {a / b:.1f}×")
@@ -728,7 +732,7 @@ plots.show(
 # %% tags=["nbval-ignore-output"]
 sizes = [1, 2, 4, 8, 16, 32, 64, 128]
 passes = [
-    1000 * timing.seconds(lambda: model(torch.arange(n)), repeat=3 if n < 32 else 1)
+    1000 * seconds(lambda: model(torch.arange(n)), repeat=3 if n < 32 else 1)
     for n in sizes
 ]
 plots.show(
@@ -746,9 +750,9 @@ plots.show(
 # **Arithmetic intensity** is operations for each byte read: n/2 for `n` tokens and weights of 4 bytes. A processor has two limits, its **bandwidth** in bytes a second and its **peak** in operations a second. Its speed is at most the smaller of *intensity × bandwidth* and *peak*: the *roofline* of Williams et al. 2009.
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.demonstrations import roofline
+from llmlib.demonstrations.kv_cache_and_scaling import machine_limits
 
-limits = roofline.measure()
+limits = machine_limits()
 bandwidth, peak = limits.bandwidth, limits.peak
 print(
     f"one vector: by 60 matrices {1000 * limits.apart:.1f} ms, 60 times by one of them "
@@ -1949,16 +1953,20 @@ predict(
 
 # %%
 from llmlib import generation
-from llmlib.demonstrations import speculative
+from llmlib.demonstrations.kv_cache_and_scaling import (
+    LookUp,
+    Trigrams,
+    speculative_decode,
+)
 
 train_stories, held_out_stories = data.stories("train"), data.stories("held_out")
-counted = speculative.Trigrams([s.ids for s in train_stories], c.vocab_size)
+counted = Trigrams([s.ids for s in train_stories], c.vocab_size)
 ids = model.tokenizer.encode(generation.chat_prompt(model, data.STORIES_PROMPT))
 K = 2
 
 
 def story(k, seed):
-    return speculative.decode(mine, verify_draft, counted, ids, 30, k, seed=seed)
+    return speculative_decode(mine, verify_draft, counted, ids, 30, k, seed=seed)
 
 
 stories = {0: [story(0, seed=0)], K: [story(K, seed) for seed in range(3)]}
@@ -1994,10 +2002,10 @@ texts = {
     "old clock in the hall struck nine. Then she wrote it again: The old clock",
     "new": "The best way to learn a language is",
 }
-look_up = speculative.LookUp(c.vocab_size)
+look_up = LookUp(c.vocab_size)
 for name, text in texts.items():
     ids = model.tokenizer.encode(text)
-    run = speculative.decode(mine, verify_draft, look_up, ids, 24, k=4, temperature=0)
+    run = speculative_decode(mine, verify_draft, look_up, ids, 24, k=4, temperature=0)
     greedy = model(ids + run.ids)[0, len(ids) - 1 : -1].argmax(-1)  # one pass tells
     print(
         f"{name:<8} 24 tokens in {run.passes} passes: {run.drafted} drafted, ", end=""
@@ -2051,7 +2059,7 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.students import Student, loss_of_seed
+from llmlib.demonstrations.kv_cache_and_scaling import Student, loss_of_seed
 
 student = Student(train_stories, held_out_stories)
 print(f"{student.size:,} parameters, {student.bytes_a_token:.2f} bytes a token")
@@ -2321,7 +2329,7 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.recorded_runs import TUNED_AT, RecordedRuns, bootstrap
+from llmlib.demonstrations.kv_cache_and_scaling import TUNED_AT, RecordedRuns, bootstrap
 
 runs = RecordedRuns(data.scaling_runs())
 best_rate, widths, n = runs.best_rate, runs.widths, runs.n

@@ -16,7 +16,7 @@ from static_server import body, served, status
 
 from llmlib import output_head, sampling
 from llmlib.course.format import notebooks
-from llmlib.demonstrations import residual_stream
+from llmlib.demonstrations.layers import head, residual_stream
 from llmlib.widgets.attention_explorer import run as attention_maps
 
 MINE = "My grandmother keeps bees. Every morning my grandmother"
@@ -179,8 +179,8 @@ def _pictures_say(page, model, ids):
         assert near([float(logit)], [logits[i].item()], 0.015)
         assert near([float(share)], [100 * shares[i].item()], 0.55)
     assert rows(page, "[data-picture=tokens] .with-id small") == [str(i) for i in ids]
-    stream = residual_stream.residual_stream(model, ids)[:, -1]
-    layers = output_head.softmax(residual_stream.head(model, stream))
+    stream = residual_stream(model, ids)[:, -1]
+    layers = output_head.softmax(head(model, stream))
     first = [plain(each) for each in page.locator(".stream .number").all_inner_texts()]
     for each, layer in zip(first, layers, strict=True):
         assert abs(float(each.split()[0]) - 100 * layer.max().item()) < 0.6
@@ -364,7 +364,7 @@ def _vectors_are_the_models(page, model):
     ids = model.tokenizer.encode("a bee")
     rows, last = page.evaluate(script, ids)
     assert (torch.tensor(rows) - model.weights.embedding[ids]).abs().max() < 1e-6
-    stream = residual_stream.residual_stream(model, ids)[-1, -1]
+    stream = residual_stream(model, ids)[-1, -1]
     expected = model.parts.norm(stream, *model.weights.norm, model.config.eps)
     assert (torch.tensor(last) - expected).abs().max() < 0.02
 

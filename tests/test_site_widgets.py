@@ -19,7 +19,7 @@ from test_solutions_match_library import solved
 from authoring.site import recorded
 from llmlib import generation, output_head, plots, sampling
 from llmlib.course.format.notebooks import ROOT
-from llmlib.demonstrations import neurons, residual_stream
+from llmlib.demonstrations.layers import head, neuron_held, neuron_strengths_on, residual_stream
 from llmlib.plots import sampling as sampling_plots
 from llmlib.plots import tokens as token_plots
 from llmlib.scaling import H100
@@ -96,14 +96,14 @@ def test_the_recorded_logits_and_the_stream_are_the_models(model):
     found = figures("recorded")
     ids = [each["id"] for each in found["tokens"]]
     logits = model(ids)[0]
-    stream = residual_stream.residual_stream(model, ids)
+    stream = residual_stream(model, ids)
     for step, each in enumerate(found["steps"]):
         at = found["prompt_length"] + step - 1
         best = logits[at].topk(recorded.LIKELIEST)
         assert near([logit for *_, logit in each["likeliest"]], best.values.tolist(), 1e-3)
         assert [i for i, *_ in each["likeliest"]][:5] == best.indices[:5].tolist()
         assert sum(count for _, count in each["others"]) == 49152 - recorded.LIKELIEST
-        shares = output_head.softmax(residual_stream.head(model, stream[:, at]))
+        shares = output_head.softmax(head(model, stream[:, at]))
         for layer, guesses in zip(shares, each["stream"], strict=True):
             assert near([p for _, p in guesses], layer.topk(5).values.tolist(), 1e-3)
         last_words = [text for text, _ in each["stream"][-1]]
@@ -128,12 +128,12 @@ def test_the_recorded_attention_is_that_of_the_explorer(model):
     ids = [each["id"] for each in found["tokens"]]
     maps, _ = attention_maps(model, model.parts.attention, ids)
     n = len(ids)
-    for layer, head in ((0, 0), (17, 5), (29, 8)):
-        kept = [x / 1000 for x in inside["attention"][layer][head]]
-        rows = [x for i in range(n) for x in maps[layer, head, i, : i + 1].tolist()]
+    for layer, number in ((0, 0), (17, 5), (29, 8)):
+        kept = [x / 1000 for x in inside["attention"][layer][number]]
+        rows = [x for i in range(n) for x in maps[layer, number, i, : i + 1].tolist()]
         assert near(kept, rows, 6e-4)
         assert not near(
-            kept, [x for row in maps[layer, head - 1] for x in row.tolist()][: len(kept)], 0.1
+            kept, [x for row in maps[layer, number - 1] for x in row.tolist()][: len(kept)], 0.1
         )
 
 
@@ -185,7 +185,7 @@ def test_the_recorded_neuron_is_the_one_of_notebook_4(model):
     free = output_head.softmax(model(ids, last=True)[0, -1])
     held = dict(found["held"])
     for value in (-20.0, 0.0, 10.0, 20.0):
-        turned = neurons.neuron_held(model, 29, found["neuron"], value)
+        turned = neuron_held(model, 29, found["neuron"], value)
         after = output_head.softmax(turned(ids, last=True)[0, -1])
         expected = {model.tokenizer.decode([i]): i for i in after.topk(6).indices.tolist()}
         assert [word for word, *_ in held[value]] == [*expected]
@@ -473,14 +473,12 @@ def test_live_generation_stepper(widget, model):
 @in_browser
 def test_live_neuron_slider(widget, model):
     place, ids = widget("neuron_slider"), model.tokenizer.encode(MINE)
-    natural = neurons.strengths_on(model, ids, 29, 1135)[-1].item()
+    natural = neuron_strengths_on(model, ids, 29, 1135)[-1].item()
     expect(place.locator(".note").last).to_contain_text("is at")
     for value in (10.0, -4.0):
         index = str(recorded.HELD.index(value))
         place.get_by_label("held at").fill(index)
-        after = output_head.softmax(
-            neurons.neuron_held(model, 29, 1135, value)(ids, last=True)[0, -1]
-        )
+        after = output_head.softmax(neuron_held(model, 29, 1135, value)(ids, last=True)[0, -1])
         best = after.topk(6).indices.tolist()
         expect(place.locator(".likely .word").first).to_have_text(dotted(model, best)[0])
         found = [

@@ -15,8 +15,7 @@ from authoring.site import weights
 from llmlib import pretrained, sampling
 from llmlib.attention import attention_maps
 from llmlib.course.format.notebooks import ROOT
-from llmlib.demonstrations import neurons
-from llmlib.demonstrations.residual_stream import head, residual_stream
+from llmlib.demonstrations.layers import head, neuron_held, neuron_strengths_on, residual_stream
 from llmlib.output_head import log_softmax, softmax
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -152,7 +151,7 @@ def test_attention_and_the_streams_guesses_are_those_of_llmlib(page, model):
 
 def test_a_neuron_is_held_as_in_notebook_4(page, model):
     layer, neuron, ids = 20, 123, ids_of(model, "fact")
-    natural = neurons.strengths_on(model, ids, layer, neuron)[-1]
+    natural = neuron_strengths_on(model, ids, layer, neuron)[-1]
     found = page.evaluate(
         """async ([ids, hold]) => {
         const free = (await engine.look(ids)).logits;
@@ -162,7 +161,7 @@ def test_a_neuron_is_held_as_in_notebook_4(page, model):
         }""",
         [ids, [layer, neuron, 30.0]],
     )
-    wanted = neurons.neuron_held(model, layer, neuron, 30.0)(ids)[0, -1]
+    wanted = neuron_held(model, layer, neuron, 30.0)(ids)[0, -1]
     assert (wanted - model(ids)[0, -1]).abs().max() > 20 * CLOSE  # it does something
     assert (floats(found[0]) - wanted).abs().max() < 2 * CLOSE
     assert found[1] == pytest.approx(natural.item(), abs=CLOSE)

@@ -11,7 +11,7 @@ from matplotlib.patches import Circle, Rectangle
 from torch import Tensor
 
 from llmlib import plots, pretrained
-from llmlib.demonstrations import analogies, contextual_vectors
+from llmlib.demonstrations.embeddings import nearest_to_sum, vectors_by_layer
 from llmlib.embeddings import sinusoidal_positions
 from llmlib.model import Model
 from llmlib.plots import embeddings as pictures
@@ -193,7 +193,7 @@ def landing() -> Figure:
     tokenizer, table = _model().tokenizer, _model().weights.embedding
     fresh = table - table.mean(dim=0)
     king, man, woman = (tokenizer.encode(text)[0] for text in (" king", " man", " woman"))
-    near = dict(analogies.landing(fresh, king, man, woman, len(table)))
+    near = dict(nearest_to_sum(fresh, king, man, woman, len(table)))
     fig, ax = plots.canvas(6.6, 3.6, 1, 1)
     spots = {" king": 200, " queen": -10, " King": 150, " woman": 40, " princess": -40}
     for degrees in (20, 40, 60):
@@ -244,7 +244,7 @@ def one_row_two_senses() -> Figure:
 
 @cache
 def _last(text: str) -> Tensor:
-    return contextual_vectors.by_layer(_model(), [_model().tokenizer.encode(text)])[0, -1]
+    return vectors_by_layer(_model(), [_model().tokenizer.encode(text)])[0, -1]
 
 
 def same_rows() -> Figure:

@@ -16,8 +16,7 @@ from typing import Any
 import torch
 
 from llmlib import files, output_head, pretrained, sampling
-from llmlib.demonstrations import neurons
-from llmlib.demonstrations.residual_stream import head, residual_stream
+from llmlib.demonstrations.layers import head, mlp_inputs, neuron_strengths, residual_stream
 from llmlib.model import Model
 from llmlib.scaling import H100
 from llmlib.widgets.attention_explorer import run as run_watched
@@ -199,7 +198,7 @@ def neuron(model: Model) -> dict[str, Any]:
     index, decode = brake(model, ids), model.tokenizer.decode
     final = residual_stream(model, ids)[-1, -1]  # after the last layer, which holds the neuron
     weights = model.weights.layers[layer].mlp
-    strength = neurons.strengths(neurons.mlp_inputs(model, ids)[layer, -1], *weights)[index]
+    strength = neuron_strengths(mlp_inputs(model, ids)[layer, -1], *weights)[index]
     moved = torch.tensor(HELD)[:, None] - strength
     free, *held = output_head.softmax(
         head(model, torch.cat([final[None], final + moved * weights[2][:, index]]))
@@ -222,10 +221,10 @@ def brake(model: Model, ids: list[int]) -> int:
     """The neuron of the layer that writes most for or against " she" in place of " he"."""
     she, he = (model.tokenizer.encode(word)[0] for word in (SHE, HE))
     rows, layer = model.weights.unembedding, LAST_LAYER
-    inputs = neurons.mlp_inputs(model, ids)[layer, -1]
+    inputs = mlp_inputs(model, ids)[layer, -1]
     weights = model.weights.layers[layer].mlp
     direction = (model.weights.norm[0] * (rows[she] - rows[he])) @ weights[2]
-    return int((neurons.strengths(inputs, *weights) * direction).abs().argmax())
+    return int((neuron_strengths(inputs, *weights) * direction).abs().argmax())
 
 
 def serving() -> dict[str, Any]:

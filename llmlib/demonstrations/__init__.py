@@ -1,1 +1,1 @@
-"""What the notebooks' demonstrations need but need not show: a file for each thing measured."""
+"""What the notebooks' demonstrations need but need not show: a file for each notebook."""

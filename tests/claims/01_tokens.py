@@ -14,7 +14,15 @@ from safetensors import safe_open
 
 import llmlib.data
 from llmlib import complete
-from llmlib.demonstrations import counting, spelling
+from llmlib.demonstrations.tokens import (
+    EXAMPLES,
+    QUESTIONS,
+    WORDS,
+    counts,
+    letter_by_letter,
+    one_token,
+    spell,
+)
 from llmlib.tokens import Tokenizer, canonical
 
 DATA = Path(llmlib.data.__file__).parent
@@ -220,7 +228,7 @@ def encoding_goes_by_rank():
     merges, _ = canonical(_gpt2())
     table = taught["vocabulary"](merges)
     known = set(table)
-    words = sorted(set(regex.findall(r" \p{L}{8,}", PROSE + " " + " ".join(WORDS))))
+    words = sorted(set(regex.findall(r" \p{L}{8,}", PROSE + " " + " ".join(RARE_WORDS))))
     differ = []
     for word in words:
         data, longest = word.encode(), []
@@ -235,8 +243,8 @@ def encoding_goes_by_rank():
     return f"{len(differ)} of {len(words)} words differ, such as{differ[0]} and{differ[-1]}"
 
 
-WORDS = ["embeddings", "preprocessing", "tokenization", "unembedding", "overconfident"]
-WORDS += ["hyperparameter", "backpropagation", "disentangled", "untrustworthy", "regularizer"]
+RARE_WORDS = ["embeddings", "preprocessing", "tokenization", "unembedding", "overconfident"]
+RARE_WORDS += ["hyperparameter", "backpropagation", "disentangled", "untrustworthy", "regularizer"]
 
 
 def the_older_merge_takes_the_middle():
@@ -435,10 +443,10 @@ def a_space_at_the_end():
     )
 
 
-def _letters(words, write, examples=spelling.EXAMPLES):
+def _letters(words, write, examples=EXAMPLES):
     """(right letters by place, by chance, how many words are spelled whole), by the learner's own
     two functions."""
-    taught, said = solved("01_tokens"), spelling.spell(model(), words, write, examples)
+    taught, said = solved("01_tokens"), spell(model(), words, write, examples)
     whole = sum(answer.strip() == " ".join(word) for answer, word in zip(said, words))
     return taught["letters_right"](said, words), taught["chance_level"](said, words), whole
 
@@ -456,9 +464,9 @@ def the_first_letter_is_known_and_less_and_less_after_it():
     The level of chance: the same answers scored against the other words. The same text with an id
     for each letter.
     """
-    words = spelling.WORDS
-    right, luck, whole = _letters(words, spelling.one_token)
-    cut, cut_luck, cut_whole = _letters(words, spelling.letter_by_letter)
+    words = WORDS
+    right, luck, whole = _letters(words, one_token)
+    cut, cut_luck, cut_whole = _letters(words, letter_by_letter)
     assert whole == 0 and all(a > b for a, b in pairwise(right)) and right[0] > 8 * luck[0]
     assert 0.7 < right[0] < 0.8 and 0.2 < right[1] < 0.3 and right[1] > 2 * luck[1]
     assert right[4] - luck[4] < 0.05
@@ -480,10 +488,10 @@ def other_examples_spell_alike():
     """
     pairs, told = [("video", "north"), ("woman", "field"), ("quick", "young")], []
     both = {word for pair in pairs for word in pair}
-    words = [word for word in (*spelling.WORDS, *MORE_WORDS) if word not in both][:40]
+    words = [word for word in (*WORDS, *MORE_WORDS) if word not in both][:40]
     assert len(set(words)) == 40
     for examples in pairs:
-        right, luck, whole = _letters(words, spelling.one_token, examples)
+        right, luck, whole = _letters(words, one_token, examples)
         figures = f"{_percent(right)} %, chance {_percent(luck)} %, whole {whole}"
         seen = _letters(words, lambda _, word: _smollm2().encode("-".join(word)), examples)[2]
         told.append(f"{figures}, with hyphens {seen} whole")
@@ -592,7 +600,7 @@ def python_has_tokens_of_its_own():
     return f"tokens of article 1: {lengths[0]} with merges from Python, {lengths[1]} from English"
 
 
-EXAMPLES = {
+COUNTED_EXAMPLES = {
     "1, 2": [("n", "lemon"), ("t", "kitten")],
     "2, 1": [("t", "kitten"), ("n", "lemon")],
     "1, 1": [("n", "lemon"), ("g", "tiger")],
@@ -604,7 +612,7 @@ EXAMPLES = {
 
 @cache
 def _counted(examples, form):
-    return counting.counts(model(), EXAMPLES[examples], form=form.join)
+    return counts(model(), COUNTED_EXAMPLES[examples], form=form.join)
 
 
 def strawberry_alone_looks_like_counting():
@@ -613,7 +621,7 @@ def strawberry_alone_looks_like_counting():
     Fifteen other words after the same two examples: 3 to every one.
     """
     said = _counted("1, 2", "")
-    truth = [word.count(letter) for letter, word in counting.QUESTIONS]
+    truth = [word.count(letter) for letter, word in QUESTIONS]
     assert set(said) == {"3"} and truth[0] == 3 and truth.count(3) <= 3
     return f"3 to all of {len(said)} words, right for {truth.count(3)}"
 
@@ -630,17 +638,17 @@ def this_model_does_not_count():
     The level of chance, six sets of examples, letters hidden and shown; a model that counts, which
     the same score finds.
     """
-    truth = [str(word.count(letter)) for letter, word in counting.QUESTIONS]
+    truth = [str(word.count(letter)) for letter, word in QUESTIONS]
     above, apart = {"": [], " ": []}, 0
     for form in above:
-        for examples in EXAMPLES:
+        for examples in COUNTED_EXAMPLES:
             said = _counted(examples, form)
             own, luck = _above_chance(said, truth)
             above[form].append(own - luck)
             apart += len(said) - max(map(said.count, said))
     assert max(map(max, above.values())) < 0.2
     assert abs(sum(above[""])) < 0.6 and abs(sum(above[" "])) < 0.6
-    asked = len(truth) * 2 * len(EXAMPLES)
+    asked = len(truth) * 2 * len(COUNTED_EXAMPLES)
     assert apart < asked / 6
     own, luck = _above_chance(truth, truth)
     assert own - luck > 0.5
@@ -664,9 +672,9 @@ def sixteen_words_are_few():
         (rng.choice(sorted(set(word), key=lambda c: (-word.count(c), c))[:2]), word)
         for word in words
     ]
-    few = [str(word.count(letter)) for letter, word in counting.QUESTIONS]
+    few = [str(word.count(letter)) for letter, word in QUESTIONS]
     many = [str(word.count(letter)) for letter, word in questions]
-    said = counting.counts(model(), EXAMPLES["1, 2, 3"], questions, " ".join)
+    said = counts(model(), COUNTED_EXAMPLES["1, 2, 3"], questions, " ".join)
     first, own = _above_chance(_counted("1, 2, 3", " "), few), _above_chance(said, many)
     assert len(words) == 60 and first[0] - first[1] > 0.1
     assert [round(100 * each) for each in own] == [15, 16]

@@ -11,8 +11,7 @@ import torch
 from claim_runner import ROOT, central, model, solved
 
 from llmlib import complete, data
-from llmlib.demonstrations.analogies import share_right
-from llmlib.demonstrations.contextual_vectors import by_layer
+from llmlib.demonstrations.embeddings import share_of_sums_right, vectors_by_layer
 from llmlib.embeddings import apply_rope
 from llmlib.layers import pre_norm_block
 from llmlib.model import forward
@@ -131,7 +130,7 @@ def _by_distance(layer, head, text=CAT, without=(0, 0)):
 
 @cache
 def _last_vectors(text):
-    return by_layer(model(), [_ids(text)])[0]
+    return vectors_by_layer(model(), [_ids(text)])[0]
 
 
 def _no_rope(x, positions, theta):
@@ -722,8 +721,9 @@ def most_of_the_sum_needs_no_true_pair():
     for name in ("as it is", "centred"):
         rows = _tables()[name]
         true = space["analogies"](rows, pairs, False) / 72
-        found = {n: share_right(rows, s) for n, s in (("mixed", mixed), ("town", town))}
-        assert share_right(rows, chance) == 0 and space["analogies"](rows, shuffled, False) == 0
+        found = {n: share_of_sums_right(rows, s) for n, s in (("mixed", mixed), ("town", town))}
+        assert share_of_sums_right(rows, chance) == 0
+        assert space["analogies"](rows, shuffled, False) == 0
         assert 0.68 * true < found["mixed"] < 0.85 * true and 0 < found["town"] < found["mixed"]
         told.append(f"{true:.0%}, {found['mixed']:.0%}, {found['town']:.0%}, 0")
     return "true pairs, mixed pairs, other cities, random words: " + "; ".join(told)
@@ -753,7 +753,7 @@ def mixed_pairs_keep_seven_in_ten_with_other_countries():
         some = [pairs[i] for i in order.tolist()]
         for name, found in kept.items():
             true = space["analogies"](_tables()[name], some, False) / 72
-            found.append((true, share_right(_tables()[name], space["mixed_sums"](some))))
+            found.append((true, share_of_sums_right(_tables()[name], space["mixed_sums"](some))))
     told = []
     for name, found in kept.items():
         assert all(mixed < true for true, mixed in found)

@@ -10,11 +10,25 @@ from claim_runner import THREADS, central, model, solved
 
 from llmlib import complete, data, generate
 from llmlib.attention import attention_maps, attention_weights
-from llmlib.demonstrations import ablation, activation_patching, head_outputs, path_patching
-from llmlib.demonstrations.direct_logits import votes
-from llmlib.demonstrations.fading import READERS, gradient_back
-from llmlib.demonstrations.learning_induction import train
-from llmlib.demonstrations.masks import itself_and_first, only_itself
+from llmlib.demonstrations.attention import (
+    READERS,
+    copying,
+    gradient_back,
+    heads,
+    itself_and_first,
+    made_to_copy,
+    maps_of,
+    maps_without,
+    only_itself,
+    patched,
+    recovered,
+    repeated,
+    repetition_loss,
+    replaced,
+    train_to_repeat,
+    votes,
+    write_sizes,
+)
 from llmlib.embeddings import apply_rope
 
 DRAGON = "Mrs. Quillfeather keeps a dragon. Every morning the dragon eats breakfast with Mrs."
@@ -52,7 +66,7 @@ def _taught(name):
 
 @cache
 def _texts(seed=0):
-    return ablation.repeated(seed, HALF)
+    return repeated(seed, HALF)
 
 
 @cache
@@ -69,7 +83,7 @@ def _best(scores, n=5):
 
 @cache
 def _controls(*heads):
-    return _taught("control_heads")(list(heads), ablation.write_sizes(model(), _texts()))
+    return _taught("control_heads")(list(heads), write_sizes(model(), _texts()))
 
 
 @cache
@@ -77,8 +91,8 @@ def _loss(*heads, seed=0, by="zero"):
     """Mean loss on the repetition, in nats, with some heads off."""
     some = model()
     if heads:
-        some = ablation.replaced(some, _taught("replace_heads"), heads, by)
-    return ablation.repetition_loss(some, _texts(seed))[HALF:].mean().item()
+        some = replaced(some, _taught("replace_heads"), heads, by)
+    return repetition_loss(some, _texts(seed))[HALF:].mean().item()
 
 
 def only_attention_mixes_tokens():
@@ -280,12 +294,12 @@ def heads_do_not_hand_on_what_they_look_at():
     sizes, copy, opposite, copied = [], [], [], []
     sentences = [s for s in PROSE.split(". ") if 50 < len(s) < 110][:10]
     for sentence in sentences:
-        found = head_outputs.heads(model(), _ids(sentence))
-        cosines = head_outputs.copying(found)[:, :, 1:]
+        found = heads(model(), _ids(sentence))
+        cosines = copying(found)[:, :, 1:]
         sizes.append(cosines.abs().mean().item())
         copy.append((cosines > 0.3).float().mean().item())
         opposite.append((cosines < -0.3).float().mean().item())
-        copied.append(head_outputs.made_to_copy(found))
+        copied.append(made_to_copy(found))
     generator = torch.Generator().manual_seed(0)
     pair = torch.randn(2, 1000, 576, generator=generator)
     random = torch.cosine_similarity(*pair, dim=-1).abs().mean().item()
@@ -390,7 +404,7 @@ def a_token_that_sees_only_itself_is_a_sink():
         some = model() if mask is None else model().using(mask=mask)
         for prompt in prompts:
             ids = _ids(prompt)
-            stream = head_outputs.heads(some, ids).stream[11]
+            stream = heads(some, ids).stream[11]
             size = stream.norm(dim=-1)
             lengths.setdefault(mask, []).append((size[1:].median() / size[0]).item())
             if mask is only_itself:
@@ -525,7 +539,7 @@ def switching_16_0_off_blinds_the_induction_heads():
     for seed in range(3):
 
         def scores(off, seed=seed):
-            maps = ablation.maps_of(model(), _taught("replace_heads"), off, _texts(seed))
+            maps = maps_of(model(), _taught("replace_heads"), off, _texts(seed))
             found = sum(_taught("induction_score")(m, HALF) for m in maps) / len(maps)
             return torch.tensor([found[n, h] for n, h in FIVE])
 
@@ -551,7 +565,7 @@ def the_keys_carry_the_mark_of_16_0():
     for seed in (0, 1):
 
         def scores(part, head, seed=seed):
-            maps = path_patching.maps_without(model(), _texts(seed), 16, head, part)
+            maps = maps_without(model(), _texts(seed), 16, head, part)
             found = sum(_taught("induction_score")(m, HALF) for m in maps) / len(maps)
             return torch.tensor([found[n, h] for n, h in FIVE])
 
@@ -650,10 +664,8 @@ def _moved(name, other, sets, source=None):
     right, wrong = (_ids(f" {n}")[0] for n in (name, other))
     clean, corrupted = (model()(encode(n), last=True)[0, -1] for n in (name, other))
     replace = _taught("replace_heads")
-    found = activation_patching.patched(
-        model(), replace, encode(other), sets, encode(source or name)
-    )
-    return activation_patching.recovered(found, clean, corrupted, right, wrong)
+    found = patched(model(), replace, encode(other), sets, encode(source or name))
+    return recovered(found, clean, corrupted, right, wrong)
 
 
 @central
@@ -714,7 +726,7 @@ def induction_takes_two_layers_unless_the_length_is_fixed():
 
     def means(*arguments, steps=300, **options):
         """Loss in steps of 20, and at the end on 9 + 9 tokens."""
-        losses, nine = train(_taught("attend"), *arguments, steps=steps, **options)
+        losses, nine = train_to_repeat(_taught("attend"), *arguments, steps=steps, **options)
         return [sum(losses[i : i + 20]) / 20 for i in range(0, steps, 20)] + [nine]
 
     torch.set_num_threads(1)  # products this small are faster on one

@@ -11,8 +11,31 @@ from torch.nn.functional import linear
 
 from llmlib import attention, generate, layers, output_head
 from llmlib.data import __file__ as data_file
-from llmlib.demonstrations import capitals, fresh_stacks, layer_ablation, neurons, probing
-from llmlib.demonstrations.residual_stream import residual_writes
+from llmlib.demonstrations.layers import (
+    CAPITALS,
+    MATRICES,
+    MINE,
+    MONEY,
+    NOUNS,
+    RIVER,
+    VERBS,
+    YOURS,
+    capital_prompt,
+    capitals_without_heads,
+    country_pairs,
+    fresh_stack_end,
+    fresh_stack_loss,
+    last_words,
+    letter_entropy,
+    losses_skipped_at,
+    losses_with_layers_swapped,
+    losses_without_layers,
+    losses_without_neurons,
+    residual_writes,
+    rest_of_model,
+    told_apart,
+    train_on_letters,
+)
 
 FRANCE, DOCTOR, CAT = "The capital of France is", "The doctor said that", "The cat sat on the mat"
 STORY = (
@@ -136,18 +159,18 @@ def _start(depth, block, alone=False, bend=torch.relu, seeds=(5, 6), strength=1.
     measure, runs = solved("04_layers")["gradient_lengths"], []
     how = {"alone": alone, "bend": bend}
     for seed in seeds:
-        weights, loss = fresh_stacks.loss_of(block, seed, depth, strength, **how)
+        weights, loss = fresh_stack_loss(block, seed, depth, strength, **how)
         runs.append(measure(loss, weights))
-    found = dict(zip(fresh_stacks.MATRICES, torch.stack(runs).mean(0).T))
-    return found, fresh_stacks.at_the_end(depth, block, seeds, strength, **how)[0]
+    found = dict(zip(MATRICES, torch.stack(runs).mean(0).T))
+    return found, fresh_stack_end(depth, block, seeds, strength, **how)[0]
 
 
 def _train(block, seed=1, **how):
     """Letters of prose, as in the notebook, from another seed -> the loss at the end, and that of
     knowing only how common each letter is."""
     text = open(data_file.replace("__init__.py", "prose.txt"), encoding="utf-8").read()
-    found = fresh_stacks.train_on_letters(text, block, seed=seed, **how)
-    return sum(found[-10:]) / 10, fresh_stacks.letter_entropy(text)
+    found = train_on_letters(text, block, seed=seed, **how)
+    return sum(found[-10:]) / 10, letter_entropy(text)
 
 
 @cache
@@ -296,7 +319,7 @@ def without_plus_tokens_become_alike():
     """
 
     def alike(depth, block, alone=False, bend=torch.relu, seeds=(5, 6)):
-        return fresh_stacks.at_the_end(depth, block, seeds, alone=alone, bend=bend)
+        return fresh_stack_end(depth, block, seeds, alone=alone, bend=bend)
 
     (without, size), (with_it, _) = alike(12, _no_plus), alike(12, layers.pre_norm_block)
     assert without > 0.97 and with_it < 0.8 and size > 0.3
@@ -425,10 +448,10 @@ def the_country_moves_in_one_layer():
     """
     patch_map = solved("04_layers")["patch_map"]
 
-    def moved(right, wrong, words=capitals.prompt, donor=None, at=(3, 4)):
+    def moved(right, wrong, words=capital_prompt, donor=None, at=(3, 4)):
         clean, corrupted = (_before(words(country))[23:25] for country in (right, wrong))
-        cities = capitals.CAPITALS[right], capitals.CAPITALS[wrong]
-        rest = capitals.rest_of(model(), *cities, 23)
+        cities = CAPITALS[right], CAPITALS[wrong]
+        rest = rest_of_model(model(), *cities, 23)
         if donor is None:
             return patch_map(clean, corrupted, rest)
         low, high = (rest(0, x[:1]) for x in (corrupted, clean))
@@ -436,7 +459,7 @@ def the_country_moves_in_one_layer():
         x[at[0]] = _before(words(donor))[23, at[0]]
         return ((rest(0, x[None]) - low) / (high - low)).item()
 
-    pairs = capitals.pairs()
+    pairs = country_pairs()
     back = [pair[::-1] for pair in pairs[:4]]
     runs = [moved(*pair) for pair in (*pairs, *back)]
     for pair in pairs[:3]:
@@ -466,14 +489,14 @@ def what_was_written_is_not_what_was_needed():
     """
     terms = solved("04_layers")["attribution"]
     rows, weight = model().weights.unembedding, model().weights.norm[0]
-    countries = list(capitals.CAPITALS)
-    cities = torch.stack([rows[_token(f" {city}")] for city in capitals.CAPITALS.values()])
+    countries = list(CAPITALS)
+    cities = torch.stack([rows[_token(f" {city}")] for city in CAPITALS.values()])
     written = {}
     for country, row in zip(countries, cities):
-        added = _writes(capitals.prompt(country))[:, -1]
+        added = _writes(capital_prompt(country))[:, -1]
         each = terms(added, row - cities.mean(0), weight, model().config.eps)
         written[country] = (each[1 + 2 * 23] / each.sum()).item()
-    whole, off = capitals.probabilities_without(model(), [(23, 4)], countries)
+    whole, off = capitals_without_heads(model(), [(23, 4)], countries)
     kept = dict(zip(countries, (off / whole).tolist()))
     least, most = (pick(written, key=written.get) for pick in (min, max))
     assert least == "Italy" and written[least] < 0.2 and kept[least] < 0.15
@@ -506,7 +529,7 @@ def one_head_carries_the_capital():
     paris, tokyo = _without_head(0, 4)[0], _without_head(11, 7)[3]
     assert (round(paris, 2), round(tokyo, 2)) == (0.21, 0.36)
     asked = ("France", "Germany", "Italy", "Japan")  # in one pass, as in the notebook
-    together = capitals.probabilities_without(model(), [(23, 4), (11, 7)], asked)
+    together = capitals_without_heads(model(), [(23, 4), (11, 7)], asked)
     assert torch.allclose(together, torch.tensor([whole, off, _without_head(11, 7)]), atol=1e-4)
     listed = (f"{w:.2f} → {o:.2f} (others ≥ {low:.2f})" for w, o, low in zip(whole, off, lowest))
     return "Paris, Berlin, Rome, Tokyo: " + ", ".join(listed)
@@ -735,7 +758,7 @@ def two_neurons_make_the_sink():
         larger, smaller = first[1229], first[1487]
         groups = [[1229], [1487], [1229, 1487], [100, 900]]
         runs = [loss(text, *off) for off in groups]
-        together = neurons.losses_without(model(), _ids(text), 11, groups)
+        together = losses_without_neurons(model(), _ids(text), 11, groups)
         assert max(abs(a - b) for a, b in zip(together, [whole, *runs])) < 1e-3
         costs[name] = [each - whole for each in runs]
         shorter = (at_the_first(text, lambda x, by=by: x / by) - whole for by in (2, 4, 16, 50))
@@ -807,7 +830,7 @@ def layer_11_is_the_sink():
         first, rest = skipped(11, is_first, text), skipped(11, ~is_first, text)
         eight = skipped(8, is_first, text), skipped(8, ~is_first, text)
         whole = _left_out(11, text)
-        together = layer_ablation.losses_skipped_at(model(), _ids(text), 11, (is_first, ~is_first))
+        together = losses_skipped_at(model(), _ids(text), 11, (is_first, ~is_first))
         assert max(abs(a - b) for a, b in zip(together, (base, first, rest))) < 1e-3
         assert first - base > 4 * (rest - base) and first - base > 1
         assert first - base > 0.85 * (whole - base)
@@ -836,8 +859,8 @@ def the_ends_matter_most():
     middle = [cost[i] for i in cost if 1 < i < 29 and i != 11]
     assert max(middle) < 0.6 and max(swaps) < 0.6
     assert cost[0] > 5 and cost[1] > 1.5 and cost[29] > 0.8 and cost[11] > 1.5
-    bees, *without = layer_ablation.losses_without(model(), _ids(BEES))
-    swaps_of_bees = layer_ablation.losses_swapped(model(), _ids(BEES))[1:]
+    bees, *without = losses_without_layers(model(), _ids(BEES))
+    swaps_of_bees = losses_with_layers_swapped(model(), _ids(BEES))[1:]
     eight, eleven = (_left_out(i, BEES) - _loss(model(), BEES) for i in (8, 11))
     assert abs(without[8] - bees - eight) < 1e-3 and abs(without[11] - bees - eleven) < 1e-3
     assert all(abs(swaps_of_bees[i] - swapped(i, BEES)) < 1e-3 for i in (0, 11, 28))
@@ -863,25 +886,23 @@ def a_probe_may_read_the_neighbour():
     fly = "saw a; was bitten by a; found a sleeping; feared the; listened to the; photographed the"
     fly += "; drew a hairy; fed the baby; chased out the; heard the wings of a; followed the"
     fly += "; filmed a flying"
-    nouns = [text.split()[-1] for text in probing.NOUNS]
+    nouns = [text.split()[-1] for text in NOUNS]
     pairs = {
-        "word class": (probing.NOUNS, probing.VERBS),
-        "my/your": (probing.MINE, probing.YOURS),
+        "word class": (NOUNS, VERBS),
+        "my/your": (MINE, YOURS),
         "this/that": [[f"It was {word} {noun}" for noun in nouns] for word in ("this", "that")],
         "a/the": [[f"It was {word} {noun}" for noun in nouns] for word in ("a", "the")],
-        "bank": (probing.MONEY, probing.RIVER),
+        "bank": (MONEY, RIVER),
         "bat": [[f"He {w.strip()} bat" for w in kind.split(";")] for kind in (play, fly)],
     }
-    at = {
-        name: [probing.last_words(model(), texts) for texts in pair] for name, pair in pairs.items()
-    }
-    curves = {name: probing.told_apart(*pair, "ba" not in name) for name, pair in at.items()}
+    at = {name: [last_words(model(), texts) for texts in pair] for name, pair in pairs.items()}
+    curves = {name: told_apart(*pair, "ba" not in name) for name, pair in at.items()}
     deal = torch.randperm(24, generator=torch.Generator().manual_seed(0))
-    dealt = probing.told_apart(*torch.cat(at["bat"], 1)[:, deal].chunk(2, 1))
+    dealt = told_apart(*torch.cat(at["bat"], 1)[:, deal].chunk(2, 1))
     for name in ("my/your", "this/that", "a/the"):
         assert curves[name][1] > 95 > 90 > curves["word class"][1]
     assert min(curve[6] for curve in curves.values()) > 80 and max(dealt[:10]) < 75
-    assert sum(text.split()[-2] == "to" for text in probing.VERBS) == 9
+    assert sum(text.split()[-2] == "to" for text in VERBS) == 9
     listed = (
         f"{name} {'/'.join(f'{c[i]:.0f}' for i in (1, 2, 3, 6))}" for name, c in curves.items()
     )

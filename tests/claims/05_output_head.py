@@ -14,9 +14,16 @@ from claim_runner import THREADS, central, model, solved
 
 from llmlib import data, training
 from llmlib.data import make_context_runs
-from llmlib.demonstrations import arithmetic_coding, two_layers
-from llmlib.demonstrations.translations import TRANSLATIONS
-from llmlib.demonstrations.untrained import untrained
+from llmlib.demonstrations.output_head import (
+    TRANSLATIONS,
+    arithmetic_encode,
+    gate_forgotten,
+    narrow,
+    numerical_gradient,
+    train_two_layers,
+    two_layer_batch,
+    untrained,
+)
 from llmlib.generation import top_tokens
 from llmlib.model import forward
 from llmlib.output_head import token_losses
@@ -182,7 +189,7 @@ def a_loss_is_a_file_size():
     """
     softmax = _mine("softmax")
     message = "The bakery on the corner opens at six, but the ovens are lit at three."
-    file = arithmetic_coding.write(message, model(), softmax)
+    file = arithmetic_encode(message, model(), softmax)
     ids = [0, *_ids(message), 0]
     bits = token_losses(model()(ids[:-1])[0], torch.tensor(ids[1:])).sum().item() / math.log(2)
     assert 8 * len(file) - 8 < bits + 2 and len(file) == 17
@@ -199,7 +206,7 @@ def a_loss_is_a_file_size():
             agreed.append(int(torch.searchsorted(ends, place, right=True)) == ids[n + 1])
             return ids[n + 1]
 
-        arithmetic_coding.walk(choose, reader, softmax)
+        narrow(choose, reader, softmax)
         return agreed.index(False) if False in agreed else len(agreed)
 
     same, off = read_alike(1.0), read_alike(1 + 1e-6)
@@ -721,21 +728,21 @@ def a_wrong_gradient_trains():
     torch.set_num_threads(1)
     ends, off = [], []
     for seed in range(3):
-        for backward in (right, two_layers.gate_forgotten):
-            losses = two_layers.train(backward, loss, ids, 200, seed)
+        for backward in (right, gate_forgotten):
+            losses = train_two_layers(backward, loss, ids, 200, seed)
             ends.append(sum(losses[-10:]) / 10)
-            given = two_layers.batch(ids, seed)
+            given = two_layer_batch(ids, seed)
             gradient = backward(*given)[0]
             place = int(
                 (gradient - right(*given)[0] if backward is not right else gradient).abs().argmax()
             )
-            slope = two_layers.nudged(loss, *given, "w_in", place)
+            slope = numerical_gradient(loss, *given, "w_in", place)
             off.append(abs(gradient.view(-1)[place].item() - slope) / gradient.abs().max().item())
 
     def turned(*given):
         return tuple(-gradient for gradient in right(*given))
 
-    rising = two_layers.train(turned, loss, ids, 5)
+    rising = train_two_layers(turned, loss, ids, 5)
     torch.set_num_threads(THREADS)
     start = math.log(512)
     shares = [(start - wrong) / (start - good) for good, wrong in zip(ends[::2], ends[1::2])]

@@ -11,8 +11,16 @@ from scipy.stats import binomtest
 
 from llmlib import complete
 from llmlib.attention import attention_weights
-from llmlib.demonstrations import arithmetic, hallucination, loops
-from llmlib.demonstrations.open_prompts import OPEN_PROMPTS
+from llmlib.demonstrations.sampling import (
+    OPEN_PROMPTS,
+    PEOPLE,
+    SOLVED_SUMS,
+    STARTS,
+    greedy_texts,
+    in_a_loop,
+    sums,
+    years,
+)
 from llmlib.embeddings import apply_rope
 from llmlib.generation import chat_prompt, shared_prompt, side_by_side
 from llmlib.output_head import log_softmax, softmax, token_losses
@@ -243,16 +251,16 @@ def a_little_penalty_ends_most_loops():
     more += ("The teacher told the", "At the market I")
     looping = {}
     for penalty in (1.0, 1.1):
-        made = loops.greedy_texts(
+        made = greedy_texts(
             model(),
-            loops.STARTS + more,
+            STARTS + more,
             60,
             lambda z, ids, by=penalty: _mine("repetition_penalty")(z, ids, by),
         )
-        looping[penalty] = [start for start, new in made.items() if loops.in_a_loop(new)]
+        looping[penalty] = [start for start, new in made.items() if in_a_loop(new)]
         last = made["He opened the door and"][-24:]
         assert (penalty > 1) == ("around the town of Ashwood" in model().tokenizer.decode(last))
-    assert set(looping[1.0]) == {*loops.STARTS, "She looked at the"}
+    assert set(looping[1.0]) == {*STARTS, "She looked at the"}
     assert looping[1.1] == ["He opened the door and"]
     return f"{len(looping[1.0])} of 12 loop, with penalty 1.1 {len(looping[1.1])}"
 
@@ -494,9 +502,9 @@ def agreement_is_not_truth():
     Two seeds for each; two invented people whose years do scatter. Only years are counted.
     """
     told, most, share, often = [], {}, {}, {}
-    for name in hallucination.PEOPLE:
+    for name in PEOPLE:
         for seed in (0, 1):
-            found = hallucination.years(model(), name, 40, _mine("draw"), seed)
+            found = years(model(), name, 40, _mine("draw"), seed)
             often[name, seed] = max(sorted(set(found)), key=found.count)
             most[name, seed] = found.count(often[name, seed])
             share[name, seed] = len(set(found)) / len(found)
@@ -563,8 +571,8 @@ def arithmetic_ends_with_addition():
     for seed in (6, 7, 8):
         rng, right = random.Random(seed), []
         for steps in (1, 2, 3):
-            problems = [(text, str(value)) for text, value in arithmetic.sums(steps, 24, rng)]
-            p = _next([f"{text} = " for text, _ in problems], arithmetic.SOLVED)
+            problems = [(text, str(value)) for text, value in sums(steps, 24, rng)]
+            p = _next([f"{text} = " for text, _ in problems], SOLVED_SUMS)
             got = [_word(i).strip() for i in p.argmax(-1)]
             ok = [g == value for g, (_, value) in zip(got, problems)]
             right.append(sum(ok))

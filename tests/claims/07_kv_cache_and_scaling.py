@@ -18,8 +18,13 @@ from llmlib import data, generate, training
 from llmlib.batching import continuous_batches, static_batches
 from llmlib.data import make_in_a_row
 from llmlib.data.make_quantization_ladder import held_out_ids, measure, with_matrices
-from llmlib.demonstrations import cache_bugs, speculative
-from llmlib.demonstrations.recorded_runs import RecordedRuns
+from llmlib.demonstrations.kv_cache_and_scaling import (
+    OTHER_TEXT,
+    PROMPTS,
+    RecordedRuns,
+    Trigrams,
+    cache_bugs,
+)
 from llmlib.fast import kernels
 from llmlib.generation import chat_prompt
 from llmlib.layers import pre_norm_block
@@ -139,7 +144,7 @@ def three_bugs_hide_behind_the_first_token():
     mine, ids = model().using(cache=space["write_cache"]), _ids(FRANCE)
     loop, pick = space["generate_cached"], lambda logits: logits.argmax(-1)
     right = list(loop(mine, mine.new_cache(context=64), ids, 12, pick))
-    for name, write in cache_bugs.planted(mine, loop).items():
+    for name, write in cache_bugs(mine, loop).items():
         wrong = write(ids)
         assert (wrong[0] == right[0]) == (name != "an old cache") and wrong != right, name
     return "3 of 4 bugs write the first token right, none all twelve"
@@ -159,7 +164,7 @@ def which_bug_has_which_symptom():
     space = solved(NOTEBOOK)
     mine, loop = model().using(cache=space["write_cache"]), space["generate_cached"]
     pick = lambda logits: logits.argmax(-1)  # noqa: E731
-    writers = cache_bugs.planted(mine, loop)
+    writers = cache_bugs(mine, loop)
     writers["none"] = lambda ids: list(loop(mine, mine.new_cache(context=64), ids, 12, pick))
 
     def nats(before, text):
@@ -168,9 +173,9 @@ def which_bug_has_which_symptom():
         return torch.nn.functional.cross_entropy(logits, torch.tensor(text[1:])).item()
 
     one, nonsense, first, fits = Counter(), Counter(), Counter(), 0
-    other = _ids(cache_bugs.OTHER)
+    other = _ids(OTHER_TEXT)
     with_other = list(loop(mine, mine.new_cache(context=64), other, 9, pick))
-    for prompt in cache_bugs.PROMPTS:
+    for prompt in PROMPTS:
         ids = _ids(prompt)
         right = writers["none"](ids)
         for name, write in writers.items():
@@ -529,7 +534,7 @@ def counts_can_draft():
     the draft. Where q is the target's own, all drafts are kept.
     """
     held_out, size = data.stories("held_out"), model().config.vocab_size
-    counted = speculative.Trigrams([s.ids for s in data.stories("train")], size)
+    counted = Trigrams([s.ids for s in data.stories("train")], size)
     prompt = _ids(chat_prompt(model(), data.STORIES_PROMPT))
     shared = {"counts": [], "frequencies": [], "itself": []}
     for story in held_out[:3]:

@@ -1,0 +1,672 @@
+"""What notebook 4's demonstrations measure and need not show."""
+
+import tempfile
+from dataclasses import replace
+from itertools import count, cycle
+
+import torch
+from torch.nn.functional import cross_entropy, layer_norm, linear, normalize
+from torch.utils.flop_counter import FlopCounterMode
+
+from llmlib import attention, layers, output_head, pretrained
+from llmlib.experts import mixture_of_experts
+from llmlib.layers import pre_norm_block
+from llmlib.model import attend, forward
+
+# Short texts that models are measured on: several, as one says little.
+
+STORY = (
+    "In the spring my grandmother planted beans along the garden wall. Every morning she carried "
+    "two cans of water from the pump, and every evening she counted the leaves. The first year the "
+    "frost came late and killed them all. The second year the rabbits ate what the frost had left. "
+    "She did not give up. She bought a roll of wire, built a fence, and waited."
+)
+HARBOUR = (
+    "The harbour was quiet when the ferry came in. A man in a grey coat carried a box of tools "
+    "down the steps, and two children ran past him to see the ropes. Nobody spoke of the storm."
+)
+BEES = "Bees do not vote, but a swarm decides. Scouts look at holes in trees and come back."
+
+
+# The residual stream of a real model: what each sublayer writes to it, and the rest of the model
+# run from any point of it.
+
+
+def with_layers(model, layer_list):
+    """The same model with these layers only."""
+    return replace(model, weights=replace(model.weights, layers=layer_list))
+
+
+def residual_writes(model, ids, block=layers.pre_norm_block):
+    """The embedding, then what each sublayer adds to the stream: ids [seq] ->
+    [1 + 2 * n_layer, seq, d_model]; ids [batch, seq] -> [1 + 2 * n_layer, batch, seq, d_model].
+    Their sum is the final stream."""
+    added = []
+
+    def noted(sublayer):
+        def run(x):
+            added.append(sublayer(x))
+            return added[-1]
+
+        return run
+
+    def watched(x, norm_1, attend, norm_2, feed_forward):
+        if not added:
+            added.append(x)
+        return block(x, norm_1, noted(attend), norm_2, noted(feed_forward))
+
+    ids = torch.as_tensor(ids)
+    model.using(block=watched)(ids, last=True)  # nobody reads the logits: one will do
+    found = torch.stack(added)
+    return found[:, 0] if ids.dim() == 1 else found
+
+
+def residual_stream(model, ids, block=layers.pre_norm_block):
+    """The stream as layer 0, 1, ... reads it, and the final one: [1 + n_layer, ..., seq, d_model],
+    with a batch dimension if `ids` have one."""
+    return residual_writes(model, ids, block).cumsum(dim=0)[::2]
+
+
+def run_from(model, x, layer_list, last=False):
+    """The logits after these layers alone, started from the stream x [seq, d_model] or
+    [batch, seq, d_model] in place of an embedding."""
+    x = x if x.dim() == 3 else x[None]
+    started = with_layers(model, layer_list).using(embedding=lambda ids, table: x)
+    return started(torch.zeros(x.shape[:2], dtype=torch.long), last=last)
+
+
+def head(model, x):
+    """The final norm, and the table read backwards: x [..., d_model] -> logits [..., vocab]."""
+    x = model.parts.norm(x, *model.weights.norm, model.config.eps)
+    return output_head.unembed(x, model.weights.unembedding)
+
+
+def mean_loss(model, ids):
+    """Mean of -log p(next token) over the text `ids` [seq], in nats."""
+    ids = torch.as_tensor(ids)
+    return output_head.cross_entropy(model(ids[:-1])[0], ids[1:]).item()
+
+
+def losses_of_runs(model, ids, block):
+    """The same loss at the end of each run of a batch, to which `block` may add runs on the way."""
+    ids = torch.as_tensor(ids)
+    ends = model.using(block=block, unembedding=lambda x, table: x)(ids[:-1])
+    table = model.weights.unembedding
+    found = (output_head.cross_entropy(output_head.unembed(x, table), ids[1:]) for x in ends)
+    return [loss.item() for loss in found]  # one at a time: logits are large
+
+
+# Stacks of layers with random weights, as they are before any training: what becomes of their
+# tokens, and how fast they learn to guess the next letter of some prose.
+
+MATRICES = ("w_q", "w_k", "w_v", "w_o", "w_in", "w_out")
+SEQ, VOCAB = 32, 100
+
+
+def fresh_stack(depth, generator, d_model=64, strength=1.0):
+    """Random weights [w_q, w_k, w_v, w_o, w_in, w_out] of each layer. Each matrix keeps the size of
+    what passes through it; `strength` scales the two that write, w_o and w_out."""
+    d = d_model
+    shapes = [(d, d)] * 4 + [(4 * d, d), (d, 4 * d)]
+    layers = []
+    for _ in range(depth):
+        layer = [torch.randn(s, generator=generator) / s[1] ** 0.5 for s in shapes]
+        layer[3] *= strength
+        layer[5] *= strength
+        layers.append(layer)
+    return layers
+
+
+def run_stack(x, layers, block, n_head=4, alone=False, bend=torch.relu):
+    """x [batch, seq, d_model] through a fresh stack -> the stream after 0, 1, ... layers. `block`
+    wires a layer, as pre_norm_block does. With `alone`, each token may look at itself only; `bend`
+    is the activation of the feed-forward."""
+
+    def norm(x):
+        return layer_norm(x, x.shape[-1:])
+
+    states = [x]
+    for w_q, w_k, w_v, w_o, w_in, w_out in layers:
+
+        def attend(x):
+            q, k, v = (attention.split_heads(linear(x, w), n_head) for w in (w_q, w_k, w_v))
+            if not alone:
+                attend = torch.nn.functional.scaled_dot_product_attention
+                v = attend(q, k, v, is_causal=True)
+            return linear(attention.merge_heads(v), w_o)
+
+        def feed_forward(x):
+            return linear(bend(linear(x, w_in)), w_out)
+
+        states.append(block(states[-1], norm, attend, norm, feed_forward))
+    return states
+
+
+def fresh_start(depth, seed, d_model=64, strength=1.0):
+    """One fresh stack and what goes in -> (layers, x [2, 32, d_model], head [100, d_model],
+    targets [2, 32])."""
+    generator = torch.Generator().manual_seed(seed)
+    layers = fresh_stack(depth, generator, d_model, strength)
+    x = torch.randn(2, SEQ, d_model, generator=generator)
+    head = torch.randn(VOCAB, d_model, generator=generator) / d_model**0.5
+    return layers, x, head, torch.randint(VOCAB, (2, SEQ), generator=generator)
+
+
+def fresh_stack_loss(block, seed, depth, strength=1.0, **how):
+    """(the layers of a fresh stack, the function layers -> its loss on random targets)."""
+    layers, x, head, targets = fresh_start(depth, seed, strength=strength)
+
+    def loss(layers):
+        end = run_stack(x, layers, block, **how)[-1]
+        logits = linear(layer_norm(end, end.shape[-1:]), head)
+        return cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+    return layers, loss
+
+
+def fresh_stack_end(depth, block, seeds=3, strength=1.0, **how):
+    """(mean cosine between two tokens of one text, root mean square of the stream) after a fresh
+    stack: means over `seeds` seeds, a number of them from 0 on, or a sequence."""
+    found = []
+    for seed in range(seeds) if isinstance(seeds, int) else seeds:
+        layers, x, *_ = fresh_start(depth, seed, strength=strength)
+        end = run_stack(x, layers, block, **how)[-1]
+        unit = normalize(end, dim=-1)
+        alike = (unit @ unit.mT)[:, ~torch.eye(SEQ, dtype=torch.bool)].mean()
+        found.append(torch.stack([alike, end.pow(2).mean().sqrt()]))
+    return tuple(torch.stack(found).mean(dim=0).tolist())
+
+
+def letter_entropy(text):
+    """The loss of knowing only how common each letter of `text` is, in nats."""
+    shares = torch.bincount(_letter_ids(text)) / len(text)
+    return -(shares * shares.log()).sum().item()
+
+
+def _letter_ids(text):
+    letters = sorted(set(text))
+    return torch.tensor([letters.index(letter) for letter in text])
+
+
+def train_on_letters(text, block, depth=12, strength=1.0, warm_up=0, steps=60, seed=0, d_model=32):
+    """Train a fresh stack to guess the next letter of `text` -> its loss at each step."""
+    ids, generator = _letter_ids(text), torch.Generator().manual_seed(seed)
+    n_letters = int(ids.max()) + 1
+    layers = fresh_stack(depth, generator, d_model, strength)
+    tables = [torch.randn(n, d_model, generator=generator) for n in (n_letters, SEQ, n_letters)]
+    tables[2] /= d_model**0.5
+    embedding, places, unembedding = tables
+    weights = [w.requires_grad_() for w in sum(layers, tables)]
+    optimizer = torch.optim.Adam(weights, fused=True)
+    losses = []
+    for step in range(steps):
+        rate = 3e-3 * min(1, (step + 1) / warm_up) if warm_up else 3e-3
+        optimizer.param_groups[0]["lr"] = rate
+        starts = torch.randint(len(ids) - SEQ - 1, (4, 1), generator=generator)
+        batch = ids[starts + torch.arange(SEQ + 1)]
+        x = run_stack(embedding[batch[:, :-1]] + places, layers, block)[-1]
+        logits = linear(layer_norm(x, (d_model,)), unembedding).flatten(0, 1)
+        cost = cross_entropy(logits, batch[:, 1:].flatten())
+        optimizer.zero_grad()
+        cost.backward()
+        optimizer.step()
+        losses.append(cost.item())
+    return losses
+
+
+# What a model knows of capitals: prompts whose right answers differ in one word, the rest of the
+# model run from a patched stream, and single heads switched off.
+
+CAPITALS = {
+    "France": "Paris",
+    "Italy": "Rome",
+    "Germany": "Berlin",
+    "Japan": "Tokyo",
+    "Spain": "Madrid",
+    "Russia": "Moscow",
+    "Austria": "Vienna",
+    "Greece": "Athens",
+    "China": "Beijing",
+    "Hungary": "Budapest",
+}  # every country and every capital is one token to SmolLM2
+
+
+def capital_prompt(country):
+    """The question about a country's capital."""
+    return f"The capital of {country} is"
+
+
+def country_pairs():
+    """Ten pairs of countries: each one, and the next of the list."""
+    countries = list(CAPITALS)
+    return list(zip(countries, countries[1:] + countries[:1]))
+
+
+def city_id(model, city):
+    """The one token of a city's name, with the space before it."""
+    [token] = model.tokenizer.encode(f" {city}")
+    return token
+
+
+def rest_of_model(model, right, wrong, first=0):
+    """The function rest(i, x): run the layers from `first + i` on, started from the streams x
+    [batch, seq, d_model] -> logit(right) - logit(wrong) after the last token, [batch]. `right` and
+    `wrong` are cities."""
+    right, wrong = city_id(model, right), city_id(model, wrong)
+    gap = model.using(unembedding=lambda x, table: x @ (table[right] - table[wrong]))
+
+    def rest(i, x):
+        return run_from(gap, x, model.weights.layers[first + i :], last=True)[:, -1]
+
+    return rest
+
+
+def capitals_without_heads(model, heads, countries):
+    """How probable the capitals of these countries are: of the whole model, then with each of
+    `heads`, pairs (layer, head), switched off, its output being 0 -> [1 + len(heads), countries].
+    One pass: a run joins the batch in the layer of its head."""
+    ids = torch.tensor([model.tokenizer.encode(capital_prompt(country)) for country in countries])
+    order = sorted(range(len(heads)), key=lambda i: heads[i][0])  # as they join
+    layer_numbers, off = count(), None
+
+    def attention_without(q, k, v, mask=None):
+        out = attention.scaled_dot_product_attention(q, k, v, mask)
+        if off is not None:
+            out[:, off] = 0
+        return out
+
+    def block(x, norm_1, attend, norm_2, feed_forward):
+        nonlocal off
+        layer, runs = next(layer_numbers), [x + attend(norm_1(x))]
+        for off in (heads[i][1] for i in order if heads[i][0] == layer):
+            runs.append(x[: len(ids)] + attend(norm_1(x[: len(ids)])))
+        off, x = None, torch.cat(runs)
+        return x + feed_forward(norm_2(x))
+
+    changed = model.using(attention=attention_without, block=block)
+    shares = output_head.softmax(changed(ids, last=True)[:, -1])  # runs * countries, vocab
+    answers = [city_id(model, CAPITALS[country]) for country in countries] * (1 + len(heads))
+    found = shares[range(len(answers)), answers].view(-1, len(countries))
+    return torch.cat([found[:1], found[1:][torch.tensor(order, dtype=torch.long).argsort()]])
+
+
+# Single neurons of a Llama model's feed-forward: what they read, how strongly they answer, and
+# what happens when one is held or switched off.
+
+
+def mlp_inputs(model, ids):
+    """What each layer's feed-forward reads: ids [seq] -> [n_layer, seq, d_model]."""
+    seen = []
+
+    def watching(x, *weights):
+        seen.append(x[0])
+        return layers.swiglu(x, *weights)
+
+    model.using(mlp=watching)(ids, last=True)
+    return torch.stack(seen)
+
+
+def neuron_strengths(x, w_gate, w_up, *_):
+    """The number at which each neuron stands: x [..., d_model] -> [..., d_mlp]. What the neuron
+    writes is this number times its column of w_down."""
+    gate = linear(x, w_gate)
+    return gate * torch.sigmoid(gate) * linear(x, w_up)
+
+
+def neuron_strengths_on(model, ids, layer, neuron):
+    """The number of one neuron at each token of a text -> [seq]."""
+    w_gate, w_up = (w[neuron : neuron + 1] for w in model.weights.layers[layer].mlp[:2])
+    return neuron_strengths(mlp_inputs(model, ids)[layer], w_gate, w_up)[:, 0]
+
+
+def neuron_held(model, layer, neuron, value):
+    """The model with one neuron held at `value` at the last token; None leaves it alone."""
+    layer_numbers = cycle(range(model.config.n_layer))
+
+    def feed_forward(x, w_gate, w_up, w_down):
+        out = layers.swiglu(x, w_gate, w_up, w_down)
+        if next(layer_numbers) == layer and value is not None:
+            mine = slice(neuron, neuron + 1)
+            now = neuron_strengths(x[:, -1], w_gate[mine], w_up[mine])
+            out[:, -1] += (value - now) * w_down[:, neuron]
+        return out
+
+    return model.using(mlp=feed_forward)
+
+
+def losses_without_neurons(model, ids, layer, groups):
+    """The loss on a text `ids` [seq] of the whole model, then with each group of a layer's neurons
+    switched off -> 1 + len(groups) numbers, in nats per token."""
+    w_gate, w_up, w_down = model.weights.layers[layer].mlp[:3]
+    layer_numbers = count()
+
+    def block(x, norm_1, attend, norm_2, feed_forward):
+        x = x + attend(norm_1(x))
+        read = norm_2(x)
+        x = x + feed_forward(read)
+        if next(layer_numbers) == layer:
+            numbers = neuron_strengths(read, w_gate, w_up)
+            x = torch.cat([x, *(x - numbers[..., g] @ w_down[:, g].T for g in groups)])
+        return x
+
+    return losses_of_runs(model, ids, block)
+
+
+# The shapes of some models, and what follows from a shape: stored parameters, FLOPs, experts.
+
+
+def _gpt2(n_layer, d_model, n_head, context):
+    shape = {"vocab_size": 50257, "context": context, "n_layer": n_layer, "d_model": d_model}
+    shape |= {"d_mlp": 4 * d_model, "n_head": n_head, "n_kv_head": n_head}
+    return "gpt2", shape | {"head_dim": d_model // n_head}
+
+
+def _llama3(n_layer, d_model, d_mlp, n_head):
+    shape = {"vocab_size": 128256, "context": 131072, "n_layer": n_layer, "d_model": d_model}
+    shape |= {"d_mlp": d_mlp, "n_head": n_head, "n_kv_head": 8, "head_dim": 128}
+    return "llama", shape | {"tied": False}
+
+
+SHAPES = {  # name: (family, arguments of count_parameters)
+    "GPT-2 small": _gpt2(12, 768, 12, 1024),
+    "GPT-2 XL": _gpt2(48, 1600, 25, 1024),
+    "GPT-3": _gpt2(96, 12288, 96, 2048),
+    "Llama 3.1 8B": _llama3(32, 4096, 14336, 32),
+    "Llama 3.1 405B": _llama3(126, 16384, 53248, 128),
+}
+
+
+def shape_of(config, d_mlp):
+    """A loaded model's shape, as count_parameters takes it."""
+    names = ("vocab_size", "context", "n_layer", "d_model", "n_head", "n_kv_head", "head_dim")
+    return {name: getattr(config, name) for name in names} | {"d_mlp": d_mlp}
+
+
+def stored_parameters(weights):
+    """How many numbers a model with a tied head stores."""
+    parts = ("norm_1", "q", "k", "v", "o", "norm_2", "mlp")
+    tensors = [t for layer in weights.layers for part in parts for t in getattr(layer, part)]
+    tensors += [weights.embedding, *weights.norm]
+    return sum(tensor.numel() for tensor in tensors if tensor is not None)
+
+
+def flops_by_part(seq, shape):
+    """FLOPs of one run of a Llama over `seq` tokens, by part. Norms and activations are left out:
+    they are no matrix products."""
+    q, kv = (shape[heads] * shape["head_dim"] for heads in ("n_head", "n_kv_head"))
+    d, n = shape["d_model"], shape["n_layer"]
+    return {
+        "feed-forward": 2 * seq * n * 3 * d * shape["d_mlp"],
+        "attention: q, k, v, o": 2 * seq * n * 2 * d * (q + kv),
+        "output head": 2 * seq * d * shape["vocab_size"],
+        "attention: scores and sums": n * 2 * 2 * q * seq**2,
+    }
+
+
+def counted_flops(model, seq):
+    """FLOPs of the matrix products of a real run over `seq` tokens, counted by torch."""
+    # The taught attention, and with gradients on: fast products would not be counted.
+    parts = model.using(attention=attention.scaled_dot_product_attention).parts
+    with FlopCounterMode(display=False) as counter, torch.enable_grad():
+        forward(torch.arange(seq)[None], model.weights, model.config, parts)
+    return counter.get_total_flops()
+
+
+def expert_costs(n_experts, top_k=2, n_tokens=64, d_model=64, d_expert=128, seed=0):
+    """A mixture of experts with random weights, in units of one feed-forward -> (weights held,
+    multiplications for a token, weights that `n_tokens` tokens read together)."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(n_tokens, d_model, generator=generator)
+    router = torch.randn(n_experts, d_model, generator=generator)
+    sizes = (d_expert, d_model), (d_expert, d_model), (d_model, d_expert)
+    experts = [[torch.randn(s, generator=generator) for s in sizes] for _ in range(n_experts)]
+    with FlopCounterMode(display=False) as counter, torch.enable_grad():
+        mixture_of_experts(x, router, *experts, top_k=top_k)
+    one = 3 * d_model * d_expert
+    asked = len((x @ router.T).topk(top_k).indices.unique())
+    held, read = ((router.numel() + n * one) / one for n in (n_experts, asked))
+    return held, counter.get_total_flops() / 2 / n_tokens / one, read
+
+
+# Layers left out, swapped or skipped by some tokens: what each costs, in nats per token. All runs
+# of a function share one pass over the layers: a run joins the batch where it parts from the
+# rest.
+
+
+def losses_without_layers(model, ids):
+    """The loss on a text `ids` [seq] with all layers, then without each -> 1 + n_layer numbers."""
+
+    def block(x, **functions):
+        return torch.cat([pre_norm_block(x, **functions), x[:1]])  # the first run is the whole one
+
+    return losses_of_runs(model, ids, block)
+
+
+def losses_with_layers_swapped(model, ids):
+    """The loss with all layers in place, then with each and the next one swapped -> n_layer
+    numbers."""
+    stack, step = model.weights.layers, count()
+    order = [stack[0]]
+    for layer, following in zip(stack, stack[1:]):
+        order += [following, layer]  # the second is for the run that swaps the two
+    read = waiting = None  # by the layer before; a run that has that layer to catch up on
+
+    def block(x, **functions):
+        nonlocal read, waiting
+        if next(step) % 2:
+            both = pre_norm_block(torch.cat([x, read]), **functions)
+            read, waiting = x[:1], both[-1:]
+            return both[:-1]
+        if waiting is not None:
+            return torch.cat([x, pre_norm_block(waiting, **functions)])
+        read = x
+        return pre_norm_block(x, **functions)
+
+    return losses_of_runs(with_layers(model, order), ids, block)
+
+
+def losses_skipped_at(model, ids, layer, groups):
+    """The loss with all layers, then with one layer skipped by the tokens at some positions: for
+    each group of them, a bool a position -> 1 + len(groups) numbers."""
+    layer_numbers = count()
+
+    def block(x, **functions):
+        out = pre_norm_block(x, **functions)
+        if next(layer_numbers) == layer:
+            out = torch.cat([out, *(torch.where(at[:, None], x, out) for at in groups)])
+        return out
+
+    return losses_of_runs(model, ids, block)
+
+
+# A probe: can a property of a text's last word be read off its vector? And the sentences.
+
+MONEY = (
+    "She put her salary in the bank",
+    "The loan was refused by the bank",
+    "He borrowed the cash from the bank",
+    "My savings are safe in the bank",
+    "The robbers stole a million from the bank",
+    "To open an account, go to the bank",
+    "Interest rates were raised by the bank",
+    "He cashed the cheque at the bank",
+    "Our mortgage is with another bank",
+    "The clerk counted coins in the bank",
+    "Investors sold their shares in the bank",
+    "Her debts were paid off to the bank",
+)
+RIVER = (
+    "The boat was tied to the bank",
+    "We fished all day from the bank",
+    "Reeds and willows grew along the bank",
+    "The flood washed away the muddy bank",
+    "A heron stood still on the bank",
+    "The stream is shallow near the bank",
+    "We swam across to the far bank",
+    "The ducks built a nest on the bank",
+    "Otters dug their holes in the bank",
+    "The canoe drifted slowly towards the bank",
+    "The water rose over the grassy bank",
+    "They camped by the river, on the bank",
+)
+NOUNS = (
+    "He bought an expensive watch",
+    "We went to see the play",
+    "It was a very long run",
+    "They took a short walk",
+    "The professor gave a talk",
+    "He ordered a cold drink",
+    "Last night I had a dream",
+    "There was a late call",
+    "After lunch he took a rest",
+    "She is grateful for the help",
+    "The hotel hired a new cook",
+    "It was only a wild guess",
+)
+VERBS = (
+    "They all wanted to watch",
+    "The children started to play",
+    "The horses began to run",
+    "I would rather not walk",
+    "She asked if we could talk",
+    "You should never have to drink",
+    "All of us need to dream",
+    "Tomorrow I will call",
+    "The doctor told him to rest",
+    "The neighbours came to help",
+    "My brother learned to cook",
+    "No one was able to guess",
+)
+_WORDS = [text.split()[-1] for text in NOUNS]
+MINE = tuple(f"It was my {word}" for word in _WORDS)  # nouns in both: only the word before
+YOURS = tuple(f"It was your {word}" for word in _WORDS)  # them differs
+
+
+def last_words(model, texts):
+    """The stream at each text's last token, after the table and each layer -> [1 + n_layer,
+    len(texts), d_model]. Shorter texts are padded on the right, where nobody looks."""
+    encoded = [model.tokenizer.encode(text) for text in texts]
+    longest = max(map(len, encoded))
+    stream = residual_stream(model, [ids + [0] * (longest - len(ids)) for ids in encoded])
+    return stream[:, range(len(texts)), [len(ids) - 1 for ids in encoded]]
+
+
+def told_apart(a, b, out_too=False):
+    """Percent of vectors closer, by cosine, to their own kind's mean than to the other's: a and b
+    [states, n, d_model] -> [states] numbers.
+
+    All vectors are made one length and centred. The vector in question is left out of its own
+    mean; with `out_too` its partner, the one of the same number, is left out of the other mean, so
+    that what is learned must carry over to other words. A tie counts half."""
+    n = a.shape[1]
+    rest = (1 - torch.eye(n)) / (n - 1)
+    both = normalize(torch.cat([a, b], dim=1), dim=-1)
+    a, b = (both - both.mean(dim=1, keepdim=True)).chunk(2, dim=1)
+    score = torch.zeros(len(a))
+    for kind, other in ((a, b), (b, a)):
+        far = rest @ other if out_too else other.mean(dim=1, keepdim=True)
+        near = torch.cosine_similarity(kind, rest @ kind, dim=-1)
+        gap = near - torch.cosine_similarity(kind, far, dim=-1)
+        score += ((gap > 1e-4).float() + 0.5 * (gap.abs() <= 1e-4)).mean(dim=-1)
+    return (50 * score).tolist()
+
+
+# A forward held against transformers, and forwards with a mistake planted in them.
+
+PROMPTS = ("The capital of France is", "Once upon a time,", "def f(x):")  # five tokens each
+
+
+class Reference:
+    """What transformers says with a Llama model's weights: the next 12 ids of three prompts, and
+    the logits over the finished texts."""
+
+    def __init__(self, model, text, theirs):
+        """text [seq]: ids on which a forward's loss is measured; `theirs` is the model of
+        transformers (llmlib.course.engine_check.reference)."""
+        self.model, self.text = model, text
+        ids = torch.tensor([model.tokenizer.encode(prompt) for prompt in PROMPTS])
+        greedy = {"attention_mask": torch.ones_like(ids), "do_sample": False}
+        with torch.no_grad():
+            whole = theirs.generate(ids, max_new_tokens=12, **greedy)
+            self.written, self.finished = whole[:, ids.shape[1] :], whole[:, :-1]
+            self.logits = theirs(self.finished).logits
+
+    def compare(self, forward):
+        """(for each prompt: the same 12 ids?, the farthest logit, the loss on the text) of a
+        `forward` with the model's weights. It writes the same ids if at each place its likeliest
+        token is the one that transformers wrote next."""
+        logits = self._run(forward, self.finished)
+        same = (logits[:, -12:].argmax(dim=-1) == self.written).all(dim=-1).tolist()
+        said = self._run(forward, self.text[None, :-1])[0]
+        cost = output_head.cross_entropy(said, self.text[1:]).item()
+        return same, (logits - self.logits).abs().max().item(), cost
+
+    def _run(self, forward, ids):
+        model, seq = self.model, ids.shape[1]
+        seen = torch.arange(seq), attention.causal_mask(seq)
+        parts = model.using(attention=attention.scaled_dot_product_attention).parts
+        stack = model.weights.layers
+        weights = [(*layer.norm_1, *layer.norm_2, *layer.mlp[:3]) for layer in stack]
+
+        def attention_of(i, x):
+            return attend(x, i, stack[i], model.config, parts, *seen)
+
+        ends = model.weights.unembedding, weights, model.weights.norm[0]
+        with torch.no_grad():
+            return forward(ids, *ends, attention_of, eps=model.config.eps)
+
+
+def _forward(norm=layers.rms_norm, last=None, mlp=layers.swiglu):
+    """A forward with another function in some of its places."""
+
+    def forward(ids, table, layer_list, final_norm, attend, eps):
+        x = table[ids]
+        for i, (norm_1, norm_2, *matrices) in enumerate(layer_list):
+            x = x + attend(i, norm(x, norm_1, eps))
+            x = x + mlp(norm(x, norm_2, eps), *matrices)
+        return linear((last or norm)(x, final_norm, eps), table)
+
+    return forward
+
+
+MISTAKES = {
+    "the final norm does not divide": _forward(last=lambda x, w, eps: x * w),
+    "eps ten times too large": _forward(norm=lambda x, w, eps: layers.rms_norm(x, w, 10 * eps)),
+    "norms rounded to 16 bits": _forward(
+        norm=lambda x, w, eps: layers.rms_norm(x, w, eps).bfloat16().float()
+    ),
+    "feed-forward writes 1 % less": _forward(mlp=lambda *a: 0.99 * layers.swiglu(*a)),
+}
+
+
+# Small checkpoints with random weights, made and run by transformers, to test functions on.
+
+
+def _kinds():
+    import transformers
+
+    gpt2 = {"n_positions": 64, "n_embd": 48, "n_layer": 6, "n_head": 4}
+    gpt2 |= {"bos_token_id": 0, "eos_token_id": 0}
+    llama = {"hidden_size": 48, "intermediate_size": 128, "num_hidden_layers": 6}
+    llama |= {"num_attention_heads": 4, "num_key_value_heads": 2}
+    return {
+        "gpt2": (transformers.GPT2LMHeadModel, transformers.GPT2Config(vocab_size=500, **gpt2)),
+        "llama": (transformers.LlamaForCausalLM, transformers.LlamaConfig(vocab_size=500, **llama)),
+    }
+
+
+def logits_apart(family, parts):
+    """How far the logits of the engine with these `parts` ({name: function}) are from those of
+    transformers, for a checkpoint of `family`, "gpt2" or "llama", with random weights."""
+    kind, config = _kinds()[family]
+    ids = torch.randint(500, (2, 20), generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(1)
+    torch.manual_seed(0)
+    theirs = kind(config).eval()
+    with torch.no_grad():  # no two weights alike: a forgotten bias or a swapped norm would show
+        for parameter in theirs.parameters():
+            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator))
+        wanted = theirs(ids).logits
+    with tempfile.TemporaryDirectory() as folder:
+        theirs.save_pretrained(folder)
+        return (pretrained.load(folder).using(**parts)(ids) - wanted).abs().max().item()
