@@ -1706,8 +1706,8 @@ check.that(
 )
 check.that(
     not torch.allclose(_got.float(), torch.tensor([[0.0, 0.5], [0.5, 1.0]])),
-    "these are the means of the example, and the vectors are others: measure those that "
-    "are given",
+    "these are the means of the example, and the vectors are others: measure those "
+    "that are given",
 )
 check.that(
     not torch.allclose(_got[0], _got[1], atol=1e-3),

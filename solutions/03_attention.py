@@ -2243,8 +2243,8 @@ check.that(
 check.equal(
     replace_heads(_wide.clone(), [0, 1, 2], _other),
     _other,
-    "with all three heads taken from the other run, not the first of the list alone, the "
-    "result is that run",
+    "with all three heads taken from the other run, not the first of the list alone, "
+    "the result is that run",
 )
 check.equal(
     replace_heads(_wide.clone(), [0, 2], _other),
@@ -2364,8 +2364,8 @@ check.equal(
 )
 check.that(
     _chosen([(0, 0)], torch.tensor([[4.0, 5.0, 9.0, 8.0]])) != _got,
-    "5 is now the size of head 1, and the choice is still head 2: look at the sizes that "
-    "are given",
+    "5 is now the size of head 1, and the choice is still head 2: look at the sizes "
+    "that are given",
 )
 _two = torch.tensor([[4.0, 9.0, 5.5, 8.0], [1.0, 6.0, 4.1, 3.0]])
 _got = _chosen([(0, 0)], _two)

@@ -900,8 +900,8 @@ check.that(
 )
 check.that(
     not _is([1.7, 1.7]) and not _is([3.4 / 8, 3.4 * 7 / 8]),
-    "the logit was shared out, evenly or by the length of the writes: such parts add up "
-    "whatever the writes do. A term is the write's own product with the direction",
+    "the logit was shared out, evenly or by the length of the writes: such parts add "
+    "up whatever the writes do. A term is the write's own product with the direction",
 )
 check.that(
     not _is([3.4 - 2**0.5, 3.4 - 10 * 2**0.5]),
@@ -1111,8 +1111,8 @@ def patch_map(clean, corrupted, rest):
 # %% given patch_map_of_matrices folded="Adapter: your patch_map on small layers that bend"
 def patch_map_of_matrices(clean, corrupted, moves, readout):
     """Your patch_map on a stack of layers: each adds relu(moves[i] [seq, seq] @ x) to
-    its x [..., seq, d_model]; the score is the last token · readout [d_model]. clean and
-    corrupted [seq, d_model] are what goes in."""
+    its x [..., seq, d_model]; the score is the last token · readout [d_model]. clean
+    and corrupted [seq, d_model] are what goes in."""
 
     def states(x):
         found = [x]
@@ -1257,8 +1257,8 @@ check.that(
 )
 check.that(
     not _is("bare", _got),
-    "nothing was patched: the difference of the two runs went through the layers alone. "
-    "These layers are not linear, so put the clean vector into the corrupted run",
+    "nothing was patched: the difference of the two runs went through the layers "
+    "alone. These layers are not linear: put the clean vector into the corrupted run",
 )
 check.that(
     not _is("turned", _got),
@@ -1267,7 +1267,7 @@ check.that(
 )
 check.that(
     not _is("step", _got),
-    "each place got what it adds to the patches before it: start each from a fresh copy",
+    "each place got what it adds to the patches before it: start from a fresh copy",
 )
 _off = (_got - _maps["right"]).abs() > 1e-3
 check.that(
@@ -1510,9 +1510,9 @@ def gradient_lengths(loss, layers):
 # %% given gradient_lengths_of_made_loss folded="Adapter: your gradient_lengths on a loss with known gradients"
 def gradient_lengths_of_made_loss(layers, pulls):
     """Your gradient_lengths for the loss "sum of pulls[i][j] * entries of layers[i][j],
-    plus half the sum of all squares, plus a twentieth of the square of their sum", whose
-    gradients are pulls[i][j] + layers[i][j] + a tenth of the sum: called twice, the
-    second result."""
+    plus half the sum of all squares, plus a twentieth of the squared sum of all
+    entries", whose gradients are pulls[i][j] + layers[i][j] + a tenth of that sum:
+    called twice, the second result."""
 
     def loss(layers):
         pairs = [pair for many in zip(layers, pulls) for pair in zip(*many)]
@@ -1613,16 +1613,16 @@ _pairs = [list(zip(*many)) for many in zip(_layers, _pulls)]
 _apart = [[(w + pull + w.sum() / 10).norm() for w, pull in many] for many in _pairs]
 check.that(
     not torch.allclose(_got.float(), torch.tensor(_apart), atol=1e-3),
-    "the other matrices were 0 while one was measured, which is another model: take all "
-    "gradients where the matrices are",
+    "the other matrices were 0 while one was measured, which is another model: take "
+    "all gradients where the matrices are",
 )
 _along = [
     [(g * w).sum().abs() / w.norm() for g, w in zip(*m)] for m in zip(_true, _layers)
 ]
 check.that(
     not torch.allclose(_got.float(), torch.tensor(_along), atol=1e-3),
-    "this is the slope in one direction, that of the matrix: a gradient's length counts "
-    "all entries",
+    "this is the slope in one direction, that of the matrix: a gradient's length "
+    "counts all entries",
 )
 check.that(
     not torch.allclose(_got[0], _got[1], atol=1e-3),

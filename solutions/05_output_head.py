@@ -1674,8 +1674,8 @@ check.that(
 )
 check.that(
     not torch.allclose(backward_by_hand(_x, _in, _out, torch.tensor([1]))[1], _got[1]),
-    "another target, and the same gradient: what arrives at the logits depends on the id "
-    "that came, not on the likeliest one",
+    "another target, and the same gradient: what arrives at the logits depends on the "
+    "id that came, not on the likeliest one",
 )
 check.that(
     float(_got[1][0, 0]) < 0,
@@ -1702,8 +1702,8 @@ check.close(
 _both = backward_by_hand(torch.tensor([[1.0], [1.0]]), _in, _out, torch.tensor([0, 1]))
 check.that(
     not torch.allclose(_both[1].double(), _got[1].double()),
-    "a second position has changed nothing: the first one stands for all. Each adds its "
-    "own part",
+    "a second position has changed nothing: the first one stands for all. Each adds "
+    "its own part",
 )
 check.close(
     _both[1],
@@ -2717,7 +2717,7 @@ check.that(
 )
 check.that(
     abs(_error - 1) > 1e-3,
-    "other losses, and the standard error of the example: compute it from what is given",
+    "other losses, and the standard error of the example: compute yours from these",
 )
 check.that(
     abs(_error - 4) > 1e-3 and abs(_error - 3) > 1e-3,

@@ -2583,8 +2583,8 @@ check.that(
 )
 check.that(
     empty_answers_from_table(_table, [[4, 0]], _o, _c, width=1)[0] == [0, 0],
-    "the width is 1 here, so the search is greedy and takes 1, with 0.4: search with the "
-    "width that is given",
+    "the width is 1 here, so the search is greedy and takes 1, with 0.4: search with "
+    "the width that is given",
 )
 check.that(
     empty_answers_from_table(_table, [[4, 0]], _o, _c, max_new_tokens=1)[0] == [0, 0],
@@ -2825,8 +2825,8 @@ check.that(
 )
 check.that(
     abs(_out[1] - _d.min().item()) > 1e-3 or abs(_out[2] - _d.max().item()) > 1e-3,
-    "the smallest and the largest difference say how far prompts lie apart, not how sure "
-    "their mean is",
+    "the smallest and the largest difference say how far prompts lie apart, not how "
+    "sure their mean is",
 )
 check.that(
     _out[2] - _out[1] > 1e-3,

@@ -2536,8 +2536,8 @@ check.close(
 _early[0], _early[3] = _law[0] + 0.5, _law[3]
 check.that(
     abs(_misses(_n, _early, 4)[0]) > 0.03,
-    "the smallest size lies off the law, and the forecast for place 4 does not show it: "
-    "use all sizes before it, not only the last three",
+    "the smallest size lies off the law, and the forecast for place 4 does not show "
+    "it: use all sizes before it, not only the last three",
 )
 ### BEGIN HIDDEN TESTS
 _n = [1e3, 3e3, 9e3, 3e4, 9e4, 3e5, 9e5]
