@@ -2303,13 +2303,28 @@ check.that(
     "a share lies between 0 and 1: divide the number of right letters by that of all "
     "answers",
 )
+check.that(
+    list(letters_right([" d o g"], ["cat"])) != [1.0, 0.0, 0.5],
+    "another answer has the same numbers as the example: score the answers that are "
+    "given",
+)
 check.close(
     letters_right([" c a t", " d o g"], ["cat", "dog"]),
     [1.0, 1.0, 1.0],
     "every letter is right here: cut the answer at its spaces and compare letters",
 )
+_got = [float(_share) for _share in letters_right([" c u t", " d o g"], ["cat", "dog"])]
+check.that(
+    _got != [1.0, 0.5, 0.5],
+    "after a wrong letter the next may be right again: judge each place by itself",
+)
+check.that(
+    _got != [1.0, 1.0, 1.0],
+    "of two second letters one is wrong: their share is a half. Round nothing, and do "
+    "not count a letter only because it is there",
+)
 check.close(
-    letters_right([" c u t", " d o g"], ["cat", "dog"]),
+    _got,
     [1.0, 0.5, 1.0],
     "one wrong letter makes only its own place wrong, not the whole word",
 )
@@ -2454,6 +2469,11 @@ check.that(
     abs(_got[0] - 1 / 26) > 1e-6,
     "1 in 26 is the luck of dice: letters are not equally common, so score these very "
     "answers against other words",
+)
+check.that(
+    not any(_got) or chance_level(["", "", ""], _words) != _got,
+    "answers without a letter are as lucky as those of the example: score the answers "
+    "that are given, not the words alone and not a number of your own",
 )
 check.close(
     chance_level([" a b c", " x y z"], ["cab", "zxy"]),

@@ -1501,6 +1501,10 @@ check.equal(
     "three pairs make six sums: each capital, less each country but its own, plus a "
     "country of a third pair; do not stop at one rotation of the list",
 )
+check.that(
+    not {tuple(each) for each in mixed_sums([(4, 40), (5, 50), (6, 60)])} & set(_got),
+    "three other pairs gave sums of the example: make them of the pairs that are given",
+)
 check.equal(
     [len(mixed_sums([(i, 50 + i) for i in range(n)])) for n in (0, 1, 2, 4)],
     [0, 0, 0, 24],
@@ -1704,6 +1708,24 @@ check.that(
     float(_got[0, 0]) < 0.8,
     "a text paired with itself has a cosine of 1 and says nothing: leave such pairs "
     "out",
+)
+check.that(
+    not torch.allclose(_got.float(), torch.tensor([[0.0, 0.5], [0.5, 1.0]])),
+    "these are the means of the example, and the vectors are others: measure those "
+    "that are given",
+)
+check.that(
+    not torch.allclose(_got[0], _got[1], atol=1e-3),
+    "both rows are the same: the words must tell which row a pair belongs to",
+)
+check.that(
+    not torch.allclose(_got[:, 0], _got[:, 1], atol=1e-3),
+    "both columns are the same: the sides must tell which column a pair belongs to",
+)
+check.that(
+    min(abs(float(_got[0, 1]) - _one) for _one in (0.28, 0.936)) > 1e-3,
+    "one pair stands for its kind, the first or the most alike: take the mean over all "
+    "pairs of that kind",
 )
 _lengths = torch.tensor([[3.0], [1.0], [0.5], [2.0]])
 check.close(

@@ -864,6 +864,12 @@ check.equal(
 )
 _still = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
 check.equal(
+    _peeked(_still, _still, 2),
+    [],
+    "nothing has moved at all, and yet you list a position: compare the outputs that "
+    "are given",
+)
+check.equal(
     _peeked(_still, _still + torch.tensor([[1e-6], [-2e-6], [1.0]]), 2),
     [],
     "a movement of 0.000002 is rounding, not peeking: allow up to 1e-5",
@@ -1943,6 +1949,17 @@ check.that(
     "the mean runs over the whole text: only tokens of the second half have a first "
     "occurrence to look back to",
 )
+check.that(
+    abs(_got[0, 0] - 1) > 1e-4,
+    "this counts the tokens that look most, or more than half, at the right place: a "
+    "score of 1 for shares of 0.7 and 0.6. Take the mean of the shares themselves",
+)
+check.close(
+    induction_score(torch.zeros(1, 1, 10, 10), 5),
+    torch.zeros(1, 1),
+    "a head without any share has a score: measure the maps that are given",
+    atol=1e-4,
+)
 check.close(
     induction_score(_looking(5, 6), 5),
     torch.zeros(1, 1),
@@ -1980,6 +1997,10 @@ check.that(
 check.that(
     _first > 0.01 or _last < 0.1,
     "the first token of the second half, at position half, is left out",
+)
+check.that(
+    abs(_got[0, 0] - 0.7) > 1e-4,
+    "the token that looks best stands for all: take the mean over the second half",
 )
 check.close(
     induction_score(_looking(5, 4), 5),
@@ -2222,7 +2243,8 @@ check.that(
 check.equal(
     replace_heads(_wide.clone(), [0, 1, 2], _other),
     _other,
-    "with all heads taken from the other run, the result is that run",
+    "with all three heads taken from the other run, not the first of the list alone, "
+    "the result is that run",
 )
 check.equal(
     replace_heads(_wide.clone(), [0, 2], _other),
@@ -2340,6 +2362,11 @@ check.that(
 check.equal(
     _got, [(0, 2)], "the example by hand: of 9, 5 and 8, nearest to 4 is 5, head 2"
 )
+check.that(
+    _chosen([(0, 0)], torch.tensor([[4.0, 5.0, 9.0, 8.0]])) != _got,
+    "5 is now the size of head 1, and the choice is still head 2: look at the sizes "
+    "that are given",
+)
 _two = torch.tensor([[4.0, 9.0, 5.5, 8.0], [1.0, 6.0, 4.1, 3.0]])
 _got = _chosen([(0, 0)], _two)
 check.that(
@@ -2354,6 +2381,12 @@ check.equal(
 _got = _chosen([(0, 0)], torch.tensor([[4.0, 3.0, 5.5, 8.0]]))
 check.equal(
     _got, [(0, 1)], "nearest to 4 is 3: a control may also be quieter than its target"
+)
+check.equal(
+    _chosen([(0, 0)], torch.tensor([[6.0, 3.0, 10.0]])),
+    [(0, 1)],
+    "3 is 3 away from 6, and 10 is 4 away: nearest is by the difference of the sizes, "
+    "not by their ratio",
 )
 _got = _chosen([(0, 1)], torch.tensor([[3.5, 4.0, 9.0, 0.5]]))
 check.that(

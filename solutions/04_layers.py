@@ -908,11 +908,31 @@ check.that(
     not _is([10 / 50**0.5, 7 / 50**0.5]),
     "divide by the root of the mean square of the sum, not by its length",
 )
+check.that(
+    not _is([1.7, 1.7]) and not _is([3.4 / 8, 3.4 * 7 / 8]),
+    "the logit was shared out, evenly or by the length of the writes: such parts add "
+    "up whatever the writes do. A term is the write's own product with the direction",
+)
+check.that(
+    not _is([3.4 - 2**0.5, 3.4 - 10 * 2**0.5]),
+    "this is what the logit loses without the write, normalised again: these losses do "
+    "not add up. Keep the divisor of the whole sum",
+)
+check.that(
+    not _is([2 - 3.4 / 50, 1.4 - 3.4 * 49 / 50]),
+    "this is gradient times write: its terms add up to 0, as a longer stream has the "
+    "same norm. Keep the divisor as it is",
+)
 check.close(
     _got,
     [2.0, 1.4],
     "the example by hand: the sum [1, 7] has the root mean square 5, so the terms are "
     "10 · 1 / 5 and 1 · 7 / 5",
+)
+check.that(
+    list(attribution(_writes, torch.tensor([5.0, 5.0]), _ones, 0.0)) != list(_got),
+    "the direction has changed, and the terms are still those of the example: compute "
+    "them from what is given",
 )
 check.close(
     attribution(_writes, torch.tensor([-10.0, 1.0]), _ones, 0.0),
@@ -1105,16 +1125,16 @@ def patch_map(clean, corrupted, rest):
     ### END SOLUTION
 
 
-# %% given patch_map_of_matrices folded="Adapter: your patch_map on layers that are matrices"
+# %% given patch_map_of_matrices folded="Adapter: your patch_map on small layers that bend"
 def patch_map_of_matrices(clean, corrupted, moves, readout):
-    """Your patch_map on a stack of layers: each adds moves[i] [seq, seq] @ x to its x
-    [..., seq, d_model]; the score is the last token · readout [d_model]. clean and
-    corrupted [seq, d_model] are what goes in."""
+    """Your patch_map on a stack of layers: each adds relu(moves[i] [seq, seq] @ x) to
+    its x [..., seq, d_model]; the score is the last token · readout [d_model]. clean
+    and corrupted [seq, d_model] are what goes in."""
 
     def states(x):
         found = [x]
         for move in moves:
-            found.append(found[-1] + move @ found[-1])
+            found.append(found[-1] + (move @ found[-1]).clamp(min=0))
         return torch.stack(found)
 
     def rest(i, x):
@@ -1124,7 +1144,7 @@ def patch_map_of_matrices(clean, corrupted, moves, readout):
                 "x[None]"
             )
         for move in moves[i:]:
-            x = x + move @ x
+            x = x + (move @ x).clamp(min=0)
         return x[:, -1] @ readout
 
     given = states(clean), states(corrupted)
@@ -1169,15 +1189,15 @@ def _case(seq, d, n_layer, generator):
 
     def run(x, first):
         for move in moves[first:]:
-            x = x + move @ x
+            x = x + (move @ x).clamp(min=0)
         return (x[-1] @ readout).item()
 
     states = [[x] for x in ends]
     for each in states:
         for move in moves:
-            each.append(each[-1] + move @ each[-1])
+            each.append(each[-1] + (move @ each[-1]).clamp(min=0))
     high, low = (run(x, 0) for x in ends)
-    names = ("right", "score", "gap", "over", "reverse", "all", "keep", "add")
+    names = ("right", "score", "gap", "over", "reverse", "all", "keep", "add", "bare")
     for name in names:
         rows = []
         for i in range(n_layer + 1):
@@ -1186,6 +1206,8 @@ def _case(seq, d, n_layer, generator):
             for p in range(seq):
                 x = (good if name == "reverse" else bad).clone()
                 new = bad if name == "reverse" else good
+                if name == "bare":
+                    x, new = 0 * x, good - bad
                 place = (
                     slice(None)
                     if name == "all"
@@ -1195,11 +1217,13 @@ def _case(seq, d, n_layer, generator):
                 )
                 x[place] = x[place] + new[place] if name == "add" else new[place]
                 score = run(x, i)
-                gap = score - low
+                gap = score if name == "bare" else score - low
                 by = {"score": score, "gap": gap, "over": score / high}
                 row.append(by.get(name, gap / (high - low)))
             rows.append(row)
         maps[name] = torch.tensor(rows)
+    maps["turned"] = 1 - maps["reverse"]
+    maps["step"] = maps["keep"].diff(dim=1, prepend=torch.zeros(n_layer + 1, 1))
     return (clean, corrupted, moves, readout), maps
 
 
@@ -1247,6 +1271,26 @@ check.that(
 check.that(
     not _is("add", _got),
     "the clean vector was added to the corrupted one: it replaces it",
+)
+check.that(
+    not _is("bare", _got),
+    "nothing was patched: the difference of the two runs went through the layers "
+    "alone. These layers are not linear: put the clean vector into the corrupted run",
+)
+check.that(
+    not _is("turned", _got),
+    "this is 1 less what a corrupted vector breaks in the clean run. What breaks an "
+    "answer is not what brings it back: patch the corrupted run",
+)
+check.that(
+    not _is("step", _got),
+    "each place got what it adds to the patches before it: start from a fresh copy",
+)
+_off = (_got - _maps["right"]).abs() > 1e-3
+check.that(
+    bool(_off[-1].any()) or not _off.any(),
+    "right after the last layer, wrong before it: the layers bend, so a slope or a "
+    "distance is no patch. Run rest(i, …) on the patched state",
 )
 check.close(
     patch_map_of_matrices(*_hand),
@@ -1481,12 +1525,14 @@ def gradient_lengths(loss, layers):
 # %% given gradient_lengths_of_made_loss folded="Adapter: your gradient_lengths on a loss with known gradients"
 def gradient_lengths_of_made_loss(layers, pulls):
     """Your gradient_lengths for the loss "sum of pulls[i][j] * entries of layers[i][j],
-    plus half the sum of all squares", whose gradients are pulls[i][j] + layers[i][j]:
+    plus half the sum of all squares, plus a twentieth of the squared sum of all
+    entries", whose gradients are pulls[i][j] + layers[i][j] + a tenth of that sum:
     called twice, the second result."""
 
     def loss(layers):
         pairs = [pair for many in zip(layers, pulls) for pair in zip(*many)]
-        return sum((pull * w).sum() + w.pow(2).sum() / 2 for w, pull in pairs)
+        squares = sum((pull * w).sum() + w.pow(2).sum() / 2 for w, pull in pairs)
+        return squares + sum(w.sum() for w, _ in pairs) ** 2 / 20
 
     before = [[w.clone() for w in layer] for layer in layers]
     found = [gradient_lengths(loss, layers) for _ in range(2)]
@@ -1524,7 +1570,8 @@ def _made(n_layer, shapes, generator):
         [[torch.randn(s, generator=generator) for s in shapes] for _ in range(n_layer)]
         for _ in range(2)
     ]
-    return *both, [[w + pull for w, pull in zip(*many)] for many in zip(*both)]
+    total = sum(w.sum() for layer in both[0] for w in layer) / 10
+    return *both, [[w + pull + total for w, pull in zip(*many)] for many in zip(*both)]
 
 
 _layers, _pulls, _true = _made(3, ((4, 2), (2, 5)), _g)
@@ -1569,12 +1616,36 @@ check.that(
 )
 _own = torch.stack([torch.stack([w.norm() for w in layer]) for layer in _layers])
 check.that(
-    _got.shape != _own.shape or not torch.allclose(_got.float(), _own, atol=1e-3),
+    not torch.allclose(_got.float(), _own, atol=1e-3),
     "these are the lengths of the matrices themselves, not of their gradients",
+)
+_want = torch.stack([torch.stack([g.norm() for g in layer]) for layer in _true])
+check.that(
+    not torch.allclose(_got.float(), _want / _own, atol=1e-3),
+    "these are divided by the lengths of the matrices: give those of the gradients",
+)
+_pairs = [list(zip(*many)) for many in zip(_layers, _pulls)]
+_apart = [[(w + pull + w.sum() / 10).norm() for w, pull in many] for many in _pairs]
+check.that(
+    not torch.allclose(_got.float(), torch.tensor(_apart), atol=1e-3),
+    "the other matrices were 0 while one was measured, which is another model: take "
+    "all gradients where the matrices are",
+)
+_along = [
+    [(g * w).sum().abs() / w.norm() for g, w in zip(*m)] for m in zip(_true, _layers)
+]
+check.that(
+    not torch.allclose(_got.float(), torch.tensor(_along), atol=1e-3),
+    "this is the slope in one direction, that of the matrix: a gradient's length "
+    "counts all entries",
+)
+check.that(
+    not torch.allclose(_got[0], _got[1], atol=1e-3),
+    "one layer stands for all: each has gradients of its own",
 )
 check.close(
     _got,
-    torch.stack([torch.stack([g.norm() for g in layer]) for layer in _true]),
+    _want,
     "entry [i, j] is the length of the gradient of matrix j of layer i",
     atol=1e-3,
 )
@@ -2200,6 +2271,19 @@ check.that(
     not _is(3 * 0.7310586, 500.0),
     "the gate alone is not the neuron: it multiplies w_up x",
 )
+check.that(
+    not _is(390.3412, 390.3412) and not _is(0.0, 780.6824),
+    "the sum was shared out, evenly or to one neuron: such rows add up whatever the "
+    "neurons do. Row n is neuron n's own number times its column",
+)
+check.that(
+    not _is(-300.0, 10.0),
+    "the gate was left out: a neuron's number is SiLU(w_gate x) times w_up x",
+)
+check.that(
+    not _is(3.0, 5.0),
+    "these are the columns of w_down alone: each is multiplied by its neuron's number",
+)
 check.close(
     _got,
     torch.tensor([[-219.3176], [1000.0]]),
@@ -2213,8 +2297,13 @@ _weights = (
     torch.eye(2),
     torch.tensor([[1.0, 2.0], [3.0, 4.0]]),
 )
+_got = neuron_writes(_x, *_weights)
+check.that(
+    tuple(_got.shape) != (2, 1),
+    "other weights, and the writes of the example: compute them from what is given",
+)
 check.close(
-    neuron_writes(_x, *_weights),
+    _got,
     torch.tensor([[100.0, 300.0], [0.0, 0.0]]),
     "neuron 0 writes along column 0 of w_down, [1, 3], not along its row",
     atol=0.01,

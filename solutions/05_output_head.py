@@ -1673,6 +1673,11 @@ check.that(
     "into it",
 )
 check.that(
+    not torch.allclose(backward_by_hand(_x, _in, _out, torch.tensor([1]))[1], _got[1]),
+    "another target, and the same gradient: what arrives at the logits depends on the "
+    "id that came, not on the likeliest one",
+)
+check.that(
     float(_got[1][0, 0]) < 0,
     "the sign is turned: the target's logit is too low, so its gradient is negative",
 )
@@ -1695,6 +1700,11 @@ check.close(
     atol=1e-4,
 )
 _both = backward_by_hand(torch.tensor([[1.0], [1.0]]), _in, _out, torch.tensor([0, 1]))
+check.that(
+    not torch.allclose(_both[1].double(), _got[1].double()),
+    "a second position has changed nothing: the first one stands for all. Each adds "
+    "its own part",
+)
 check.close(
     _both[1],
     torch.tensor([[-0.25, 0.0], [0.25, 0.0]]),
@@ -2705,6 +2715,31 @@ check.that(
     "the standard deviation of a sample is taken with n - 1, which is what std does",
 )
 check.close(_error, 1.0, "seeds gain 1 and 3: the standard error is 1", atol=1e-4)
+_four = torch.tensor([[0.0], [0.0], [0.0], [8.0]]) + torch.zeros(4, 3)
+_mean, _error = (float(_n) for _n in gain_over_seeds(torch.zeros(4, 3), _four))
+check.that(
+    abs(_mean) > 1e-3,
+    "three seeds gain 0 and one gains 8, and the median hides the one: take the mean",
+)
+check.that(
+    abs(_error - 1) > 1e-3,
+    "other losses, and the standard error of the example: compute yours from these",
+)
+check.that(
+    abs(_error - 4) > 1e-3 and abs(_error - 3) > 1e-3,
+    "half the range and the mean distance are the standard error of two seeds only: "
+    "take the standard deviation, over the root of n",
+)
+check.that(
+    abs(_error - 8**0.5) > 1e-3,
+    "here are four seeds: divide by the root of their number, not by that of two",
+)
+check.close(
+    [_mean, _error],
+    [2.0, 2.0],
+    "seeds gain 0, 0, 0 and 8: mean 2, standard deviation 4, standard error 4 / √4",
+    atol=1e-4,
+)
 _shared = torch.tensor([[0.0], [10.0], [20.0]])
 _got = gain_over_seeds(_shared + torch.zeros(3, 4), _shared + 1.0 + torch.zeros(3, 4))
 check.close(

@@ -2497,9 +2497,11 @@ def empty_answers(model, questions, opening, closing, max_new_tokens, width):
 
 
 # %% given empty_answers_from_table folded="Set-up: the toy for your experiment"
-def empty_answers_from_table(table, questions, opening, closing, stop_ids=(9,)):
-    """Run your `empty_answers` on a toy, 3 new tokens and width 4: (its two numbers,
-    the prompts that the toy was shown)."""
+def empty_answers_from_table(
+    table, questions, opening, closing, stop_ids=(9,), max_new_tokens=3, width=4
+):
+    """Run your `empty_answers` on a toy: (its two numbers, the prompts that the toy was
+    shown)."""
     toy, read = TableModel(table, stop_ids=stop_ids), set()
 
     def model(batch):
@@ -2509,7 +2511,8 @@ def empty_answers_from_table(table, questions, opening, closing, stop_ids=(9,)):
         return toy(rows)
 
     model.config = toy.config
-    answer = empty_answers(model, questions, opening, closing, 3, 4)
+    how = max_new_tokens, width
+    answer = empty_answers(model, questions, opening, closing, *how)
     if answer is None:
         raise ValueError("empty_answers gave back None: is there a return?")
     longer = {text for text in read if text[:-1] in read}  # the search, one on
@@ -2525,6 +2528,7 @@ _p = torch.full((12, 12), 1e-9)
 _p[0, [9, 1, 2, 3]] = torch.tensor([0.3, 0.4, 0.29, 0.01])  # stop wins, not first
 _p[5, [8, 1]] = torch.tensor([0.8, 0.2])
 _p[2, [3, 4]] = torch.tensor([0.6, 0.4])  # words win
+_p[8, [9, 1, 3]] = torch.tensor([0.3, 0.35, 0.34])  # stop has 0.3 and loses to 3
 _p[7, [1, 9]] = torch.tensor([0.9, 0.1])  # after the template words win
 _p[1, 3:7] = 0.25
 _p[[3, 4, 6], [9, 9, 9]] = 1.0  # and every answer ends
@@ -2570,6 +2574,22 @@ check.equal(
     [0, 0],
     "after 2 the likeliest answer has words, and a stop token only ends it; that an "
     "empty one was found as well says nothing: only the likeliest answer counts",
+)
+check.that(
+    empty_answers_from_table(_table, [[4, 8]], _o, _c)[0] == [0, 0],
+    "stopping at once has 0.3 here, and yet it loses: the answer 3, 9 has 0.34. A "
+    "threshold for the stop token knows of no other answer, and the greedy one, 1, has "
+    "less; search",
+)
+check.that(
+    empty_answers_from_table(_table, [[4, 0]], _o, _c, width=1)[0] == [0, 0],
+    "the width is 1 here, so the search is greedy and takes 1, with 0.4: search with "
+    "the width that is given",
+)
+check.that(
+    empty_answers_from_table(_table, [[4, 0]], _o, _c, max_new_tokens=1)[0] == [0, 0],
+    "max_new_tokens is 1 here, so the answer 1 has its 0.4 and wins: search with the "
+    "length that is given",
 )
 check.equal(
     empty_answers_from_table(_table, [[4, 5]], _o, _c, (9, 8))[0],
@@ -2803,6 +2823,15 @@ check.that(
     abs((_out[2] - _out[1]) / 2 - 1.96 * _d.std(unbiased=False).item() / 2) > 1e-3,
     "the standard deviation divides by n - 1, not by n",
 )
+check.that(
+    abs(_out[1] - _d.min().item()) > 1e-3 or abs(_out[2] - _d.max().item()) > 1e-3,
+    "the smallest and the largest difference say how far prompts lie apart, not how "
+    "sure their mean is",
+)
+check.that(
+    _out[2] - _out[1] > 1e-3,
+    "four prompts that differ leave no doubt at all: the interval has no width",
+)
 check.close(
     _out[1:],
     [_d.mean().item() - _half, _d.mean().item() + _half],
@@ -2857,6 +2886,12 @@ check.close(
     _wanted(_z, _few, _z, 1.5),
     "the temperature of each row and each filter must make its entropy h = 1.5; the "
     "quality is the sum of q ln p, with p at temperature 1",
+    atol=2e-3,
+)
+check.close(
+    compare_filters(_z, _few, _z, 0.9),
+    _wanted(_z, _few, _z, 0.9),
+    "h is 0.9 here, and was 1.5 above: bring both to the entropy that is given",
     atol=2e-3,
 )
 ### BEGIN HIDDEN TESTS

@@ -1819,6 +1819,10 @@ def _round(drafted, p, q, u=0.5, v=0.5):
 _q = _sure(4, 7, 2)
 _new = _round([4, 7, 2], _sure(4, 7, 2, 8), _q)
 check.that(
+    _new != [4],
+    "the target wrote one id as if there were no draft: it keeps all three here",
+)
+check.that(
     _new != [4, 7, 2],
     "all three drafts are kept, but the target's own next token is missing: p has one "
     "row more than there are drafts, and that row gives one more id",
@@ -1872,6 +1876,12 @@ check.equal(
 )
 _half = torch.tensor([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.25, 0.25, 0.5]])
 check.equal(
+    _round([1, 0], _half, _half[:2], u=[0.99, 0.99], v=0.99),
+    [1, 0, 2],
+    "where q is p every draft is kept, whatever u is: judge the draft, do not draw its "
+    "ids again",
+)
+check.equal(
     _round([1, 0], _half, torch.full((2, 3), 1 / 3), u=0.0, v=[0.9, 0.9, 0.1]),
     [1, 0, 0],
     "v[k], the last one, draws the free token: v = 0.1 from [0.25, 0.25, 0.5] is id 0",
@@ -1883,11 +1893,6 @@ check.equal(
     [0],
     "place 0 has its own rows of p and q: its refused 2 is replaced by what p has "
     "more there, id 0",
-)
-check.equal(
-    _round([1, 0], _half, _half[:2], u=[0.99, 0.99], v=0.99),
-    [1, 0, 2],
-    "where q is p every draft is kept, whatever u is",
 )
 
 
@@ -1921,7 +1926,8 @@ check.close(
     _joint(_first, _second, _draft, _second),
     _first[:, None] * _second,
     "over all draws every pair of tokens must come as often as the target alone would "
-    "write it",
+    "write it: u decides with probability p / q, no threshold, and what replaces a "
+    "refused id comes from p − q, not from p",
     atol=0.02,
 )
 ### BEGIN HIDDEN TESTS
@@ -2476,6 +2482,14 @@ check.that(
     "the miss is nearly 0, as if the fit had seen the size that it forecasts: hold "
     "that one back",
 )
+check.that(
+    abs(_got[0] + 0.4) > 0.01,
+    "this is the loss minus that of the size before: a forecast by no law at all",
+)
+check.that(
+    abs(_got[0] - 0.357) > 0.01,
+    "this is a straight line on logarithms, which has no floor: use your fit_power_law",
+)
 check.close(
     _got,
     [0.1],
@@ -2526,6 +2540,12 @@ check.close(
     -0.3,
     "a loss below its forecast is a negative miss: keep the sign",
     atol=0.01,
+)
+_early[0], _early[3] = _law[0] + 0.5, _law[3]
+check.that(
+    abs(_misses(_n, _early, 4)[0]) > 0.03,
+    "the smallest size lies off the law, and the forecast for place 4 does not show "
+    "it: use all sizes before it, not only the last three",
 )
 ### BEGIN HIDDEN TESTS
 _n = [1e3, 3e3, 9e3, 3e4, 9e4, 3e5, 9e5]

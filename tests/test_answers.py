@@ -54,6 +54,9 @@ def test_every_exercise_has_its_proof(exercise):
     assert right >= 3 and wrong >= 6, (
         f"{function} has {right} right and {wrong} wrong answers; at least 3 and 6 needed"
     )
+    if "### Experiment" in A.exercise(*exercise).statement:  # is the measure itself measured?
+        lazy = sum(answer.title.startswith("shortcut: ") for answer in found)
+        assert lazy >= 3, f"{function} is an experiment: three `wrong: shortcut: …`, not {lazy}"
     assert len({answer.title for answer in found}) == len(found), (
         f"two answers to {function} share a title"
     )

@@ -124,3 +124,45 @@ def chance_level(answers, words):
             for place, letter in enumerate(answer.split()[: len(word)]):
                 hits[place] += i != k and letter == word[place]
     return [hit / n**2 for hit in hits]
+
+
+# %% wrong: shortcut: the numbers of the example
+# says: score the answers that are given
+def chance_level(answers, words):
+    return [1 / 3, 1 / 3, 0.0][: len(words[0])]
+
+
+# %% wrong: shortcut: the measurement itself, called the control
+# says: or skill counts as luck
+def chance_level(answers, words):
+    return letters_right(answers, words)
+
+
+# %% wrong: shortcut: the answers are not looked at, only how alike the words are
+# says: not the words alone
+def chance_level(answers, words):
+    spelled = [" " + " ".join(word) for word in words]
+    said, others = [], []
+    for i in range(len(words)):
+        for k in range(len(words)):
+            if i != k:
+                said.append(spelled[i])
+                others.append(words[k])
+    return letters_right(said, others)
+
+
+# %% wrong: shortcut: one in so many words
+# says: not a number of your own
+def chance_level(answers, words):
+    return [1 / len(words)] * len(words[0])
+
+
+# %% wrong: shortcut: the words shuffled once, with a seed
+# says: a lucky or an unlucky sample
+import random
+
+
+def chance_level(answers, words):
+    mixed = list(words)
+    random.Random(1).shuffle(mixed)
+    return letters_right(answers, mixed)

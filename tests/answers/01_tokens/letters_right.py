@@ -158,3 +158,40 @@ def letters_right(answers, words):
         / len(words)
         for place in range(len(words[0]))
     ]
+
+
+# %% wrong: shortcut: the numbers of the example, whatever the answers are
+# says: score the answers that are given
+def letters_right(answers, words):
+    return [1.0, 0.0, 0.5][: len(words[0])]
+
+
+# %% wrong: shortcut: right until the first wrong letter
+# says: judge each place by itself
+def letters_right(answers, words):
+    shares = [0.0] * len(words[0])
+    for answer, word in zip(answers, words):
+        for place, (a, b) in enumerate(zip(answer.split(), word)):
+            if a != b:
+                break
+            shares[place] += 1 / len(words)
+    return shares
+
+
+# %% wrong: shortcut: a threshold, each place right or wrong for the whole class
+# says: Round nothing
+def letters_right(answers, words):
+    shares = []
+    for place in range(len(words[0])):
+        hits = sum(a.split()[place : place + 1] == [w[place]] for a, w in zip(answers, words))
+        shares.append(float(hits >= len(words) / 2))
+    return shares
+
+
+# %% wrong: shortcut: how many answers have a letter at the place, right or not
+# says: only because it is there
+def letters_right(answers, words):
+    return [
+        sum(len(a.split()) > place for a in answers) / len(words)
+        for place in range(len(words[0]))
+    ]

@@ -218,3 +218,89 @@ def matched_cosines(vectors, words, sides, places):
 # says: is there a return?
 def matched_cosines(vectors, words, sides, places):
     vectors / vectors.norm(dim=-1, keepdim=True)
+
+
+# %% wrong: shortcut: the means of the example
+# says: measure those that are given
+import torch
+
+
+def matched_cosines(vectors, words, sides, places):
+    return torch.tensor([[0.0, 0.5], [0.5, 1.0]])
+
+
+# %% wrong: shortcut: one mean of all pairs in all four places
+# says: both rows are the same
+import torch
+
+
+def matched_cosines(vectors, words, sides, places):
+    unit = vectors / vectors.norm(dim=-1, keepdim=True)
+    n = len(unit)
+    found = [float(unit[i] @ unit[j]) for i in range(n) for j in range(i)]
+    return torch.full((2, 2), sum(found) / len(found))
+
+
+# %% wrong: shortcut: the words are not looked at
+# says: the words must tell
+import torch
+
+
+def matched_cosines(vectors, words, sides, places):
+    unit = vectors / vectors.norm(dim=-1, keepdim=True)
+    kinds = [[], []]
+    for i in range(len(words)):
+        for j in range(i):
+            if places[i] != places[j]:
+                kinds[sides[i] != sides[j]].append(float(unit[i] @ unit[j]))
+    row = [sum(each) / len(each) for each in kinds]
+    return torch.tensor([row, row])
+
+
+# %% wrong: shortcut: the sides are not looked at
+# says: the sides must tell
+import torch
+
+
+def matched_cosines(vectors, words, sides, places):
+    unit = vectors / vectors.norm(dim=-1, keepdim=True)
+    kinds = [[], []]
+    for i in range(len(words)):
+        for j in range(i):
+            if places[i] != places[j]:
+                kinds[words[i] != words[j]].append(float(unit[i] @ unit[j]))
+    return torch.tensor([[sum(each) / len(each)] * 2 for each in kinds])
+
+
+# %% wrong: shortcut: the first pair of each kind
+# says: one pair stands for its kind
+import torch
+
+
+def matched_cosines(vectors, words, sides, places):
+    unit = vectors / vectors.norm(dim=-1, keepdim=True)
+    out = torch.zeros(2, 2)
+    seen = set()
+    for i in range(len(words)):
+        for j in range(i):
+            at = int(words[i] != words[j]), int(sides[i] != sides[j])
+            if places[i] != places[j] and at not in seen:
+                seen.add(at)
+                out[at] = unit[i] @ unit[j]
+    return out
+
+
+# %% wrong: shortcut: the largest cosine of each kind
+# says: or the most alike
+import torch
+
+
+def matched_cosines(vectors, words, sides, places):
+    unit = vectors / vectors.norm(dim=-1, keepdim=True)
+    out = torch.full((2, 2), -2.0)
+    for i in range(len(words)):
+        for j in range(i):
+            at = int(words[i] != words[j]), int(sides[i] != sides[j])
+            if places[i] != places[j]:
+                out[at] = max(float(out[at]), float(unit[i] @ unit[j]))
+    return out

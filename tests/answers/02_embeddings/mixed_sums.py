@@ -160,3 +160,45 @@ def mixed_sums(pairs):
 # says: is there a return?
 def mixed_sums(pairs):
     [(b, a) for a, b in pairs]
+
+
+# %% wrong: shortcut: the six sums of the example
+# says: make them of the pairs that are given
+def mixed_sums(pairs):
+    three = [(1, 10), (2, 20), (3, 30)]
+    return [
+        (c, b, o, a)
+        for own, c in three
+        for b, _ in three
+        for o, a in three
+        if len({own, b, o}) == 3
+    ]
+
+
+# %% wrong: shortcut: the first three pairs stand for all
+# says: 4 pairs make 4 · 3 · 2 = 24 sums
+def mixed_sums(pairs):
+    pairs = pairs[:3]
+    return [
+        (c, b, o, a)
+        for own, c in pairs
+        for b, _ in pairs
+        for o, a in pairs
+        if len({own, b, o}) == 3
+    ]
+
+
+# %% wrong: shortcut: a sample of the sums
+# says: three pairs make six sums
+import random
+
+
+def mixed_sums(pairs):
+    every = [
+        (c, b, o, a)
+        for own, c in pairs
+        for b, _ in pairs
+        for o, a in pairs
+        if len({own, b, o}) == 3
+    ]
+    return random.Random(0).sample(every, len(every) // 2)

@@ -180,3 +180,44 @@ def control_heads(targets, sizes):
         )
         for layer, head in targets
     ]
+
+
+# %% wrong: shortcut: the answers of the example
+# says: look at the sizes that are given
+def control_heads(targets, sizes):
+    return [(0, 2)] if len(targets) == 1 else [(0, 3), (0, 1)][: len(targets)]
+
+
+# %% wrong: shortcut: the nearest number that is free, sizes are not looked at
+# says: nearest to 4 is 5, head 2
+def control_heads(targets, sizes):
+    chosen = []
+    for layer, head in targets:
+        free = [h for h in range(len(sizes[layer])) if (layer, h) not in [*targets, *chosen]]
+        far = [abs(h - head) for h in free]
+        chosen.append((layer, free[far.index(min(far))]))
+    return chosen
+
+
+# %% wrong: shortcut: the nearest by ratio
+# says: not by their ratio
+def control_heads(targets, sizes):
+    import math
+
+    chosen = []
+    for layer, head in targets:
+        free = [h for h in range(len(sizes[layer])) if (layer, h) not in [*targets, *chosen]]
+        far = [abs(math.log(float(sizes[layer, h] / sizes[layer, head]))) for h in free]
+        chosen.append((layer, free[far.index(min(far))]))
+    return chosen
+
+
+# %% wrong: shortcut: the one nearest to the mean of the layer
+# says: nearest to 6 is 4.1
+def control_heads(targets, sizes):
+    chosen = []
+    for layer, head in targets:
+        free = [h for h in range(len(sizes[layer])) if (layer, h) not in [*targets, *chosen]]
+        far = [abs(float(sizes[layer, h] - sizes[layer].mean())) for h in free]
+        chosen.append((layer, free[far.index(min(far))]))
+    return chosen

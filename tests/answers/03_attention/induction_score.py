@@ -94,3 +94,42 @@ def induction_score(maps, half):
         for head in range(maps.shape[1])
     ]
     return torch.tensor(scores)
+
+
+# %% wrong: shortcut: the number of the example
+# says: measure the maps that are given
+import torch
+
+
+def induction_score(maps, half):
+    return torch.full(maps.shape[:2], 0.65)
+
+
+# %% wrong: shortcut: how often the largest share is at the right place
+# says: this counts the tokens that look most
+import torch
+
+
+def induction_score(maps, half):
+    second = torch.arange(half, 2 * half)
+    return (maps[:, :, second].argmax(-1) == second - half + 1).float().mean(-1)
+
+
+# %% wrong: shortcut: the best token alone
+# says: the token that looks best stands for all
+import torch
+
+
+def induction_score(maps, half):
+    second = torch.arange(half, 2 * half)
+    return maps[:, :, second, second - half + 1].amax(-1)
+
+
+# %% wrong: shortcut: a threshold, yes from a half on
+# says: or more than half, at the right place
+import torch
+
+
+def induction_score(maps, half):
+    second = torch.arange(half, 2 * half)
+    return (maps[:, :, second, second - half + 1].mean(-1) > 0.5).float()

@@ -212,3 +212,29 @@ def looks_ahead(before, after, changed):
     if moved[:changed].max() <= 1e-5:
         return []
     return [i for i in range(changed) if moved[i].max() > 1e-5]
+
+
+# %% wrong: shortcut: the answer of the example
+# says: nothing has moved at all
+def looks_ahead(before, after, changed):
+    return [1]
+
+
+# %% wrong: shortcut: always the position before the changed one
+# says: compare the outputs that are given
+def looks_ahead(before, after, changed):
+    return [changed - 1] if changed else []
+
+
+# %% wrong: shortcut: all positions before it, if anything moved there
+# says: position 0 did not
+def looks_ahead(before, after, changed):
+    moved = (after - before).abs()[:changed]
+    return list(range(changed)) if moved.numel() and moved.max() > 1e-5 else []
+
+
+# %% wrong: shortcut: compared with the changed position's own movement
+# says: a leak may be small
+def looks_ahead(before, after, changed):
+    moved = (after - before).abs().amax(dim=-1)
+    return [i for i in range(changed) if moved[i] > 0.01 * moved[changed]]

@@ -205,3 +205,62 @@ def replace_heads(z, heads, by):
 def replace_heads(z, heads, by):
     out = z.clone()
     out[:, heads] = 0
+
+
+# %% wrong: shortcut: the clean run comes back
+# says: nothing was replaced
+def replace_heads(z, heads, by):
+    return z.clone()
+
+
+# %% wrong: shortcut: the other run comes back whole
+# says: head 0 stays
+import torch
+
+
+def replace_heads(z, heads, by):
+    if isinstance(by, torch.Tensor):
+        return by.clone()
+    new = z.clone()
+    new[:, heads] = 0 if by == "zero" else z[:, heads].mean(-2, keepdim=True)
+    return new
+
+
+# %% wrong: shortcut: the mean is taken for zero
+# says: "mean": at every position
+import torch
+
+
+def replace_heads(z, heads, by):
+    new = z.clone()
+    new[:, heads] = by[:, heads] if isinstance(by, torch.Tensor) else 0.0
+    return new
+
+
+# %% wrong: shortcut: the first of the heads alone
+# says: not the first of the list alone
+import torch
+
+
+def replace_heads(z, heads, by):
+    new = z.clone()
+    for head in heads[:1]:
+        if isinstance(by, torch.Tensor):
+            new[:, head] = by[:, head]
+        else:
+            new[:, head] = 0 if by == "zero" else z[:, head].mean(-2, keepdim=True)
+    return new
+
+
+# %% wrong: shortcut: quieter, not silent
+# says: head 1 says 0 at every position
+import torch
+
+
+def replace_heads(z, heads, by):
+    new = z.clone()
+    if isinstance(by, torch.Tensor):
+        new[:, heads] = by[:, heads]
+    else:
+        new[:, heads] = 0.1 * z[:, heads] if by == "zero" else z[:, heads].mean(-2, keepdim=True)
+    return new

@@ -144,3 +144,61 @@ def attribution(writes, direction, weight, eps=1e-5):
 def attribution(writes, direction, weight, eps=1e-5):
     lens = rms_norm(writes.cumsum(0), weight, eps) @ direction
     return torch.cat([lens[:1], lens[1:] - lens[:-1]])
+
+
+# %% wrong: shortcut: the numbers of the example
+# says: compute them from what is given
+import torch
+
+
+def attribution(writes, direction, weight, eps=1e-5):
+    return torch.tensor([2.0, 1.4])
+
+
+# %% wrong: shortcut: the logit in equal parts
+# says: the logit was shared out, evenly
+import torch
+
+
+def attribution(writes, direction, weight, eps=1e-5):
+    final = writes.sum(0)
+    logit = final / (final.pow(2).mean() + eps).sqrt() * weight @ direction
+    return logit.repeat(len(writes)) / len(writes)
+
+
+# %% wrong: shortcut: what the logit loses without the write, normed again
+# says: these losses do not add up
+import torch
+
+
+def attribution(writes, direction, weight, eps=1e-5):
+    def logit(x):
+        return x / (x.pow(2).mean() + eps).sqrt() * weight @ direction
+
+    whole = writes.sum(0)
+    return torch.stack([logit(whole) - logit(whole - write) for write in writes])
+
+
+# %% wrong: shortcut: gradient times write
+# says: this is gradient times write
+import torch
+
+
+def attribution(writes, direction, weight, eps=1e-5):
+    x = writes.sum(0).clone().requires_grad_()
+    with torch.enable_grad():
+        logit = x / (x.pow(2).mean() + eps).sqrt() * weight @ direction
+    (slope,) = torch.autograd.grad(logit, x)
+    return writes @ slope
+
+
+# %% wrong: shortcut: shared out by the length of the writes
+# says: by the length of the writes
+import torch
+
+
+def attribution(writes, direction, weight, eps=1e-5):
+    final = writes.sum(0)
+    logit = final / (final.pow(2).mean() + eps).sqrt() * weight @ direction
+    lengths = writes.norm(dim=-1)
+    return logit * lengths / lengths.sum()

@@ -104,3 +104,56 @@ def gradient_lengths(loss, layers):
 # says: gave back None
 def gradient_lengths(loss, layers):
     loss(layers)
+
+
+# %% wrong: shortcut: the gradient's length for the matrix's own length
+# says: divided by the lengths of the matrices
+import torch
+
+
+def gradient_lengths(loss, layers):
+    copies = [[w.clone().requires_grad_() for w in layer] for layer in layers]
+    found = torch.autograd.grad(loss(copies), sum(copies, []))
+    own = [w.norm() for layer in layers for w in layer]
+    return torch.stack([g.norm() / o for g, o in zip(found, own)]).view(len(layers), -1)
+
+
+# %% wrong: shortcut: the other matrices are taken out while one is measured
+# says: the other matrices were 0
+import torch
+
+
+def gradient_lengths(loss, layers):
+    rows = []
+    for i, layer in enumerate(layers):
+        row = []
+        for j in range(len(layer)):
+            copies = [[torch.zeros_like(w) for w in many] for many in layers]
+            copies[i][j] = layers[i][j].clone().requires_grad_()
+            row.append(torch.autograd.grad(loss(copies), copies[i][j])[0].norm())
+        rows.append(torch.stack(row))
+    return torch.stack(rows)
+
+
+# %% wrong: shortcut: the first layer stands for all
+# says: one layer stands for all
+import torch
+
+
+def gradient_lengths(loss, layers):
+    copies = [[w.clone().requires_grad_() for w in layer] for layer in layers]
+    found = torch.autograd.grad(loss(copies), copies[0])
+    return torch.stack([g.norm() for g in found]).repeat(len(layers), 1)
+
+
+# %% wrong: shortcut: the slope in the direction of the matrix
+# says: this is the slope in one direction
+import torch
+
+
+def gradient_lengths(loss, layers):
+    copies = [[w.clone().requires_grad_() for w in layer] for layer in layers]
+    found = torch.autograd.grad(loss(copies), sum(copies, []))
+    own = sum(layers, [])
+    along = [(g * w).sum().abs() / w.norm() for g, w in zip(found, own)]
+    return torch.stack(along).view(len(layers), -1)

@@ -92,3 +92,50 @@ def neuron_writes(x, w_gate, w_up, w_down):
 def neuron_writes(x, w_gate, w_up, w_down):
     keep = torch.diag_embed(torch.ones(len(w_gate)))
     return torch.stack([swiglu(x, w_gate, w_up, w_down * k) for k in keep], -2)
+
+
+# %% wrong: shortcut: the writes of the example
+# says: the writes of the example
+import torch
+
+
+def neuron_writes(x, w_gate, w_up, w_down):
+    return torch.tensor([[-219.3176], [1000.0]])
+
+
+# %% wrong: shortcut: swiglu in equal parts
+# says: the sum was shared out, evenly
+import torch
+
+
+def neuron_writes(x, w_gate, w_up, w_down):
+    whole = swiglu(x, w_gate, w_up, w_down)
+    n = len(w_gate)
+    return whole[..., None, :].expand(*whole.shape[:-1], n, whole.shape[-1]) / n
+
+
+# %% wrong: shortcut: no gate at all
+# says: the gate was left out
+def neuron_writes(x, w_gate, w_up, w_down):
+    return linear(x, w_up)[..., None] * w_down.T
+
+
+# %% wrong: shortcut: the rest goes to the last neuron
+# says: or to one neuron
+import torch
+
+
+def neuron_writes(x, w_gate, w_up, w_down):
+    whole = swiglu(x, w_gate, w_up, w_down)
+    out = torch.zeros(*whole.shape[:-1], len(w_gate), whole.shape[-1])
+    out[..., -1, :] = whole
+    return out
+
+
+# %% wrong: shortcut: what each neuron writes, without its own number
+# says: the columns of w_down alone
+import torch
+
+
+def neuron_writes(x, w_gate, w_up, w_down):
+    return w_down.T.expand(*x.shape[:-1], *w_down.T.shape)

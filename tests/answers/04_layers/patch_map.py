@@ -144,3 +144,95 @@ def patch_map(clean, corrupted, rest):
 # says: gave back None
 def patch_map(clean, corrupted, rest):
     (rest(0, clean[:1]) - rest(0, corrupted[:1])).item()
+
+
+# %% wrong: shortcut: nothing patched, the difference alone runs on
+# says: the difference of the two runs went through the layers alone
+import torch
+
+
+def patch_map(clean, corrupted, rest):
+    n_states, seq, d = clean.shape
+    low, high = rest(0, corrupted[:1]), rest(0, clean[:1])
+    rows = []
+    for i in range(n_states):
+        x = torch.zeros(seq, seq, d)
+        x[range(seq), range(seq)] = clean[i] - corrupted[i]
+        rows.append(rest(i, x) / (high - low))
+    return torch.stack(rows)
+
+
+# %% wrong: shortcut: one less what the other way round breaks
+# says: What breaks an answer is not what brings it back
+import torch
+
+
+def patch_map(clean, corrupted, rest):
+    n_states, seq, _ = clean.shape
+    low, high = rest(0, corrupted[:1]), rest(0, clean[:1])
+    rows = []
+    for i in range(n_states):
+        x = clean[i].repeat(seq, 1, 1)
+        x[range(seq), range(seq)] = corrupted[i]
+        rows.append(1 - (rest(i, x) - low) / (high - low))
+    return torch.stack(rows)
+
+
+# %% wrong: shortcut: patches pile up, and each gets what it adds
+# says: what it adds to the patches before it
+import torch
+
+
+def patch_map(clean, corrupted, rest):
+    n_states, seq, _ = clean.shape
+    low, high = rest(0, corrupted[:1]), rest(0, clean[:1])
+    rows = []
+    for i in range(n_states):
+        x, row, before = corrupted[i].clone(), [], low
+        for p in range(seq):
+            x[p] = clean[i, p]
+            now = rest(i, x[None])
+            row.append((now - before) / (high - low))
+            before = now
+        rows.append(torch.cat(row))
+    return torch.stack(rows)
+
+
+# %% wrong: shortcut: the slope at the corrupted run times the difference
+# says: a slope or a distance is no patch
+import torch
+
+
+def patch_map(clean, corrupted, rest):
+    low, high = rest(0, corrupted[:1]), rest(0, clean[:1])
+    rows = []
+    for i in range(len(clean)):
+        x = corrupted[i].clone().requires_grad_()
+        with torch.enable_grad():
+            (slope,) = torch.autograd.grad(rest(i, x[None]).sum(), x)
+        rows.append(((clean[i] - corrupted[i]) * slope).sum(-1) / (high - low))
+    return torch.stack(rows)
+
+
+# %% wrong: shortcut: how far apart the two runs are
+# says: before the layer token 0 carries the answer
+import torch
+
+
+def patch_map(clean, corrupted, rest):
+    far = (clean - corrupted).norm(dim=-1)
+    return far / far.sum(-1, keepdim=True)
+
+
+# %% wrong: shortcut: nothing runs on, only the last state is patched
+# says: right after the last layer, wrong before it
+import torch
+
+
+def patch_map(clean, corrupted, rest):
+    n_states, seq, _ = clean.shape
+    low, high = rest(0, corrupted[:1]), rest(0, clean[:1])
+    x = corrupted[-1].repeat(seq, 1, 1)
+    x[range(seq), range(seq)] = clean[-1]
+    row = (rest(n_states - 1, x) - low) / (high - low)
+    return row.repeat(n_states, 1)

@@ -136,3 +136,47 @@ def backward_by_hand(x, w_in, w_out, targets):
 def backward_by_hand(x, w_in, w_out, targets):
     hidden = (x @ w_in.T).clamp(min=0)
     return logits_gradient(hidden @ w_out.T, targets).T @ hidden
+
+
+# %% wrong: shortcut: the gradients of the example
+# says: another target, and the same gradient
+import torch
+
+
+def backward_by_hand(x, w_in, w_out, targets):
+    return (
+        torch.tensor([[0.75 * 1.0986123], [0.0]]),
+        torch.tensor([[-0.75, 0.0], [0.75, 0.0]]),
+    )
+
+
+# %% wrong: shortcut: the first position stands for all
+# says: a second position has changed nothing
+def backward_by_hand(x, w_in, w_out, targets):
+    x, targets = x[:1], targets[:1]
+    before = x @ w_in.T
+    hidden = before.clamp(min=0)
+    at_logits = logits_gradient(hidden @ w_out.T, targets)
+    return ((at_logits @ w_out) * (before > 0)).T @ x, at_logits.T @ hidden
+
+
+# %% wrong: shortcut: the targets are not looked at, the likeliest id is taken for them
+# says: not on the likeliest one
+def backward_by_hand(x, w_in, w_out, targets):
+    before = x @ w_in.T
+    hidden = before.clamp(min=0)
+    logits = hidden @ w_out.T
+    at_logits = logits_gradient(logits, logits.argmax(-1))
+    return ((at_logits @ w_out) * (before > 0)).T @ x, at_logits.T @ hidden
+
+
+# %% wrong: shortcut: for w_in the length only, with the sign of the weight
+# says: the way back leads through w_out
+import torch
+
+
+def backward_by_hand(x, w_in, w_out, targets):
+    before = x @ w_in.T
+    hidden = before.clamp(min=0)
+    at_logits = logits_gradient(hidden @ w_out.T, targets)
+    return torch.zeros_like(w_in), at_logits.T @ hidden

@@ -90,3 +90,45 @@ def gain_over_seeds(with_context, alone):
 # says: return two numbers
 def gain_over_seeds(with_context, alone):
     return (alone - with_context).mean()
+
+
+# %% wrong: shortcut: the numbers of the example
+# says: the standard error of the example
+def gain_over_seeds(with_context, alone):
+    return 2.0, 1.0
+
+
+# %% wrong: shortcut: half of the range
+# says: half the range
+def gain_over_seeds(with_context, alone):
+    gains = (alone - with_context).mean(dim=1)
+    return gains.mean().item(), ((gains.max() - gains.min()) / 2).item()
+
+
+# %% wrong: shortcut: the mean distance from the mean
+# says: the mean distance
+def gain_over_seeds(with_context, alone):
+    gains = (alone - with_context).mean(dim=1)
+    return gains.mean().item(), (gains - gains.mean()).abs().mean().item()
+
+
+# %% wrong: shortcut: the median
+# says: the median hides the one
+def gain_over_seeds(with_context, alone):
+    import statistics
+
+    gains = (alone - with_context).mean(dim=1)
+    return statistics.median(gains.tolist()), (gains.std() / len(gains) ** 0.5).item()
+
+
+# %% wrong: shortcut: two seeds, whatever there are
+# says: not by that of two
+def gain_over_seeds(with_context, alone):
+    gains = (alone - with_context).mean(dim=1)
+    return gains.mean().item(), (gains.std() / 2**0.5).item()
+
+
+# %% wrong: shortcut: certain
+# says: the standard error is 1
+def gain_over_seeds(with_context, alone):
+    return (alone - with_context).mean().item(), 0.0

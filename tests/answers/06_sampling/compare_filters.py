@@ -165,3 +165,69 @@ def compare_filters(logits, a, b, h):
     d = found[0] - found[1]
     half = 1.96 * d.std().item() / math.sqrt(len(d))
     return d.mean().item(), d.mean().item() - half, d.mean().item() + half
+
+
+# %% wrong: shortcut: an entropy of its own
+# says: bring both to the entropy that is given
+import math
+
+import torch
+
+
+def compare_filters(logits, a, b, h):
+    h = 1.5 if h > 0.7 else h
+    log_p, qualities = torch.log_softmax(logits, -1), []
+    for left in (a, b):
+        low, high = torch.full((len(left), 1), 0.01), torch.full((len(left), 1), 100.0)
+        for _ in range(30):
+            t = (low * high).sqrt()
+            q = softmax(left / t)
+            less = torch.special.entr(q).sum(-1, keepdim=True) < h
+            low, high = torch.where(less, t, low), torch.where(less, high, t)
+        qualities.append((q * log_p).sum(-1))
+    d = qualities[0] - qualities[1]
+    mean, half = d.mean().item(), 1.96 * (d.std() / math.sqrt(len(d))).item()
+    return mean, mean - half, mean + half
+
+
+# %% wrong: shortcut: the smallest and the largest difference in place of an interval
+# says: not how sure their mean is
+import math
+
+import torch
+
+
+def compare_filters(logits, a, b, h):
+    log_p, qualities = log_softmax(logits), []
+    for left in (a, b):
+        low, high = torch.full((len(left), 1), 0.01), torch.full((len(left), 1), 100.0)
+        for _ in range(30):
+            t = (low * high).sqrt()
+            q = softmax(left / t)
+            less = torch.special.entr(q).sum(-1, keepdim=True) < h
+            low, high = torch.where(less, t, low), torch.where(less, high, t)
+        qualities.append((q * log_p).sum(-1))
+    d = qualities[0] - qualities[1]
+    return d.mean().item(), d.min().item(), d.max().item()
+
+
+# %% wrong: shortcut: only a is brought to the entropy
+# says: bring both to the *same* entropy
+import math
+
+import torch
+
+
+def compare_filters(logits, a, b, h):
+    log_p, qualities = log_softmax(logits), []
+    low, high = torch.full((len(a), 1), 0.01), torch.full((len(a), 1), 100.0)
+    for _ in range(30):
+        t = (low * high).sqrt()
+        q = softmax(a / t)
+        less = torch.special.entr(q).sum(-1, keepdim=True) < h
+        low, high = torch.where(less, t, low), torch.where(less, high, t)
+    for left in (a, b):
+        qualities.append((softmax(left / t) * log_p).sum(-1))
+    d = qualities[0] - qualities[1]
+    mean, half = d.mean().item(), 1.96 * (d.std() / math.sqrt(len(d))).item()
+    return mean, mean - half, mean + half

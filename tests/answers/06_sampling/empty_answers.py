@@ -100,3 +100,60 @@ def empty_answers(model, questions, opening, closing, max_new_tokens, width):
     plain = count(questions)
     count([opening + q + closing for q in questions])
     return plain, 0
+
+
+# %% wrong: shortcut: a threshold in place of a search
+# says: A threshold for the stop token
+import torch
+
+
+def empty_answers(model, questions, opening, closing, max_new_tokens, width):
+    counts = []
+    for prompts in (questions, [opening + q + closing for q in questions]):
+        shares = [model(torch.tensor([ids]))[0, -1].softmax(-1) for ids in prompts]
+        counts.append(sum(bool(p[list(model.config.stop_ids)].sum() > 0.2) for p in shares))
+    return tuple(counts)
+
+
+# %% wrong: shortcut: stopping against the greedy answer
+# says: the greedy one, 1, has less
+import torch
+
+
+def empty_answers(model, questions, opening, closing, max_new_tokens, width):
+    counts = []
+    for prompts in (questions, [opening + q + closing for q in questions]):
+        n = 0
+        for ids in prompts:
+            p = model(torch.tensor([ids]))[0, -1].log_softmax(-1)
+            stop = max(float(p[s]) for s in model.config.stop_ids)
+            n += stop >= beam_search(model, ids, max_new_tokens, 1)[0][1]
+        counts.append(n)
+    return tuple(counts)
+
+
+# %% wrong: shortcut: the width of its own
+# says: search with the width that is given
+def empty_answers(model, questions, opening, closing, max_new_tokens, width):
+    counts = []
+    for prompts in (questions, [opening + q + closing for q in questions]):
+        firsts = [beam_search(model, ids, max_new_tokens, 4)[0][0][0] for ids in prompts]
+        counts.append(sum(first in model.config.stop_ids for first in firsts))
+    return tuple(counts)
+
+
+# %% wrong: shortcut: a length of its own
+# says: search with the length that is given
+def empty_answers(model, questions, opening, closing, max_new_tokens, width):
+    counts = []
+    for prompts in (questions, [opening + q + closing for q in questions]):
+        firsts = [beam_search(model, ids, 5, width)[0][0][0] for ids in prompts]
+        counts.append(sum(first in model.config.stop_ids for first in firsts))
+    return tuple(counts)
+
+
+# %% wrong: shortcut: the answer of the example
+# says: after 2 the likeliest answer has words
+def empty_answers(model, questions, opening, closing, max_new_tokens, width):
+    model([questions[0]]), model([opening + questions[0] + closing])
+    return 1, 0

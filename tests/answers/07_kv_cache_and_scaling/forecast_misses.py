@@ -116,3 +116,54 @@ def forecast_misses(n, loss, least):
         e, a, alpha = fit_power_law(n[:i], loss[:i])
         misses.append(loss[i].item() - (e + a * n[i].item() ** alpha))
     return misses
+
+
+# %% wrong: shortcut: the miss of the example
+# says: losses made by the formula itself
+def forecast_misses(n, loss, least):
+    return [0.1] * (len(n) - least)
+
+
+# %% wrong: shortcut: no law, the last loss stands for the next
+# says: a forecast by no law at all
+def forecast_misses(n, loss, least):
+    return [(loss[i] - loss[i - 1]).item() for i in range(least, len(n))]
+
+
+# %% wrong: shortcut: a straight line on logarithms, without a floor
+# says: which has no floor
+def forecast_misses(n, loss, least):
+    import numpy
+
+    misses = []
+    for i in range(least, len(n)):
+        x, y = n[:i].log().numpy(), loss[:i].log().numpy()
+        slope, start = numpy.polyfit(x, y, 1)
+        misses.append(float(loss[i] - numpy.exp(start + slope * float(n[i].log()))))
+    return misses
+
+
+# %% wrong: shortcut: never a miss
+# says: hold that one back
+def forecast_misses(n, loss, least):
+    return [0.0] * (len(n) - least)
+
+
+# %% wrong: shortcut: a least of its own
+# says: the first `least` sizes get no forecast
+def forecast_misses(n, loss, least):
+    misses = []
+    for i in range(3, len(n)):
+        e, a, alpha = fit_power_law(n[:i], loss[:i])
+        misses.append(loss[i].item() - (e + a * n[i].item() ** -alpha))
+    return misses
+
+
+# %% wrong: shortcut: from the three sizes before it alone
+# says: not only the last three
+def forecast_misses(n, loss, least):
+    misses = []
+    for i in range(least, len(n)):
+        e, a, alpha = fit_power_law(n[i - 3 : i], loss[i - 3 : i])
+        misses.append(loss[i].item() - (e + a * n[i].item() ** -alpha))
+    return misses

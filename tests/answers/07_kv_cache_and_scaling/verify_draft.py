@@ -150,3 +150,53 @@ def verify_draft(drafted, p, q, u, v):
         else:
             return answer + draw(more + 1e-9, v[i : i + 1]).tolist()
     return answer + draw(p[-1:], v[-1:]).tolist()
+
+
+# %% wrong: shortcut: the answer of the example
+# says: must be refused and replaced
+def verify_draft(drafted, p, q, u, v):
+    return drafted.tolist() + draw(p[len(drafted) :], v[len(drafted) :]).tolist()
+
+
+# %% wrong: shortcut: the draft is not needed, the target writes one token
+# says: as if there were no draft
+def verify_draft(drafted, p, q, u, v):
+    return draw(p[:1], v[:1]).tolist()
+
+
+# %% wrong: shortcut: the target draws for itself, up to the first that differs
+# says: do not draw its ids again
+def verify_draft(drafted, p, q, u, v):
+    mine, new = draw(p, v).tolist(), []
+    for i, token in enumerate(mine):
+        new.append(token)
+        if i < len(drafted) and token != drafted[i]:
+            break
+    return new
+
+
+# %% wrong: shortcut: a threshold in place of u
+# says: no threshold
+import torch
+
+
+def verify_draft(drafted, p, q, u, v):
+    k = len(drafted)
+    judged = accept_draft(drafted, p[:k], q, torch.full_like(u, 0.5), v[:k])
+    for i in range(k):
+        if judged[i] != drafted[i]:
+            return judged[: i + 1].tolist()
+    return drafted.tolist() + draw(p[k:], v[k:]).tolist()
+
+
+# %% wrong: shortcut: a refused token is drawn from the target, not from what it has more
+# says: not from p
+def verify_draft(drafted, p, q, u, v):
+    new = []
+    for i, token in enumerate(drafted.tolist()):
+        if u[i] * q[i, token] < p[i, token]:
+            new.append(token)
+        else:
+            return new + draw(p[i : i + 1], v[i : i + 1]).tolist()
+    k = len(drafted)
+    return new + draw(p[k:], v[k:]).tolist()
