@@ -37,7 +37,7 @@ formgrader:  ## open Formgrader, nbgrader's page for instructors (PORT=9999, BRO
 	@.venv/bin/python -m authoring.build
 	@$(setup) formgrader $(ARGS)
 
-bench:  ## measure side by side with peers: two hours (ARGS="--only tokenizer", ARGS=--quick)
+bench:  ## measure side by side with peers: an hour or two (ARGS="--only tokenizer", ARGS=--quick)
 	@$(setup)
 	@.venv/bin/python -m benchmarks $(ARGS)
 

@@ -1,6 +1,6 @@
-"""Measure the course and its engine side by side with their peers.
+"""Measure the engine and the grader side by side with their peers.
 
-    make bench                             everything, about two hours on two quiet cores
+    make bench                             everything, an hour or two on two quiet cores
     make bench ARGS="--only tokenizer"     one benchmark (or several)
     make bench ARGS="--quick"              small inputs, two repeats: does it all still run?
     make bench ARGS="--record"             also make this the recorded run, and README's figures

@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-CLOCKS = {"CPU s": time.process_time, "s": time.perf_counter}
-
 
 class Unavailable(Exception):
     """A contender cannot run here, or a comparison cannot: the sentence says why, and the rest
@@ -24,8 +22,8 @@ class Unavailable(Exception):
 class Comparison:
     """Contenders for one job, the project's own first.
 
-    Each is a function without arguments. In the units "CPU s" (of this process) and "s"
-    (wall-clock) it is timed; in any other it returns its value. `better` is "less" or "more".
+    Each is a function without arguments. In the unit "CPU s" (of this process) it is timed; in
+    any other it returns its value. `better` is "less" or "more".
     `goals`: by what factor the first is to be better than each peer. `limit`: a bound on the
     first's own median.
     """
@@ -54,12 +52,11 @@ def run(comparison, say=print):
 
     Each round starts with another contender, so that none always has the warm cache.
     """
-    clock = CLOCKS.get(comparison.unit)
 
     def once(job):
-        start = clock() if clock else None
+        start = time.process_time()
         value = job()
-        return clock() - start if clock else value
+        return time.process_time() - start if comparison.unit == "CPU s" else value
 
     running, names = {}, list(comparison.contenders)
     for name, job in comparison.contenders.items():
