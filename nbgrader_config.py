@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))  # where authoring/ is, which is not installed
 
 from authoring import release
-from llmlib.grading import lms_import, nbgrader_plugin
+from llmlib.grading import lms_file_names, nbgrader_plugin
 
 c = get_config()  # noqa: F821 (nbgrader provides it)
 root = Path(os.environ.get("LLM_COURSE_FOLDER", Path(__file__).parent / "grading")).resolve()
@@ -32,8 +32,8 @@ c.Exchange.root = os.environ.get("LLM_COURSE_EXCHANGE", str(root / "exchange"))
 
 # How a learning management system names the files of a download (`nbgrader zip_collect`, see
 # INSTRUCTORS.md): "canvas" or "moodle". Archives of learners stay closed: one may fill the disk.
-c.ZipCollectApp.collector_plugin = lms_import.Collector
-c.Collector.named_regexp = lms_import.NAMES["canvas"]
+c.ZipCollectApp.collector_plugin = lms_file_names.Collector
+c.Collector.named_regexp = lms_file_names.NAMES["canvas"]
 c.ExtractorPlugin.zip_ext = []
 
 # Seconds that one cell may run. The limits of a call, a test and a whole notebook follow in the

@@ -1,5 +1,7 @@
 """Attention: each position asks (q), every position it may look at answers (k), and what it reads
-is a mean of values (v)."""
+is a mean of values (v).
+
+The rotary embedding of q and k (RoPE) is in embeddings.py; fast/attention.py is what runs."""
 
 import math
 

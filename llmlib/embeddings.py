@@ -1,5 +1,5 @@
 """Ids to vectors, and where in the text they stand: look-up, neighbours, sinusoids, rotary
-embedding."""
+embedding (RoPE; how checkpoints stretch it is in rope_scaling.py, what runs in fast/layers.py)."""
 
 import torch
 

@@ -410,7 +410,7 @@ def runner():
     """A grader of the small notebook tests/attacks/target.py, in its sandbox."""
     from attacks import corpus
 
-    from llmlib.grading.host.limits import Limits
+    from llmlib.grading.host.time_limits import Limits
     from llmlib.grading.marking.runner import Runner
 
     limits = Limits(cell=20, call=15, test=60, notebook=200)

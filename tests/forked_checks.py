@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from llmlib.course.checking import check_runner, run_tests
+from llmlib.course.checking import check_process, run_tests
 from llmlib.course.environment import environment
 from llmlib.course.feedback import TOO_SLOW
 
@@ -20,11 +20,11 @@ from llmlib.course.feedback import TOO_SLOW
 def checks(monkeypatch):
     """In this test a check forks where it would start Python; a system without forks starts it."""
     if "forkserver" in multiprocessing.get_all_start_methods():
-        monkeypatch.setattr(check_runner, "_start", _start)
+        monkeypatch.setattr(check_process, "_start", _start)
 
 
 def _start(text, seconds, running):
-    """As `check_runner._start`: (what the process said, why it said no more)."""
+    """As `check_process._start`: (what the process said, why it said no more)."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([run_tests.__name__])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
@@ -37,9 +37,9 @@ def _start(text, seconds, running):
             there.close()
             try:
                 said, whole = _read(here.fileno(), seconds)
-                return said, check_runner.PROCESS_ENDED if whole else TOO_SLOW
+                return said, check_process.PROCESS_ENDED if whole else TOO_SLOW
             finally:
-                check_runner._end(process)
+                check_process._end(process)
                 process.join()
                 here.close()
 

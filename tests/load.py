@@ -19,7 +19,7 @@ from attacks import corpus  # noqa: E402
 
 from llmlib.grading import batch, worker_pool  # noqa: E402
 from llmlib.grading.gradebook import GradebookWriter  # noqa: E402
-from llmlib.grading.host.limits import Limits  # noqa: E402
+from llmlib.grading.host.time_limits import Limits  # noqa: E402
 from llmlib.grading.marking.runner import Runner  # noqa: E402
 from llmlib.grading.results import Graded  # noqa: E402
 from llmlib.grading.submissions import find  # noqa: E402

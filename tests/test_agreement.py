@@ -25,8 +25,8 @@ from llmlib import assets, cli
 from llmlib.course.checking import check_notebooks, run_tests, submission
 from llmlib.course.format import notebooks
 from llmlib.grading import wire
-from llmlib.grading.host.limits import Limits
 from llmlib.grading.host.rpc import LearnerError
+from llmlib.grading.host.time_limits import Limits
 from llmlib.grading.marking import messages
 from llmlib.grading.marking.runner import Runner
 

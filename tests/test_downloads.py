@@ -6,7 +6,7 @@ import warnings
 import zipfile
 
 import pytest
-from test_lms_import import CLAIMS, MOODLE, NAME, place
+from test_lms_file_names import CLAIMS, MOODLE, NAME, place
 
 from llmlib.grading import downloads
 from llmlib.grading.host import read_submission

@@ -18,7 +18,7 @@ from llmlib.course.checking import submission as handed_in
 from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading import batch, worker_pool
 from llmlib.grading.gradebook import GradebookWriter
-from llmlib.grading.host.limits import Limits
+from llmlib.grading.host.time_limits import Limits
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.results import Graded
 from llmlib.grading.submissions import find, read

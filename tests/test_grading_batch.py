@@ -18,7 +18,7 @@ from grading_fakes import NOTEBOOKS, Stub, _Make, class_of, grade
 from llmlib.certificate.revocation import Register
 from llmlib.grading import batch, worker_pool
 from llmlib.grading.host import sandbox
-from llmlib.grading.host.limits import CLOCK_FACTOR, Limits
+from llmlib.grading.host.time_limits import CLOCK_FACTOR, Limits
 
 pytestmark = pytest.mark.security
 

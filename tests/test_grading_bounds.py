@@ -15,7 +15,7 @@ from llmlib.course.checking.submission import Cell, plan
 from llmlib.course.format import notebooks
 from llmlib.grading import export_answers, report, submissions
 from llmlib.grading.host import rpc
-from llmlib.grading.host.limits import Limits
+from llmlib.grading.host.time_limits import Limits
 from llmlib.grading.marking import library_slice, messages
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.results import Graded, Outcome

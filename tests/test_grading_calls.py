@@ -9,7 +9,7 @@ from llmlib.course.checking import run_tests
 from llmlib.course.format import notebooks
 from llmlib.grading import wire
 from llmlib.grading.host import rpc
-from llmlib.grading.host.limits import Died
+from llmlib.grading.host.time_limits import Died
 from llmlib.grading.marking import machine_faults, messages
 from llmlib.grading.marking.proxy import Proxy
 

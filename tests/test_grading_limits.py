@@ -14,8 +14,8 @@ from llmlib.course.checking import submission
 from llmlib.course.checking.submission import Cell
 from llmlib.grading import batch, wire, worker_pool
 from llmlib.grading.host import processor_time, read_submission, run_test_cell
-from llmlib.grading.host.limits import CLOCK_FACTOR, Limits, OutOfTime, Starved
 from llmlib.grading.host.processor_time import NONE, TimeLimit, Usage, time_limit
+from llmlib.grading.host.time_limits import CLOCK_FACTOR, Limits, OutOfTime, Starved
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.results import NotGraded
 

@@ -4,7 +4,7 @@ import pytest
 from test_manual_grades import TARGET, configure, course, grade
 
 from llmlib import cli as command
-from llmlib.grading.host.limits import CLOCK_FACTOR, Limits
+from llmlib.grading.host.time_limits import CLOCK_FACTOR, Limits
 
 pytestmark = pytest.mark.nbgrader
 __all__ = ["course"]  # a fixture

@@ -15,8 +15,8 @@ import llmlib
 from llmlib.course.checking.submission import Cell, parse, plan
 from llmlib.course.format import notebooks
 from llmlib.grading.host import bubblewrap
-from llmlib.grading.host.limits import Limits
 from llmlib.grading.host.rpc import RemoteProcess
+from llmlib.grading.host.time_limits import Limits
 from llmlib.grading.marking import library_slice
 from llmlib.grading.marking.runner import Runner
 

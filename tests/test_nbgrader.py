@@ -15,7 +15,7 @@ from nbgrader.api import Gradebook
 from authoring import release
 from llmlib import files
 from llmlib.course.format import notebooks
-from llmlib.grading import lms_import
+from llmlib.grading import lms_file_names
 
 pytestmark = pytest.mark.nbgrader
 NAME = "01_tokens"
@@ -169,7 +169,7 @@ def test_lateness_costs_what_the_config_says(course):
     ],
 )
 def test_a_file_of_a_learning_management_system_names_its_student(system, file, student, notebook):
-    found = lms_import.claim(lms_import.NAMES[system], f"/{file}") or (None, None)
+    found = lms_file_names.claim(lms_file_names.NAMES[system], f"/{file}") or (None, None)
     assert found == (student, notebook)
 
 

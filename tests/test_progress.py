@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from llmlib import cli
-from llmlib.course.checking import check_notebooks, check_runner, run_cells, submission
+from llmlib.course.checking import check_notebooks, check_process, run_cells, submission
 from llmlib.course.checking.check_notebooks import DONE, FAILING, UNTOUCHED
 from llmlib.course.checking.cli import table
 from llmlib.course.checking.definitions import definitions
@@ -63,7 +63,7 @@ def states(folder, seconds=60):
 
 
 def test_untouched_notebooks_start_no_process(tmp_path, monkeypatch):
-    monkeypatch.setattr(check_runner.subprocess, "Popen", None)
+    monkeypatch.setattr(check_process.subprocess, "Popen", None)
     found = states(hand_in(tmp_path))
     assert {state for state, _ in found.values()} == {UNTOUCHED} and list(found) == list(SOLUTIONS)
 
@@ -110,7 +110,7 @@ def test_a_complete_notebook_is_done_and_remembered_until_it_changes(tmp_path, m
     status = check_notebooks.check_one(NAME, folder / f"{NAME}.ipynb")
     assert status.done
     with monkeypatch.context() as patch:
-        patch.setattr(check_runner.subprocess, "Popen", None)
+        patch.setattr(check_process.subprocess, "Popen", None)
         assert check_notebooks.check_one(NAME, folder / f"{NAME}.ipynb") == status
     hand_in(tmp_path, SOLUTIONS | {"merge": MERGE})
     assert not check_notebooks.check_one(NAME, folder / f"{NAME}.ipynb").done
@@ -253,7 +253,7 @@ def test_a_timer_that_has_begun_to_ring_rings_before_the_next_thing(monkeypatch)
 @pytest.mark.usefixtures("forks")
 def test_what_a_busy_moment_said_is_not_kept(tmp_path, monkeypatch):
     """A cell took too long: the next check runs it again."""
-    run, slow = check_runner._run, {}
+    run, slow = check_process._run, {}
 
     def hurried(job, *words):
         if not slow:
@@ -261,7 +261,7 @@ def test_what_a_busy_moment_said_is_not_kept(tmp_path, monkeypatch):
             return run(slow, *words)
         return run(job, *words)
 
-    monkeypatch.setattr(check_runner, "_run", hurried)
+    monkeypatch.setattr(check_process, "_run", hurried)
     wait = "import time\ntime.sleep(2)\n"
     mine = hand_in(tmp_path, {"count_pairs": wait + SOLUTIONS["count_pairs"]})
     assert states(mine)["count_pairs"][0] == FAILING
@@ -292,7 +292,7 @@ def test_a_full_disk_is_a_sentence(tmp_path, monkeypatch, capsys):
     def full(**_):
         raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
 
-    monkeypatch.setattr(check_runner.tempfile, "TemporaryDirectory", full)
+    monkeypatch.setattr(check_process.tempfile, "TemporaryDirectory", full)
     hand_in(tmp_path, SOLUTIONS)
     assert cli.main(["check", NAME, "--folder", str(tmp_path)]) == 2
     assert "the check cannot start" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from llmlib.course.checking.submission import Cell, parse
 from llmlib.course.format import notebooks
 from llmlib.grading import nbgrader_plugin, report
 from llmlib.grading.gradebook import Marks
-from llmlib.grading.host.limits import Limits
+from llmlib.grading.host.time_limits import Limits
 from llmlib.grading.marking import analysis
 from llmlib.grading.marking.runner import Runner
 

@@ -12,7 +12,7 @@ checking/    reading and running what a learner wrote
     disallowed, torch_blocker   ready-made answers in the text; those refused while code runs
     operators                   which functions of torch a disallowed name stands for
     run_cells, run_tests, plain_data   cells, tests, and the values that both exchange
-    check_runner, check_notebooks   a process for one notebook; several; cli, `llmlib check`
+    check_process, check_notebooks   a process for one notebook; several; cli, `llmlib check`
 my_llm/      `llmlib my-llm`: a learner's functions as one file
 lab/         JupyterLab: the start page and its model (live), the buttons, what they ask for
 talk         `llmlib chat`, `llmlib serve`: without a MODEL, a learner's engine so far

@@ -4,9 +4,9 @@ Rooms, ordered by what a mistake in them would cost:
 
 host/      this machine. Keeps a learner's code in. read_submission opens a file and reads it in a
            fork with limits; sandbox starts bubblewrap (bubblewrap: its command line) and asks for
-           forks; rpc calls one submission's process; run_test_cell runs the tests; limits says how
-           long anything may take, processor_time counts it. Of the grader it imports only wire and
-           sandbox_diagnostics (import contracts in pyproject.toml)
+           forks; rpc calls one submission's process; run_test_cell runs the tests; time_limits says
+           how long anything may take, processor_time counts it. Of the grader it imports only wire
+           and sandbox_diagnostics (import contracts in pyproject.toml)
 wire       this machine, too: plain values between the two sides, validated, bounded, never
            unpickled
 guest/     beside learners' code. This machine: zygote loads torch once and forks for every
@@ -24,9 +24,9 @@ Around them: submissions finds notebooks; worker_pool runs workers here, dask_cl
 a dask_worker on each machine; results is the outcome, batch stores it, gradebook writes it, report
 makes pages and tables; nbgrader_plugin is the same grader for `nbgrader autograde`, formgrader
 repairs two things in nbgrader's pages, cli is the command, sandbox_diagnostics explains a missing
-sandbox. downloads sorts what a teacher was sent; lms_import and lms_export exchange files and
-grades with Canvas or Moodle; export_answers and similarity compare answers; oral_questions asks
-about them with mutations.
+sandbox. downloads sorts what a teacher was sent, lms_file_names tells
+whose a file of Canvas or Moodle is; lms_export writes grades for them; export_answers and
+similarity compare answers; oral_questions asks about them with mutations.
 
 How a point comes about:
 1. What the text of an answer uses and its exercise disallows earns 0; else both halves of its test
@@ -47,8 +47,8 @@ covered     damage: no network, home or course folder, nothing writable but a sc
             (sandbox); no rights, no other process in sight (jail); nothing left for the next fork:
             no key, priority, port or program (seccomp)
             stalling: limits on time, memory, files and processes, paid by the submission that
-            exceeds them (limits, rpc, jail), also while a file is read (read_submission, wire). A
-            worker that dies or hangs costs one submission (worker_pool)
+            exceeds them (time_limits, rpc, jail), also while a file is read (read_submission,
+            wire). A worker that dies or hangs costs one submission (worker_pool)
             points without an answer: no test and no expected value enters a learner's process;
             what comes back is plain data (wire); a stand-in equals nothing (proxy); what passes a
             model had is written down here (reference_calls)

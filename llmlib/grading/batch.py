@@ -28,7 +28,7 @@ from llmlib.course.format.notebooks import Notebook
 from llmlib.grading import nbgrader_plugin, report
 from llmlib.grading.gradebook import GradebookWriter, Marks
 from llmlib.grading.host import read_submission
-from llmlib.grading.host.limits import Limits
+from llmlib.grading.host.time_limits import Limits
 from llmlib.grading.results import Graded, NotGraded, Result, from_json
 from llmlib.grading.submissions import Task, is_folder_name
 from llmlib.grading.worker_pool import Notebooks, Order

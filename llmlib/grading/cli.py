@@ -16,7 +16,7 @@ from llmlib import installation
 from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading import batch, downloads, nbgrader_plugin, report, submissions, worker_pool
 from llmlib.grading.gradebook import GradebookWriter, Marks
-from llmlib.grading.host.limits import Limits
+from llmlib.grading.host.time_limits import Limits
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.results import Graded, NotGraded, Result
 

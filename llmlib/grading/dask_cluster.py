@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import distributed
 from distributed.client import ClosedClientError
 
-from llmlib.grading.host.limits import Limits
+from llmlib.grading.host.time_limits import Limits
 from llmlib.grading.results import NotGraded, Result
 from llmlib.grading.worker_pool import START, Order
 

@@ -94,7 +94,7 @@ def graded(orders: BinaryIO, spec: tuple) -> Iterator[Any]:
     from llmlib.course.environment import VERSION
     from llmlib.grading import batch, worker_pool
     from llmlib.grading.host.bubblewrap import Unavailable
-    from llmlib.grading.host.limits import Limits
+    from llmlib.grading.host.time_limits import Limits
     from llmlib.grading.submissions import Task
 
     fingerprint, names, unsafe, partial, timeout, load, make = spec

@@ -2,7 +2,7 @@
 folders whose kind nobody has to name.
 
 A file's name may be a learner's: one that claims somebody else's number is refused as in
-`lms_import`, and of two files that claim to be the same notebook of a student neither is taken.
+`lms_file_names`, and of two files that claim to be the same notebook of a student neither is taken.
 """
 
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 from llmlib import files
 from llmlib.course.checking.submission import Unreadable
 from llmlib.course.format import notebooks
-from llmlib.grading import lms_import
+from llmlib.grading import lms_file_names
 from llmlib.grading.host import read_submission
 
 NBGRADER, CANVAS, MOODLE, LOOSE = "nbgrader's layout", "Canvas", "Moodle", "a loose file"
@@ -25,7 +25,7 @@ SHAPES = {  # how a path looks in each of them, whatever its notebook is called;
     NBGRADER: re.compile(
         r"/([^/]+/)*?(?P<student_id>[^/]+)/(?P<file_id>[^/]+)/(?P=file_id)\.ipynb$"
     ),
-    CANVAS: re.compile(lms_import.NAMES["canvas"]),
+    CANVAS: re.compile(lms_file_names.NAMES["canvas"]),
 }
 AFTER = rf"/(?P<file_id>{'|'.join(notebooks.names())})[ _-]+(?P<student_id>[^\W_][^/]*)\.ipynb$"
 LITTER = re.compile(r"/(\.ipynb_checkpoints|__MACOSX)/|/\._[^/]*$")  # of Jupyter and macOS
@@ -166,14 +166,14 @@ def _shape(path: str) -> str:
 def _claim(kind: str, path: str) -> tuple[str, str] | None:
     """(student, notebook) that a path of this kind claims, or None."""
     if kind in (CANVAS, MOODLE):
-        return lms_import.claim(lms_import.NAMES[kind.lower()], path)
+        return lms_file_names.claim(lms_file_names.NAMES[kind.lower()], path)
     if _shape(path) != kind:
         return None
     if kind == NBGRADER:
-        return lms_import.claim(SHAPES[NBGRADER].pattern, path)
-    book = r"(?P<file_id>" + lms_import.NOTEBOOK.pattern + r"[^/]*)"
+        return lms_file_names.claim(SHAPES[NBGRADER].pattern, path)
+    book = r"(?P<file_id>" + lms_file_names.NOTEBOOK.pattern + r"[^/]*)"
     named = (rf".*/(?P<student_id>[^/]+)/{book}", rf".*/(?P<student_id>[^/]+?)[ _-]+{book}")
-    found = next(filter(None, (lms_import.claim(each, path) for each in (*named, AFTER))), None)
+    found = next(filter(None, (lms_file_names.claim(each, path) for each in (*named, AFTER))), None)
     return found if found and found[0] not in notebooks.names() else None
 
 

@@ -26,7 +26,7 @@ from llmlib.course.format import source as source_format
 from llmlib.grading import report, submissions
 from llmlib.grading.gradebook import GradebookWriter
 from llmlib.grading.host import read_submission
-from llmlib.grading.host.limits import Limits
+from llmlib.grading.host.time_limits import Limits
 from llmlib.grading.results import UNSAFE, Graded, NotGraded
 
 # nbformat's own functions validate each cell by itself, which takes longer than all else here.

@@ -19,7 +19,7 @@ from llmlib.course.checking.submission import Cell, Unreadable
 from llmlib.course.format import notebooks
 from llmlib.grading import submissions
 from llmlib.grading.host import read_submission
-from llmlib.grading.host.limits import Limits
+from llmlib.grading.host.time_limits import Limits
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.mutations import Mutant, mutants
 from llmlib.grading.results import Outcome

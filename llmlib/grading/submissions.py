@@ -15,7 +15,7 @@ from llmlib.course.checking import submission
 from llmlib.course.checking.submission import Cell, Unreadable
 from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading.host import read_submission
-from llmlib.grading.host.limits import Starved
+from llmlib.grading.host.time_limits import Starved
 
 Names = Collection[str]
 

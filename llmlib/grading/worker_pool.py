@@ -21,7 +21,7 @@ from llmlib.course.format.notebooks import Notebook
 from llmlib.grading import submissions
 from llmlib.grading.host import read_submission
 from llmlib.grading.host.bubblewrap import Unavailable
-from llmlib.grading.host.limits import CLOCK_FACTOR, Exceeded, Limits, Starved
+from llmlib.grading.host.time_limits import CLOCK_FACTOR, Exceeded, Limits, Starved
 from llmlib.grading.results import NotGraded, Result
 from llmlib.grading.submissions import Task
 

@@ -323,7 +323,7 @@ def causal_mask(*a): raise KeyboardInterrupt
 """, "last")
 code("forgery", "raises the grader's own exceptions", """
 def softmax(*a, **k):
-    from llmlib.grading.host.limits import Exceeded
+    from llmlib.grading.host.time_limits import Exceeded
     raise Exceeded("passed")
 def merge(*a):
     from llmlib.course.check import Mistake

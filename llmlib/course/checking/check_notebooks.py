@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Any
 
 from llmlib.course.checking import submission
-from llmlib.course.checking.check_runner import Processes, end_all, run_job
+from llmlib.course.checking.check_process import Processes, end_all, run_job
 from llmlib.course.checking.disallowed import disallowed_names
 from llmlib.course.checking.run_cells import ADDED_TITLE
 from llmlib.course.checking.scopes import names

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from llmlib.course.checking import check_notebooks, submission
-from llmlib.course.checking.check_runner import run_job
+from llmlib.course.checking.check_process import run_job
 from llmlib.course.checking.definitions import BUILTINS, Definition, definitions, needed
 from llmlib.course.checking.scopes import names
 from llmlib.course.feedback import NOT_WRITTEN_YET

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from llmlib.grading.host.limits import CLOCK_FACTOR, OutOfTime, Starved
+from llmlib.grading.host.time_limits import CLOCK_FACTOR, OutOfTime, Starved
 
 SHORTEST, RECENT = 0.05, 0.5  # seconds between two looks, and for which one is good
 TELLS = Path("/proc/thread-self/children")  # not every kernel has it

@@ -5,9 +5,9 @@ from typing import Any
 
 from llmlib.course.checking.run_cells import BY_THE_CLOCK
 from llmlib.course.checking.submission import Plan
-from llmlib.grading.host.limits import CLOCK_FACTOR, Died, Exceeded, Limits, OutOfTime, Starved
 from llmlib.grading.host.processor_time import TimeLimit
 from llmlib.grading.host.sandbox import Child, Sandbox
+from llmlib.grading.host.time_limits import CLOCK_FACTOR, Died, Exceeded, Limits, OutOfTime, Starved
 from llmlib.grading.wire import Closed, Left, UnsupportedValue
 
 END = 5  # seconds for a test's fork to end when it is told to, or a cell when it is interrupted

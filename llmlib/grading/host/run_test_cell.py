@@ -13,9 +13,9 @@ import torch
 
 from llmlib.course.checking import submission
 from llmlib.course.format.notebooks import Exercise, Notebook
-from llmlib.grading.host.limits import Exceeded
 from llmlib.grading.host.processor_time import TimeLimit, time_limit
 from llmlib.grading.host.rpc import RemoteProcess
+from llmlib.grading.host.time_limits import Exceeded
 
 SLACK = 15  # seconds beyond a notebook's limit, for our own part of the work
 Space = dict[str, Any]  # a test cell's globals

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from llmlib.course.check import Mistake
 from llmlib.course.feedback import DISALLOWED, NOT_WRITTEN, one_line
 from llmlib.course.format.notebooks import Exercise
-from llmlib.grading.host.limits import Exceeded
 from llmlib.grading.host.rpc import LearnerError
+from llmlib.grading.host.time_limits import Exceeded
 
 LONGEST = 700  # characters of a message
 # One sentence an exercise, whichever hidden check failed, and however: a learner's function knows

@@ -5,9 +5,9 @@ import pkgutil
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from llmlib.grading.host.limits import Died, Exceeded, Limits
 from llmlib.grading.host.rpc import LearnerError, RemoteProcess
 from llmlib.grading.host.sandbox import Sandbox
+from llmlib.grading.host.time_limits import Died, Exceeded, Limits
 from llmlib.grading.marking.library_slice import TOY_MODEL, LibrarySlice
 
 

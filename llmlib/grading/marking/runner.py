@@ -11,9 +11,9 @@ from llmlib.course.checking.run_tests import TestNamespace
 from llmlib.course.feedback import DISALLOWED
 from llmlib.course.format.notebooks import Exercise, Notebook
 from llmlib.grading.host import run_test_cell
-from llmlib.grading.host.limits import Died, Exceeded, Limits
 from llmlib.grading.host.rpc import RemoteProcess
 from llmlib.grading.host.sandbox import Sandbox
+from llmlib.grading.host.time_limits import Died, Exceeded, Limits
 from llmlib.grading.marking import analysis, library_slice, machine_faults, messages
 from llmlib.grading.marking.messages import Failure
 from llmlib.grading.marking.proxy import Proxy

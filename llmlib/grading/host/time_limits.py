@@ -1,4 +1,5 @@
-"""How much of this machine's time a submission may take, and what is raised when it takes more."""
+"""How much of this machine's time a submission may take, and what is raised when it takes more.
+Memory, files and processes are limited in guest/jail.py."""
 
 from dataclasses import dataclass
 

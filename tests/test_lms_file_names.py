@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from llmlib.course.format import notebooks
-from llmlib.grading import lms_import
+from llmlib.grading import lms_file_names
 
 NAME = "01_tokens"
 MOODLE = "_assignsubmission_file"
@@ -35,7 +35,7 @@ CLAIMS = [
 @pytest.mark.unit
 @pytest.mark.parametrize(("system", "file", "student"), CLAIMS)
 def test_a_name_is_read_from_the_left(system, file, student):
-    found = lms_import.claim(lms_import.NAMES[system], f"/{file}")
+    found = lms_file_names.claim(lms_file_names.NAMES[system], f"/{file}")
     assert found == ((student, NAME) if student else None)
 
 
@@ -43,7 +43,8 @@ def test_a_name_is_read_from_the_left(system, file, student):
 def test_every_notebook_of_the_course_is_known():
     """An eighth one, too: its names are the course's, not a pattern."""
     for name in notebooks.names():
-        assert lms_import.claim(lms_import.NAMES["canvas"], f"/a_1_2_{name}.ipynb") == ("1", name)
+        claimed = lms_file_names.claim(lms_file_names.NAMES["canvas"], f"/a_1_2_{name}.ipynb")
+        assert claimed == ("1", name)
 
 
 def collect(course, system, download):
@@ -56,11 +57,11 @@ def collect(course, system, download):
     release.parent.mkdir(parents=True, exist_ok=True)
     release.write_text("{}")
     (course / "nbgrader_config.py").write_text(
-        "from llmlib.grading import lms_import\n"
+        "from llmlib.grading import lms_file_names\n"
         "c = get_config()\n"
         f"c.CourseDirectory.root = {str(course)!r}\n"
-        "c.ZipCollectApp.collector_plugin = lms_import.Collector\n"
-        f"c.Collector.named_regexp = lms_import.NAMES[{system!r}]\n"
+        "c.ZipCollectApp.collector_plugin = lms_file_names.Collector\n"
+        f"c.Collector.named_regexp = lms_file_names.NAMES[{system!r}]\n"
         "c.ExtractorPlugin.zip_ext = []\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(notebooks.ROOT)}
