@@ -19,6 +19,7 @@ from xml.dom.minidom import parseString
 import forked_checks
 import nbformat
 import pytest
+from openbadgeslib.keys import KeyRSA
 from openbadgeslib.ob3 import OB3Verifier
 
 from llmlib import cli, files
@@ -612,11 +613,16 @@ def test_a_finished_course_gets_its_certificate_by_the_trusted_path(home, capsys
 UNKNOWN = "-----BEGIN PUBLIC KEY-----\nMAswBQYDKgMEAwIAAA==\n-----END PUBLIC KEY-----\n"
 
 
-@pytest.mark.parametrize("text", ["no key", UNKNOWN], ids=["no PEM", "a kind nobody knows"])
+RSA = KeyRSA().generate_keypair()[1].decode()
+
+
+@pytest.mark.parametrize(
+    "text", ["no key", UNKNOWN, RSA], ids=["no PEM", "a kind nobody knows", "RSA"]
+)
 def test_a_public_key_that_is_none_is_refused_in_one_sentence(text, tmp_path):
     path = tmp_path / "key.public.pem"
     path.write_text(text)
-    with pytest.raises(ValueError, match="is not a public key in PEM form: ask the issuer"):
+    with pytest.raises(ValueError, match="is not an Ed25519 public key in PEM form: ask"):
         keys.read_public(path)
 
 

@@ -4,8 +4,6 @@ import os
 import stat
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 from openbadgeslib.errors import KeyGenException
 from openbadgeslib.keys import KeyEd25519
 
@@ -72,11 +70,11 @@ def public_path(path: Path | str) -> Path:
 
 
 def read_public(path: Path | str) -> bytes:
-    """The public key in a PEM file, as PEM. Raises ValueError."""
+    """The Ed25519 public key in a PEM file, as PEM. Raises ValueError."""
+    key = KeyEd25519()
     try:
-        key = serialization.load_pem_public_key(Path(path).read_bytes())
-    except (ValueError, UnsupportedAlgorithm):
-        why = f"{path} is not a public key in PEM form"
+        key.read_public_key(Path(path).read_bytes())
+    except KeyGenException:
+        why = f"{path} is not an Ed25519 public key in PEM form"
         raise ValueError(f"{why}: ask the issuer for the file *.public.pem") from None
-    form = serialization.PublicFormat.SubjectPublicKeyInfo
-    return key.public_bytes(serialization.Encoding.PEM, form)
+    return key.get_pub_key_pem()

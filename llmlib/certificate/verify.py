@@ -7,7 +7,7 @@ from typing import Any
 
 from openbadgeslib.errors import LibOpenBadgesException
 from openbadgeslib.ob3 import did_key_from_pem
-from openbadgeslib.util import download_file
+from openbadgeslib.util import download_file, recipient_ids_match
 
 from llmlib.certificate import keys
 from llmlib.certificate.credential import COURSE, INSTRUCTOR, JOINERS, SELF, clean_email
@@ -83,9 +83,9 @@ def the_issuer_is_known(badge: Badge, key: bytes | None) -> None:
 
 
 def the_holder_is_the_one_asked_for(badge: Badge, name: str | None, email: str | None) -> None:
-    address = (badge.credential.recipient_id or "").casefold()
     named = name is None or _same(name) == _same(badge.holder)
-    if not named or email is not None and address != f"mailto:{email}".casefold():
+    address = badge.credential.recipient_id
+    if not named or email is not None and not recipient_ids_match(address, f"mailto:{email}"):
         raise InvalidBadge(WRONG_HOLDER, "It was issued to someone else.")
 
 
