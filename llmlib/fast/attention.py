@@ -35,7 +35,8 @@ def attention(q, k, v, mask=None, causal=False):
     if causal and q.device.type == "cpu" and not torch.is_grad_enabled():
         if seq == len(q) == 1 and start >= MANY_KEYS:
             return _attention_in_parts(q, k, v)
-        if seq >= LONG and q.dtype == torch.float32 and kernels.chosen.long_prompt == "blocks":
+        blocks = kernels.chosen.long_prompt == "blocks" and kernels.enough_threads()
+        if seq >= LONG and q.dtype == torch.float32 and blocks:
             return _attention_in_blocks(q, k, v)
     if causal and (seq == 1 or start == 0):
         return F.scaled_dot_product_attention(q, k, v, is_causal=seq > 1, enable_gqa=True)
