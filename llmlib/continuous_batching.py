@@ -186,7 +186,7 @@ class _SideBySide:
         """
         config, layer = model.config, itertools.count()
 
-        def attention(q, keys, values, mask):
+        def attention(q, keys, values, mask, causal):
             answers, windowed = torch.zeros_like(q), next(layer) in config.windowed
             start = -(config.window or 0) if windowed else 0  # a newest token sees a window or all
             for i, (k, v) in enumerate(zip(keys, values)):

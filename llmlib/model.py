@@ -1,20 +1,21 @@
 """The whole LLM on one screen: token ids in, logits out. Each word of `forward` is a function from
 the files of llmlib.
 
-GPT-2 and the Llama family (Llama 3, SmolLM, Qwen, Mistral, OLMo, Gemma 3) are settings of it:
-`Config` says which, and `Parts` names the functions; both are in parts.py. A mixture of experts is
-another `mlp` (experts.py).
+GPT-2 and the Llama family are settings of it: `Config` says which, and `Parts` names the functions;
+both are in parts.py. A mixture of experts is another `mlp` (experts.py).
 """
 
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 
-from llmlib.fast import attention, layers
+from llmlib import input_ids
+from llmlib.fast import layers
 from llmlib.kv_cache import new_cache
-from llmlib.parts import GPT2_PARTS, LLAMA_PARTS, Config, Layer, Parts, Weights, fitting
+from llmlib.parts import GPT2_PARTS, LLAMA_PARTS, Config, Layer, Parts, Weights
 
 __all__ = ["GPT2_PARTS", "LLAMA_PARTS", "Config", "Layer", "Model", "Parts", "Weights", "forward"]
 
@@ -27,51 +28,66 @@ def forward(ids, weights, config, parts, cache=None, last=False):
     With a cache, `ids` are the tokens after those already in it.
     """
     start, seq = cache.length if cache else 0, ids.shape[1]
-    positions = cache.positions(seq) if cache else torch.arange(seq)
-    x = parts.embedding(ids, weights.embedding)                             # batch seq d_model
-    if weights.positions is not None:
+    positions = cache.positions(seq) if cache else torch.arange(seq)    # seq
+    x = parts.embedding(ids, weights.embedding)                         # batch seq d_model
+    if weights.positions is not None:                                   # GPT-2: learned
         x = x + parts.embedding(positions, weights.positions)
     if config.embedding_scale != 1:
         x = x * config.embedding_scale
-    full, local = views(positions, parts.mask(seq, start), config)
-
-    def norm(x, weights):
-        return parts.norm(x, *weights, config.eps) if weights else x
-
-    rest = config, parts
+    full, local = views(positions, parts.mask(seq, start), config, parts)
     for i, layer in enumerate(weights.layers):
-        seen = local if i in config.windowed else full
-        x = parts.block(
+        view = local if i in config.windowed else full
+        x = parts.block(                                                # batch seq d_model
             x,
-            norm_1=lambda x: norm(x, layer.norm_1),
-            attend=lambda x: norm(attend(x, i, layer, *rest, *seen, cache), layer.post_norm_1),
-            norm_2=lambda x: norm(x, layer.norm_2),
-            feed_forward=lambda x: norm(parts.mlp(x, *layer.mlp), layer.post_norm_2),
+            norm_1=partial(norm, weights=layer.norm_1, config=config, parts=parts),
+            attend=partial(attend, i=i, layer=layer, config=config, parts=parts,
+                           positions=view.positions, mask=view.mask, causal=view.causal,
+                           cache=cache),
+            norm_2=partial(norm, weights=layer.norm_2, config=config, parts=parts),
+            feed_forward=partial(feed_forward, layer=layer, config=config, parts=parts),
         )
     if cache:
         cache.length += seq
-    return parts.unembedding(norm(x[:, -1:] if last else x, weights.norm), weights.unembedding)
+    x = norm(x[:, -1:] if last else x, weights.norm, config, parts)
+    return parts.unembedding(x, weights.unembedding)                    # batch seq vocab
 
 
-def views(positions, mask, config):
-    """(positions, mask [seq, start+seq]) of the layers that look at everything, and of those with
-    a window.
-    """
-    full = positions / config.rope_factor, mask
-    if config.window is None:
-        return full, full
+class View(NamedTuple):
+    """What a layer's tokens see of each other."""
+
+    positions: torch.Tensor                                             # seq; RoPE turns by them
+    mask: torch.Tensor                                                  # seq start+seq; True = look
+    causal: bool                                                        # it hides just the future
+
+
+def views(positions, mask, config, parts):
+    """The View of the layers that look at everything, and that of those with a window."""
     seq, length = mask.shape
-    if length > config.window:
-        mask = mask & torch.ones_like(mask).triu(length - seq - config.window + 1)
-    return full, (positions / config.local_rope[1] if config.local_rope else full[0], mask)
+    full = local = View(positions / config.rope_factor, mask, causal=parts.causal)
+    if config.window is not None and length > config.window:
+        near = torch.ones_like(mask).triu(length - seq - config.window + 1)
+        local = local._replace(mask=mask & near, causal=False)
+    if config.local_rope:
+        local = local._replace(positions=positions / config.local_rope[1])
+    return full, local
 
 
-def attend(x, i, layer, config, parts, positions, mask, cache=None):
-    """Self-attention of layer i: x [batch, seq, d_model] -> what attention adds to the residual
-    stream, of the same shape.
+def norm(x, weights, config, parts):
+    """x [..., d_model] normalized; as it is where a layer has no such norm."""
+    return parts.norm(x, *weights, config.eps) if weights else x
+
+
+def feed_forward(x, layer, config, parts):
+    """What the MLP adds to the residual stream: x [batch, seq, d_model] -> the same shape."""
+    return norm(parts.mlp(x, *layer.mlp), layer.post_norm_2, config, parts)
+
+
+def attend(x, i, layer, config, parts, positions, mask, cache=None, causal=False):
+    """What self-attention of layer i adds to the residual stream: x [batch, seq, d_model] -> the
+    same shape.
     """
     n_q, n_k = config.n_head, config.n_kv_head
-    qkv = layers.linears(x, layer.q, layer.k, layer.v)                    # batch seq heads*head_dim
+    qkv = layers.linears(x, layer.q, layer.k, layer.v)                  # batch seq heads*head_dim
     if layer.qk_norm:
         qkv = norm_queries_and_keys(qkv, layer, config, parts)
     heads = parts.split_heads(qkv, n_q + 2 * n_k)                       # batch heads seq head_dim
@@ -84,7 +100,8 @@ def attend(x, i, layer, config, parts, positions, mask, cache=None):
         k = parts.cache(cache.keys[i], k, cache.length)                 # batch n_k start+seq …
         v = parts.cache(cache.values[i], v, cache.length)
     k, v = (parts.repeat_kv(t, n_q // n_k) for t in (k, v))
-    return layers.linear(parts.merge_heads(parts.attention(q, k, v, mask)), *layer.o)
+    mixed = parts.merge_heads(parts.attention(q, k, v, mask, causal=causal))
+    return norm(layers.linear(mixed, *layer.o), layer.post_norm_1, config, parts)
 
 
 def norm_queries_and_keys(qkv, layer, config, parts):
@@ -137,60 +154,14 @@ class Model:
         """The same model with some functions replaced: model.using(attention=my_attention).
         TypeError for an unknown part.
         """
-        known = Parts.__dataclass_fields__
-        if unknown := set(parts) - set(known):
-            raise TypeError(
-                f"the model has no part {', '.join(sorted(unknown))}: "
-                f"its parts are {', '.join(known)}"
-            )
-        if "attention" in parts and self.parts.attention in attention.ATTENTIONS:
-            # What only that one does without, unless somebody's own is there already.
-            for name, (quick, plain) in attention.QUICK_AND_PLAIN.items():
-                if getattr(self.parts, name) is quick:
-                    parts.setdefault(name, plain)
-        dtype = self.weights.embedding.dtype
-        own = {name: fitting(name, function, dtype) for name, function in parts.items()}
-        return replace(self, parts=replace(self.parts, **own))
+        return replace(self, parts=self.parts.using(self.weights.embedding.dtype, **parts))
 
     def new_cache(self, batch=1, context=None):
+        """An empty cache for `batch` texts of up to `context` tokens, or as many as it holds."""
         device = self.weights.embedding.device
         context = self.config.context if context is None else context
         return new_cache(self.config, batch, context, device=device)
 
     def check_ids(self, ids, cache=None):
         """`ids` as a tensor [batch, seq], or a ValueError that says what is wrong with them."""
-        try:
-            ids = torch.as_tensor(ids)
-        except (TypeError, ValueError, RuntimeError) as error:  # texts, None, unlike rows
-            raise ValueError(
-                f"ids must be whole numbers of shape [seq] or [batch, seq] ({error}): "
-                "turn text into ids with the model's tokenizer first"
-            ) from None
-        ids = ids[None] if ids.dim() == 1 else ids
-        # of any width, signed or not; True and False are a mask
-        whole = ids.dtype != torch.bool and torch.can_cast(ids.dtype, torch.long)
-        if ids.dim() != 2 or ids.numel() == 0 or not whole:
-            raise ValueError(
-                "ids must be whole numbers of shape [seq] or [batch, seq], at least one, "
-                f"not {tuple(ids.shape)} of {ids.dtype}"
-                + (": is the text empty?" if ids.numel() == 0 else "")
-            )
-        ids = ids.long()
-        if ids.min() < 0 or ids.max() >= self.config.vocab_size:
-            bad = ids[(ids < 0) | (ids >= self.config.vocab_size)][0].item()
-            raise ValueError(
-                f"id {bad} is not in this model's vocabulary of {self.config.vocab_size} tokens: "
-                "was it made by another tokenizer?"
-            )
-        if cache and (held := len(cache.keys[0])) != len(ids):
-            raise ValueError(
-                f"the cache is one of {held} texts, and the ids are {len(ids)}: make a "
-                f"new_cache({len(ids)})"
-            )
-        length = ids.shape[1] + (cache.length if cache else 0)
-        if length > self.config.context:
-            raise ValueError(
-                f"the text is {length} tokens long, but this model's context holds "
-                f"{self.config.context}: shorten it"
-            )
-        return ids
+        return input_ids.check(ids, self.config, cache)

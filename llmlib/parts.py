@@ -1,11 +1,11 @@
 """What a model is made of: its settings, the functions it calls, its weights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable
 
 import torch
 
-from llmlib.attention import merge_heads, split_heads
+from llmlib.attention import causal_mask, merge_heads, repeat_kv, split_heads
 from llmlib.embeddings import embed
 from llmlib.fast import attention as fast_attention
 from llmlib.fast import layers as fast
@@ -54,7 +54,7 @@ class Parts:
     mlp: Callable                                   # mlp or swiglu
     embedding: Callable = embed
     position: Callable = fast.apply_rope            # not called where positions are learned
-    mask: Callable = fast_attention.causal_mask
+    mask: Callable = causal_mask
     split_heads: Callable = split_heads
     repeat_kv: Callable = fast_attention.share_kv
     attention: Callable = fast_attention.attention
@@ -63,6 +63,26 @@ class Parts:
     unembedding: Callable = fast.linear
     cache: Callable = write_cache
     sampling: Callable = sample
+
+    @property
+    def causal(self):
+        """Whether the mask hides the future and nothing else, which spares attention reading it."""
+        return self.mask is causal_mask
+
+    def using(self, dtype, **own):
+        """These, with some replaced by functions of your own, whose results become `dtype`.
+        TypeError for an unknown part.
+        """
+        known = self.__dataclass_fields__
+        if unknown := set(own) - set(known):
+            raise TypeError(
+                f"the model has no part {', '.join(sorted(unknown))}: "
+                f"its parts are {', '.join(known)}"
+            )
+        own = {name: fitting(name, function, dtype) for name, function in own.items()}
+        if "attention" in own and self.repeat_kv is fast_attention.share_kv:
+            own.setdefault("repeat_kv", repeat_kv)  # which only the engine's own does without
+        return replace(self, **own)
 
 
 @dataclass(frozen=True)
@@ -95,9 +115,12 @@ class Weights:
 def fitting(name, function, dtype):
     """`function`, its result in `dtype` if that is a tensor of floats: one that computes in
     float64 fits into the model too. ValueError if the part is the mask, and its result none.
+    An attention gets its four tensors and not `causal`.
     """
 
     def run(*args, **kwargs):
+        if name == "attention":
+            kwargs.pop("causal", None)
         result = function(*args, **kwargs)
         if name == "mask":
             return _who_may_look(result, *args)

@@ -8,13 +8,14 @@ import torch
 from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 
 from llmlib.model import LLAMA_PARTS, Config, Layer, Model, Weights, forward
+from llmlib.parts import fitting
 from llmlib.tokens import Tokenizer, train_bpe
 
 CONTEXT, VOCAB_SIZE = 64, 512  # short windows, so that a budget of tokens makes many steps
 BETWEEN = "<|story|>"  # the token before each story
-PARTS = replace(
-    LLAMA_PARTS, attention=scaled_dot_product_attention
-)  # the same attention, fused by torch: faster to train
+PARTS = replace(  # the same attention, fused by torch: faster to train
+    LLAMA_PARTS, attention=fitting("attention", scaled_dot_product_attention, torch.float32)
+)
 IGNORED = -100  # a target that cross_entropy leaves out
 
 

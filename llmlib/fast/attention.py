@@ -3,12 +3,10 @@ the fastest here for so many queries and keys.
 """
 
 import math
-from functools import lru_cache
 
 import torch
 from torch.nn import functional as F
 
-from llmlib import attention as taught
 from llmlib.fast import kernels
 from llmlib.fast.layers import by_onednn
 
@@ -19,22 +17,6 @@ ROWS = 384  # of scores that are computed at once: they stay near the processor
 flash_attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 
 
-def causal_mask(seq, start=0):
-    """The taught one, kept while the shape stays the same: `attention` knows it, if unchanged."""
-    wanted = seq, start, torch.get_default_device()
-    mask, changes = _kept_mask(*wanted)
-    if mask._version != changes:
-        _kept_mask.cache_clear()
-    return _kept_mask(*wanted)[0]
-
-
-@lru_cache(maxsize=2)
-def _kept_mask(seq, start, device):
-    with torch.inference_mode(False):  # whose tensors do not count their changes
-        mask = taught.causal_mask(seq, start)
-    return mask, mask._version
-
-
 def share_kv(x, n_rep):
     """In place of repeat_kv: nothing is copied, since `attention` reads each key/value head n_rep
     times where it stands.
@@ -42,29 +24,32 @@ def share_kv(x, n_rep):
     return x
 
 
-def attention(q, k, v, mask=None):
-    """As scaled_dot_product_attention; k and v may have fewer heads than q (grouped queries)."""
+def attention(q, k, v, mask=None, causal=False):
+    """As scaled_dot_product_attention; k and v may have fewer heads than q (grouped queries).
+
+    `causal` says that the mask hides what comes after each query and nothing else: then another
+    function may do it, which does not read the mask.
+    """
     seq = q.shape[2]
     start = k.shape[2] - seq
-    kept = mask is not None and _kept_mask(seq, start, q.device)
-    causal = kept and mask is kept[0] and mask._version == kept[1]
     if causal and q.device.type == "cpu" and not torch.is_grad_enabled():
         if seq == len(q) == 1 and start >= MANY_KEYS:
             return _attention_in_parts(q, k, v)
-        if seq >= LONG and q.dtype == torch.float32 and kernels.chosen.long_prompt == "blocks":
+        blocks = kernels.chosen.long_prompt == "blocks" and kernels.enough_threads()
+        if seq >= LONG and q.dtype == torch.float32 and blocks:
             return _attention_in_blocks(q, k, v)
     if causal and (seq == 1 or start == 0):
         return F.scaled_dot_product_attention(q, k, v, is_causal=seq > 1, enable_gqa=True)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
 
 
-def attention_in_16_bits(q, k, v, mask=None):
+def attention_in_16_bits(q, k, v, mask=None, causal=False):
     """`attention` of a model whose products are in 16 bits, where the processor has a unit for
     them: a prompt's queries, keys and values are rounded as those products' factors are.
     """
     if q.shape[2] < MANY_QUERIES:
-        return attention(q, k, v, mask)
-    return attention(q.bfloat16(), k.bfloat16(), v.bfloat16(), mask).float()
+        return attention(q, k, v, mask, causal)
+    return attention(q.bfloat16(), k.bfloat16(), v.bfloat16(), mask, causal).float()
 
 
 def _attention_in_blocks(q, k, v):
@@ -112,8 +97,4 @@ def _attention_in_parts(q, k, v):
     return (answers * logs.softmax(0)[..., None]).sum(0).view_as(q)
 
 
-ATTENTIONS = attention, attention_in_16_bits  # which do without repeat_kv, and know their mask
-QUICK_AND_PLAIN = {
-    "repeat_kv": (share_kv, taught.repeat_kv),
-    "mask": (causal_mask, taught.causal_mask),
-}
+ATTENTIONS = attention, attention_in_16_bits

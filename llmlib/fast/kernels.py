@@ -93,6 +93,14 @@ chosen = choose(
 )
 
 
+def enough_threads():
+    """Whether OpenMP gives as many threads as torch asks for. With fewer (OMP_THREAD_LIMIT=1, then
+    torch.set_num_threads(2)) oneDNN leaves a part of each product as the memory was before.
+    """
+    limit = os.environ.get("OMP_THREAD_LIMIT", "")
+    return not limit.isdigit() or torch.get_num_threads() <= int(limit)
+
+
 def report():
     """What was chosen, in a few lines."""
     processor = this_processor()

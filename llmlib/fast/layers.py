@@ -37,10 +37,13 @@ def linear(x, weight, bias=None):
     if x.numel() <= FEW_ROWS * x.shape[-1] and torch.backends.mkl.is_available():
         product = _in_slices if kernels.chosen.few_rows == "slices" else F.linear
         return product(x, weight, bias)
-    return by_onednn(x, weight, bias) if onednn_linear else F.linear(x, weight, bias)
+    if onednn_linear is None or not kernels.enough_threads():
+        return F.linear(x, weight, bias)
+    return by_onednn(x, weight, bias)
 
 
 def by_onednn(x, weight, bias=None):
+    """`linear` by oneDNN, of float32 on a processor that has it, with threads enough."""
     return onednn_linear(x, weight, bias, "none", [], "")
 
 

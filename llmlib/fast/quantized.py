@@ -5,6 +5,8 @@ or int4.
 import torch
 from torch.nn import functional as F
 
+from llmlib.fast import kernels
+
 KINDS = ("float32", "bfloat16", "int8", "int4")
 FEW_ROWS = 8  # up to here one kernel: continuous_batching needs that; with more, another is faster
 GROUP = 32  # numbers of a row that share a scale and an offset in int4
@@ -54,15 +56,17 @@ class Packed:
         flat = x.reshape(-1, x.shape[-1]).bfloat16().contiguous()  # as the kernels ask
         if len(flat) <= FEW_ROWS and self.fours:
             y = torch._weight_int4pack_mm_for_cpu(flat, self.fours[0], GROUP, self.fours[1])
-        elif self.blocked is not None:
+        elif self.blocked is not None and kernels.enough_threads():
             y = torch.ops.mkldnn._linear_pointwise(flat, self.blocked, None, "none", [], "")
         elif self.scale is not None and len(flat) <= FEW_ROWS and self.rows.shape[1] % GROUP == 0:
             # of other widths torch 2.13 reads too far: wrong numbers, or the end of the process
             y = torch._weight_int8pack_mm(flat, self.rows, self.scale)
         else:
-            many = flat.is_cpu and len(flat) > FEW_ROWS
-            slow = many and not onednn_has_bfloat16()
-            y = _in_float32(flat, self.rows) if slow else F.linear(flat, self.rows.bfloat16())
+            slow = len(flat) > FEW_ROWS and not onednn_has_bfloat16()
+            if flat.is_cpu and (slow or not kernels.enough_threads()):
+                y = _in_float32(flat, self.rows)
+            else:
+                y = F.linear(flat, self.rows.bfloat16())
             y = y if self.scale is None else y.float() * self.scale.float()
         return y.float().view(*x.shape[:-1], y.shape[-1])
 
