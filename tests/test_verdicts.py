@@ -89,6 +89,21 @@ def test_a_pass_is_kept_until_one_of_its_inputs_changes(project):
     assert project.run("--fresh")[0] == project.run()[0] == "ab"
 
 
+def test_a_test_without_a_mark_runs_once_for_each_state_of_the_repository(project):
+    project.put("test_it.py", TEST.replace('@pytest.mark.verdict("{name}.txt", "{name}?.txt")', ""))
+    assert project.run("--verdicts")[0] == project.run("--verdicts")[0] == "ab"  # no git
+    project.put(".gitignore", "log\n__pycache__\n")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c", "-C", project.folder]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "All"]):
+        subprocess.run([*git, *words], check=True)
+    assert project.run("--verdicts", workers=2)[0] == "ab"
+    assert project.run("--verdicts")[0] == ""
+    project.put("things/unused.py", "x = 2")
+    assert project.run("--verdicts")[0] == "ab"
+    project.put("test_more.py", TEST.replace("{name}?.txt", "{name}2.txt"))
+    assert project.run("--verdicts")[0] == "aabb"
+
+
 def test_a_failure_is_never_kept_and_ends_an_earlier_pass(project):
     project.put("a.txt", "bad")
     for _ in range(2):

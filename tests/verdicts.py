@@ -6,7 +6,9 @@ with a fingerprint of everything that its verdict depends on.
 says which files a test depends on besides its own, the tests' settings, the installed packages and
 the machine; of all these also what they import (`llmlib/import_closure.py`). `{notebook}` is a
 parameter of the test, and `together=True` says that the tests of the file need each other: all of
-them run, or none. With `--verdicts` a test whose fingerprint
+them run, or none. A test without the mark depends on the whole repository: it runs once for each
+state of it, so that `make proof` does not repeat what `make test` has just done; one that asks the
+package index runs always. With `--verdicts` a test whose fingerprint
 is that of its last pass is left out and counted as such; with `--fresh` every test runs. Passes are
 kept, failures never; the two options differ in nothing else.
 """
@@ -20,6 +22,7 @@ import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -56,15 +59,15 @@ class Verdicts:
         self.root, self.worker = config.rootpath, hasattr(config, "workerinput")
         # all processes of a run know the same passes: those of its beginning
         if self.worker:
-            self.known = config.workerinput["verdicts"]
+            self.known, self.whole = config.workerinput["verdicts"]
         else:
-            self.known = {} if fresh else read()
+            self.known, self.whole = {} if fresh else read(), _whole(self.root)
         self.held = 0  # tests left out
         self.passed, self.failed, self.broken, self.saved = {}, set(), set(), time.monotonic()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node):
-        node.workerinput["verdicts"] = self.known
+        node.workerinput["verdicts"] = self.known, self.whole
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node):
@@ -85,19 +88,23 @@ class Verdicts:
         items[:] = [item for item in items if item not in held]
 
     def fingerprint(self, item):
-        """Of all that the verdict on a test depends on; None for a test that always runs."""
+        """Of all that the verdict on a test depends on; None for a test that always runs, as every
+        test without a mark does where git does not say what the repository holds."""
         mark, words, own = item.get_closest_marker("verdict"), {"name": item.path.stem}, []
         if item.path.suffix == ".ipynb":
             patterns = [each.format(**words) for each in NOTEBOOK]
         elif mark is None:
-            return None
+            online = any("index" in each.args for each in item.iter_markers("needs"))
+            if online or not self.whole:
+                return None
+            patterns = []
         else:
             words = item.callspec.params if hasattr(item, "callspec") else {}
             patterns, own = [each.format(**words) for each in mark.args], [item.path]
         for pattern in patterns:
             if not _paths(self.root, pattern):
                 raise pytest.UsageError(f"{item.nodeid}: no file is {pattern}")
-        parts = [item.nodeid, _machine(), _settings(self.root)]
+        parts = [item.nodeid, _machine(), _settings(self.root) if patterns else self.whole]
         parts += [_contents(self.root, each) for each in patterns]
         parts.append(_code(self.root, (*own, *_fixtures(item)), tuple(patterns)))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
@@ -149,6 +156,24 @@ def _together(item):
     """Whether the tests of its file need each other, as a cell of a notebook those above it."""
     mark = item.get_closest_marker("verdict")
     return item.path.suffix == ".ipynb" or bool(mark and mark.kwargs.get("together"))
+
+
+@functools.cache
+def _whole(root):
+    """A digest of the commit and of all files that git tracks or would; "" without git."""
+    digest = hashlib.sha256()
+    try:
+        for words in (["rev-parse", "HEAD"], ["ls-files", "-z", "-co", "--exclude-standard"]):
+            listed = subprocess.run(
+                ["git", *words], cwd=root, capture_output=True, check=True, encoding="utf-8"
+            ).stdout
+            digest.update(listed.encode())
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    for path in map(root.joinpath, filter(None, sorted(listed.split("\0")))):
+        data = path.read_bytes() if path.is_file() else b""
+        digest.update(f"{len(data)}\0".encode() + data)
+    return digest.hexdigest()
 
 
 @functools.cache
