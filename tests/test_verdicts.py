@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.unit, pytest.mark.slow]
 TEST = """import pytest
 from pathlib import Path
 
+USED = "things.used"
+
 @pytest.mark.unit
 @pytest.mark.verdict("{name}.txt", "{name}?.txt")
 @pytest.mark.parametrize("name", ["a", "b"])
@@ -39,6 +41,8 @@ class Project:
             self.put(f"{name}.txt", "good")
             self.put(f"{name}2.txt", "good")
         self.put("test_it.py", TEST)
+        self.put("things/used.py", "x = 1")
+        self.put("things/unused.py", "x = 1")
         settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
         lines = settings[settings.index("[tool.pytest.ini_options]") :].splitlines()
         left = "testpaths", "addopts", "pythonpath"
@@ -74,11 +78,30 @@ def test_a_pass_is_kept_until_one_of_its_inputs_changes(project):
     ran, said = project.run("--verdicts", workers=2)
     assert ran == "a" and "1 more tests passed before" in said and "1 passed" in said
     assert project.run("--verdicts")[0] == ""
-    project.put("llmlib/code.py", "x = 1")  # what every verdict depends on
+    project.put("things/unused.py", "x = 2")
+    assert project.run("--verdicts")[0] == ""
+    project.put("things/used.py", "x = 2")
     assert project.run("--verdicts")[0] == "ab"
+    project.put("b.txt", "# import things.unused")  # no code, whatever it says
+    assert project.run("--verdicts")[0] == "b"
     project.put("test_it.py", TEST + "\n")
     assert project.run("--verdicts")[0] == "ab"
     assert project.run("--fresh")[0] == project.run()[0] == "ab"
+
+
+def test_a_test_without_a_mark_runs_once_for_each_state_of_the_repository(project):
+    project.put("test_it.py", TEST.replace('@pytest.mark.verdict("{name}.txt", "{name}?.txt")', ""))
+    assert project.run("--verdicts")[0] == project.run("--verdicts")[0] == "ab"  # no git
+    project.put(".gitignore", "log\n__pycache__\n")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c", "-C", project.folder]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "All"]):
+        subprocess.run([*git, *words], check=True)
+    assert project.run("--verdicts", workers=2)[0] == "ab"
+    assert project.run("--verdicts")[0] == ""
+    project.put("things/unused.py", "x = 2")
+    assert project.run("--verdicts")[0] == "ab"
+    project.put("test_more.py", TEST.replace("{name}?.txt", "{name}2.txt"))
+    assert project.run("--verdicts")[0] == "aabb"
 
 
 def test_a_failure_is_never_kept_and_ends_an_earlier_pass(project):

@@ -3,20 +3,26 @@ with a fingerprint of everything that its verdict depends on.
 
     @pytest.mark.verdict("solutions/{notebook}.py", "tests/claims/{notebook}.py")
 
-says which files a test depends on besides those of `ALWAYS`, its own file, the installed packages
-and the machine; `{notebook}` is a parameter of the test, and `together=True` says that the tests of
-the file need each other: all of them run, or none. With `--verdicts` a test whose fingerprint
+says which files a test depends on besides its own, the tests' settings, the installed packages and
+the machine; of all these also what they import (`llmlib/import_closure.py`). `{notebook}` is a
+parameter of the test, and `together=True` says that the tests of the file need each other: all of
+them run, or none. A test without the mark depends on the whole repository: it runs once for each
+state of it, so that `make proof` does not repeat what `make test` has just done; one that asks the
+package index runs always. With `--verdicts` a test whose fingerprint
 is that of its last pass is left out and counted as such; with `--fresh` every test runs. Passes are
 kept, failures never; the two options differ in nothing else.
 """
 
+import ast
 import functools
 import hashlib
 import importlib.metadata
+import inspect
 import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,11 +30,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from llmlib import assets, files
+from llmlib import assets, files, import_closure
 
-# whatever a verdict is about, the code that finds it
-ALWAYS = ["llmlib/**/*", "authoring/**/*", "tests/[!t]*", "pyproject.toml"]
-NOTEBOOK = ["solutions/*"]  # what a solved notebook's cells depend on besides
+CONFTEST = Path(__file__).with_name("conftest.py")
+NOTEBOOK = ["solutions/{name}.ipynb", "solutions/{name}.py", "tests/nbval.cfg"]
 SETTINGS = ["ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS"]
 OFTEN = 60  # seconds between two savings
 
@@ -54,15 +59,15 @@ class Verdicts:
         self.root, self.worker = config.rootpath, hasattr(config, "workerinput")
         # all processes of a run know the same passes: those of its beginning
         if self.worker:
-            self.known = config.workerinput["verdicts"]
+            self.known, self.whole = config.workerinput["verdicts"]
         else:
-            self.known = {} if fresh else read()
+            self.known, self.whole = {} if fresh else read(), _whole(self.root)
         self.held = 0  # tests left out
         self.passed, self.failed, self.broken, self.saved = {}, set(), set(), time.monotonic()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node):
-        node.workerinput["verdicts"] = self.known
+        node.workerinput["verdicts"] = self.known, self.whole
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node):
@@ -83,20 +88,25 @@ class Verdicts:
         items[:] = [item for item in items if item not in held]
 
     def fingerprint(self, item):
-        """Of all that the verdict on a test depends on; None for a test that always runs."""
-        mark = item.get_closest_marker("verdict")
+        """Of all that the verdict on a test depends on; None for a test that always runs, as every
+        test without a mark does where git does not say what the repository holds."""
+        mark, words, own = item.get_closest_marker("verdict"), {"name": item.path.stem}, []
         if item.path.suffix == ".ipynb":
-            patterns = NOTEBOOK
+            patterns = [each.format(**words) for each in NOTEBOOK]
         elif mark is None:
-            return None
+            online = any("index" in each.args for each in item.iter_markers("needs"))
+            if online or not self.whole:
+                return None
+            patterns = []
         else:
             words = item.callspec.params if hasattr(item, "callspec") else {}
-            patterns = [each.format(**words) for each in mark.args]
-            for pattern in patterns:
-                if not _paths(self.root, pattern):
-                    raise pytest.UsageError(f"{item.nodeid}: no file is {pattern}")
-        patterns = [*ALWAYS, *patterns, str(item.path.relative_to(self.root))]
-        parts = [item.nodeid, _machine(), *(_contents(self.root, each) for each in patterns)]
+            patterns, own = [each.format(**words) for each in mark.args], [item.path]
+        for pattern in patterns:
+            if not _paths(self.root, pattern):
+                raise pytest.UsageError(f"{item.nodeid}: no file is {pattern}")
+        parts = [item.nodeid, _machine(), _settings(self.root) if patterns else self.whole]
+        parts += [_contents(self.root, each) for each in patterns]
+        parts.append(_code(self.root, (*own, *_fixtures(item)), tuple(patterns)))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
     def pytest_runtest_logreport(self, report):
@@ -149,6 +159,24 @@ def _together(item):
 
 
 @functools.cache
+def _whole(root):
+    """A digest of the commit and of all files that git tracks or would; "" without git."""
+    digest = hashlib.sha256()
+    try:
+        for words in (["rev-parse", "HEAD"], ["ls-files", "-z", "-co", "--exclude-standard"]):
+            listed = subprocess.run(
+                ["git", *words], cwd=root, capture_output=True, check=True, encoding="utf-8"
+            ).stdout
+            digest.update(listed.encode())
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    for path in map(root.joinpath, filter(None, sorted(listed.split("\0")))):
+        data = path.read_bytes() if path.is_file() else b""
+        digest.update(f"{len(data)}\0".encode() + data)
+    return digest.hexdigest()
+
+
+@functools.cache
 def _paths(root, pattern):
     found = (path for path in root.glob(pattern) if "__pycache__" not in path.parts)
     return sorted(path for path in found if path.is_file())
@@ -162,6 +190,42 @@ def _contents(root, pattern):
         data = path.read_bytes()
         digest.update(f"{path.relative_to(root)}\0{len(data)}\0".encode() + data)
     return digest.hexdigest()
+
+
+def _fixtures(item):
+    """The code of all fixtures that a test asks for."""
+    info = getattr(item, "_fixtureinfo", None)  # a notebook's cell has none
+    found = info.name2fixturedefs.values() if info else ()
+    ours = (each[-1].func for each in found if each[-1].func.__module__ == CONFTEST.stem)
+    return sorted(map(inspect.getsource, ours))
+
+
+@functools.cache
+def _code(root, starts, patterns):
+    """A digest of what code imports: `starts`, and the sources that the patterns name."""
+    found = (path for each in patterns for path in _paths(root, each) if path.suffix == ".py")
+    texts = (path.read_text(encoding="utf-8") for path in found)
+    return import_closure.fingerprint([*starts, *texts], _roots(root))
+
+
+@functools.cache
+def _settings(root):
+    """A digest of what all tests share: their settings, and conftest.py with what it imports by
+    itself. What a fixture imports counts where it is asked for."""
+    text = CONFTEST.read_text(encoding="utf-8")
+    imports = (
+        node for node in ast.parse(text).body if isinstance(node, ast.Import | ast.ImportFrom)
+    )
+    code = import_closure.fingerprint(map(ast.unparse, imports), _roots(root))
+    return hashlib.sha256(f"{_contents(root, 'pyproject.toml')}{text}{code}".encode()).hexdigest()
+
+
+@functools.cache
+def _roots(root):
+    """Where modules lie that tests may import: {name: its file or folder}"""
+    folders = (root, CONFTEST.parent, root / "tests/claims")
+    found = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
+    return {p.stem: p for p in found if p.suffix == ".py" or any(p.glob("*.py"))}
 
 
 @functools.cache

@@ -21,10 +21,9 @@ from pathlib import Path
 import nbformat
 import torch
 
-import llmlib
-from llmlib import files
+from llmlib import files, import_closure
 from llmlib.course.checking.submission import Unreadable
-from llmlib.course.format.notebooks import Notebook
+from llmlib.course.format.notebooks import Notebook, kind
 from llmlib.grading import nbgrader_plugin, report
 from llmlib.grading.gradebook import GradebookWriter, Marks
 from llmlib.grading.host import read_submission
@@ -35,6 +34,8 @@ from llmlib.grading.worker_pool import Notebooks, Order
 
 Stored = tuple[Graded, Marks]
 EXCHANGE = "timestamp.txt", "submission_secret.txt"  # by them nbgrader returns a page to its owner
+GRADER = "llmlib.grading.worker_pool", "llmlib.grading.marking.runner"  # what finds a result
+RUN = "given", "solution", "test"  # the cells of the course's that a result depends on
 QUIET = 600  # seconds for this machine to become quieter
 FULL = "The disk is full: make room and start again. What was graded until now is kept."
 Run = Callable[[Iterable[Order]], Iterator[tuple[Order, Result]]]
@@ -80,24 +81,27 @@ class Results:
 
     def fingerprint(self, notebook: Notebook, data: bytes) -> str:
         """A fingerprint of what a result depends on: grader, notebook, submission."""
-        return hashlib.sha256(f"{version()}{self.how}{notebook.node}".encode() + data).hexdigest()
+        code = f"{version(notebook)}{self.how}{notebook.node}"
+        return hashlib.sha256(code.encode() + data).hexdigest()
+
+
+def version(*notebooks: Notebook) -> str:
+    """A fingerprint of torch and of the code that grades `notebooks`: once that is corrected, all
+    is graded again."""
+    cells = "\n".join(c.source for book in notebooks for c in book.node.cells if kind(c) in RUN)
+    return _version(cells, torch.__version__.partition("+")[0])  # whatever it was built for
 
 
 @functools.cache
-def version() -> str:
-    """A fingerprint of llmlib and torch: once a check or the grader is corrected, all is graded
-    again."""
-    root, digest = Path(llmlib.__file__).parent, hashlib.sha256()
-    digest.update(torch.__version__.partition("+")[0].encode())  # whatever it was built for
-    for path in sorted([*root.rglob("*.py"), *root.rglob("data/*.json")]):
-        digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()
+def _version(cells: str, torch_version: str) -> str:
+    return torch_version + import_closure.fingerprint([*GRADER, cells])
 
 
 def course_fingerprint(notebooks: Notebooks) -> str:
     """A fingerprint of all but the submissions: where it is the same, the same code grades."""
     nodes = "".join(f"{name}{book.node}" for name, book in sorted(notebooks.items()))
-    return hashlib.sha256(f"{version()}{nodes}".encode()).hexdigest()
+    code = version(*(book for _, book in sorted(notebooks.items())))
+    return hashlib.sha256(f"{code}{nodes}".encode()).hexdigest()
 
 
 def grade(

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
-from llmlib import files
+from llmlib import files, import_closure
 from llmlib.assets import cache_folder
-from llmlib.course.environment import ROOT, environment
+from llmlib.course.environment import environment
 from llmlib.course.feedback import TOO_SLOW
 
 Outcomes = dict[str, str | None]  # function -> why its test fails, None where it passes
@@ -32,8 +33,8 @@ def run_job(job: dict[str, Any], seconds: float, running: Processes) -> Outcomes
     exercise may take half of them together, so that the tests are reached. The process is in
     `running` while it runs. Raises OSError if it cannot start."""
     job = job | {"seconds": min(20, seconds / 3), "added_seconds": seconds / 2}
-    library = sorted((ROOT / "llmlib").rglob("*.py"))
-    versions = sys.version + "".join(f"{path}{path.stat().st_mtime_ns}" for path in library)
+    code = [text for words in (*job["cells"], *job["tests"]) for text in words[1:]]
+    versions = sys.version + import_closure.fingerprint([Path(__file__), *code])
     digest = hashlib.sha256((json.dumps(job) + versions).encode()).hexdigest()[:32]
     cached = cache_folder() / "checked" / f"{digest}.json"
     with contextlib.suppress(OSError, ValueError):
