@@ -12,7 +12,7 @@ from IPython.utils.capture import capture_output
 from nbclient import NotebookClient
 
 from llmlib.course import check, feedback, predict, prediction_cells
-from llmlib.course.checking import submission
+from llmlib.course.checking import in_kernel, submission
 from llmlib.course.format import course_map, notebooks
 from llmlib.course.format.source import STUB
 
@@ -59,9 +59,9 @@ def test_a_passed_check_says_so_and_how_many_checks_it_made(shell):
 
 
 def test_a_check_that_failed_last_is_not_among_those_that_passed(shell):
-    last = feedback._home("merge")[1][-1]
+    last = feedback.home("merge")[1][-1]
     shell("def merge(x):\n    return 2 * x", CHECK.format("merge"))
-    feedback._passed.update(feedback._home("merge")[1])
+    feedback._passed.update(feedback.home("merge")[1])
     ours = (
         f"# Check of {last}: run this cell\nfrom llmlib.course import check\ncheck.that(True, 'x')"
     )
@@ -110,7 +110,7 @@ def test_what_is_no_row_of_numbers_is_shown_as_it_is(got):
 
 
 def test_the_last_check_hands_over_to_the_next_notebook():
-    name, functions = feedback._home("merge")
+    name, functions = feedback.home("merge")
     assert name == "01_tokens" and "merge" in functions
     plain, rich = feedback.passed(functions[-1], 3, set(functions))
     assert "are done. Next: 2 · Embeddings" in plain and 'href="02_embeddings.ipynb"' in rich
@@ -342,3 +342,22 @@ def test_each_notebook_says_where_it_stands():
     back = "← [7 · KV cache & scaling](07_kv_cache_and_scaling.ipynb)"
     assert last.name == "quiz" and course_map.links("quiz", line) == back
     assert [each.name for each in line] == notebooks.names()
+
+
+SOFTMAX_CHECK = """# Check of softmax: run this cell
+from llmlib.course import check
+check.close(softmax(torch.ones(2)), torch.softmax(torch.ones(2), -1), "exp over the sum of exps")"""
+
+
+def test_a_check_in_the_kernel_refuses_what_is_not_allowed_and_names_it(shell):
+    """And neither the check's own comparison nor any other cell's."""
+    in_kernel.switch_on()
+    ready_made = "import torch\ndef softmax(x, dim=-1):\n    return x.softmax(dim)"
+    for _ in range(2):
+        said = shell(ready_made, SOFTMAX_CHECK)
+        assert said == "`torch.softmax` is not allowed in this exercise: write this one yourself"
+        assert not shell.result.success
+    assert shell("softmax(torch.ones(2)).sum().item()") == "Out[5]: 1.0"
+    (said,) = shell("softmax = lambda x, dim=-1: x.exp() / x.exp().sum()", SOFTMAX_CHECK)
+    assert said["text/plain"].startswith("✓ softmax: 1 check passed")
+    assert shell("print(softmax.__name__)") == "<lambda>"

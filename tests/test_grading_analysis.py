@@ -12,12 +12,11 @@ from attacks import corpus
 
 from authoring import release
 from llmlib.course.checking import scopes, submission
-from llmlib.course.checking.disallowed import disallowed_names
 from llmlib.course.checking.submission import Cell
 from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading import nbgrader_plugin
 from llmlib.grading.host import read_submission
-from llmlib.grading.marking import analysis, messages
+from llmlib.grading.marking import analysis
 
 pytestmark = pytest.mark.security
 
@@ -30,13 +29,6 @@ def test_notes_and_findings_have_an_end():
     assert shown.findings[-1] == f"and {1000 - analysis.MOST} more findings"
 
 
-def test_what_is_imported_pushes_no_other_cell_out_of_the_findings():
-    odd = [Cell("code", None, f"import zz{n}") for n in range(200)]
-    odd += [Cell("code", None, code) for code in ("import gc", "import site", "torch._ops")]
-    found = analysis.analyse(corpus.TARGET, odd).findings
-    assert found[:3] == ("cell 201 uses gc", "cell 202 uses site", "cell 203 uses _ops")
-
-
 @pytest.mark.parametrize("times", [1_500, 4_000, 8_000, 20_000])
 @pytest.mark.parametrize("deep", ["_ = 1{}", "_ = lambda: a{}"])
 def test_a_cell_too_deep_to_be_read_is_a_finding(deep, times):
@@ -44,14 +36,6 @@ def test_a_cell_too_deep_to_be_read_is_a_finding(deep, times):
     deep = deep.format(("+1" if "1" in deep else ".b") * times)
     shown = analysis.analyse(corpus.TARGET, [Cell("code", None, f"import torch.library\n{deep}")])
     assert shown.findings
-
-
-@pytest.mark.parametrize("more", ["a" * 800, ", ".join(f"a{n}" for n in range(400))])
-def test_an_import_pushes_no_other_finding_out_of_its_line(more):
-    cell = Cell("code", None, f"import {more}\ngetattr(a, b)\neval('1')")
-    (found,) = analysis.analyse(corpus.TARGET, [cell]).findings
-    said = messages.line(found)
-    assert "eval" in said and "getattr with a computed name" in said
 
 
 def test_unused_demonstrations_stay_out_and_wanted_ones_come_in():
@@ -81,41 +65,6 @@ def test_what_stands_below_a_demonstration_that_runs_is_in_the_rebuilt_notebook(
     assert [title for title, *_ in result.steps][:3] == ["given_setup", "demonstration 2", "cell 2"]
     sources = [each.source for each in nbgrader_plugin.rebuild(corpus.TARGET, result.steps).cells]
     assert sources.count("mine = 1") == 1
-
-
-def test_a_forbidden_name_is_found_through_aliases_and_helpers():
-    task = corpus.TARGET.exercises[0]
-    direct = "import torch.nn.functional as G\ndef helper(x): return G.softmax(x, -1)\n"
-    direct += "def softmax(x, dim=-1): return helper(x)"
-    beside = (
-        "import torch\ndef softmax(x, dim=-1): return x\nprint(torch.softmax(torch.ones(2), -1))"
-    )
-    own = "from torch import softmax\nx = softmax(torch.ones(2), -1)\n"
-    own += "def softmax(x, dim=-1): return x"
-    helper = "from torch import log_softmax\ndef log_softmax(x): return x\n"
-    helper += "def softmax(x, dim=-1): return log_softmax(x).exp()"
-    maybe = "from torch import softmax as s\ndef softmax(x, dim=-1): return s(x, dim)\n"
-    late = "from torch import softmax as s\ndef softmax(x, dim=-1, s=s): return s(x, dim)\ns = 1"
-    timed = "%%time\nimport torch\ndef softmax(x, dim=-1): return torch.softmax(x, dim)"
-    every = "from torch.nn.functional import *\ndef mine(x): return softmax(x, -1)\n"
-    every += "def softmax(x, dim=-1): return mine(x)"
-    star = "from torch import *\nmine = softmax\ndef softmax(x, dim=-1): return mine(x, dim)"
-    taken = "from torch import softmax as s\nf = [s for _ in [0]][0]\ndef s(x): return x\n"
-    taken += "def softmax(x, dim=-1): return f(x, dim)"
-    shown = "from llmlib.plots import *\ndef softmax(x, dim=-1): return max(x, scale)"
-    cases = (direct, ["torch.nn.functional.softmax"]), (beside, []), (own, []), (helper, [])
-    cases += (maybe, ["torch.softmax"]), (f"{maybe}if 0: s = 1", ["torch.softmax"])
-    cases += (f"{maybe}s: int", ["torch.softmax"]), (late, ["torch.softmax"])
-    cases += (
-        (taken, ["torch.softmax"]),
-        (timed, ["torch.softmax"]),
-        (every, []),
-        (star, ["torch.softmax"]),
-        (shown, []),
-    )
-    for code, found in cases:
-        job = submission.plan(corpus.TARGET, [Cell("code", "softmax", code)])
-        assert disallowed_names(task, job) == found, code
 
 
 def test_a_text_is_analysed_once_however_many_exercises_ask(monkeypatch):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from llmlib import import_closure
-from llmlib.course.format import notebooks
 from llmlib.course.checking import check_process
+from llmlib.course.format import notebooks
 from llmlib.grading import batch
 
 pytestmark = pytest.mark.unit

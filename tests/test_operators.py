@@ -2,8 +2,11 @@
 what they do not: the table is frozen."""
 
 import functools
+import os
+import socket
 import subprocess
 import sys
+import threading
 import warnings
 
 import pytest
@@ -161,10 +164,10 @@ ways = [(name, number) for name in SEEN for number in range(len(SEEN[name]))]
 @pytest.mark.parametrize(("name", "number"), ways)
 def test_a_way_to_a_ready_made_function_is_refused(name, number):
     compiled()
-    called = set()
-    with pytest.raises(DisallowedCall, match=name), block([name], called):
+    torch_blocker.forget()
+    with pytest.raises(DisallowedCall, match=name), block([name]):
         SEEN[name][number]()
-    assert called == {name}
+    assert torch_blocker.called() == {name}
     with warnings.catch_warnings():
         SEEN[name][number]()  # the control: where nothing is disallowed it runs
 
@@ -190,26 +193,150 @@ def test_the_table_and_the_exercises_lists_name_each_other():
     assert listed - set(OPERATORS) == {"torch.func"}
 
 
-def test_what_another_thread_runs_is_not_seen():
-    """The text of a cell that starts one is a finding."""
-    import threading
+def in_a_thread(way):
+    """What it raises in a thread that begins within the block."""
+    found = []
+
+    def run():
+        try:
+            way()
+        except BaseException as error:  # noqa: BLE001  # given to the other thread
+            found.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return found
+
+
+# Python functions of torch made of allowed operators: seen in the thread of the call alone.
+OWN_THREAD = {
+    "torch.softmax": [22, 23],
+    "torch.nn.functional.scaled_dot_product_attention": [1, 3],
+    "torch.optim": [7],
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "number"), ways)
+def test_another_thread_is_refused_as_well(name, number):
+    compiled()
+    torch_blocker.forget()
+    with block([name]):
+        raised = in_a_thread(SEEN[name][number])
+    known = number in OWN_THREAD.get(name, [])
+    assert bool(raised) != known and torch_blocker.called() == set() if known else {name}
+    assert not in_a_thread(SEEN[name][number])
+
+
+def test_a_thread_of_a_listener_runs_nothing_that_is_not_allowed():
+    import logging.handlers
+    import queue
 
     done = []
-    thread = threading.Thread(target=lambda: done.append(x.softmax(-1)))
+
+    class Handler(logging.Handler):
+        def handle(self, record):
+            done.append(in_a_thread(kept_softmax) or "ran")
+
+    def kept_softmax():
+        kept(-1)
+
+    listener = logging.handlers.QueueListener(queue.Queue(), Handler())
     with block(["torch.softmax"]):
-        thread.start()
-        thread.join()
-    assert done
+        listener.start()
+        listener.queue.put(logging.makeLogRecord({}))
+        listener.stop()
+    assert [type(each) for (each,) in done] == [DisallowedCall]
+
+
+def test_a_process_that_a_cell_has_left_is_refused_as_well():
+    """It was forked before any test, with all of torch."""
+    torch_blocker.watch(["torch.softmax"])
+    mine, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        mine.close()
+        while theirs.recv(1):
+            try:
+                theirs.sendall(b"%d" % kept(-1).shape[0])
+            except DisallowedCall:
+                theirs.sendall(b"!")
+        os._exit(0)
+    theirs.close()
+    torch_blocker.forget()
+    with block(["torch.softmax"]):
+        mine.sendall(b"?")
+        assert mine.recv(1) == b"!" and torch_blocker.called() == {"torch.softmax"}
+    mine.sendall(b"?")
+    assert mine.recv(1) == b"4"
+    mine.close()
+    os.waitpid(pid, 0)
+
+
+@pytest.mark.parametrize("made", [F.cross_entropy, F.nll_loss])
+def test_what_is_watched_and_allowed_is_what_it_was(made):
+    """Also its gradient, in inference mode and under vmap."""
+    code = "import sys, torch\nx = torch.arange(12.).view(3, 4).requires_grad_()\n"
+    code += f"y = torch.nn.functional.{made.__name__}(x, torch.tensor([0, 3, 1]))\ny.backward()\n"
+    code += "print(y.item(), x.grad.tolist())"
+    plain = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    names = sorted(OPERATORS)
+    watched = f"from llmlib.course.checking import torch_blocker\ntorch_blocker.watch({names})\n"
+    out = subprocess.run([sys.executable, "-c", watched + code], capture_output=True, text=True)
+    assert plain and out.stdout == plain, out.stderr
 
 
 def test_a_refusal_that_is_caught_is_still_known():
-    called = set()
-    with block(["torch.softmax"], called):
+    torch_blocker.forget()
+    with block(["torch.softmax"]):
         try:
             x.softmax(-1)
         except RuntimeError:
             x.exp()
-    assert called == {"torch.softmax"}
+    assert torch_blocker.called() == {"torch.softmax"}
+
+
+LIBRARY = [  # what a learner's globals may hold of a library, and a use of it
+    ("import tokenizers", "tokenizers.Tokenizer"),
+    ("import tokenizers as t", "t.models.BPE()"),
+    ("from tokenizers import Tokenizer as T", "T(1)"),
+    ("from codecs import getincrementaldecoder as g", "g('utf-8')"),
+    ("import codecs", "codecs.getincrementaldecoder('utf-8')"),
+    ("from llmlib.tokens import merge", "merge([1], (1, 1), 2)"),
+    ("from llmlib import tokens as t", "t.merge([1], (1, 1), 2)"),
+]
+
+
+@pytest.mark.parametrize(("above", "use"), LIBRARY)
+def test_what_a_cell_took_of_a_library_refuses_while_the_function_runs(above, use):
+    space = {}
+    exec(f"{above}\ndef f():\n    {use}", space)
+    before = dict(space)
+    off = ["tokenizers.Tokenizer", "codecs.getincrementaldecoder", "llmlib.tokens.merge"]
+    with pytest.raises(DisallowedCall), block(off, space):
+        space["f"]()
+    assert space == before
+
+
+@pytest.mark.parametrize(
+    "inside", ["import tokenizers", "from tokenizers import Tokenizer", "import llmlib.tokens"]
+)
+def test_an_import_inside_of_the_function_refuses(inside):
+    space = {}
+    exec(f"def f():\n    {inside}", space)
+    with pytest.raises(DisallowedCall), block(["tokenizers.Tokenizer"], space):
+        space["f"]()
+    space["f"]()
+
+
+def test_what_given_cells_import_of_the_course_is_allowed():
+    from llmlib import tokens
+
+    space = {}
+    exec("from llmlib.tokens import merge\ndef f():\n    return merge([1], (1, 1), 2)", space)
+    with block([], space, [tokens.merge]):
+        assert space["f"]() == [1]
 
 
 def test_after_the_call_everything_is_as_before():

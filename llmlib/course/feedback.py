@@ -91,7 +91,7 @@ def _after(result: Any) -> None:
 
 def passed(name: str, checks: int, done: Collection[str]) -> tuple[str, str]:
     """What a passed check of `name` says, as text and HTML; `done` are those that passed."""
-    notebook, functions = _home(name)
+    notebook, functions = home(name)
     missing = [each for each in functions if each not in done]
     plain = f"✓ {name}: {checks} check{'s' * (checks != 1)} passed" if checks else ""
     if plain and missing:
@@ -110,7 +110,7 @@ def passed(name: str, checks: int, done: Collection[str]) -> tuple[str, str]:
 
 
 @cache
-def _home(name: str) -> tuple[str | None, list[str]]:
+def home(name: str) -> tuple[str | None, list[str]]:
     """The notebook of the exercise `name`, and its exercises in order; (None, []) for others."""
     for notebook in course_map.stations():
         source = (SOURCES / f"{notebook.name}.py").read_text(encoding="utf-8")

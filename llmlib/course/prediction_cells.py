@@ -18,7 +18,7 @@ from typing import Any
 UNANSWERED = "..."
 BEGINS = re.compile(r"(?:\s|#[^\n]*\n)*predict\s*\(")  # comments may be above the call
 PIECE = re.compile(
-    r'''("""|\'\'\')(?:\\.|.)*?\1|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\#[^\n]*'''
+    r'''("""|\'\'\')(?:\\.|[^\\])*?\1|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\#[^\n]*'''
     r"|\byours\s*=(?!=)|\w+|\s+|.",
     re.DOTALL,
 )

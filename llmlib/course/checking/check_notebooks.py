@@ -14,10 +14,9 @@ from typing import Any
 
 from llmlib.course.checking import submission
 from llmlib.course.checking.check_process import Processes, end_all, run_job
-from llmlib.course.checking.disallowed import disallowed_names
 from llmlib.course.checking.run_cells import ADDED_TITLE
 from llmlib.course.checking.scopes import names
-from llmlib.course.feedback import DISALLOWED, NOT_WRITTEN_YET, display
+from llmlib.course.feedback import NOT_WRITTEN_YET, display
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import Exercise
 
@@ -130,7 +129,6 @@ def check_one(
             return Status(name, fault=str(fault), found=Path(path).exists())
         imports = submission.given_imports(notebook)
         written = [each for each in notebook.exercises if _written(each, plan)]
-        used = {each.name: disallowed_names(each, plan) for each in written}
     job = {
         "cells": [step[:2] for step in plan.steps],
         "tests": [(each.name, each.visible, imports) for each in written],
@@ -141,8 +139,6 @@ def check_one(
     rows: list[tuple[str, str, str | None]] = []
     for each in notebook.exercises:
         said = outcome.get(each.name, NOT_WRITTEN_YET)
-        if each.name in outcome and used[each.name]:
-            said = DISALLOWED.format(used[each.name][0])
         state = DONE if said is None else UNTOUCHED if said == NOT_WRITTEN_YET else FAILING
         rows.append((each.name, state, said if state == FAILING else None))
     return Status(name, tuple(rows), notes=plan.notes)

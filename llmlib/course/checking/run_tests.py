@@ -29,7 +29,7 @@ from typing import Any, TextIO
 import torch
 
 from llmlib.course.check import Mistake
-from llmlib.course.checking import run_cells
+from llmlib.course.checking import run_cells, torch_blocker
 from llmlib.course.checking.plain_data import UnsupportedValue, to_plain
 from llmlib.course.checking.torch_blocker import DisallowedCall, block
 from llmlib.course.feedback import DISALLOWED, NOT_WRITTEN, NOT_WRITTEN_YET, TOO_SLOW, one_line
@@ -81,6 +81,7 @@ def test(
     not call."""
     imported = Namespace()
     exec(imports, imported)
+    given = [*imported.values()]
     with (
         torch.random.fork_rng(devices=()),
         torch.enable_grad(),  # a cell may have switched gradients off
@@ -89,9 +90,12 @@ def test(
         torch.manual_seed(0)
 
         def look_up(called: str) -> Callable[..., Any]:
-            return learner_function(called, space, learners_dtype, disallowed)
+            return learner_function(called, space, learners_dtype, disallowed, given)
 
-        return run_cells.run(f"test_{name}", source, TestNamespace(imported, look_up))
+        torch_blocker.forget()
+        error = run_cells.run(f"test_{name}", source, TestNamespace(imported, look_up))
+        refused = sorted(torch_blocker.called())
+        return DisallowedCall(refused[0]) if error and refused else error
 
 
 @contextlib.contextmanager
@@ -122,16 +126,16 @@ class TestNamespace(Namespace):
 
 
 def learner_function(
-    name: str, space: Namespace, dtype: torch.dtype, disallowed: Iterable[str]
+    name: str, space: Namespace, dtype: torch.dtype, disallowed: Iterable[str], given: Iterable[Any]
 ) -> Callable[..., Any]:
-    """The learner's function `name` as a test cell calls it."""
+    """The learner's function `name` as a test cell calls it; `given` is what the course imports."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if name not in space:  # looked up at the call, as in the learner's process
             raise run_cells.MissingFunction(name=name)
         args, kwargs = copied(args), copied(kwargs)
         try:
-            with default_dtype(dtype), block(disallowed):
+            with default_dtype(dtype), block(disallowed, space, given):
                 return copied(space[name](*args, **kwargs))
         except (AssertionError, StopIteration) as error:
             raise LearnerError(f"{type(error).__name__}: {error}") from error

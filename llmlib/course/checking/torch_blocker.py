@@ -1,93 +1,278 @@
-"""Refuses functions of torch that an exercise does not allow, while a test calls the learner's
-function: `llmlib check` and the grader both use it.
+"""Refuses what an exercise does not allow while a test calls the learner's function: `llmlib
+check`, the kernel and the grader all use it. What is written decides nothing, only what is called.
 
-It sees operators, by whatever name they were reached: `x.softmax(-1)`, a function kept from before,
-a compiled one. It does not see another road to the same numbers, nor what another thread runs. It
-works inside the process that it restricts, whose owner can switch it off. `disallowed` reads the
-text.
+torch's operators are refused at its dispatcher, by kernels of ours between autograd and the
+backends: for every thread, and whatever called them (a method, a module, compiled code, a kept
+function, a C entry). They look at `board`, which is shared with processes that fork, and otherwise
+pass the call on. Modes of torch see its Python functions, in the thread of the call alone.
+
+All of it works inside the process that it restricts, whose owner can switch it off, and it does not
+see another road to the same numbers. SECURITY.md says what is left open, and what answers that.
 """
 
+import builtins
 import contextlib
+import functools
+import mmap
 import pkgutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import types
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 import torch
+from torch._C import DispatchKey, _dispatch_keyset_full_after
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from llmlib.course.checking.operators import Match, matcher
 
 TORCH = str(Path(torch.__file__).parent)
+AUTOGRAD = "torch.autograd"
+# Above every backend, and in each thread's keys by default.
+SELECT = "BackendSelect"
+# What is made of other operators is taken apart here, before it reaches the backends.
+COMPOSITE = ("AutogradCPU", "AutogradCUDA", "AutogradMPS", "AutogradOther", "AutogradNestedTensor")
+MOST = 512  # names on the board
 # Kept from before any cell: one may put its own in their place.
 MODES: tuple[Any, ...] = (TorchFunctionMode, TorchDispatchMode)
 ENTER = {each: each.__enter__ for each in MODES}
 EXIT = {each: each.__exit__ for each in MODES}
 frame_at = sys._getframe
 
+names: list[str] = []  # what the board has room for, in its order
+board = mmap.mmap(-1, 2 * MOST)  # by name: is it refused now? From MOST on: was it called then?
+_libraries: dict[str, torch.library.Library] = {}
+Values = dict[str, Any]
+
 
 class DisallowedCall(RuntimeError):
     """A function that is not allowed was called; the text is its name in the exercise's list."""
 
 
+def new_board() -> None:
+    """A board of its own for this process and those that it forks."""
+    global board
+    board = mmap.mmap(-1, 2 * MOST)
+
+
+def called() -> set[str]:
+    """What was called although it was refused, in any process with this board."""
+    return {name for number, name in enumerate(names) if board[MOST + number]}
+
+
+def forget() -> None:
+    """Before a test: nothing was called yet."""
+    board[MOST:] = bytes(MOST)
+
+
+def note(name: str) -> None:
+    """Something of this name was called, and is refused."""
+    board[MOST + _place(name)] = 1
+
+
+def refuse(name: str) -> NoReturn:
+    note(name)
+    raise DisallowedCall(name)
+
+
+def _place(name: str) -> int:
+    if name not in names:
+        names.append(name)
+    return names.index(name)
+
+
+def watch(disallowed: Iterable[str]) -> None:
+    """Put kernels before the operators that these names of torch stand for, once a process."""
+    new = [name for name in dict.fromkeys(disallowed) if _is_torchs(name) and name not in names]
+    places = {_place(name): matcher((name,)) for name in new}
+    if AUTOGRAD in new:
+        torch.autograd.Variable._execution_engine = Engine()  # type: ignore[assignment]
+    for operator in torch._C._dispatch_get_all_op_names() if new else ():
+        space, _, word = operator.partition("::")
+        base, _, overload = word.partition(".")
+        if found := [place for place, match in places.items() if match(base)]:
+            handle = getattr(getattr(torch.ops, space), base)
+            _watch(operator, getattr(handle, overload or "default"), found)
+
+
+def _is_torchs(name: str) -> bool:
+    return name.startswith("torch.")
+
+
+def _watch(operator: str, handle: Any, places: list[int]) -> None:
+    """Put a kernel before one operator; several do no harm."""
+    space, _, word = operator.partition("::")
+    library = _libraries.setdefault(space, torch.library.Library(space, "IMPL"))
+    composite = torch._C._dispatch_has_kernel_for_dispatch_key(
+        operator, "CompositeImplicitAutograd"
+    )
+    for key in (SELECT, *COMPOSITE) if composite else (SELECT,):
+        below = _dispatch_keyset_full_after(
+            DispatchKey.BackendSelect if key == SELECT else DispatchKey.ADInplaceOrView
+        )
+        kernel = functools.partial(_kernel, handle, below, places)
+        library.impl(word, kernel, key, with_keyset=True)
+
+
+def _kernel(handle: Any, below: Any, places: list[int], keys: Any, *args: Any, **more: Any) -> Any:
+    for place in places:
+        if board[place]:
+            refuse(names[place])
+    return handle.redispatch(keys & below, *args, **more)
+
+
+class Engine:
+    """Stands before torch's engine, which every gradient that Python asks for comes from."""
+
+    def __init__(self) -> None:
+        self.engine = torch.autograd.Variable._execution_engine
+
+    def run_backward(self, *args: Any, **more: Any) -> Any:
+        if board[_place(AUTOGRAD)]:
+            refuse(AUTOGRAD)
+        return self.engine.run_backward(*args, **more)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.engine, name)
+
+
 class block:
     """A context in which functions that one of `disallowed` (dotted names) stands for raise
-    `DisallowedCall`, and are added to `called`. Names of llmlib are for `disallowed` to find."""
+    `DisallowedCall`. `space` are the learner's globals: what they hold of llmlib, but for the
+    objects in `given`, and of another library of which a part is disallowed, refuses as well."""
 
-    def __init__(self, disallowed: Iterable[str], called: set[str] | None = None) -> None:
-        names = tuple(name for name in disallowed if not name.startswith("llmlib."))
-        self.names, self.called = names, set() if called is None else called
-        self.modes: list[tuple[type, Any]] = []
-        self.replaced: list[tuple[Any, str, Any]] = []
+    def __init__(
+        self, disallowed: Iterable[str], space: Values | None = None, given: Iterable[Any] = ()
+    ) -> None:
+        self.names, self.space = tuple(disallowed), {} if space is None else space
+        self.torchs = tuple(filter(_is_torchs, self.names))
+        self.given = {id(each) for each in given}
+        self.after = contextlib.ExitStack()
 
-    def __enter__(self) -> None:
-        self.before, names = set(self.called), self.names
-        if torchs := tuple(name for name in names if name.startswith("torch.")):
-            # With nothing to refuse there are no modes: they make every call slower.
-            match = matcher(torchs)
-            self.modes = [
-                (TorchFunctionMode, FunctionMode(match, self.called)),
-                (TorchDispatchMode, OperatorMode(match, self.called, frame_at(1))),
-            ]
-        for kind, mode in self.modes:
-            ENTER[kind](mode)
-        for name in set(names).difference(torchs):
-            self.replace(name)
+    def __enter__(self) -> "block":
+        watch(self.torchs)
+        self.before, places = called(), [_place(name) for name in self.torchs]
+        with contextlib.ExitStack() as after:
+            for place in places:
+                after.callback(board.__setitem__, place, board[place])
+                board[place] = 1
+            if self.torchs:  # with nothing to refuse there are no modes: every call is slower
+                match = matcher(self.torchs)
+                for mode in (FunctionMode(match), OperatorMode(match, frame_at(1))):
+                    kind = MODES[isinstance(mode, TorchDispatchMode)]
+                    ENTER[kind](mode)
+                    after.callback(EXIT[kind], mode, None, None, None)
+            others = [name for name in self.names if not _is_torchs(name)]
+            for name in others:
+                _replace(name, self.space, after)
+            closed = {_library(name): name for name in others} | {"llmlib": ""}
+            for library in closed.keys() & sys.stdlib_module_names:
+                del closed[library]  # of Python's own only what is listed
+            if self.space:
+                _close(closed, self.space, self.given, after)
+            self.after = after.pop_all()
+        return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, *_: object) -> None:
-        for parent, last, original in self.replaced:
-            setattr(parent, last, original)
-        while self.modes:
-            mode_kind, mode = self.modes.pop()
-            EXIT[mode_kind](mode, None, None, None)
+        self.after.close()
         if isinstance(error, Exception) and not isinstance(error, DisallowedCall):
-            for name in self.called - self.before:  # compiled code made another exception of it
+            for name in called() - self.before:  # compiled code made another exception of it
                 raise DisallowedCall(name) from None
 
-    def replace(self, name: str) -> None:
-        """Replace a function of another library in its module, if that is imported."""
-        module, _, last = name.rpartition(".")
-        if name.partition(".")[0] in sys.modules:
-            with contextlib.suppress(ImportError, AttributeError, ValueError):
-                parent = pkgutil.resolve_name(module)
-                self.replaced.append((parent, last, getattr(parent, last)))
-                setattr(parent, last, lambda *_, **__: refuse(name, self.called))
+
+def _library(name: str) -> str:
+    return name.partition(".")[0]
 
 
-def refuse(name: str, called: set[str]) -> NoReturn:
-    called.add(name)
-    raise DisallowedCall(name)
+def _replace(name: str, space: Values, after: contextlib.ExitStack) -> None:
+    """Replace a function in its module, if that is imported, and where `space` has it."""
+    module, _, last = name.rpartition(".")
+    if _library(name) in sys.modules and not name.startswith("llmlib."):
+        with contextlib.suppress(ImportError, AttributeError, ValueError):
+            parent = pkgutil.resolve_name(module)
+            original, refusing = getattr(parent, last), StandIn(name)
+            after.callback(setattr, parent, last, original)
+            setattr(parent, last, refusing)
+            _put({key: refusing for key, value in space.items() if value is original}, space, after)
+
+
+def home(value: Any) -> str:
+    """The dotted name of a module, or of a function or class where it was made; else ""."""
+    if isinstance(value, types.ModuleType):
+        return str(value.__name__)
+    if isinstance(value, (types.FunctionType, types.BuiltinFunctionType, type)):
+        return f"{value.__module__}.{value.__name__}"
+    return ""
+
+
+def _put(new: Values, space: Values, after: contextlib.ExitStack) -> None:
+    """Values of `space` replaced; each comes back unless the function has put another there."""
+
+    def back(key: str, refusing: Any, original: Any) -> None:
+        if space.get(key) is refusing:
+            space[key] = original
+
+    for key, refusing in new.items():
+        after.callback(back, key, refusing, space[key])
+        space[key] = refusing
+
+
+def _close(
+    closed: Mapping[str, str], space: Values, given: Container[int], after: contextlib.ExitStack
+) -> None:
+    """Replace what `space` has of these libraries, {library: what to call it}, and refuse imports
+    of them in the learner's functions."""
+
+    new = {}
+    for key, value in space.items():
+        whole = home(value)
+        if _library(whole) in closed and id(value) not in given:
+            new[key] = StandIn(closed[_library(whole)] or whole)
+    _put(new, space, after)
+    original = builtins.__import__
+
+    def guarded(
+        name: str,
+        globals: Mapping[str, Any] | None = None,
+        locals: Mapping[str, Any] | None = None,
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> Any:
+        if globals is not space or _library(name) not in closed:
+            return original(name, globals, locals, fromlist, level)
+        whole = [f"{name}.{each}" for each in fromlist or ()] or [name]
+        with contextlib.suppress(ImportError):  # in the grader the course is not there
+            module = original(name, globals, locals, fromlist, level)
+            if fromlist and all(id(getattr(module, each, None)) in given for each in fromlist):
+                return module
+        refuse(closed[_library(name)] or whole[0])
+
+    after.callback(setattr, builtins, "__import__", original)
+    builtins.__import__ = guarded
+
+
+class StandIn:
+    """Refuses to be called, and so do its attributes."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        refuse(self._name)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        refuse(self._name)
 
 
 class FunctionMode(TorchFunctionMode):
     """Sees the functions of torch that a learner calls, by their Python names."""
 
-    def __init__(self, match: Match, called: set[str]) -> None:
+    def __init__(self, match: Match) -> None:
         super().__init__()
-        self.match, self.called = match, called
+        self.match = match
 
     def __torch_function__(
         self,
@@ -97,17 +282,16 @@ class FunctionMode(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         if name := self.match(getattr(function, "__name__", "").partition(".")[0]):
-            refuse(name, self.called)
+            refuse(name)
         return function(*args, **(kwargs or {}))
 
 
 class OperatorMode(TorchDispatchMode):
-    """Sees the operators that run, whatever called them, and which of torch's own Python functions
-    they are called from, up to `test`."""
+    """Sees which of torch's own Python functions operators are called from, up to `test`."""
 
-    def __init__(self, match: Match, called: set[str], test: FrameType) -> None:
+    def __init__(self, match: Match, test: FrameType) -> None:
         super().__init__()
-        self.match, self.called, self.test = match, called, test
+        self.match, self.test = match, test
 
     def __torch_dispatch__(
         self,
@@ -116,9 +300,8 @@ class OperatorMode(TorchDispatchMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        name = self.match(function.__name__.partition(".")[0])
-        if name := name or self.caller(frame_at(1)):
-            refuse(name, self.called)
+        if name := self.caller(frame_at(1)):
+            refuse(name)
         return function(*args, **(kwargs or {}))
 
     @classmethod

@@ -17,8 +17,7 @@ from typing import Any
 
 import torch
 
-from llmlib.course.checking import run_cells
-from llmlib.course.checking.torch_blocker import block
+from llmlib.course.checking import run_cells, torch_blocker
 from llmlib.grading.guest import resume_cell
 from llmlib.grading.wire import Channel, UnsupportedValue
 
@@ -26,7 +25,6 @@ TEXT = 600  # characters of an error message
 # Kept from before any cell: one may put its own in their place, to run after all cells.
 set_threads, seed, quiet = torch.set_num_threads, torch.manual_seed, warnings.simplefilter
 set_grad = torch.set_grad_enabled
-called: set[str] = set()  # what a test called in this fork although it is not allowed
 
 
 def serve(sock: socket.socket) -> None:
@@ -34,6 +32,7 @@ def serve(sock: socket.socket) -> None:
     [[title, source], …], [number to leave out, …], seconds for a cell, seconds for all that are no
     exercise, seconds by the clock for each of those]."""
     channel = Channel(sock)
+    torch_blocker.new_board()
     library, cells, skip, seconds, left, patience = channel.receive()
     main = run_cells.new_main()
     # Compiled before any cell runs, executed before each call of one: code may have changed them.
@@ -99,7 +98,7 @@ def asking(channel: Channel) -> Callable[[str, str], Callable]:
                 return rest[0]
             if kind == "error":
                 raise getattr(builtins, rest[0], Exception)(rest[1])
-            called.add(dotted)
+            torch_blocker.note(dotted)
             raise resume_cell.NotInHere(dotted)
 
         ask.__name__, ask.__module__ = name, dotted.rpartition(".")[0]
@@ -114,17 +113,20 @@ def answer(
     """Serve the calls of one test cell until ["end"]. `helpers` are the given functions that the
     tests call. They are defined again after each message: code of the learner's may run while a
     message is read."""
+    torch_blocker.forget()
+    # What is in here of llmlib is what given cells import.
+    given = [v for v in space.values() if torch_blocker.home(v).startswith("llmlib.")]
     while True:
         kind, *rest = channel.receive()
         if kind == "end":
-            return channel.send(["refused", sorted(called)])
+            return channel.send(["refused", sorted(torch_blocker.called())])
         try:
             function, args, kwargs = rest
             if function in helpers.co_names:
                 exec(helpers, space)
             if function not in space:
                 raise run_cells.MissingFunction
-            with block(disallowed, called):
+            with torch_blocker.block(disallowed, space, given):
                 channel.send(["value", space[function](*args, **kwargs)])
         except BaseException as error:  # noqa: BLE001 - it travels as text
             channel.send(["error", describe(error)])

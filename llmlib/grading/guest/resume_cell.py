@@ -31,7 +31,32 @@ def run(title: str, source: str, space: dict[str, Any]) -> BaseException | None:
             failed = run_cells.run(title, again, space) if again else error
             if failed and (missed or absent(failed)):
                 lost.update(made(below))
+                space.update((name, it) for name, it in missing(below) if name not in space)
     return error
+
+
+class Missing:
+    """Stands for what an import would have taken from the course: says its name when it is used."""
+
+    def __init__(self, dotted: str) -> None:
+        self._dotted = dotted
+
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        raise NotInHere(self._dotted)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name[:2] == "__":
+            raise AttributeError(name)
+        raise NotInHere(f"{self._dotted}.{name}")
+
+
+def missing(statement: ast.stmt) -> Iterator[tuple[str, Missing]]:
+    """(name, what stands for it) of an import that failed."""
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        module = f"{statement.module}." if isinstance(statement, ast.ImportFrom) else ""
+        for alias in statement.names:
+            if f"{module}{alias.name}".startswith("llmlib.") and (alias.asname or module):
+                yield alias.asname or alias.name, Missing(f"{module}{alias.name}")
 
 
 def not_run(text: str, broke: tuple[int, int]) -> Iterator[tuple[str, ast.stmt]]:

@@ -32,7 +32,7 @@ def main(text: str) -> None:
         jail.call("prctl", SET_DUMPABLE, 1, 0, 0, 0)
     jail.call("prctl", SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans come here and are collected
     control = socket.socket(fileno=setup["socket"])
-    load(setup["preload"])
+    load(setup["preload"], setup["disallowed"])
     children: dict[bytes, int] = {}
     while True:
         order, handles, *_ = socket.recv_fds(control, 32, 1)
@@ -52,11 +52,15 @@ def main(text: str) -> None:
             return
 
 
-def load(names: list[str]) -> None:
-    """Import once what every submission needs: `names` that given cells import, modules or not."""
+def load(names: list[str], disallowed: list[str]) -> None:
+    """Import once what every submission needs: `names` that given cells import, modules or not. The
+    operators that `disallowed` stands for are watched before any cell runs."""
     import torch
 
+    from llmlib.course.checking import torch_blocker
     from llmlib.grading.guest import process  # noqa: F401
+
+    torch_blocker.watch(disallowed)
 
     torch.set_num_threads(1)
     for name in (*names, "IPython.core.inputtransformer2"):  # one "?" at a line's end needs it

@@ -37,8 +37,11 @@ class Sandbox:
     """A running zygote, restarted when it breaks. With `unsafe` there is no bubblewrap and there
     are no namespaces: only limits on time, memory and files."""
 
-    def __init__(self, preload: Iterable[str] = (), unsafe: bool = False) -> None:
-        self.preload, self.unsafe, self.numbers = list(preload), unsafe, itertools.count()
+    def __init__(
+        self, preload: Iterable[str] = (), unsafe: bool = False, disallowed: Iterable[str] = ()
+    ) -> None:
+        self.preload, self.disallowed = list(preload), list(disallowed)
+        self.unsafe, self.numbers = unsafe, itertools.count()
         self.process: subprocess.Popen | None = None
         self.past = NONE  # what processes used that are gone, and that no parent is told
         self.last, self.looked = NONE, 0.0
@@ -97,7 +100,7 @@ class Sandbox:
         line, variables = ([], os.environ) if self.unsafe else (command(), SETTINGS)
         self.sock, theirs = socket.socketpair()
         setup = {"socket": theirs.fileno(), "preload": self.preload, "jail": not self.unsafe}
-        setup |= {"python": bubblewrap.python_folders()}
+        setup |= {"python": bubblewrap.python_folders(), "disallowed": self.disallowed}
         code = f"import sys; sys.path.insert(0, {str(HERE.parent) if self.unsafe else '/course'!r})"
         code += "; from llmlib.grading.guest import zygote; zygote.main(sys.argv[1])"
         with tempfile.TemporaryFile() as errors:

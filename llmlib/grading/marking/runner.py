@@ -8,7 +8,6 @@ from functools import partial
 from llmlib.course.checking import submission
 from llmlib.course.checking.definitions import definitions
 from llmlib.course.checking.run_tests import TestNamespace
-from llmlib.course.feedback import DISALLOWED
 from llmlib.course.format.notebooks import Exercise, Notebook
 from llmlib.grading.host import run_test_cell
 from llmlib.grading.host.rpc import RemoteProcess
@@ -33,9 +32,12 @@ class Runner:
         partial: float = 0.0,
     ) -> None:
         self.unsafe, self.limits, self.partial = unsafe, limits, partial
-        imported = {each.origin for each in definitions(map(submission.given_imports, notebooks))}
+        books = [*notebooks]
+        imported = {each.origin for each in definitions(map(submission.given_imports, books))}
         loaded = (name for name in imported if not name.startswith("llmlib."))
-        self.sandbox = Sandbox(sorted(loaded), unsafe)
+        exercises = (each for book in books for each in book.exercises)
+        disallowed = dict.fromkeys(name for each in exercises for name in each.disallowed)
+        self.sandbox = Sandbox(sorted(loaded), unsafe, disallowed)
 
     def close(self) -> None:
         self.sandbox.close()
@@ -72,7 +74,6 @@ class Marking:
 
     def __init__(self, runner: Runner, notebook: Notebook, shown: analysis.Analysis) -> None:
         self.exercises, self.partial = notebook.exercises, runner.partial
-        self.used = shown.used
         # In the quiz nothing replaces an answer: they are letters.
         self.leans_on = {} if notebook.number is None else shown.leans_on
         given, limits = library_slice.cut(notebook), runner.limits
@@ -91,14 +92,11 @@ class Marking:
 
     def run(self) -> None:
         for each in self.exercises:
-            used = self.used[each.name]
-            said = Failure(DISALLOWED.format(used[0]), "", True) if used else None
-            failed = said or self._half(each, False)
-            self._note(each, failed, self.seen)
+            self._note(each, self._half(each, False), self.seen)
         if self.replaced:  # a new process: the code may have kept what these functions returned
             self.learner.stop()
         for each in self.exercises:
-            if each.name not in self.seen and not self.used[each.name]:
+            if each.name not in self.seen:
                 # Since then a hidden test may have shown an earlier one wrong.
                 if self._with_reference(each, False, self.failed[each.name]) is None:
                     self.seen.add(each.name)
