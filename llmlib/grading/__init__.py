@@ -24,9 +24,9 @@ Around them: submissions finds notebooks; worker_pool runs workers here, dask_cl
 a dask_worker on each machine; results is the outcome, batch stores it, gradebook writes it, report
 makes pages and tables; nbgrader_plugin is the same grader for `nbgrader autograde`, formgrader
 repairs two things in nbgrader's pages, cli is the command, sandbox_diagnostics explains a missing
-sandbox. downloads sorts what a teacher was sent; lms_import and lms_export exchange files and
-grades with Canvas or Moodle; export_answers and similarity compare answers; oral_questions asks
-about them with mutations.
+sandbox. downloads sorts what a teacher was sent, loose_files says whose a file is that no system
+named; lms_import and lms_export exchange files and grades with Canvas or Moodle; export_answers and
+similarity compare answers; oral_questions asks about them with mutations.
 
 How a point comes about:
 1. What the text of an answer uses and its exercise disallows earns 0; else both halves of its test
