@@ -1,6 +1,7 @@
 """Which files of a folder are submissions; every other file has a row that says why not."""
 
 import os
+from unicodedata import normalize
 
 import pytest
 from grading_fakes import NOTEBOOKS, class_of
@@ -92,3 +93,18 @@ def test_a_name_that_is_no_text_costs_its_own_row(tmp_path):
     found = find(course / "submitted", NOTEBOOKS)
     assert sorted(bool(task.fault) for task in found) == [False, True, True]
     assert all(task.student.isprintable() and task.assignment.isprintable() for task in found)
+
+
+def test_two_spellings_of_a_name_are_one_student(tmp_path):
+    """Some systems write é as e and an accent."""
+    one, two = (normalize(form, "José") for form in ("NFC", "NFD"))
+    for owner, name in ((one, "01_tokens"), (two, "01_tokens"), (two, "02_embeddings")):
+        path = tmp_path / owner / name / f"{name}.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+    for student in (None, one, two):
+        found = find(tmp_path, ["01_tokens", "02_embeddings"], student=student)
+        assert {each.student for each in found} == {one} and len(found) == 3
+        faults = [each.fault for each in found if each.assignment == "01_tokens"]
+        assert all("spell in two ways: keep one" in fault for fault in faults)
+        assert [each.fault for each in found if each.assignment == "02_embeddings"] == [None]

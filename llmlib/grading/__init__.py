@@ -24,8 +24,8 @@ Around them: submissions finds notebooks; worker_pool runs workers here, dask_cl
 a dask_worker on each machine; results is the outcome, batch stores it, gradebook writes it, report
 makes pages and tables; nbgrader_plugin is the same grader for `nbgrader autograde`, formgrader
 repairs two things in nbgrader's pages, cli is the command, sandbox_diagnostics explains a missing
-sandbox. downloads sorts what a teacher was sent, lms_file_names tells
-whose a file of Canvas or Moodle is; lms_export writes grades for them; export_answers and
+sandbox. downloads sorts what a teacher was sent, loose_files says whose a file is that no system
+named; lms_file_names and lms_export exchange files and grades with Canvas or Moodle; export_answers and
 similarity compare answers; oral_questions asks about them with mutations.
 
 How a point comes about:

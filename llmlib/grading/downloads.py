@@ -3,8 +3,10 @@ folders whose kind nobody has to name.
 
 A file's name may be a learner's: one that claims somebody else's number is refused as in
 `lms_file_names`, and of two files that claim to be the same notebook of a student neither is taken.
+Whose a file is where no system named it, `loose_files` says.
 """
 
+import errno
 import os
 import re
 import zipfile
@@ -16,21 +18,20 @@ from pathlib import Path
 from llmlib import files
 from llmlib.course.checking.submission import Unreadable
 from llmlib.course.format import notebooks
-from llmlib.grading import lms_file_names
+from llmlib.grading import lms_file_names, loose_files
 from llmlib.grading.host import read_submission
 
 NBGRADER, CANVAS, MOODLE, LOOSE = "nbgrader's layout", "Canvas", "Moodle", "a loose file"
 SHAPES = {  # how a path looks in each of them, whatever its notebook is called; the first counts
     MOODLE: re.compile(r".*_[0-9]+_assignsubmission_"),
-    NBGRADER: re.compile(
-        r"/([^/]+/)*?(?P<student_id>[^/]+)/(?P<file_id>[^/]+)/(?P=file_id)\.ipynb$"
-    ),
+    NBGRADER: re.compile(r"/([^/]+/)+(?P<file_id>[^/]+)/(?P=file_id)\.ipynb$"),
     CANVAS: re.compile(lms_file_names.NAMES["canvas"]),
 }
-AFTER = rf"/(?P<file_id>{'|'.join(notebooks.names())})[ _-]+(?P<student_id>[^\W_][^/]*)\.ipynb$"
 LITTER = re.compile(r"/(\.ipynb_checkpoints|__MACOSX)/|/\._[^/]*$")  # of Jupyter and macOS
 MAX_MEMBERS = 100_000  # of an archive
-UNCLEAR = "not both whose it is and which notebook"
+MAX_NAME = 255  # bytes of a file's or folder's name, here as on most systems
+UNCLEAR = "its name says not both whose it is and which notebook"
+LONG = f"its path holds a name of more than {MAX_NAME} bytes: shorten it"
 NOT_TAKEN = "none of them was taken: keep the right one and start again"
 
 
@@ -77,12 +78,11 @@ def collect(source: Path, submitted: Path) -> tuple[list[Taken], list[str]]:
     claims: dict[tuple[str, str], list[tuple[Taken, Download]]] = defaultdict(list)
     for downloads in _containers(source, left):
         kind = _kind(downloads)
+        loose = loose_files.claims(each.path for each in downloads)
         for each in downloads:
-            found = _claim(kind, each.path)
-            if found is None:
-                left.append(
-                    f"{_shown(each.path)[1:]}: taken for {kind}, but its name says {UNCLEAR}"
-                )
+            found = _claim(kind, each.path, loose)
+            if isinstance(found, str):
+                left.append(f"{_shown(each.path)[1:]}: taken for {kind}, but {found}")
             else:
                 claims[found].append((Taken(_shown(each.path), kind, *found), each))
     for (student, name), files_of in sorted(claims.items()):
@@ -96,6 +96,10 @@ def collect(source: Path, submitted: Path) -> tuple[list[Taken], list[str]]:
             taken.append(one)
         except Unreadable as fault:
             left.append(f"{one.path[1:]}: {fault}")
+        except OSError as fault:
+            if fault.errno != errno.ENAMETOOLONG:
+                raise
+            left.append(f"{one.path[1:]}: {LONG}")
     return taken, left
 
 
@@ -163,18 +167,18 @@ def _shape(path: str) -> str:
     return next((kind for kind, pattern in SHAPES.items() if pattern.match(path)), LOOSE)
 
 
-def _claim(kind: str, path: str) -> tuple[str, str] | None:
-    """(student, notebook) that a path of this kind claims, or None."""
+def _claim(
+    kind: str, path: str, loose: dict[str, loose_files.Claim | str]
+) -> loose_files.Claim | str:
+    """(student, notebook) that a path of this kind claims, or why it is left out."""
+    found: loose_files.Claim | str | None = loose[path]
     if kind in (CANVAS, MOODLE):
-        return lms_file_names.claim(lms_file_names.NAMES[kind.lower()], path)
-    if _shape(path) != kind:
-        return None
-    if kind == NBGRADER:
-        return lms_file_names.claim(SHAPES[NBGRADER].pattern, path)
-    book = r"(?P<file_id>" + lms_file_names.NOTEBOOK.pattern + r"[^/]*)"
-    named = (rf".*/(?P<student_id>[^/]+)/{book}", rf".*/(?P<student_id>[^/]+?)[ _-]+{book}")
-    found = next(filter(None, (lms_file_names.claim(each, path) for each in (*named, AFTER))), None)
-    return found if found and found[0] not in notebooks.names() else None
+        found = lms_file_names.claim(lms_file_names.NAMES[kind.lower()], path)
+    student = "" if found is None or isinstance(found, str) else found[0]
+    names = [*path.split("/"), student]
+    if any(len(each.encode("utf-8", "surrogateescape")) > MAX_NAME for each in names):
+        return LONG
+    return UNCLEAR if found is None else found
 
 
 def _place(data: bytes, folder: Path, name: str) -> None:
@@ -192,4 +196,5 @@ def _below(folder: Path, path: Path) -> str:
 
 def _shown(path: str) -> str:
     """A name for a terminal, which would obey some of it."""
+    path = path if len(path) <= MAX_NAME else f"{path[:100]}…{path[-50:]}"
     return ascii(path)[1:-1] if not path.isprintable() else path

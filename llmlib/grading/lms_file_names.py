@@ -3,10 +3,12 @@
 import re
 from collections import defaultdict
 from pathlib import Path
+from unicodedata import normalize
 
 from nbgrader.plugins import FileNameCollectorPlugin
 
 from llmlib.course.format import notebooks
+from llmlib.grading import loose_files
 from llmlib.grading.submissions import is_folder_name
 
 # How Canvas and Moodle call a file below the folder of a download. What the system writes comes
@@ -27,10 +29,10 @@ def claim(named_regexp: str, path: str) -> tuple[str, str] | None:
     that below the download's folder. None where it names neither, or a student whose folder could
     not be one: a hidden one, or `..`."""
     found = re.match(named_regexp, path)
-    book = found and NOTEBOOK.match(found["file_id"])
+    book = found and NOTEBOOK.match(loose_files.LEAD.sub("", found["file_id"], count=1))
     if not found or not book:
         return None
-    student = found["student_id"]
+    student = normalize("NFC", found["student_id"])  # some systems write é as e and an accent
     return (student, book[1]) if is_folder_name(student) else None
 
 

@@ -4,10 +4,12 @@ which cells one holds."""
 import argparse
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from unicodedata import normalize
 
 from nbgrader.utils import parse_utc
 
@@ -110,7 +112,8 @@ def find(
         raise ValueError(f"{none}: give the folder that holds STUDENT/NOTEBOOK")
     tasks = [] if student else _misplaced(folder, "", assignment)
     for owner in sorted(folders):
-        if student and owner.name != student:
+        name = normalize("NFC", owner.name)  # é may be one character, or e and an accent
+        if student and name != normalize("NFC", student):
             continue
         try:
             if not owner.name.isprintable() or owner.is_symlink():
@@ -120,12 +123,19 @@ def find(
             fault = f"this folder cannot be read ({error})"
             tasks.append(Task(_printable(owner.name), "", str(owner), fault))
             continue
-        tasks += [_task(owner.name, each, notebooks) for each in found]
-        tasks += _misplaced(owner, owner.name, assignment)
+        tasks += [_task(name, each, notebooks) for each in found]
+        tasks += _misplaced(owner, name, assignment)
     if not tasks:
         asked = folder / (student or "STUDENT") / (assignment or "NOTEBOOK")
         raise FileNotFoundError(f"nothing was handed in as {asked}: check the folder and the names")
-    return tasks
+    times = Counter((task.student, task.assignment) for task in tasks if not task.fault)
+    twice = "two folders are of this student, whose name they spell in two ways: keep one"
+    return [
+        replace(task, fault=task.fault or twice)
+        if times[task.student, task.assignment] > 1
+        else task
+        for task in tasks
+    ]
 
 
 def _folders(folder: Path) -> list[Path]:
