@@ -25,8 +25,8 @@ a dask_worker on each machine; results is the outcome, batch stores it, gradeboo
 makes pages and tables; nbgrader_plugin is the same grader for `nbgrader autograde`, formgrader
 repairs two things in nbgrader's pages, cli is the command, sandbox_diagnostics explains a missing
 sandbox. downloads sorts what a teacher was sent, loose_files says whose a file is that no system
-named; lms_file_names and lms_export exchange files and grades with Canvas or Moodle; export_answers and
-similarity compare answers; oral_questions asks about them with mutations.
+named, lms_file_names whose one of Canvas or Moodle is; lms_export writes grades for them;
+export_answers and similarity compare answers; oral_questions asks about them with mutations.
 
 How a point comes about:
 1. What the text of an answer uses and its exercise disallows earns 0; else both halves of its test
