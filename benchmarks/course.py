@@ -24,7 +24,8 @@ from llmlib.course.authoring import notebooks
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ["llmlib/__init__.py", "llmlib/pretrained.py", "llmlib/course/authoring/build.py"]
 CODE += ["llmlib/course/checking/run_tests.py", "llmlib/course/bootstrap/__main__.py"]
-CODE += [f"llmlib/{name}.py" for name in ("checkpoint", "assets", "families", "tokens")]
+PARTS = "checkpoint assets architectures families tokens"
+CODE += [f"llmlib/{name}.py" for name in PARTS.split()]
 LOAD = "from llmlib import pretrained; pretrained.load('smollm2')"
 THEIRS = "from transformers import AutoModelForCausalLM as M, AutoTokenizer as T\n"
 THEIRS += "M.from_pretrained({0!r}); T.from_pretrained({0!r})"
