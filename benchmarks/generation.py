@@ -26,8 +26,8 @@ from llmlib import assets, data, generate, pretrained
 from llmlib.output_head import cross_entropy
 
 PARTS = """
-    model parts fast/layers fast/attention fast/quantized fast/numba_kernels decode_step families
-    generation kv_cache attention embeddings layers sampling
+    model parts fast/layers fast/attention fast/quantized fast/numba_kernels decode_step
+    architectures families generation kv_cache attention embeddings layers sampling
 """
 CODE = [f"llmlib/{name}.py" for name in PARTS.split()] + ["llmlib/pretrained.py:load"]
 KINDS = ("float32", "bfloat16", "int8", "int4")

@@ -1,159 +1,105 @@
-"""How each family of checkpoints names its settings and its tensors: config.json and tensors ->
-Config, Parts, Weights.
-
-Each function reads the settings first, and refuses what it does not know: a setting that is
-overlooked is another model. What families differ in beyond names is folded into the weights where
-that is exact (scales, an order of columns), so that `forward` is the same for all.
+"""The families of models that grew from Llama: what each has otherwise, as one table. Folders of
+Hugging Face and GGUF files are read by it (architectures.py, gguf/).
 """
 
 from dataclasses import dataclass
-from functools import partial
+from typing import Callable
 
-import torch
 
-from llmlib import layers, rope_scaling
-from llmlib.experts import mixture_of_experts
-from llmlib.fast.layers import geglu
-from llmlib.parts import GPT2_PARTS, LLAMA_PARTS, Config, Layer, Parts, Weights
+def no_layers(settings, n_layer):
+    """The layers that look at the nearest tokens only, as a family has them: none."""
+    return []
 
-# What changes no logit of a trained model: names, training, generation, other libraries.
-IRRELEVANT = frozenset(
+
+def all_layers(settings, n_layer):
+    """All of them."""
+    return [*range(n_layer)]
+
+
+def last_layers(settings, n_layer):
+    """Those from max_window_layers on (Qwen)."""
+    return [*range(min(settings.get("max_window_layers", 28), n_layer), n_layer)]
+
+
+def all_but_each_fourth(settings, n_layer):
+    """Three of four (OLMo 3)."""
+    return [i for i in range(n_layer) if (i + 1) % 4]
+
+
+def all_but_the_patterns_last(settings, n_layer):
+    """All but each sliding_window_pattern-th (Gemma 3)."""
+    pattern = settings.get("sliding_window_pattern", 6)
+    return [i for i in range(n_layer) if (i + 1) % pattern]
+
+
+def layers_without_rope(settings, n_layer):
+    """Those that know no positions (SmolLM3)."""
+    every = settings.get("no_rope_layer_interval", 4)
+    turned = settings.get("no_rope_layers")
+    turned = [(i + 1) % every != 0 for i in range(n_layer)] if turned is None else turned
+    return [i for i, turn in enumerate(turned) if not turn]
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What is multiplied: the embedding, the logits, what a layer adds, and (beside the usual root
+    of head_dim) the scores of attention.
     """
-    model_type architectures _name_or_path name_or_path transformers_version torch_dtype dtype
-    auto_map tokenizer_class use_cache cache_implementation _attn_implementation
-    attn_implementation _attn_implementation_autoset attn_implementation_internal
-    bos_token_id eos_token_id pad_token_id sep_token_id cls_token_id unk_token_id mask_token_id
-    decoder_start_token_id forced_bos_token_id forced_eos_token_id initializer_range
-    initializer_factor attention_dropout hidden_dropout resid_dropout embd_dropout attn_pdrop
-    embd_pdrop resid_pdrop residual_dropout gradient_checkpointing output_attentions
-    output_hidden_states return_dict return_dict_in_generate output_scores id2label label2id
-    num_labels problem_type finetuning_task task_specific_params prefix chunk_size_feed_forward
-    torchscript pruned_heads tie_encoder_decoder use_bfloat16 tf_legacy_loss
-    remove_invalid_values exponential_decay_length_penalty suppress_tokens begin_suppress_tokens
-    max_length min_length max_new_tokens do_sample early_stopping num_beams num_beam_groups
-    diversity_penalty temperature top_k top_p typical_p repetition_penalty length_penalty
-    no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids num_return_sequences
-    pretraining_tp neftune_noise_alpha is_llama_config unsloth_version unsloth_fixed
-    transformers.js_config output_router_logits router_aux_loss_coef router_jitter_noise
-    """.split()
-)
+
+    embedding: float = 1.0
+    logits: float = 1.0
+    residual: float = 1.0
+    attention: float = 1.0
 
 
-class Settings:
-    """What config.json says, and which of it has been read."""
-
-    def __init__(self, settings):
-        self._settings, self._read = settings, set()
-
-    def __contains__(self, name):
-        return name in self._settings
-
-    def __getitem__(self, name):
-        self._read.add(name)
-        return self._settings[name]
-
-    def get(self, name, default=None):
-        self._read.add(name)
-        return self._settings.get(name, default)
-
-    def number(self, name, default=None):
-        """A setting that is first calculated with long after loading. TypeError for a text."""
-        value = self[name] if default is None else self.get(name, default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"{name} is {value!r}, not a number")
-        return value
-
-    def group(self, name):
-        """A setting that holds settings: {} where there is none. TypeError for any other."""
-        value = self.get(name) or {}
-        if not isinstance(value, dict):
-            raise TypeError(f"{name} is {value!r}, not settings of its own")
-        return value
-
-    def only(self, **supported):
-        """ValueError, by name, for a setting whose value is not among the supported ones (the
-        first of which is the default).
-        """
-        for name, values in supported.items():
-            if (value := self.get(name, values[0])) not in values:
-                raise ValueError(
-                    f"config.json sets {name} to {value!r}: this engine supports "
-                    f"{' or '.join(map(repr, values))}"
-                )
-
-    def irrelevant(self, *names):
-        """Settings that this family ignores, as `transformers` does."""
-        self._read.update(names)
-
-    def refuse_unread(self):
-        """ValueError, by name, for what nobody has read."""
-        if unknown := sorted(set(self._settings) - self._read - IRRELEVANT):
-            values = ", ".join(f"{name} to {self._settings[name]!r}"[:80] for name in unknown[:3])
-            more = " …" if len(unknown) > 3 else ""
-            raise ValueError(
-                f"config.json sets {values}{more}: this engine does not know what that changes"
-            )
+def no_scales(settings, d, head_dim):
+    """The Scales of most families; ValueError for another activation than SwiGLU's."""
+    settings.only(hidden_act=("silu", "swish"))
+    return Scales()
 
 
-def gpt2(settings, stop_ids, device):
+def granites_scales(settings, d, head_dim):
+    """Those that config.json names one by one."""
+    settings.only(hidden_act=("silu", "swish"))
+    return Scales(
+        settings.number("embedding_multiplier", 1.0),
+        1 / settings.number("logits_scaling", 1.0),
+        settings.number("residual_multiplier", 1.0),
+        settings.number("attention_multiplier", 1.0) * head_dim**0.5,
+    )
+
+
+def gemmas_scales(settings, d, head_dim):
+    """Of the embedding and of attention; ValueError for Gemma 2's caps and other activations."""
     settings.only(
-        activation_function=("gelu_new", "gelu_pytorch_tanh", "gelu"),
-        scale_attn_weights=(True,),
-        scale_attn_by_inverse_layer_idx=(False,),
-        add_cross_attention=(False,),
+        hidden_activation=("gelu_pytorch_tanh",),
+        attn_logit_softcapping=(None,),
+        final_logit_softcapping=(None,),
+        use_bidirectional_attention=(False, None),
     )
-    d, n_head, vocab = settings["n_embd"], settings["n_head"], settings["vocab_size"]
-    d_mlp, context = settings.get("n_inner") or 4 * d, settings.number("n_positions", 1024)
-    config = Config(
-        n_layer=settings["n_layer"],
-        n_head=n_head,
-        n_kv_head=n_head,
-        d_model=d,
-        head_dim=d // n_head,
-        vocab_size=vocab,
-        context=context,
-        eps=settings.number("layer_norm_epsilon", 1e-5),
-        rope_theta=None,
-        stop_ids=stop_ids,
-    )
-    tied = settings.get("tie_word_embeddings", True)
-    settings.irrelevant("n_ctx", "reorder_and_upcast_attn")  # the second: of 16 bits only
-    settings.irrelevant(*(f"summary_{name}" for name in GPT2_SUMMARY))  # of a classifier
-    settings.refuse_unread()
-    parts = GPT2_PARTS
-    if settings.get("activation_function") == "gelu":
-        parts = Parts(norm=GPT2_PARTS.norm, mlp=partial(layers.mlp, approximate="none"))
+    settings.irrelevant("hidden_act")
+    scalar = settings.number("query_pre_attn_scalar", 256)
+    return Scales(embedding=d**0.5, attention=(head_dim / scalar) ** 0.5)
 
-    def weights(tensors):
-        tensors.without_prefix("transformer.")
-        tensors.drop(".attn.bias", ".attn.masked_bias")
 
-        def conv(name, d_in, d_out, blocks=1):  # GPT-2 stores its weights [in, out]: turn them
-            weight = tensors.take(name + ".weight", d_in, d_out).T.contiguous()
-            bias = tensors.take(name + ".bias", d_out)
-            return list(zip(tensors.lay(name, *weight.chunk(blocks)), bias.chunk(blocks)))
+@dataclass(frozen=True)
+class Experts:
+    """How the tensors of a mixture of experts are named, and what holds where config.json is
+    silent.
+    """
 
-        def norm(name):
-            return tensors.take(name + ".weight", d), tensors.take(name + ".bias", d)
-
-        def layer(i):
-            q, k, v = conv(f"h.{i}.attn.c_attn", d, 3 * d, blocks=3)
-            [o] = conv(f"h.{i}.attn.c_proj", d, d)
-            [w_in], [w_out] = conv(f"h.{i}.mlp.c_fc", d, d_mlp), conv(f"h.{i}.mlp.c_proj", d_mlp, d)
-            return Layer(norm(f"h.{i}.ln_1"), q, k, v, o, norm(f"h.{i}.ln_2"), (*w_in, *w_out))
-
-        embedding, head = _tables(tensors, "wte.weight", vocab, d, tied)
-        positions = tensors.take("wpe.weight", context, d)
-        every = [layer(i) for i in range(config.n_layer)]
-        return Weights(embedding, positions, every, norm("ln_f"), head)
-
-    return config, parts, weights
+    inside: str
+    up: tuple[str, str]
+    down: str
+    top_k: int
+    number: int
+    width: int | None = None  # None: as wide as intermediate_size says
 
 
 @dataclass(frozen=True)
 class Family:
     """What a family that grew from Llama has otherwise, and what `transformers` assumes where its
-    config.json is silent.
+    config.json is silent. A new family is a row of LLAMAS.
     """
 
     context: int
@@ -162,13 +108,25 @@ class Family:
     n_kv_head: int | None = None  # None: as many as there are queries
     head_dim: int | None = None  # None: d_model / n_head
     tied: bool = False
+    qkv_bias: bool = False  # whether q, k and v have biases in any case
     attention_bias: bool = False  # whether there is such a setting
     mlp_bias: bool = False
     qk_norm: str = ""  # "head": a head's columns each by themselves; "all": all at once
     norms: tuple[str, ...] = ("input_layernorm", "", "post_attention_layernorm", "")
+    norm_plus_one: bool = False  # norms multiply by their weight + 1
     mlp: str = "swiglu"
     fused: bool = False  # q, k and v are one tensor, and so are gate and up
-    experts: str = ""  # how the tensors of a mixture of experts are named
+    experts: Experts | None = None
+    scales: Callable = no_scales
+    without_rope: Callable = no_layers  # which layers know no positions
+    windowed: Callable = no_layers  # which layers look at the nearest tokens only,
+    window: int | None = None  # and at how many of them
+    window_switch: str = ""  # use_sliding_window holds "always", or "without layer_types"
+    layer_types: bool = False  # whether that setting says which layers have windows
+    local_theta: tuple[str, float] | None = None  # theta in those layers: its setting, its default
+    partial_rope: bool = False  # RoPE of a part of each head, and LongRoPE by its older names
+    gguf: str = ""  # llama.cpp's name, if the engine reads its files of this family
+    gguf_pairs: bool = False  # whose rows of a head stand there in pairs, as its RoPE takes them
 
 
 AFTER = ("", "post_attention_layernorm", "", "post_feedforward_layernorm")
@@ -179,22 +137,86 @@ AROUND = (
     "post_feedforward_layernorm",
 )
 LLAMAS = {
-    "llama": Family(2048, attention_bias=True, mlp_bias=True),
-    "mistral": Family(131_072, n_kv_head=8),
-    "ministral": Family(131_072, n_kv_head=8),
-    "mixtral": Family(131_072, 1e-5, 1e6, n_kv_head=8, experts="mixtral"),
+    "llama": Family(2048, attention_bias=True, mlp_bias=True, gguf="llama", gguf_pairs=True),
+    "mistral": Family(131_072, n_kv_head=8, windowed=all_layers, window=4096, layer_types=True),
+    "ministral": Family(131_072, n_kv_head=8, windowed=all_layers, window=4096, layer_types=True),
+    "mixtral": Family(
+        131_072,
+        1e-5,
+        1e6,
+        n_kv_head=8,
+        windowed=all_layers,
+        experts=Experts("block_sparse_moe.", ("w1", "w3"), "w2", top_k=2, number=8),
+    ),
     "smollm3": Family(
-        32_768, theta=2e6, n_kv_head=4, tied=True, attention_bias=True, mlp_bias=True
+        32_768,
+        theta=2e6,
+        n_kv_head=4,
+        tied=True,
+        attention_bias=True,
+        mlp_bias=True,
+        without_rope=layers_without_rope,
+        windowed=layers_without_rope,
+        window_switch="without layer_types",
+        layer_types=True,
+        gguf="smollm3",
+        gguf_pairs=True,
     ),
-    "qwen2": Family(32_768, n_kv_head=32),
-    "qwen3": Family(32_768, n_kv_head=32, head_dim=128, attention_bias=True, qk_norm="head"),
+    "qwen2": Family(
+        32_768,
+        n_kv_head=32,
+        qkv_bias=True,
+        windowed=last_layers,
+        window=4096,
+        window_switch="always",
+        layer_types=True,
+        gguf="qwen2",
+    ),
+    "qwen3": Family(
+        32_768,
+        n_kv_head=32,
+        head_dim=128,
+        attention_bias=True,
+        qk_norm="head",
+        windowed=last_layers,
+        window=4096,
+        window_switch="always",
+        layer_types=True,
+        gguf="qwen3",
+    ),
     "qwen3_moe": Family(
-        32_768, n_kv_head=4, attention_bias=True, qk_norm="head", experts="qwen3_moe"
+        32_768,
+        n_kv_head=4,
+        attention_bias=True,
+        qk_norm="head",
+        windowed=all_layers,
+        window=4096,
+        window_switch="always",
+        experts=Experts("mlp.", ("gate_proj", "up_proj"), "down_proj", 8, 128, width=768),
+        gguf="qwen3moe",
     ),
-    "olmo2": Family(2048, 1e-5, attention_bias=True, qk_norm="all", norms=AFTER),
-    "olmo3": Family(2048, 1e-5, 5e5, attention_bias=True, qk_norm="all", norms=AFTER),
-    "granite": Family(2048, attention_bias=True, mlp_bias=True),
-    "phi3": Family(4096, 1e-5, fused=True),
+    "olmo2": Family(2048, 1e-5, attention_bias=True, qk_norm="all", norms=AFTER, gguf="olmo2"),
+    "olmo3": Family(
+        2048,
+        1e-5,
+        5e5,
+        attention_bias=True,
+        qk_norm="all",
+        norms=AFTER,
+        windowed=all_but_each_fourth,
+        window=4096,
+        layer_types=True,
+        local_theta=("", 5e5),
+    ),
+    "granite": Family(
+        2048,
+        attention_bias=True,
+        mlp_bias=True,
+        scales=granites_scales,
+        gguf="granite",
+        gguf_pairs=True,
+    ),
+    "phi3": Family(4096, 1e-5, fused=True, windowed=all_layers, partial_rope=True, gguf="phi3"),
     "gemma3_text": Family(
         131_072,
         theta=1e6,
@@ -204,331 +226,13 @@ LLAMAS = {
         attention_bias=True,
         qk_norm="head",
         norms=AROUND,
+        norm_plus_one=True,
         mlp="geglu",
+        scales=gemmas_scales,
+        windowed=all_but_the_patterns_last,
+        window=4096,
+        layer_types=True,
+        local_theta=("rope_local_base_freq", 10_000.0),
+        gguf="gemma3",
     ),
 }
-
-
-def llama(settings, stop_ids, device):
-    """Llama and what grew from it: those of LLAMAS."""
-    name = settings["model_type"]
-    family = LLAMAS[name]
-    n_layer, n_head = settings["num_hidden_layers"], settings["num_attention_heads"]
-    d, d_mlp, vocab = settings["hidden_size"], settings["intermediate_size"], settings["vocab_size"]
-    n_kv_head = settings.get("num_key_value_heads", family.n_kv_head) or n_head
-    head_dim = settings.get("head_dim", family.head_dim) or d // n_head
-    tied = settings.get("tie_word_embeddings", family.tied)
-    bias = bool(settings.get("attention_bias")) and family.attention_bias
-    mlp_bias = bool(settings.get("mlp_bias")) and family.mlp_bias
-    window, windowed = _windows(settings, name, n_layer)
-    rope, local_rope = _ropes(settings, name, head_dim)
-    no_rope = _no_rope(settings, n_layer) if name == "smollm3" else ()
-    scale = _scales(settings, name, d, head_dim)
-    settings.only(rope_interleaved=(False, None), quantization_config=(None,))
-    config = Config(
-        n_layer=n_layer,
-        n_head=n_head,
-        n_kv_head=n_kv_head,
-        d_model=d,
-        head_dim=head_dim,
-        vocab_size=vocab,
-        context=min(settings.number("max_position_embeddings", family.context), rope.context),
-        eps=settings.number("rms_norm_eps", family.eps),
-        rope_theta=rope.on(device)[0],
-        rope_factor=rope.factor,
-        stop_ids=stop_ids,
-        no_rope=no_rope,
-        window=window,
-        windowed=windowed,
-        local_rope=local_rope and local_rope.on(device),
-        embedding_scale=scale["embedding"],
-    )
-    parts = LLAMA_PARTS if family.mlp == "swiglu" else Parts(norm=LLAMA_PARTS.norm, mlp=geglu)
-    n_expert = d_expert = 0
-    if family.experts:
-        n_expert, d_expert, parts = _experts(settings, name, d_mlp)
-    settings.refuse_unread()
-    mlp = MLP(d_mlp, mlp_bias, n_expert, d_expert)
-    plan = Llama(name, family, config, mlp, bias, tied, rope, local_rope, scale)
-    return config, parts, plan.weights
-
-
-def _scales(settings, name, d, head_dim):
-    """By what a family multiplies the embedding, the logits, what a layer adds, and (beside the
-    usual root of head_dim) the scores of attention.
-    """
-    scale = {"embedding": 1.0, "logits": 1.0, "residual": 1.0, "attention": 1.0}
-    if name == "gemma3_text":
-        settings.only(
-            hidden_activation=("gelu_pytorch_tanh",),
-            attn_logit_softcapping=(None,),
-            final_logit_softcapping=(None,),
-            use_bidirectional_attention=(False, None),
-        )
-        settings.irrelevant("hidden_act")
-        scale["embedding"] = d**0.5
-        scale["attention"] = (head_dim / settings.number("query_pre_attn_scalar", 256)) ** 0.5
-        return scale
-    settings.only(hidden_act=("silu", "swish"))
-    if name == "granite":
-        scale["embedding"] = settings.number("embedding_multiplier", 1.0)
-        scale["logits"] = 1 / settings.number("logits_scaling", 1.0)
-        scale["residual"] = settings.number("residual_multiplier", 1.0)
-        scale["attention"] = settings.number("attention_multiplier", 1.0) * head_dim**0.5
-    return scale
-
-
-@dataclass(frozen=True)
-class MLP:
-    d_mlp: int
-    biased: bool
-    n_expert: int  # 0: one MLP a layer
-    d_expert: int
-
-
-@dataclass(frozen=True)
-class Llama:
-    """How the tensors of one checkpoint become weights."""
-
-    name: str
-    family: Family
-    config: Config
-    mlp: MLP
-    bias: bool
-    tied: bool
-    rope: rope_scaling.Rope
-    local_rope: rope_scaling.Rope | None
-    scale: dict
-
-    def weights(self, tensors):
-        tensors.without_prefix("model.")
-        tensors.drop("rotary_emb.inv_freq")
-        c = self.config
-        embedding, head = _tables(
-            tensors, "embed_tokens.weight", c.vocab_size, c.d_model, self.tied
-        )
-        every = [self._layer(tensors, i) for i in range(c.n_layer)]
-        norm = self._norm(tensors, "norm", c.d_model, self.scale["logits"])
-        return Weights(embedding, None, every, norm, head)
-
-    def _layer(self, tensors, i):
-        at = f"layers.{i}."
-        names = [at + each if each else "" for each in self.family.norms]
-        norms = [self._norm(tensors, name, self.config.d_model) for name in names]
-        q, k, v, o, qk_norm = self._attention(tensors, at + "self_attn.", i)
-        mlp = self._experts(tensors, at) if self.mlp.n_expert else self._dense(tensors, at)
-        return Layer(norms[0], q, k, v, o, norms[2], mlp, qk_norm, norms[1], norms[3])
-
-    def _norm(self, tensors, name, width, factor=1.0):
-        if not name:
-            return ()
-        weight = tensors.take(f"{name}.weight", width)
-        return ((weight + 1 if self.name == "gemma3_text" else weight) * factor,)
-
-    def _query_columns(self, i):
-        """By what each column of a query is multiplied, and in which order the columns stand."""
-        head_dim, local = self.config.head_dim, self.local_rope and i in self.config.windowed
-        rope = self.local_rope if local else self.rope
-        columns = torch.full((head_dim,), self.scale["attention"])
-        if i not in self.config.no_rope:
-            columns[: rope.rotary] *= rope.attention_factor**2
-        half, rest = rope.rotary // 2, (head_dim - rope.rotary) // 2
-        first, second, left = torch.arange(head_dim).split([half, half, 2 * rest])
-        return columns, torch.cat([first, left[:rest], second, left[rest:]])
-
-    def _linears(self, tensors, prefix, d_in, biased, names, widths):
-        """(weight, bias or None) of several products with one input."""
-        if self.family.fused and len(names) == 1 < len(widths):  # "qkv_proj", "gate_up_proj"
-            one = tensors.take(f"{prefix}{names[0]}.weight", sum(widths), d_in)
-            return [(weight, None) for weight in one.split(widths)]
-        return [
-            (
-                tensors.take(f"{prefix}{each}.weight", width, d_in),
-                tensors.take(f"{prefix}{each}.bias", width) if biased else None,
-            )
-            for each, width in zip(names, widths)
-        ]
-
-    def _attention(self, tensors, at, i):
-        c = self.config
-        columns, order = (t.to(tensors.device) for t in self._query_columns(i))
-        widths = [n * c.head_dim for n in (c.n_head, c.n_kv_head, c.n_kv_head)]
-        names = ["qkv_proj"] if self.family.fused else ["q_proj", "k_proj", "v_proj"]
-        biased = self.bias or self.name == "qwen2"
-        *qk, v = self._linears(tensors, at, c.d_model, biased, names, widths)
-        qk_norm = []
-        if self.family.qk_norm:
-            wide = widths[:2] if self.family.qk_norm == "all" else [c.head_dim] * 2
-            qk_norm = [self._norm(tensors, f"{at}{p}_norm", n)[0] for p, n in zip("qk", wide)]
-            qk_norm[0] = (qk_norm[0].view(-1, c.head_dim) * columns).flatten()
-        else:
-            qk[0] = _by_head(qk[0], c.head_dim, lambda h: _times(h, columns))
-        qk = [_by_head(pair, c.head_dim, lambda h: h[:, order]) for pair in qk]
-        qk_norm = tuple(t.view(-1, c.head_dim)[:, order].flatten() for t in qk_norm)
-        [o] = self._linears(tensors, at, widths[0], self.bias, ["o_proj"], [c.d_model])
-        return (
-            *_lay(tensors, f"{at}q/k/v_proj", [*qk, v]),
-            *_lay(tensors, f"{at}o_proj", [_both_times(o, self.scale["residual"])]),
-            qk_norm,
-        )
-
-    def _dense(self, tensors, at):
-        up = ["gate_up_proj"] if self.family.fused else ["gate_proj", "up_proj"]
-        return self._gated(tensors, at + "mlp.", up, "down_proj", self.mlp.d_mlp)
-
-    def _experts(self, tensors, at):
-        inside, up, down = EXPERT_TENSORS[self.family.experts]
-        n_expert = self.mlp.n_expert
-        router = tensors.take(f"{at}{inside}gate.weight", n_expert, self.config.d_model)
-        places = [f"{at}{inside}experts.{e}." for e in range(n_expert)]
-        width = self.mlp.d_expert
-        return router, *(self._gated(tensors, place, up, down, width) for place in places)
-
-    def _gated(self, tensors, at, up, down, width):
-        """The weights of one `swiglu`."""
-        biased, d = self.mlp.biased, self.config.d_model
-        pairs = self._linears(tensors, at, d, biased, up, [width, width])
-        pairs = _lay(tensors, at + "gate/up_proj", pairs)
-        [last] = self._linears(tensors, at, width, biased, [down], [d])
-        pairs += _lay(tensors, at + down, [_both_times(last, self.scale["residual"])])
-        matrices, biases = zip(*pairs)
-        return matrices + (biases if biased else ())
-
-
-def _lay(tensors, name, pairs):
-    matrices, biases = zip(*pairs)
-    return list(zip(tensors.lay(name, *matrices), biases))
-
-
-FAMILIES = {"gpt2": gpt2} | dict.fromkeys(LLAMAS, llama)
-GPT2_SUMMARY = ("type", "use_proj", "activation", "proj_to_labels", "first_dropout")
-EXPERT_TENSORS = {
-    "mixtral": ("block_sparse_moe.", ["w1", "w3"], "w2"),
-    "qwen3_moe": ("mlp.", ["gate_proj", "up_proj"], "down_proj"),
-}
-
-
-def _experts(settings, name, d_mlp):
-    """How many experts there are, how wide each is, and the part that asks them."""
-    top_k = settings.number("num_experts_per_tok", 2 if name == "mixtral" else 8)
-    both = settings.get("num_local_experts"), settings.get("num_experts")  # one may be silent
-    n_expert = both[0] or both[1] or (8 if name == "mixtral" else 128)
-    normalize, d_expert = True, d_mlp
-    if name == "qwen3_moe":
-        d_expert = settings.number("moe_intermediate_size", 768)
-        normalize = bool(settings.get("norm_topk_prob", False))
-        settings.only(decoder_sparse_step=(1,), mlp_only_layers=([], None))
-    part = partial(mixture_of_experts, top_k=top_k, normalize=normalize)
-    return n_expert, d_expert, Parts(norm=LLAMA_PARTS.norm, mlp=part)
-
-
-def _by_head(pair, head_dim, change):
-    """(weight [heads * head_dim, d_in], bias or None), each changed head by head."""
-    return tuple(
-        None if t is None else change(t.view(-1, head_dim, *t.shape[1:])).reshape(t.shape)
-        for t in pair
-    )
-
-
-def _times(heads, columns):
-    return heads * columns.view(-1, *[1] * (heads.dim() - 2))
-
-
-def _both_times(pair, factor):
-    """A weight and its bias, both times a factor."""
-    return pair if factor == 1 else tuple(None if t is None else t * factor for t in pair)
-
-
-def _windows(settings, name, n_layer):
-    """(how many tokens a row looks at, the layers where that holds), or (None, ())."""
-    size, use = settings.get("sliding_window", WINDOW.get(name)), True
-    kinds = settings.get("layer_types")
-    if name in ("qwen2", "qwen3", "qwen3_moe", "smollm3"):
-        use = bool(settings.get("use_sliding_window", False))
-    else:
-        settings.only(use_sliding_window=(False, None))
-    first = settings.get("max_window_layers", 28)
-    every = settings.get("sliding_window_pattern", 6)
-    settings.irrelevant("_sliding_window_pattern")
-    if size is not None and not isinstance(size, int):
-        raise TypeError(f"sliding_window is {size!r}, not a number")
-    layers_ = range(n_layer)
-    if name in (
-        "mistral",
-        "ministral",
-        "mixtral",
-        "phi3",
-        "qwen3_moe",
-        "llama",
-        "granite",
-        "olmo2",
-    ):
-        windowed = [] if name in ("llama", "granite", "olmo2") else layers_
-    elif name == "smollm3":
-        windowed = set(_no_rope(settings, n_layer)) if use else []
-    elif name in ("qwen2", "qwen3"):
-        windowed = [i for i in layers_ if i >= first]
-    else:
-        windowed = [i for i in layers_ if (i + 1) % (4 if name == "olmo3" else every)]
-    if kinds is not None and name in BY_LAYER:
-        _known_kinds(kinds, n_layer)
-        windowed = [i for i, kind in enumerate(kinds) if kind == "sliding_attention"]
-        use = use or name == "smollm3"
-    elif kinds is not None and kinds != ["full_attention"] * n_layer:
-        raise ValueError(f"config.json sets layer_types, which a {name} model does not have")
-    if size is None or not use or not windowed:
-        return None, ()
-    return size, tuple(windowed)
-
-
-WINDOW = dict.fromkeys(("mistral", "ministral", "qwen2", "qwen3", "qwen3_moe"), 4096)
-WINDOW |= {"olmo3": 4096, "gemma3_text": 4096}
-BY_LAYER = {"mistral", "ministral", "smollm3", "qwen2", "qwen3", "olmo3", "gemma3_text"}
-
-
-def _known_kinds(kinds, n_layer):
-    known = {"full_attention", "sliding_attention"}
-    if len(kinds) != n_layer or not known.issuperset(kinds):
-        raise ValueError(
-            f"config.json sets layer_types to {kinds!r}"[:200] + ": this engine supports one of "
-            "'full_attention' and 'sliding_attention' for each layer"
-        )
-
-
-def _ropes(settings, name, head_dim):
-    """The Rope of layers that look at everything, and that of those with a window, if another."""
-
-    def read(rope, theta, usual):
-        return rope_scaling.read(settings, rope, name, head_dim, theta, usual, LLAMAS[name].context)
-
-    # the older name comes first where both stand, as in `transformers`
-    both, scaling = settings.group("rope_parameters"), settings.group("rope_scaling")
-    theta = settings.get("rope_theta")
-    local_theta = settings.get("rope_local_base_freq") if name == "gemma3_text" else None
-    if name not in ("olmo3", "gemma3_text"):
-        return read(scaling or both, theta, LLAMAS[name].theta), None
-    if both and not {"full_attention", "sliding_attention"}.issuperset(both):
-        raise ValueError("config.json's rope_parameters must have one part for each kind of layer")
-    full = (both.get("full_attention") or {}) | scaling
-    near = both.get("sliding_attention") or {}
-    usual = 10_000.0 if name == "gemma3_text" else LLAMAS[name].theta
-    return (read(full, theta, LLAMAS[name].theta), read(near, local_theta, usual))
-
-
-def _no_rope(settings, n_layer):
-    every = settings.get("no_rope_layer_interval", 4)
-    turned = settings.get("no_rope_layers")
-    turned = [(i + 1) % every != 0 for i in range(n_layer)] if turned is None else turned
-    return tuple(i for i, turn in enumerate(turned) if not turn)
-
-
-def _tables(tensors, name, vocab, d, tied):
-    """Embedding and unembedding [vocab, d_model]; the same tensor where weights are tied, unless
-    another one is stored all the same.
-    """
-    rows = tensors.take(name, vocab, d)
-    stored = not tied or "lm_head.weight" in tensors.left
-    heads = tensors.take("lm_head.weight", vocab, d) if stored else rows
-    tied = tied and (heads is rows or torch.equal(heads, rows))
-    [embedding] = tensors.lay(name, rows, table=True)
-    return embedding, embedding if tied else tensors.lay("lm_head.weight", heads, table=True)[0]

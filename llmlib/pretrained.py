@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from llmlib import families
+from llmlib import architectures
 from llmlib.assets import smollm2_folder
 from llmlib.checkpoint import Tensors, read_json
 from llmlib.decode_step import decode_step
@@ -67,14 +67,14 @@ def load(name_or_folder, weights="float32", device="cpu"):
     path = folder if gguf else folder / "config.json"
     settings = gguf.settings if gguf else read_json(path)
     family = settings.get("model_type")
-    if family not in families.FAMILIES:
+    if family not in architectures.FAMILIES:
         raise ValueError(
             f"{folder} holds a model of type {family!r}: "
-            f"this engine runs {', '.join(families.FAMILIES)}"
+            f"this engine runs {', '.join(architectures.FAMILIES)}"
         )
     stop_ids = gguf.stop_ids if gguf else _stop_ids(settings, folder)
-    own = families.Settings(settings), stop_ids, device
-    config, parts, weights_of = _read(path, families.FAMILIES[family], *own)
+    own = architectures.Settings(settings), stop_ids, device
+    config, parts, weights_of = _read(path, architectures.FAMILIES[family], *own)
     tokenizer = _gguf_tokenizer(gguf) if gguf else _tokenizer(folder)
     tensors = Tensors(folder, weights, device, gguf and gguf.tensors)
     taken = _read(path, weights_of, tensors)

@@ -43,24 +43,28 @@ class Rope:
         return torch.cat([torch.ones(1), bases]).float().to(device), self.factor
 
 
-def read(settings, rope, name, head_dim, theta, usual, context):
+def read(settings, rope, partial, head_dim, theta, usual, context):
     """The Rope of one kind of layer, from its own settings `rope`. ValueError, by name, for what
     this engine lacks.
+
+    `partial` is said of Phi-3: a part of each head may turn, and LongRoPE has older names. `theta`
+    is the base that config.json names outside of `rope`, `usual` the one where both are silent,
+    `context` the same of max_position_embeddings.
     """
     if unknown := sorted(set(rope) - ROPE_SETTINGS):
         raise ValueError(f"config.json's RoPE settings hold {unknown[0]}, unknown to this engine")
     kind = rope.get("rope_type") or rope.get("type") or "default"
-    kind = "longrope" if name == "phi3" and kind in ("su", "yarn") else kind
+    kind = "longrope" if partial and kind in ("su", "yarn") else kind
     theta = float(rope.get("rope_theta") or theta or usual)
     share = rope.get("partial_rotary_factor", settings.get("partial_rotary_factor", 1.0)) or 1.0
-    if share != 1 and name != "phi3":
+    if share != 1 and not partial:
         raise ValueError(
             f"config.json sets partial_rotary_factor to {share}: this engine supports 1.0"
         )
     rotary = int(head_dim * share)
     exponents = torch.arange(0, rotary, 2, dtype=torch.float64) / rotary
     speeds, attention_factor, holds_for = theta**-exponents, 1.0, math.inf
-    trained = settings.get("original_max_position_embeddings") if name == "phi3" else None
+    trained = settings.get("original_max_position_embeddings") if partial else None
     trained = trained or rope.get("original_max_position_embeddings")
     if kind == "linear":
         speeds = speeds / float(rope.get("factor", 1.0))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from test_engine import gpt2, saved
 from test_families import CONFIGS, YARN
 
-from llmlib import families, generate, pretrained
+from llmlib import architectures, families, generate, pretrained
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 RANDOM = settings(
@@ -47,10 +47,10 @@ LONGROPE = {
 @st.composite
 def ropes(draw, name):
     rope = draw(st.sampled_from(ROPES))
-    if name in ("olmo3", "gemma3_text"):
+    if families.LLAMAS[name].local_theta:
         near = {"rope_type": "default", "rope_theta": draw(st.sampled_from([100.0, 900.0]))}
         rope = {"full_attention": {"rope_type": "default"} | rope, "sliding_attention": near}
-    if name != "phi3":
+    if not families.LLAMAS[name].partial_rope:
         return {"rope_parameters": rope}
     rope = draw(st.sampled_from([ROPES[0], PARTIAL, LONGROPE | PARTIAL]))
     return {"rope_parameters": rope, "original_max_position_embeddings": 100}
@@ -77,15 +77,16 @@ def windows(draw, name, n_layer):
     kinds = st.lists(
         st.sampled_from(["full_attention", "sliding_attention"]), min_size=n_layer, max_size=n_layer
     )
-    chosen = {}
-    if name not in ("llama", "granite", "olmo2"):
+    chosen, family = {}, families.LLAMAS[name]
+    if family.windowed is not families.no_layers:
         chosen["sliding_window"] = draw(st.sampled_from([5, 40]))
-    if name in ("qwen2", "qwen3", "qwen3_moe", "smollm3"):
+    if family.window_switch:
         chosen["use_sliding_window"] = draw(st.booleans())
-    if name in ("qwen2", "qwen3"):
+    if family.windowed is families.last_layers:
         chosen["max_window_layers"] = draw(st.integers(0, n_layer))
-    may = name in families.BY_LAYER - {"mistral"} and chosen.get("use_sliding_window", True)
-    if (may or name == "smollm3") and draw(st.booleans()):
+    may = chosen.get("use_sliding_window", True) or family.window_switch == "without layer_types"
+    # transformers reads Mistral's from a file only
+    if family.layer_types and name != "mistral" and may and draw(st.booleans()):
         chosen["layer_types"] = draw(kinds)
     return chosen
 
@@ -191,7 +192,7 @@ def test_a_key_that_the_engine_does_not_know_is_refused_by_name(name, tmp_path):
     @given(st.from_regex(r"[a-z]{3}_[a-z_]{1,12}", fullmatch=True), st.sampled_from([None, 0, 2.0]))
     def every(key, value):
         (tmp_path / "config.json").write_text(before)
-        if key in json.loads(before) or key in families.IRRELEVANT:
+        if key in json.loads(before) or key in architectures.IRRELEVANT:
             return
         edit(tmp_path, **{key: value})
         with pytest.raises(ValueError, match=f"config.json sets {key} to {value!r}: this engine"):

@@ -6,38 +6,16 @@ way (an order of rows, a 1 added to Gemma's norms) is changed back here. A key t
 refused, as in config.json.
 """
 
-from dataclasses import dataclass
-
 import torch
 
+from llmlib.families import LLAMAS, no_layers
 from llmlib.gguf.file import GgufFile
 
 OTHER_KEYS = ("general.", "tokenizer.", "quantize.", "split.", "training.")
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """What llama.cpp calls a family, and what it stores otherwise."""
-
-    model_type: str
-    turned: bool = False  # a head's rows stand in pairs, as its RoPE takes them
-    plus_one: bool = False  # norms are stored with the 1 that Gemma adds
-    norms: tuple[str, ...] = ("input_layernorm", "post_attention_layernorm")  # attn_, ffn_norm
-
-
-ARCHITECTURES = {
-    "llama": Architecture("llama", turned=True),
-    "qwen2": Architecture("qwen2"),
-    "qwen3": Architecture("qwen3"),
-    "qwen3moe": Architecture("qwen3_moe"),
-    "gemma3": Architecture(
-        "gemma3_text", plus_one=True, norms=("input_layernorm", "pre_feedforward_layernorm")
-    ),
-    "granite": Architecture("granite", turned=True),
-    "olmo2": Architecture("olmo2"),
-    "phi3": Architecture("phi3"),
-    "smollm3": Architecture("smollm3", turned=True),
-}
+# llama.cpp's name for a family -> ours
+ARCHITECTURES = {family.gguf: name for name, family in LLAMAS.items() if family.gguf}
 SETTINGS = {
     "block_count": "num_hidden_layers",
     "context_length": "max_position_embeddings",
@@ -71,10 +49,6 @@ LAYER_TENSORS = {
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
 }
-EXPERTS = {  # the router, then the three matrices of an expert
-    "qwen3_moe": ("mlp.", "gate_proj", "up_proj", "down_proj"),
-    "mixtral": ("block_sparse_moe.", "w1", "w3", "w2"),
-}
 
 
 class GgufCheckpoint:
@@ -93,8 +67,10 @@ class GgufCheckpoint:
                 f"{path} holds a {self.metadata.get('general.type', 'model')} of architecture "
                 f"{name!r}: of GGUF files this engine runs models of {', '.join(ARCHITECTURES)}"
             )
-        self._arch, self._prefix, self._read = ARCHITECTURES[name], f"{name}.", set()
-        self.settings = self._settings(file.tensors)
+        self._prefix, self._read = f"{name}.", set()
+        self._stored_as = LLAMAS[ARCHITECTURES[name]]
+        self.settings = self._settings(ARCHITECTURES[name], file.tensors)
+        self._family = LLAMAS[self.settings["model_type"]]
         self.tensors = self._tensors(file.tensors)
         ids = [self.metadata.get(f"tokenizer.ggml.{end}_token_id") for end in ("eos", "eot")]
         self.stop_ids = tuple(dict.fromkeys(i for i in ids if i is not None))
@@ -103,14 +79,14 @@ class GgufCheckpoint:
         self._read.add(key)
         return self.metadata.get(self._prefix + key, default)
 
-    def _settings(self, tensors):
+    def _settings(self, kind, tensors):
         if missing := [key for key in REQUIRED if self._get(key) is None]:
             raise ValueError(f"{self.path} lacks {self._prefix}{missing[0]}: get another copy")
         settings = {name: self._get(key) for key, name in SETTINGS.items()}
         settings = {name: value for name, value in settings.items() if value is not None}
         if lists := [name for name, value in settings.items() if isinstance(value, list)]:
             raise ValueError(f"{self.path} gives each layer its own {lists[0]}: not supported")
-        settings["model_type"] = self._arch.model_type
+        settings["model_type"] = kind
         settings.setdefault("rope_theta", 10_000.0)  # llama.cpp's defaults
         settings.setdefault("num_key_value_heads", settings["num_attention_heads"])
         table = tensors.get("token_embd.weight")
@@ -120,17 +96,18 @@ class GgufCheckpoint:
         head_dim = head_dim or settings["hidden_size"] // settings["num_attention_heads"]
         self._only("attention.value_length", head_dim)
         settings["head_dim"] = head_dim
-        self._family(settings, head_dim, tensors)
+        self._what_goes_unsaid(settings, head_dim, tensors)
         self._rope(settings, head_dim, tensors)
         self._get("vocab_size")  # the table's own size counts
         self._refuse_unread()
         return settings
 
-    def _family(self, settings, head_dim, tensors):
+    def _what_goes_unsaid(self, settings, head_dim, tensors):
         """What llama.cpp knows without being told, or tells in other words."""
-        kind = settings["model_type"]
+        kind, family = settings["model_type"], self._stored_as
         settings["sliding_window"] = settings.get("sliding_window") or None
-        if kind not in ("llama", "gemma3_text", "phi3"):
+        always_there = family.windowed is not no_layers and not family.window_switch
+        if kind != "llama" and not always_there:  # "llama" with windows is Mistral
             self._only("attention.sliding_window", 0)
         n_expert = self._get("expert_count", 0)
         if not n_expert:
@@ -150,7 +127,7 @@ class GgufCheckpoint:
             self._only("attn_logit_softcapping", 0.0)
             self._only("final_logit_softcapping", 0.0)
         biases = [name for name in tensors if name.endswith("attn_output.bias")]
-        settings["attention_bias"] = kind in ("llama", "granite", "smollm3") and bool(biases)
+        settings["attention_bias"] = family.attention_bias and bool(biases)
 
     def _only(self, key, value):
         if (found := self._get(key, value)) != value:
@@ -224,24 +201,27 @@ class GgufCheckpoint:
         return found
 
     def _inside(self, inner):
-        norms = dict(zip(("attn_norm", "ffn_norm"), self._arch.norms))
-        fused = {"ffn_up": "mlp.gate_up_proj"} if self._arch.model_type == "phi3" else {}
-        return (LAYER_TENSORS | norms | fused).get(inner, inner)
+        attn_norm, _, ffn_norm, _ = self._family.norms
+        own = {"attn_norm": attn_norm or inner, "ffn_norm": ffn_norm or inner}
+        own |= {"ffn_up": "mlp.gate_up_proj"} if self._family.fused else {}
+        return (LAYER_TENSORS | own).get(inner, inner)
 
     def _experts(self, place, inner, kind, tensor):
-        at, *matrices = EXPERTS.get(self.settings["model_type"], ("", "gate", "up", "down"))
+        if (names := self._family.experts) is None:
+            return {f"{place}{inner}.{kind}": tensor}  # which has no place there
+        at = place + names.inside
         if inner == "ffn_gate_inp":
-            return {f"{place}{at}gate.{kind}": tensor}
-        name = dict(zip(("ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"), matrices)).get(inner)
-        names = [f"{place}{at}experts.{e}.{name}.{kind}" for e in range(tensor.shape[0])]
-        return {each: tensor[e] for e, each in enumerate(names)}
+            return {f"{at}gate.{kind}": tensor}
+        stacks = dict(zip(("ffn_gate_exps", "ffn_up_exps"), names.up), ffn_down_exps=names.down)
+        places = [f"{at}experts.{e}.{stacks.get(inner)}" for e in range(tensor.shape[0])]
+        return {f"{one}.{kind}": tensor[e] for e, one in enumerate(places)}
 
     def _as_trained(self, inner, kind, tensor):
-        if inner in ("attn_q", "attn_k") and self._arch.turned:
+        if inner in ("attn_q", "attn_k") and self._stored_as.gguf_pairs:
             heads = "num_attention_heads" if inner == "attn_q" else "num_key_value_heads"
             n_head = self.settings.get(heads) or self.settings["num_attention_heads"]
             return Changed(tensor, lambda rows: _halves(rows, n_head))
-        if self._arch.plus_one and inner.endswith("norm"):
+        if self._family.norm_plus_one and inner.endswith("norm"):
             return Changed(tensor, lambda weight: weight - 1)
         return tensor
 
