@@ -41,6 +41,6 @@ bench:  ## measure side by side with peers: an hour or two (ARGS="--only tokeniz
 	@$(setup)
 	@.venv/bin/python -m benchmarks $(ARGS)
 
-evidence:  ## docs/evidence: count the answers again, mark stale pages
+evidence:  ## docs/evidence: count the answers and quote the claims again, mark stale pages
 	@$(setup)
 	@.venv/bin/python tests/evidence.py

@@ -2,18 +2,21 @@
 
     python -m authoring.build                  what has changed
     python -m authoring.build 03_attention     one notebook
-    python -m authoring.build --force          all, also where llmlib alone changed
+    python -m authoring.build --force          all, changed or not
 
-Two builds of the same source give the same bytes. Several people may build different notebooks at
-the same time.
+A notebook is executed when one of its code cells has changed, or code of llmlib that they import.
+Where only text has, its outputs are kept. Two builds of the same source give the same bytes, on any
+processor with AVX2. Several people may build different notebooks at the same time.
 """
 
 import argparse
 import gc
-import hashlib
 import os
+import re
 import sys
+import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
@@ -22,7 +25,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from authoring import quiz_source, release
+from authoring import code_digest, drawings, laptop, quiz_source, release
 from llmlib import files
 from llmlib.course import quiz
 from llmlib.course.environment import environment
@@ -30,8 +33,11 @@ from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT, Notebook, SourceError
 from llmlib.course.format.source import METADATA
 
-VERSION = "1"  # raise it when a change here alters what is built from an unchanged source
+VERSION = "2"  # raise it when a change here alters what is built from an unchanged source
 CELL_SECONDS = 300
+# what reads and runs a learner's answers: no cell of a solved notebook does
+OF_CHECKS = {"checking", "format", "quiz.py", "quiz_cells.py", "quiz.json"}
+NEGATIVE_ZERO = re.compile(r"(?<![\w.])[-−]0\.0+(?!\d)")
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -40,31 +46,64 @@ def build(name: str, root: Path | str = ROOT, force: bool = False) -> bool:
     root = Path(root)
     executed = root / "solutions" / f"{name}.ipynb"
     notebook = notebooks.load(name, root)
-    before = fingerprint(notebook)
-    stale = force or _read_fingerprint(executed) != before
-    if stale:
-        print(f"{name}: running {len(notebook.cells)} cells …", end="", flush=True)
-        start = time.time()
-        node = execute(notebook, root)
-        node.metadata["llmlib"] = {"source": before}
-        files.write(executed, nbformat.writes(node) + "\n")
-        print(f" {time.time() - start:.0f} s")
-    for_nbgrader = nbformat.writes(release.source(notebook)) + "\n"  # where it looks for it
+    old, marks = _read(executed), fingerprints(notebook)
+    built = dict(old.metadata.llmlib) if old and not force else {}
+    drawn = old is not None and built.get("drawings") == marks["drawings"]
+    kept = drawings.attached(old.cells) if old and drawn else {}
+    node = release.drawn(notebook, kept)
+    made = drawings.attached(node.cells)
     course = Path(os.environ.get("LLM_COURSE_FOLDER", root / "grading"))
-    files.write(course / "source" / name / f"{name}.ipynb", for_nbgrader)
-    released = release.release(notebook)
-    path = root / "notebooks" / f"{name}.ipynb"
-    if not path.exists() or path.read_text(encoding="utf-8") != released:
-        files.write(path, released)
-        print(f"{name}: released to {path.relative_to(root)}")
-    elif not stale:
-        print(f"{name}: up to date")
-    return stale
+    texts = {  # nbgrader looks for the second
+        root / "notebooks" / f"{name}.ipynb": release.release(notebook, made),
+        course / "source" / name / f"{name}.ipynb": _text(release.source(notebook, made)),
+    }
+    if why := _why(built, marks):
+        print(f"{name}: {why}; running {len(notebook.cells)} cells …", end="", flush=True)
+        start = time.time()
+        execute(name, node, root)
+        print(f" {time.time() - start:.0f} s")
+    elif old:
+        keep_outputs(node, old)
+    node.metadata["llmlib"] = marks
+    texts[executed] = _text(node)
+    written = [path.name for path, text in texts.items() if _write(path, text)]
+    if not why:
+        print(f"{name}: {'outputs kept, text renewed' if written else 'up to date'}")
+    return bool(why)
 
 
-def execute(notebook: Notebook, root: Path = ROOT, again: bool = False) -> NotebookNode:
-    """Run all cells in `root`/solutions and return it with outputs. Raises `SourceError`."""
-    name, node, place = notebook.name, release.drawn(notebook), ["the first cell"]
+def execute(name: str, node: NotebookNode, root: Path = ROOT, as_laptop: bool = True) -> None:
+    """Run all cells of `node` in `root`/solutions: it gets their outputs. On the machine of
+    `laptop.py`, or on this one with two threads. Raises `SourceError`."""
+    place = ["the first cell"]
+    with tempfile.TemporaryDirectory(prefix="ipython-") as folder:
+        variables = environment(2) | (laptop.for_kernel(folder) if as_laptop else {})
+        try:
+            _run(node, root, place, variables)
+        except CellExecutionError as error:
+            said = f"{error.ename}: {error.evalue}"
+            raise SourceError(f"{name}: {place[-1]} failed: {said}") from error
+        except CellTimeoutError as error:
+            said = f"ran longer than {CELL_SECONDS} s."
+            raise SourceError(f"{name}: {place[-1]} {said}") from error
+        except DeadKernelError as error:
+            said = f"the kernel died in {place[-1]} (out of memory?)."
+            raise SourceError(f"{name}: {said}") from error
+        except NoSuchKernel as error:
+            said = "There is no Python kernel: type make lab once, which sets up."
+            raise SourceError(said) from error
+    node.metadata = nbformat.from_dict(METADATA)
+    for number, cell in enumerate(node.cells, 1):
+        if cell.cell_type == "code":  # a widget names a model that is gone; its picture stays
+            cell.outputs = [o for o in cell.outputs if VIEW not in o.get("data", {})]
+        for output in cell.get("outputs", ()):
+            _check_repeatable(output, f"{name}: {_place(number, cell)}")
+
+
+def _run(
+    node: NotebookNode, root: Path, place: list[str], variables: dict[str, str], again: bool = False
+) -> None:
+    """`place` gets each cell as it begins."""
     client = NotebookClient(
         node,
         timeout=CELL_SECONDS,
@@ -77,42 +116,61 @@ def execute(notebook: Notebook, root: Path = ROOT, again: bool = False) -> Noteb
         on_cell_start=lambda cell, cell_index: place.append(_place(cell_index + 1, cell)),
     )
     try:
-        client.execute(env=environment(threads=2))
-    except CellExecutionError as error:
-        raise SourceError(f"{name}: {place[-1]} failed: {error.ename}: {error.evalue}") from error
-    except CellTimeoutError as error:
-        raise SourceError(f"{name}: {place[-1]} ran longer than {CELL_SECONDS} s.") from error
-    except DeadKernelError as error:
-        raise SourceError(f"{name}: the kernel died in {place[-1]} (out of memory?).") from error
+        client.execute(env=variables)
     except RuntimeError as error:
         if again or "died before" not in str(error):
             raise
-        return execute(notebook, root, again=True)  # another program took its ports as it started
-    except NoSuchKernel as error:
-        raise SourceError(
-            "There is no Python kernel: type make lab once, which sets up."
-        ) from error
-    node.metadata = nbformat.from_dict(METADATA)
-    for number, cell in enumerate(node.cells, 1):
-        if cell.cell_type == "code":  # a widget names a model that is gone; its picture stays
-            cell.outputs = [o for o in cell.outputs if VIEW not in o.get("data", {})]
-        for output in cell.get("outputs", ()):
-            _check_repeatable(output, f"{name}: {_place(number, cell)}")
-    return node
+        _run(node, root, place, variables, again=True)  # another program took its ports
 
 
-def fingerprint(notebook: Notebook) -> str:
-    """What is written into an executed notebook, to see later whether its source has changed."""
-    seen = quiz.key_text() if notebook.number is None else ""  # what its cells show
-    drawn = [cell.get("attachments", {}) for cell in release.drawn(notebook).cells]
-    told = VERSION + seen + nbformat.v4.writes(notebook.node) + (str(drawn) if any(drawn) else "")
-    return hashlib.sha256(told.encode()).hexdigest()
+def keep_outputs(node: NotebookNode, old: NotebookNode) -> None:
+    """Give the cells of `node` the outputs of `old`, whose code cells are the same."""
+    pairs = zip(_code(node.cells), _code(old.cells), strict=True)
+    for cell, before in pairs:
+        cell.outputs, cell.execution_count = before.outputs, before.execution_count
 
 
-def _read_fingerprint(path: Path) -> str | None:
-    """The fingerprint in an executed notebook, or None."""
+def fingerprints(notebook: Notebook) -> dict[str, str]:
+    """What an executed notebook depends on, written into it to see later what has changed: its code
+    cells, the code of llmlib that they import, and its drawings. Text is none of it."""
+    key = [quiz.key_text()] if notebook.number is None else []  # what the quiz's cells show
+    cells = [str((cell.source, cell.metadata.get("tags", []))) for cell in _code(notebook.cells)]
+    imports = [cell.source for cell in _code(notebook.cells)]
+    return {
+        "code": code_digest.digest([VERSION, *key, *cells]),
+        "library": code_digest.digest(code_digest.closure(imports, but=OF_CHECKS)),
+        "drawings": drawings.fingerprint(notebook.name),
+    }
+
+
+def _why(built: Mapping[str, str], marks: Mapping[str, str]) -> str:
+    """Why a notebook must be executed, in a word; "" if it need not."""
+    if built.get("code") != marks["code"]:
+        return "a code cell has changed" if built else "all of it"
+    return "llmlib has changed" if built["library"] != marks["library"] else ""
+
+
+def _code(cells: list[NotebookNode]) -> list[NotebookNode]:
+    return [cell for cell in cells if cell.cell_type == "code"]
+
+
+def _text(node: NotebookNode) -> str:
+    return nbformat.writes(node) + "\n"
+
+
+def _write(path: Path, text: str) -> bool:
+    """Write `text` into a file, if it holds another one; returns whether it did."""
+    if path.is_file() and path.read_bytes() == text.encode():
+        return False
+    files.write(path, text)
+    return True
+
+
+def _read(path: Path) -> NotebookNode | None:
+    """A notebook that this build has executed, or None."""
     try:
-        return nbformat.read(path, as_version=4).metadata.llmlib.source
+        node = nbformat.read(path, as_version=4)
+        return node if {*node.metadata.llmlib} == {"code", "library", "drawings"} else None
     except (OSError, ValueError, AttributeError, nbformat.ValidationError):
         return None
 
@@ -130,6 +188,11 @@ def _check_repeatable(output: NotebookNode, place: str) -> None:
             f"{place} shows a memory address, which differs in every run; assign what its last "
             "line returns."
         )
+    if found := NEGATIVE_ZERO.search(text):
+        raise SourceError(
+            f"{place} shows {found[0]}: its sign is a rounding error's, which differs between "
+            'processors. Print it with z, as in f"{x:z.2f}".'
+        )
     paths = str(ROOT), str(Path.home()) + os.sep
     if any(each in text or repr(each)[1:-1] in text for each in paths):  # Windows' \\ are doubled
         raise SourceError(f"{place} shows a path of this computer: {text.strip()[:200]}")
@@ -142,6 +205,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="such as 03_attention; all by default")
     parser.add_argument("--force", action="store_true", help="execute also what has not changed")
     arguments = parser.parse_args(argv)
+    os.environ.update(laptop.variables())  # drawings compute, too; torch is not loaded yet
     gc.freeze()  # what the imports made stays: it need not be looked through for each notebook
     failed = False
     try:

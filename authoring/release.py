@@ -1,6 +1,7 @@
 """From a solved notebook to the learner's copy: nbgrader's steps, and two of the course's own."""
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import nbformat
@@ -30,27 +31,28 @@ HIDDEN = nbgrader.ClearHiddenTests, nbgrader.ClearMarkScheme
 STUBS = {"python": STUB}
 
 
-def drawn(notebook: Notebook) -> NotebookNode:
-    """A copy of a source's cells, with their drawings. Raises `SourceError`."""
+def drawn(notebook: Notebook, made: Mapping[str, str] = {}) -> NotebookNode:
+    """A copy of a source's cells, with their drawings: those `made` before, the others drawn now.
+    Raises `SourceError`."""
     node = copy.deepcopy(notebook.node)
     try:
-        drawings.attach(node.cells, notebook.name)
+        drawings.attach(node.cells, notebook.name, made)
     except ValueError as error:
         raise SourceError(f"{notebook.name}: {error}.") from None
     return node
 
 
-def source(notebook: Notebook) -> NotebookNode:
+def source(notebook: Notebook, made: Mapping[str, str] = {}) -> NotebookNode:
     """The solved notebook as nbgrader takes it, with its drawings and the course's version in it.
     Raises `SourceError`."""
-    node = drawn(notebook)
+    node = drawn(notebook, made)
     node.metadata["llmlib"] = NotebookNode(course=VERSION)
     return node
 
 
-def release(notebook: Notebook) -> str:
+def release(notebook: Notebook, made: Mapping[str, str] = {}) -> str:
     """The learner's notebook: no solutions, hidden tests and outputs. Raises `SourceError`."""
-    node, resources = source(notebook), {"language": "python", "nbgrader": {}}
+    node, resources = source(notebook, made), {"language": "python", "nbgrader": {}}
     for step in (*CLEARED, *HIDDEN, *reversed(MARKED)):
         settings = {"code_stub": STUBS} if step is nbgrader.ClearSolutions else {}
         try:

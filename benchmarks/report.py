@@ -13,6 +13,7 @@ import platform
 import re
 from pathlib import Path
 
+from authoring import code_digest
 from benchmarks import plot
 from benchmarks.measure import processor, ratios, summary
 
@@ -61,26 +62,8 @@ def fingerprint(name):
         tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
         if only:
             [tree] = [node for node in tree.body if getattr(node, "name", None) == only]
-        for node in ast.walk(tree):
-            body = getattr(node, "body", None)
-            if isinstance(body, list) and body and _is_docstring(body[0]):
-                body[0] = ast.Pass()
-        digest.update(repr(_plain(tree)).encode())
+        digest.update(repr(code_digest.plain(tree)).encode())
     return digest.hexdigest()[:16]
-
-
-def _plain(node):
-    """A syntax tree as lists, the same on every Python: what is empty is left out."""
-    if isinstance(node, list):
-        return [_plain(each) for each in node]
-    if not isinstance(node, ast.AST):
-        return node
-    fields = [(name, _plain(value)) for name, value in ast.iter_fields(node)]
-    return [type(node).__name__, *(field for field in fields if field[1] not in (None, []))]
-
-
-def _is_docstring(node):
-    return isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)
 
 
 def number(value):

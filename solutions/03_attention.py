@@ -2707,7 +2707,7 @@ show(
     "The four from a third name: much less than from the right one.",
 )
 for name, found in told.items():
-    print(f"{name:<28} {min(found):5.2f} to {max(found):.2f}")
+    print(f"{name:<28} {min(found):z5.2f} to {max(found):z.2f}")  # z: no -0.00
 
 # %% [markdown]
 # All heads at once bring back everything, no heads nothing: the patch does what it should. **Four heads of 270 bring most of

@@ -8,7 +8,6 @@ import functools
 import gc
 import itertools
 import os
-import platform
 import re
 import signal
 import sys
@@ -20,6 +19,8 @@ import pytest
 import required_tools
 import sample
 import verdicts
+
+from authoring import laptop
 
 # Where a shell starts the tests in the background, Ctrl-C is ignored in all that they start, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -84,33 +85,15 @@ def layer(item):
     return found[0]
 
 
-class AnotherProcessor:
-    """A notebook's kernel computes as an ordinary laptop does, whatever this processor can, and on
-    one thread, whatever its cells ask for. It is built with all that this one has: what both say
-    holds on either. `ATEN_CPU_CAPABILITY=default` and so on ask for another one still.
+class Laptop:
+    """A notebook's kernel computes as in the build, whatever this processor can. To compare with
+    another one: `ATEN_CPU_CAPABILITY=default` and so on.
     """
-
-    LAPTOP = {
-        "ATEN_CPU_CAPABILITY": "avx2",
-        "DNNL_MAX_CPU_ISA": "AVX2",
-        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-    }
-    KERNELS = {"LLMLIB_FEW_ROWS": "slices", "LLMLIB_LONG_PROMPT": "flash"}  # the same everywhere
-
-    STARTUP = """import torch
-vars(torch)["set_num_threads"] = lambda _: None
-del torch
-"""
 
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="ipython-")
-        startup = Path(self.folder.name, "profile_default", "startup")
-        startup.mkdir(parents=True)
-        (startup / "laptop.py").write_text(self.STARTUP, encoding="utf-8")
-        x86 = platform.machine().lower() in ("x86_64", "amd64")
-        asked = {name: os.environ[name] for name in self.LAPTOP if name in os.environ}
-        processor = (asked or self.LAPTOP) if x86 else {}
-        self.variables = {**processor, **self.KERNELS, "IPYTHONDIR": self.folder.name}
+        asked = {name: os.environ[name] for name in laptop.PROCESSOR if name in os.environ}
+        self.variables = laptop.for_kernel(self.folder.name, asked or laptop.PROCESSOR)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item):
@@ -186,7 +169,7 @@ def patient(start):
 def pytest_configure(config):
     nbval.kernel.start_new_kernel = patient(nbval.kernel.start_new_kernel)
     # a hook of this file would see only what lies in tests/
-    config.pluginmanager.register(AnotherProcessor())
+    config.pluginmanager.register(Laptop())
     config.pluginmanager.register(Memory())
     config.pluginmanager.register(Frugal())
     if config.option.sample:

@@ -17,6 +17,9 @@ import evidence  # noqa: E402
 from llmlib.course.format import notebooks  # noqa: E402
 from llmlib.grading.mutations import mutants  # noqa: E402
 
+GAP = "**a gap**"
+COUNTS = ["notebook", "mutants", "fail a test cell", "survive"]
+SURVIVORS = ["notebook", "exercise", "change that survives", "why"]
 EQUIVALENT = {  # why a survivor is no gap: (exercise, change) -> reason
     "USub dropped: -1": "`-1` became `1`, the same axis of a two-dimensional tensor",
     "merge_heads: USub dropped: -2": "`-2` became `2`, the same axis of a four-dimensional tensor",
@@ -56,29 +59,40 @@ def reason(answer):
 
 
 def main(names):
-    """Run all mutants; without names the result also goes into docs/evidence/mutants.md."""
+    """Run all mutants, or those of `names`, and write their rows of docs/evidence/mutants.md."""
     A.SECONDS = 10
-    survivors, total = [], 0
+    counts, survivors = [], []
     for name in names or [each.name for each in notebooks.lessons()]:
-        for exercise in A.notebook(name).exercises:
-            for each in mutants(exercise.solution):
-                total += 1
-                title = f"line {each.line}: {each.words}"
-                title += f": {each.before}" * ("USub" in each.words)
-                answer = A.Answer(name, exercise.name, "mutant", title, each.source)
-                if A.verdict(answer, hidden=True) is None:
-                    survivors.append(
-                        [name, f"`{exercise.name}`", title, reason(answer) or "**a gap**"]
-                    )
-                    print("survived:", *survivors[-1], flush=True)
-    gaps = sum(row[-1] == "**a gap**" for row in survivors)
-    lead = f"{total} mutants of the solutions: {total - len(survivors)} fail a test cell, "
-    lead += f"{len(survivors)} survive, "
+        made = [
+            (exercise, each)
+            for exercise in A.notebook(name).exercises
+            for each in mutants(exercise.solution)
+        ]
+        survived = [row for row in (survivor(name, *each) for each in made) if row]
+        counts.append([name, len(made), len(made) - len(survived), len(survived)])
+        survivors += survived
+    counts = sorted([*counts, *evidence.others("mutants", COUNTS, names)])
+    survivors += evidence.others("mutants", SURVIVORS, names)
+    survivors.sort(key=lambda row: row[0])
+    total, failed, left = (sum(int(row[column]) for row in counts) for column in (1, 2, 3))
+    gaps = sum(row[-1] == GAP for row in survivors)
+    lead = f"{total} mutants of the solutions: {failed} fail a test cell, {left} survive, "
     lead += f"of which {gaps} show a gap."
     print(lead)
-    if not names:
-        head = ["notebook", "exercise", "change that survives", "why"]
-        evidence.write("mutants", f"{lead}\n\n{evidence.table(head, survivors)}")
+    tables = [evidence.table(COUNTS, counts), evidence.table(SURVIVORS, survivors)]
+    evidence.write("mutants", "\n\n".join([lead, *tables]), names)
+
+
+def survivor(name, exercise, mutant):
+    """The row of a mutant that no test notices; None for another one."""
+    title = f"line {mutant.line}: {mutant.words}"
+    title += f": {mutant.before}" * ("USub" in mutant.words)
+    answer = A.Answer(name, exercise.name, "mutant", title, mutant.source)
+    if A.verdict(answer, hidden=True) is not None:
+        return None
+    row = [name, f"`{exercise.name}`", title, reason(answer) or GAP]
+    print("survived:", *row, flush=True)
+    return row
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from nbgrader.converters import GenerateAssignment
 
-from authoring import build, release
+from authoring import build, code_digest, laptop, release
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT, SourceError
 
@@ -106,7 +106,7 @@ def test_the_executed_notebook_is_of_the_source_as_it_stands(name):
     ], f"run `make build` ({name})"
     counts = [cell.execution_count for cell in executed.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
-    assert build.fingerprint(notebooks.load(name)) == executed.metadata.llmlib.source
+    assert build.fingerprints(source) == executed.metadata.llmlib, f"run `make build` ({name})"
 
 
 @pytest.mark.proof
@@ -135,6 +135,103 @@ def test_only_what_changed_is_executed(tmp_path):
     assert fingerprint(root) != before
 
 
+COMPUTES = """
+# %%
+import os, torch
+x = torch.randn(300, 300, generator=torch.Generator().manual_seed(1))
+x = x.softmax(-1) @ x.tanh() @ x
+print(x.sum().item(), torch.get_num_threads())
+figure, axes = plt.subplots()
+axes.plot(x[0]);
+"""
+
+
+@pytest.mark.proof
+def test_a_build_gives_the_same_bytes_whatever_the_processor_and_its_threads(tmp_path, monkeypatch):
+    """Where this processor can do more than AVX2, it would compute another sum on its own."""
+    cell = COMPUTES.partition("# %%")[2]
+    own = [sys.executable, "-c", f"import matplotlib.pyplot as plt\n{cell}"]
+    made, sums = [], []
+    for threads, processor in (("1", "default"), ("2", "")):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        for name in laptop.PROCESSOR:
+            monkeypatch.delenv(name, raising=False)
+        if processor:
+            monkeypatch.setenv("ATEN_CPU_CAPABILITY", processor)
+        root = scratch(tmp_path / f"with {threads}", SOURCE + COMPUTES)
+        assert build.build("01_small", root)
+        made.append(fingerprint(root))
+        sums.append(subprocess.run(own, check=True, capture_output=True, text=True).stdout)
+    assert made[0] == made[1]
+    assert sums[0] != sums[1]  # so the build has set what it is executed with
+
+
+def reworded(root, name, old, new):
+    """Change the source of a notebook whose notebooks were built; returns the build's answer."""
+    source = root / "solutions" / f"{name}.py"
+    text = source.read_text(encoding="utf-8")
+    assert old in text
+    source.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return build.build(name, root)
+
+
+@pytest.mark.proof
+def test_where_only_text_has_changed_outputs_are_kept_as_an_execution_makes_them(tmp_path):
+    root, whole = scratch(tmp_path / "a"), scratch(tmp_path / "b")
+    assert build.build("01_small", root)
+    words = (
+        "# # A small notebook",
+        "# # A notebook\n#\n# It is small.\n\n# %% [markdown]\n# Indeed.",
+    )
+    assert not reworded(root, "01_small", *words)
+    assert reworded(whole, "01_small", *words)
+    assert fingerprint(root) == fingerprint(whole)
+    cells = nbformat.read(root / "solutions" / "01_small.ipynb", as_version=4).cells
+    assert cells[1].source == "Indeed." and cells[-1].outputs[0].text == "42\n"
+
+
+def test_a_hint_is_reworded_without_an_execution(tmp_path, monkeypatch):
+    """Of a real notebook, in its copy: nothing runs or is drawn, and no output changes."""
+    monkeypatch.setattr(build, "execute", lambda *_, **__: pytest.fail("executed"))
+    monkeypatch.setattr(build.drawings, "_draw", lambda *_: pytest.fail("drawn"))
+    name, solutions = "02_embeddings", tmp_path / "solutions"
+    shutil.copytree(ROOT / "solutions", solutions, ignore=shutil.ignore_patterns("0[!2]*.ipynb"))
+    path = solutions / f"{name}.ipynb"
+    before = nbformat.read(path, as_version=4)
+    before.metadata.llmlib = build.fingerprints(notebooks.load(name))  # it was built before
+    nbformat.write(before, path)
+    old = "<summary>Hint 1</summary>\n#\n# "
+    assert not reworded(tmp_path, name, old, f"{old}Take a pencil. ")
+    after = nbformat.read(path, as_version=4)
+    changed = [(a, b) for a, b in zip(before.cells, after.cells, strict=True) if a != b]
+    assert [kind for pair in changed for kind in pair if kind.cell_type == "code"] == []
+    assert len(changed) == 1 and "Take a pencil. " in changed[0][1].source
+    assert "Take a pencil. " in (tmp_path / "notebooks" / f"{name}.ipynb").read_text("utf-8")
+    assert not build.build(name, tmp_path)
+
+
+def test_code_of_the_library_that_a_notebook_imports_counts_and_its_comments_do_not(
+    tmp_path, monkeypatch
+):
+    package = tmp_path / "llmlib"
+    package.mkdir()
+    for module in ("__init__", "drawn", "plots", "other"):
+        (package / f"{module}.py").write_text("")
+    (package / "drawn.py").write_text("from llmlib import plots\n")
+    monkeypatch.setitem(code_digest.ROOTS, "llmlib", package)
+    source = SOURCE.replace("import matplotlib.pyplot as plt", "from llmlib import drawn")
+    notebook = notebooks.parse(source, "01_small")
+
+    def library(module, code):
+        (package / f"{module}.py").write_text(code)
+        return build.fingerprints(notebook)["library"]
+
+    first = library("plots", "WIDTH = 2\n")
+    assert library("plots", '"""All pictures."""\n\nWIDTH = 2  # inches\n') == first
+    assert library("other", "WIDTH = 3\n") == first
+    assert library("plots", "WIDTH = 3\n") != first
+
+
 @pytest.mark.parametrize(
     "old, new, says",
     [
@@ -148,6 +245,7 @@ def test_only_what_changed_is_executed(tmp_path):
             for cell, says in (
                 ("object()", "shows a memory address"),
                 ("\n# %%\n\n# %%\nobject()", "shows a memory address"),
+                ('print(f"{-0.001:.2f}")', "shows -0.00: its sign is a rounding error's"),
                 ("import os; os.getcwd()", "shows a path of this computer"),
                 ("import os; os._exit(1)", "the kernel died in cell 6"),
             )
@@ -299,10 +397,12 @@ def test_a_kernel_whose_ports_were_taken_is_started_once_more(monkeypatch):
                 raise RuntimeError("Kernel died before replying to kernel_info")
 
     monkeypatch.setattr(build, "NotebookClient", Client)
+    node = notebooks.parse(SOURCE, "01_small").node
     allowed = 2
-    assert build.execute(notebooks.load("01_tokens")).cells and len(started) == 2
+    build.execute("01_small", node)
+    assert len(started) == 2
     started.clear()
     allowed = 9
     with pytest.raises(RuntimeError, match="died before"):
-        build.execute(notebooks.load("01_tokens"))
+        build.execute("01_small", node)
     assert len(started) == 2

@@ -4,11 +4,14 @@
 `induction()` of `attention.py` here returns. The build puts its image into the cell.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module, util
+from pathlib import Path
 
 from nbformat import NotebookNode
 
+from authoring import code_digest
 from llmlib.course.format.source import ATTACHED
 from llmlib.plots import png
 
@@ -18,16 +21,32 @@ def module(name: str) -> str:
     return f"{__name__}.{name.partition('_')[2] or name}"
 
 
-def attach(cells: list[NotebookNode], name: str) -> None:
-    """Put the drawings that the text of `cells` shows into them. ValueError for one that is not
-    there or has no alt text."""
+def attach(cells: list[NotebookNode], name: str, made: Mapping[str, str] = {}) -> None:
+    """Put the drawings that the text of `cells` shows into them; those `made` before, {file: image
+    as base64}, are not drawn again. ValueError for one that is not there or has no alt text."""
     for cell in cells:
         shown = ATTACHED.findall(cell.source) if cell.cell_type == "markdown" else ()
         for alt, drawing in shown:
             if not alt.strip():
                 raise ValueError(f"{drawing}.png needs alt text between the brackets of ![]")
-            image = NotebookNode({"image/png": _draw(name, drawing)})
-            cell.setdefault("attachments", NotebookNode())[f"{drawing}.png"] = image
+            file = f"{drawing}.png"
+            image = NotebookNode({"image/png": made.get(file) or _draw(name, drawing)})
+            cell.setdefault("attachments", NotebookNode())[file] = image
+
+
+def attached(cells: list[NotebookNode]) -> dict[str, str]:
+    """{file: image as base64} of the drawings in `cells`."""
+    return {
+        file: image["image/png"]
+        for cell in cells
+        for file, image in cell.get("attachments", {}).items()
+    }
+
+
+def fingerprint(name: str) -> str:
+    """Of the code that draws for the notebook `name`; "" where nothing does."""
+    path = Path(__file__).with_name(f"{module(name).rpartition('.')[2]}.py")
+    return code_digest.digest(code_digest.closure([path])) if path.is_file() else ""
 
 
 @cache

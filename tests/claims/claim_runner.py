@@ -1,7 +1,7 @@
 """Claims of the notebooks as functions: each computes what a sentence says, and the control for it.
 
 python tests/claims/claim_runner.py              all claims -> docs/evidence/claims.md
-python tests/claims/claim_runner.py 01_tokens    one notebook's, on the terminal; nothing is written
+python tests/claims/claim_runner.py 01_tokens    one notebook's: its rows of the table
 
 `tests/claims/NN_name.py` holds one function a claim. Its docstring quotes the notebook's sentence
 in “ ” and then says what the control is; its body computes both, asserts, and returns the figures
@@ -117,6 +117,17 @@ def read(claim):
     return re.findall("“(.+?)”", text), re.sub("“.+?”", "", text).strip()
 
 
+def words(claim):
+    """[what a claim quotes, what its control is] as the table says them."""
+    quoted, control = read(claim)
+    return [" … ".join(quoted), control]
+
+
+def worded():
+    """{notebook: the words of its claims}; nothing is run."""
+    return {name: [words(claim) for claim in claims(name).values()] for name in names()}
+
+
 def main(only):
     """Run the claims and write the table; exit status 1 if one fails."""
     rows, failed = [], 0
@@ -127,15 +138,15 @@ def main(only):
                 figures = claim()
             except AssertionError as error:
                 failed, figures = failed + 1, f"**fails** {error}"
-            quoted, control = read(claim)
-            rows.append([notebook, " … ".join(quoted), control, figures])
+            rows.append([notebook, *words(claim), figures])
             print(f"{notebook} {name} ({time.time() - start:.1f} s): {figures}", flush=True)
-    if not only:
-        head = ["notebook", "claim", "control", "figures"]
-        evidence.write("claims", evidence.table(head, rows))
+    rows = sorted(
+        [*rows, *evidence.others("claims", evidence.CLAIMS, only)], key=lambda row: row[0]
+    )
+    evidence.write("claims", evidence.table(evidence.CLAIMS, rows), only)
     return int(failed > 0)
 
 
 if __name__ == "__main__":
-    about = "Run the claims of the notebooks; those of all go into docs/evidence/claims.md."
+    about = "Run the claims of the notebooks and write their rows of docs/evidence/claims.md."
     sys.exit(main(evidence.asked(about, names())))

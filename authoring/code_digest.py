@@ -1,0 +1,74 @@
+"""A digest of code: of what it does, not of how it is written. Comments, docstrings and layout do
+not count, so that what was measured or drawn stays valid when only they change.
+"""
+
+import ast
+import hashlib
+import sys
+from collections.abc import Iterable, Set
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from llmlib import import_closure
+
+_TOP = __name__.partition(".")[0]  # the package that this is in: it may import llmlib and itself
+ROOTS = import_closure.ROOTS | {_TOP: Path(str(sys.modules[_TOP].__file__)).parent}
+
+
+def digest(parts: Iterable[str | ast.AST | Path]) -> str:
+    """Of texts as they stand, syntax trees and files. Files other than Python are their bytes."""
+    found = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Path):
+            status = part.stat()
+            data = _file(part, status.st_mtime_ns, status.st_size)
+        else:
+            data = (part if isinstance(part, str) else repr(plain(part))).encode()
+        found.update(len(data).to_bytes(8, "big") + data)
+    return found.hexdigest()[:16]
+
+
+@cache
+def _file(path: Path, *version: int) -> bytes:
+    data = path.read_bytes()
+    return hashlib.sha256(
+        repr(plain(ast.parse(data))).encode() if path.suffix == ".py" else data
+    ).digest()
+
+
+def closure(
+    starts: Iterable[str | Path], only: Set[str] = frozenset(), but: Set[str] = frozenset()
+) -> list[Path]:
+    """The files of ours that `starts` (code, or files of code) may run, in a fixed order: `only`
+    those that have one of these names, or are in a folder of one, and none `but`."""
+    found = sorted(import_closure.closure(starts, ROOTS))
+    return [
+        path
+        for path in found
+        if (names := _names(path)) is not None and not names & but and (names & only or not only)
+    ]
+
+
+def _names(path: Path) -> set[str] | None:
+    """Of a file of ours and of its folders; None for another one."""
+    inside = [root for root in ROOTS.values() if path.is_relative_to(root)]
+    return {*path.relative_to(inside[0]).parts} if inside else None
+
+
+def plain(node: Any) -> Any:
+    """A syntax tree as lists, the same on every Python: without docstrings and what is empty."""
+    if isinstance(node, list):
+        return [plain(each) for each in node]
+    if not isinstance(node, ast.AST):
+        return node
+    fields = dict(ast.iter_fields(node))
+    body = fields.get("body")
+    if isinstance(body, list) and body and _is_docstring(body[0]):
+        fields["body"] = body[1:]
+    said = [(name, plain(value)) for name, value in fields.items() if value not in (None, [])]
+    return [type(node).__name__, *said]
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)
