@@ -16,6 +16,10 @@ from llmlib.course.checking import check_process, run_tests
 from llmlib.course.environment import environment
 from llmlib.course.feedback import TOO_SLOW
 
+# What honest notebooks import, and what takes long to: a fork has it.
+PRELOADED = [run_tests.__name__, "IPython.core.interactiveshell", "torch.testing"]
+PRELOADED += ["llmlib.course.check", "matplotlib.pyplot"]
+
 
 def checks(monkeypatch):
     """In this test a check forks where it would start Python; a system without forks starts it."""
@@ -26,7 +30,7 @@ def checks(monkeypatch):
 def _start(text, seconds, running):
     """As `check_process._start`: (what the process said, why it said no more)."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([run_tests.__name__])
+    context.set_forkserver_preload(PRELOADED)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         with tempfile.NamedTemporaryFile() as job:
             Path(job.name).write_text(text, encoding="utf-8")

@@ -1,17 +1,21 @@
 """Calls from a test cell, across the process boundary, into a learner's function: what comes back,
 and what the message says when nothing does."""
 
+import itertools
+
 import pytest
 import torch
 from grading_fakes import verdict
 
 from llmlib.course.checking import run_tests
+from llmlib.course.checking.submission import Cell
 from llmlib.course.format import notebooks
 from llmlib.grading import wire
-from llmlib.grading.host import rpc
-from llmlib.grading.host.time_limits import Died
-from llmlib.grading.marking import machine_faults, messages
+from llmlib.grading.host import memory_kills
+from llmlib.grading.host.time_limits import NoMemory
+from llmlib.grading.marking import messages
 from llmlib.grading.marking.proxy import Proxy
+from llmlib.grading.marking.reference_calls import ReferenceCalls
 
 pytestmark = pytest.mark.security
 
@@ -59,21 +63,47 @@ def test_a_call_that_ends_its_process_is_told_so(runner):
         assert verdict(runner, f"import os\ndef f(): {end}", "check.equal(f(), 1, 'one')") == said
 
 
-def test_a_process_that_was_ended_as_memory_ran_out_gets_a_second_try(runner):
-    """The first call finds its process dead, and the kernel says that it has ended one."""
-    killed, call = [], rpc.RemoteProcess.call
+ENDS = {  # where a process may end: the solution
+    "in a cell": "def f(): return 1\nimport os\nos._exit(1)",
+    "in a call": "import os\ndef f(): os._exit(1)",
+}
 
-    def and_killed(self, name, *rest):
-        if not killed:
-            killed.append(name)
-            raise Died("killed")
-        return call(self, name, *rest)
 
+@pytest.mark.parametrize("where", ENDS)
+def test_a_process_that_the_kernel_ended_as_memory_ran_out_is_not_graded_yet(runner, where):
+    """It ends by itself: here the kernel claims to have ended it. Else it is the learner's."""
+    test, counts = "check.equal(f(), 1, 'one')", itertools.count()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rpc.RemoteProcess, "call", and_killed)
-        patch.setattr(machine_faults, "out_of_memory", lambda: len(killed))
-        assert verdict(runner, "def f(): return 1", "check.equal(f(), 1, 'one')") is None
-    assert killed == ["f"]
+        patch.setattr(memory_kills, "count", lambda: next(counts))
+        with pytest.raises(NoMemory, match="memory ran out on this machine"):
+            verdict(runner, ENDS[where], test)
+    assert "ended" in verdict(runner, ENDS[where], test)
+
+
+def test_what_the_course_computes_for_a_learner_may_lack_memory_too(runner, monkeypatch):
+    """`merge` is wrong, so `train_bpe` asks for the course's, whose process is killed."""
+    book, real, counts = notebooks.load("01_tokens"), ReferenceCalls.answer, itertools.count()
+
+    def answer(self, *words):
+        def killed(*_):
+            monkeypatch.setattr(memory_kills, "count", lambda: next(counts))
+            raise self.process._died("it ended")
+
+        monkeypatch.setattr(self.process, "call", killed)
+        return real(self, *words)
+
+    monkeypatch.setattr(ReferenceCalls, "answer", answer)
+    code = {each.name: each.solution for each in book.exercises}
+    code["merge"] = "def merge(ids, pair, new_id):\n    return None"
+    with pytest.raises(NoMemory):
+        runner.grade(book, [Cell("code", name, source) for name, source in code.items()])
+
+
+def test_an_allocation_without_end_is_the_learner_s(runner):
+    """The limit on a process says so, and the kernel ends nothing."""
+    endless = "def f():\n    kept = []\n    while True:\n        kept.append(bytearray(64 << 20))"
+    said = verdict(runner, endless, "check.equal(f(), 1, 'one')")
+    assert said.startswith("your code raised MemoryError")
 
 
 def test_stop_iteration_does_not_make_all_true(runner):

@@ -1,4 +1,4 @@
-"""One try: a check runs again only if something lent was asked for, or this machine failed."""
+"""One try: a check runs again only if something lent was asked for."""
 
 import json
 from contextlib import closing
@@ -12,7 +12,6 @@ from llmlib.course.checking.submission import Cell
 from llmlib.course.format import notebooks
 from llmlib.grading import wire
 from llmlib.grading.host import run_test_cell
-from llmlib.grading.marking import machine_faults
 from llmlib.grading.marking.runner import Runner
 
 pytestmark = pytest.mark.security
@@ -95,21 +94,10 @@ def test_a_process_that_ends_itself_is_not_tried_again(runner, monkeypatch):
     assert result["merge"].points == 0 and tries["merge", False] == 1
 
 
-def test_a_second_try_after_the_machines_own_fault_is_said(runner, monkeypatch):
-    """The learner's process ends by itself: here the kernel claims to have ended it."""
-    counts = iter(range(99))
-    monkeypatch.setattr(machine_faults, "out_of_memory", lambda: next(counts))
-    tries = count_tries(runner, monkeypatch)
-    ends = "import os\ndef merge(ids, pair, new_id):\n    os._exit(1)"
-    result = runner.grade(corpus.TARGET, handed_in(corpus.TARGET, merge=ends))
-    assert tries["merge", False] == 2 and result["merge"].points == 0
-    assert "merge was tested again, as memory ran out on this machine." in result.notes
-
-
 def test_what_decides_points_can_be_read_in_an_afternoon():
     """Files of the grader on which points hang; those it shares with `llmlib check` are beside."""
     grader = Path(wire.__file__).parent
-    decide = "runner reference_calls library_slice proxy machine_faults analysis".split()
+    decide = "runner reference_calls library_slice proxy analysis text_notes".split()
     lines = {
         name: len((grader / "marking" / f"{name}.py").read_text().splitlines()) for name in decide
     }

@@ -21,6 +21,7 @@ class Outcome:
     named: bool = False
     raised: str = ""
     instead: str = ""  # the learner's earlier functions, with the course's of which it is solved
+    told: str = ""  # those of them that the learner is told: a visible test has shown them wrong
     summary: str = ""  # the claim without the learner's words, where it has some
 
     @property

@@ -5,9 +5,18 @@ from typing import Any
 
 from llmlib.course.checking.run_cells import BY_THE_CLOCK
 from llmlib.course.checking.submission import Plan
+from llmlib.grading.host import memory_kills
 from llmlib.grading.host.processor_time import TimeLimit
 from llmlib.grading.host.sandbox import Child, Sandbox
-from llmlib.grading.host.time_limits import CLOCK_FACTOR, Died, Exceeded, Limits, OutOfTime, Starved
+from llmlib.grading.host.time_limits import (
+    CLOCK_FACTOR,
+    Died,
+    Exceeded,
+    Limits,
+    NoMemory,
+    OutOfTime,
+    Starved,
+)
 from llmlib.grading.wire import Closed, Left, UnsupportedValue
 
 END = 5  # seconds for a test's fork to end when it is told to, or a cell when it is interrupted
@@ -55,6 +64,7 @@ class RemoteProcess:
         self.errors: dict[str, LearnerError] = {}  # by the cell's title
         self.refused: set[str] = set()  # ready-made functions that the last test's code called
         self.child: Child | None = None
+        self.kills = 0  # by the kernel, until the process began
 
     def stop(self) -> None:
         """End the process and everything in its namespace."""
@@ -83,7 +93,7 @@ class RemoteProcess:
             case ["error", [str(), str(kind), str(), str()] as said] if kind:  # else it is ours
                 raise LearnerError(*cut(said))
             case ["ended", _]:
-                raise Died(f"`{name}` {ENDED}")
+                raise self._died(f"`{name}` {ENDED}")
         raise Exceeded(f"the process of `{name}` sent something that is no answer")
 
     def end(self, disallowed: Collection[str] = ()) -> None:
@@ -108,6 +118,7 @@ class RemoteProcess:
                 self.notebook.left()
                 why = f"took longer than {self.limits.cell:g} s"
             except (Closed, UnsupportedValue):
+                self._died("")
                 why = "ended the process (memory, exit or crash)"
             if self.at is None:
                 break
@@ -122,7 +133,8 @@ class RemoteProcess:
             self.notes.append(note)
 
     def _run_cells(self) -> None:
-        steps, seconds, self.child = self.job.steps, self.limits.cell, self.sandbox.fork()
+        steps, seconds = self.job.steps, self.limits.cell
+        self.kills, self.child = memory_kills.count(), self.sandbox.fork()
         self.errors = {steps[number].title: LearnerError(why) for number, why in self.skip.items()}
         self.channel = self.child.channel  # closed when it is stopped
         tries = (self.limits.notebook - self.notebook.used()) / 2
@@ -162,7 +174,7 @@ class RemoteProcess:
         try:
             self.channel.send(value, left)
         except Closed:
-            raise Died("the process of your code is gone") from None
+            raise self._died("the process of your code is gone") from None
 
     def _receive(self, left: Left, name: str = "your code") -> Any:
         try:
@@ -171,7 +183,14 @@ class RemoteProcess:
             said = f"the process of {name} sent something that may not cross"
             raise Exceeded(said, str(what)[:LONGEST_TEXT]) from None
         except Closed:
-            raise Died(f"{name} {ENDED}") from None
+            raise self._died(f"{name} {ENDED}") from None
+
+    def _died(self, what: str) -> Died:
+        """What to raise of a process that ended. Raises `NoMemory` where the kernel has ended it,
+        or another one at the same time, because memory ran out."""
+        if memory_kills.count() != self.kills:
+            raise NoMemory
+        return Died(what)
 
     def _within(self, seconds: float, what: str) -> Left:
         return self._shorter(TimeLimit(seconds, what, self.sandbox.usage))

@@ -41,6 +41,11 @@ def hidden(exercise: Exercise) -> Failure:
     return Failure(HIDDEN.format("; ".join(_claims(exercise)) or "more inputs"), "", True)
 
 
+def disallowed(name: str) -> Failure:
+    """The words for an answer that failed after it called what is not allowed."""
+    return Failure(DISALLOWED.format(name), "", True)
+
+
 def visible(exercise: Exercise, raised: BaseException, broke: LearnerError | None) -> Failure:
     """The same of the visible half. `broke` is what the exercise's solution cell raised before."""
     if isinstance(raised, Exceeded):

@@ -2,7 +2,7 @@
 of an earlier function in place of a wrong one. They run in a separate process."""
 
 import pkgutil
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from llmlib.grading.host.rpc import LearnerError, RemoteProcess
@@ -21,8 +21,12 @@ class ReferenceCalls:
             for name, dotted in given.answers.items()
             if dotted.startswith(TOY_MODEL)
         }
-        self.may_ask: Collection[str] = ()
+        self.may_ask: Set[str] = frozenset()
         self.asked: set[str] = set()  # what was asked for, and might be
+
+    def begin(self, may_ask: Set[str]) -> None:
+        """Before each half of a test."""
+        self.may_ask, self.asked = may_ask, set()
 
     def answer(self, name: str, args: Sequence, kwargs: dict[str, Any]) -> list:
         """The message for guest/process.py."""

@@ -2,7 +2,7 @@
 `host/run_test_cell.py` runs them."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from llmlib.course.checking import submission
@@ -12,8 +12,8 @@ from llmlib.course.format.notebooks import Exercise, Notebook
 from llmlib.grading.host import run_test_cell
 from llmlib.grading.host.rpc import RemoteProcess
 from llmlib.grading.host.sandbox import Sandbox
-from llmlib.grading.host.time_limits import Died, Exceeded, Limits
-from llmlib.grading.marking import analysis, library_slice, machine_faults, messages
+from llmlib.grading.host.time_limits import Exceeded, Limits
+from llmlib.grading.marking import analysis, library_slice, messages
 from llmlib.grading.marking.messages import Failure
 from llmlib.grading.marking.proxy import Proxy
 from llmlib.grading.marking.reference_calls import ReferenceCalls
@@ -43,8 +43,8 @@ class Runner:
         self.sandbox.close()
 
     def grade(self, notebook: Notebook, cells: list[submission.Cell]) -> Graded:
-        """Grade one submission of `notebook`. Raises `Starved` where this machine had no time for
-        it."""
+        """Grade one submission of `notebook`. Raises `Starved` where this machine had no time or
+        no memory for it."""
         try:
             shown = analysis.analyse(notebook, cells)
         except submission.Unreadable as fault:
@@ -60,109 +60,114 @@ class Runner:
                 limit = error
             # Inside the limits: a learner's texts become words here.
             outcomes = tuple(marking.outcome(each, limit) for each in notebook.exercises)
-            notes = tuple(map(messages.line, (*marking.learner.notes, *marking.notes)))
+            notes = tuple(map(messages.line, marking.learner.notes))
             findings = tuple(map(messages.line, marking.findings))
         return Graded(outcomes, notes, self.unsafe, shown.job.steps, findings)
+
+
+@dataclass
+class State:
+    """How far one exercise of a submission has come."""
+
+    exercise: Exercise
+    space: TestNamespace  # its test cell's globals
+    leans_on: list[str]  # earlier exercises whose functions its answer calls
+    failed: Failure | None = None  # why, in the learner's words as long as only visible tests ran
+    seen: bool = False  # its visible tests pass
+    passed: bool = False
+    wrong: bool = False  # it failed as it stands, whatever became of it since
+    instead: list[str] = field(default_factory=list)  # earlier ones that are the course's in it
+    told: list[str] = field(default_factory=list)  # those of them that the page names
 
 
 class Marking:
     """One submission while it is graded.
 
     What its code says of a visible test is written down before the first hidden one runs: it
-    cannot say later what it saw of a hidden input.
+    cannot say later what it saw of a hidden input. From then on there are two pages for each
+    exercise, one where its hidden tests pass and one where they do not, for whatever reason.
     """
 
     def __init__(self, runner: Runner, notebook: Notebook, shown: analysis.Analysis) -> None:
-        self.exercises, self.partial = notebook.exercises, runner.partial
-        # In the quiz nothing replaces an answer: they are letters.
-        self.leans_on = {} if notebook.number is None else shown.leans_on
         given, limits = library_slice.cut(notebook), runner.limits
-        self.answers, self.reference = given.answers, ReferenceCalls(runner.sandbox, given, limits)
+        self.partial, self.answers = runner.partial, given.answers
+        self.reference = ReferenceCalls(runner.sandbox, given, limits)
         answer, ours = self.reference.answer, run_test_cell.ours(notebook)
         self.learner = RemoteProcess(runner.sandbox, shown.job, given.reduced, limits, answer)
         theirs = partial(Proxy, self.learner.call)
-        self.spaces = {each.name: TestNamespace(ours, theirs) for each in self.exercises}
-        self.findings, self.notes = list(shown.findings), list[str]()
-        self.failed: dict[str, Failure] = {}
-        self.seen: set[str] = set()  # whose visible tests pass
-        self.passed: set[str] = set()
-        self.wrong: set[str] = set()  # failed as they stand, whatever became of them since
-        self.replaced = False  # has the course's function replaced an earlier one so far?
-        self.instead: dict[str, list[str]] = {}  # by exercise, earlier ones that are the course's
+        # In the quiz nothing replaces an answer: they are letters.
+        leans_on = {} if notebook.number is None else shown.leans_on
+        self.states = {
+            each.name: State(each, TestNamespace(ours, theirs), leans_on.get(each.name, []))
+            for each in notebook.exercises
+        }
+        self.findings = list(shown.findings)
+        self.lent = False  # has the course's function replaced an earlier one so far?
 
     def run(self) -> None:
-        for each in self.exercises:
-            self._note(each, self._half(each, False), self.seen)
-        if self.replaced:  # a new process: the code may have kept what these functions returned
+        for state in self.states.values():
+            state.failed = self._half(state, False)
+            state.seen, state.told = state.failed is None, list(state.instead)
+        if self.lent:  # a new process: the code may have kept what these functions returned
             self.learner.stop()
-        for each in self.exercises:
-            if each.name not in self.seen:
-                # Since then a hidden test may have shown an earlier one wrong.
-                if self._with_reference(each, False, self.failed[each.name]) is None:
-                    self.seen.add(each.name)
-            if each.name in self.seen:
-                self._note(each, self._half(each, True), self.passed)
-
-    def _note(self, exercise: Exercise, failed: Failure | None, good: set[str]) -> None:
-        if failed:
-            self.failed[exercise.name] = failed
-        else:
-            good.add(exercise.name)
+        for state in self.states.values():
+            # Since then a hidden test may have shown an earlier one wrong.
+            failed = state.failed and self._with_reference(state, False, state.failed)
+            if failed is None:
+                if not state.seen:  # of those that failed, which the learner reads anyway
+                    state.told = [name for name in state.instead if not self.states[name].passed]
+                state.passed = self._half(state, True) is None
 
     def outcome(self, exercise: Exercise, limit: Exceeded) -> Outcome:
         """What an exercise came to; `limit` is why those that were not reached have no points."""
-        name, points = exercise.name, float(exercise.points)
-        if name in self.passed:
-            return Outcome(name, points, points, instead=", ".join(self.instead.get(name, ())))
-        failed = self.failed.get(name) or Failure(str(limit), "", False)
-        share = self.partial if name in self.seen else 0.0
+        state, name, points = self.states[exercise.name], exercise.name, float(exercise.points)
+        if state.passed:
+            lent, told = ", ".join(state.instead), ", ".join(state.told)
+            return Outcome(name, points, points, instead=lent, told=told)
+        failed = messages.hidden(exercise) if state.seen else state.failed
+        failed = failed or Failure(str(limit), "", False)
+        share = self.partial if state.seen else 0.0
         claim, detail = messages.line(failed.claim) or "it failed", messages.line(failed.detail)
         found = Outcome(name, share * points, points, claim, detail, failed.named, failed.raised)
         return replace(found, summary=failed.summary)
 
-    def _half(self, exercise: Exercise, hidden: bool) -> Failure | None:
+    def _half(self, state: State, hidden: bool) -> Failure | None:
         """Why one half of a test cell fails; None where it passes."""
-        failed = self._part(exercise, hidden, self.instead.get(exercise.name, []))
+        failed = self._part(state, hidden, state.instead)
         if failed is None:
             return None
-        self.wrong.add(exercise.name)
-        return self._with_reference(exercise, hidden, failed)
+        state.wrong = True
+        return self._with_reference(state, hidden, failed)
 
-    def _with_reference(self, exercise: Exercise, hidden: bool, failed: Failure) -> Failure | None:
+    def _wrong(self, state: State) -> list[str]:
+        return [name for name in state.leans_on if self.states[name].wrong]
+
+    def _with_reference(self, state: State, hidden: bool, failed: Failure) -> Failure | None:
         """Try a half that has `failed` with the course's functions in place of earlier ones that
         are wrong. It counts only if one of these was asked for: else it has failed on its own."""
-        wrong = [name for name in self.leans_on.get(exercise.name, ()) if name in self.wrong]
-        if not wrong or wrong == self.instead.get(exercise.name):
+        wrong = self._wrong(state)
+        if not wrong or wrong == state.instead:
             return failed
-        again, self.replaced = self._part(exercise, hidden, wrong), True
+        again, self.lent = self._part(state, hidden, wrong), True
         if self.reference.asked.isdisjoint(wrong):
             return failed
-        self.instead[exercise.name] = wrong
+        state.instead = wrong
         return again
 
-    def _part(self, exercise: Exercise, hidden: bool, reference: list[str]) -> Failure | None:
-        """Why the visible or the hidden half of a test cell fails; None where it passes."""
-        raised = self._raised(exercise, hidden, reference)
-        refused = self.learner.refused
-        called = {f"{exercise.name} called {name}, which is not allowed" for name in refused}
-        self.findings += sorted(called - set(self.findings))
+    def _part(self, state: State, hidden: bool, lent: list[str]) -> Failure | None:
+        """Why the visible or the hidden half of a test cell fails; None where it passes. In it the
+        earlier functions `lent` are the course's."""
+        exercise = state.exercise
+        given = (name for name, whole in self.answers.items() if whole not in exercise.disallowed)
+        self.reference.begin({*given, *lent})
+        raised = run_test_cell.run(self.learner, exercise, hidden, state.space, lent)
+        refused = sorted(self.learner.refused)
+        called = [f"{exercise.name} called {name}, which is not allowed" for name in refused]
+        self.findings += [each for each in called if each not in self.findings]
         if raised is None:
             return None
         if hidden:
             return messages.hidden(exercise)
+        if refused:  # what broke may be what came of it
+            return messages.disallowed(refused[0])
         return messages.visible(exercise, raised, self.learner.errors.get(exercise.name))
-
-    def _raised(
-        self, exercise: Exercise, hidden: bool, reference: list[str]
-    ) -> BaseException | None:
-        """What that half raised. It runs again only if its process was ended because this
-        machine's memory ran out, and the result says so."""
-        given = (name for name, whole in self.answers.items() if whole not in exercise.disallowed)
-        self.reference.may_ask, self.reference.asked = {*given, *reference}, set()
-        words, before = (self.learner, exercise, hidden), machine_faults.out_of_memory()
-        raised = run_test_cell.run(*words, self.spaces[exercise.name], reference)
-        if isinstance(raised, Died) and machine_faults.out_of_memory() != before:
-            note = f"{exercise.name} was tested again, as memory ran out on this machine."
-            self.notes += [note] * (note not in self.notes)
-            raised = run_test_cell.run(*words, self.spaces[exercise.name], reference)
-        return raised

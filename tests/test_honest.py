@@ -1,0 +1,126 @@
+"""Honest work never loses a point: every notebook of `honest.CASES` is solved for the kernel, for
+`llmlib check` and for the grader, and nobody is told that it is not."""
+
+import os
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import replace
+
+import forked_checks
+import honest
+import kernel_runs
+import nbformat
+import pytest
+
+from llmlib import assets
+from llmlib.course.format import notebooks
+from llmlib.course.checking import check_notebooks, submission
+from llmlib.grading.host import read_submission
+from llmlib.grading.host.sandbox import Sandbox
+from llmlib.grading.marking.runner import Runner
+
+pytestmark = [
+    pytest.mark.graders,
+    pytest.mark.needs("bubblewrap"),
+    pytest.mark.verdict("solutions/*.py"),
+]
+CHIEF = {  # which `make test` looks at
+    *("softmax: assert_close", "cross_entropy: a function that compares", "all in one class"),
+    *("embed: allclose as the last line", "layer_norm: a loop over seeds"),
+    *("scaled_dot_product_attention: %timeit of both", "rms_norm: numpy's testing"),
+    *("05_output_head: several at once", "softmax: cells twice, counts out of order"),
+    *("gradients compared with autograd's", "layer_norm: an old edition, 1.2.0"),
+}
+BUSY = ["softmax: assert_close", "rms_norm: a loop over seeds", "all in one class"]
+CASES = [
+    pytest.param(case, id=title, marks=() if title in CHIEF else pytest.mark.proof)
+    for title, case in honest.CASES.items()
+]
+
+
+@pytest.fixture(scope="module")
+def runner():
+    """With what a comparison imports already there: importing it takes longer than grading."""
+    with pytest.MonkeyPatch.context() as patch:
+        # a fork with limits for reading each is tested elsewhere
+        patch.setattr(read_submission, "run_limited", lambda work: work())
+        with closing(Runner(map(notebooks.load, notebooks.names()))) as runner:
+            runner.sandbox.close()
+            loaded = [*runner.sandbox.preload, "torch.testing", "matplotlib.pyplot"]
+            runner.sandbox = Sandbox(loaded, disallowed=runner.sandbox.disallowed)
+            yield runner
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    """No verdict of another test."""
+    weights, cache = assets.smollm2_folder(), tmp_path_factory.mktemp("cache")
+    (cache / weights.name).symlink_to(weights)
+    monkeypatch.setenv("LLMLIB_CACHE", str(cache))
+    forked_checks.checks(monkeypatch)
+
+
+def in_kernel(case, node):
+    """What the checks of the exercises looked at raise in a kernel."""
+    run = [
+        (notebooks.grade_id(cell) or "", cell.source)
+        for cell in node.cells
+        if notebooks.kind(cell) in ("given", "solution")
+        or (cell.cell_type == "code" and not notebooks.grade_id(cell) and cell.id not in DEMOS)
+        or notebooks.grade_id(cell) in {f"test_{name}" for name in case.looks}
+    ]
+    return kernel_runs.checks(run)
+
+
+DEMOS = {cell.id for name in notebooks.names() for cell in notebooks.load(name).node.cells}
+
+
+def by_check(case, node, path):
+    book = notebooks.load(case.notebook)
+    few = replace(book, exercises=tuple(e for e in book.exercises if e.name in case.looks))
+    nbformat.write(node, path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(notebooks, "load", lambda name: few)
+        status = check_notebooks.check_one(case.notebook, path)
+    assert not status.fault
+    return {name: why for name, state, why in status.exercises}
+
+
+def by_grade(runner, case, path):
+    book = notebooks.load(case.notebook)
+    few = replace(book, exercises=tuple(e for e in book.exercises if e.name in case.looks))
+    return runner.grade(few, submission.load(path))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_honest_work_is_solved_for_all_three(runner, case, tmp_path):
+    node = honest.handed_in(case)
+    right = dict.fromkeys(case.looks)
+    assert in_kernel(case, node) == right
+    path = tmp_path / f"{case.notebook}.ipynb"
+    assert by_check(case, node, path) == right
+    graded = by_grade(runner, case, path)
+    assert {each.exercise: each.claim for each in graded.outcomes} == right
+    assert not any("not allowed" in each for each in (*graded.findings, *graded.notes))
+
+
+def test_the_corpus_is_large_enough():
+    assert len(honest.CASES) >= 100 and CHIEF | {*BUSY} <= honest.CASES.keys()
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("title", BUSY)
+def test_a_busy_machine_takes_no_point(runner, title, tmp_path):
+    """Beside six loops on each processor."""
+    loops = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        for _ in range(6 * (os.cpu_count() or 1))
+    ]
+    try:
+        test_honest_work_is_solved_for_all_three(runner, honest.CASES[title], tmp_path)
+    finally:
+        for each in loops:
+            each.kill()
+        for each in loops:
+            each.wait()
