@@ -1,11 +1,7 @@
 """llmlib: an LLM engine in plain functions, a file or two for each notebook of the course "From
 Tokens to Tokens"."""
 
-from llmlib import old_names
-
 __all__ = ["complete", "generate"]
-
-old_names.install()
 
 
 def __getattr__(name):

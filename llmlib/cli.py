@@ -76,11 +76,6 @@ INSTRUCTORS = {
     ),
 }
 VERBS = LEARNERS | INSTRUCTORS
-OLD_VERBS = {
-    "grades": "export-grades",
-    "answers": "export-answers",
-    "defence": "oral-questions",
-}  # their names until 1.2.4 still work
 ELSEWHERE = (
     "strangers' notebooks are read and run within limits that only Linux has: use Linux, WSL 2 or "
     "a virtual machine"
@@ -107,7 +102,6 @@ def main(argv=None):
         elif hasattr(stream, "reconfigure"):  # a Windows pipe is not UTF-8 by itself
             stream.reconfigure(encoding="utf-8", errors="replace")
     argv = sys.argv[1:] if argv is None else argv
-    argv = [OLD_VERBS.get(each, each) for each in argv[:1]] + argv[1:]
     asked = argv[0] if argv else ""
     try:
         _here()

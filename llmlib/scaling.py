@@ -3,8 +3,6 @@ loss."""
 
 import torch
 
-from llmlib import old_names
-
 H100 = {
     "bytes": 80e9,
     "bytes_per_second": 3.35e12,
@@ -94,7 +92,3 @@ def kaplan_loss_ratio(times_parameters):
     """By what factor the loss changes when the parameters are multiplied: N^-0.076 (Kaplan et al.
     2020, arXiv:2001.08361)."""
     return times_parameters**-0.076
-
-
-def __getattr__(name):
-    return old_names.function(__name__, name)

@@ -77,6 +77,23 @@ def test_a_failed_check_and_an_ordinary_cell_say_nothing_more(shell):
     assert shell(CHECK.format("merge").replace("Check", "Look"), 'check.that(True, "fine")') == ""
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("import llmlib.serving", "No module named 'llmlib.serving'. If you did not write this"),
+        ("from llmlib.scaling import gone", "cannot import name 'gone' from 'llmlib.scaling'. If"),
+    ],
+)
+def test_a_name_that_llmlib_no_longer_has_is_one_sentence(shell, line, says):
+    said = shell(line)
+    assert said.startswith(says) and "another edition of the course" in said
+    assert "\n" not in said and not shell.result.success
+
+
+def test_another_library_that_is_missing_is_python_s_own_error(shell):
+    assert "Traceback" in shell("import no_such_library")
+
+
 def test_large_tensors_that_differ_say_where():
     want = torch.arange(24.0).view(2, 3, 4)
     for got in (want + (want > 16) * 0.5, want.double() + (want > 16) * 0.5):

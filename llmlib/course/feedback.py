@@ -73,7 +73,7 @@ def switch_on() -> None:
     """Register with IPython, once a kernel."""
     if shell := new_shell("feedback"):
         shell.events.register("post_run_cell", _after)
-        shell.set_custom_exc((NotImplementedError, NameError), _raised)
+        shell.set_custom_exc((NotImplementedError, NameError, ImportError), _raised)
 
 
 def _after(result: Any) -> None:
@@ -131,7 +131,14 @@ def _raised(
 
 
 def explained(error: Exception, trace: TracebackType | None) -> str | None:
-    """The line for a function not written yet, or not known to its check; None for other errors."""
+    """The line for a function not written yet or not known to its check, or for a name that this
+    llmlib does not have; None for other errors."""
+    if isinstance(error, ImportError) and str(error.name).partition(".")[0] == "llmlib":
+        return (
+            f"{str(error).partition(' (')[0]}. If you did not write this line, the notebook is of "
+            "another edition of the course: put it into the folder work and open the course again. "
+            "Your answers move into today's."
+        )
     frames = [frame.f_code for frame, _ in walk_tb(trace)]
     cell, checked = None, None
     for code in reversed(frames):

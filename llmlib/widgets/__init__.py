@@ -3,7 +3,6 @@
 from llmlib.widgets import rope_clock
 """
 
-from llmlib import old_names
 from llmlib.widgets.attention_explorer import attention_explorer
 from llmlib.widgets.generation_stepper import generation_stepper
 from llmlib.widgets.loss_lab import loss_lab
@@ -27,7 +26,3 @@ __all__ = [
     "temperature_slider",
     "tokenizer_playground",
 ]
-
-
-def __getattr__(name):
-    return old_names.function(__name__, name)

@@ -12,7 +12,7 @@ from llmlib.course import environment
 from llmlib.grading.sandbox_diagnostics import MISSING
 
 HERE = Path(llmlib.__file__).parent
-OURS = "__init__ old_names course/__init__ course/checking/__init__ course/checking/plain_data"
+OURS = "__init__ course/__init__ course/checking/__init__ course/checking/plain_data"
 OURS += " course/checking/run_cells course/checking/operators course/checking/torch_blocker"
 OURS += " grading/__init__ grading/wire grading/guest/*"
 PYTHONS_OWN = ("bin", "etc", "include", "lib", "lib64", "share", "pyvenv.cfg")
