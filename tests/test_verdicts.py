@@ -47,7 +47,7 @@ class Project:
         lines = settings[settings.index("[tool.pytest.ini_options]") :].splitlines()
         left = "testpaths", "addopts", "pythonpath"
         self.put("pyproject.toml", "\n".join(x for x in lines if not x.startswith(left)))
-        self.put("conftest.py", (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"))
+        self.put("conftest.py", (ROOT / "conftest.py").read_text(encoding="utf-8"))
 
     def put(self, name, text):
         (self.folder / name).parent.mkdir(exist_ok=True)

@@ -5,12 +5,14 @@ with a fingerprint of everything that its verdict depends on.
 
 says which files a test depends on besides its own, the tests' settings, the installed packages and
 the machine; of all these also what they import (`llmlib/import_closure.py`). `{notebook}` is a
-parameter of the test, and `together=True` says that the tests of the file need each other: all of
-them run, or none. A test without the mark depends on the whole repository: it runs once for each
-state of it, so that `make proof` does not repeat what `make test` has just done; one that asks the
-package index runs always. With `--verdicts` a test whose fingerprint
-is that of its last pass is left out and counted as such; with `--fresh` every test runs. Passes are
-kept, failures never; the two options differ in nothing else.
+parameter of the test, and `together=True` says that the tests of a unit (`scheduling.py`) need each
+other: all of them run, or none. A test without the mark depends on the whole repository: it runs
+once for each state of it, so that `make proof` does not repeat what `make test` has just done; one
+that asks the package index runs always.
+
+With `--verdicts` a test whose fingerprint is that of its last pass is left out and counted as such;
+with `--fresh` every test runs. Passes are kept, failures never; the two options differ in nothing
+else.
 """
 
 import ast
@@ -28,11 +30,13 @@ import time
 from pathlib import Path
 
 import pytest
+import scheduling
 from filelock import FileLock
 
 from llmlib import assets, files, import_closure
 
-CONFTEST = Path(__file__).with_name("conftest.py")
+TESTS = Path(__file__).parent
+CONFTEST = TESTS.with_name("conftest.py")
 NOTEBOOK = ["solutions/{name}.ipynb", "solutions/{name}.py", "tests/nbval.cfg"]
 SETTINGS = ["ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS"]
 OFTEN = 60  # seconds between two savings
@@ -81,8 +85,9 @@ class Verdicts:
                 item.user_properties.append(("verdict", found))
                 wanted[item] = found
         held = {item for item, found in wanted.items() if self.known.get(item.nodeid) == found}
-        run = {item.path for item in wanted if item not in held and _together(item)}
-        held = {item for item in held if item.path not in run}
+        unit = {item: scheduling.unit(item.nodeid) for item in wanted}
+        run = {unit[item] for item in wanted if item not in held and _together(item)}
+        held = {item for item in held if unit[item] not in run}
         self.held = len(held)
         config.hook.pytest_deselected(items=[item for item in items if item in held])
         items[:] = [item for item in items if item not in held]
@@ -153,7 +158,7 @@ class Verdicts:
 
 
 def _together(item):
-    """Whether the tests of its file need each other, as a cell of a notebook those above it."""
+    """Whether the tests of its unit need each other, as a cell of a notebook those above it."""
     mark = item.get_closest_marker("verdict")
     return item.path.suffix == ".ipynb" or bool(mark and mark.kwargs.get("together"))
 
@@ -197,7 +202,10 @@ def _fixtures(item):
     info = getattr(item, "_fixtureinfo", None)  # a notebook's cell has none
     found = info.name2fixturedefs.values() if info else ()
     ours = (each[-1].func for each in found if each[-1].func.__module__ == CONFTEST.stem)
-    return sorted(map(inspect.getsource, ours))
+    return sorted(map(_source, ours))
+
+
+_source = functools.cache(inspect.getsource)
 
 
 @functools.cache
@@ -223,9 +231,10 @@ def _settings(root):
 @functools.cache
 def _roots(root):
     """Where modules lie that tests may import: {name: its file or folder}"""
-    folders = (root, CONFTEST.parent, root / "tests/claims")
+    folders = (root, TESTS, root / "tests/claims")
     found = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
-    return {p.stem: p for p in found if p.suffix == ".py" or any(p.glob("*.py"))}
+    named = {p.stem: p for p in found if p.suffix == ".py" or any(p.glob("*.py"))}
+    return import_closure.Roots(named)
 
 
 @functools.cache
