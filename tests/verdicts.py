@@ -27,6 +27,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ class Verdicts:
             self.known, self.whole = config.workerinput["verdicts"]
         else:
             self.known, self.whole = {} if fresh else read(), _whole(self.root)
-        self.held = 0  # tests left out
+        self.held = {}  # how many tests of each layer were left out
         self.passed, self.failed, self.broken, self.saved = {}, set(), set(), time.monotonic()
 
     @pytest.hookimpl(optionalhook=True)
@@ -75,7 +76,7 @@ class Verdicts:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node):
-        self.held = max(self.held, getattr(node, "workeroutput", {}).get("held", 0))
+        self.held = self.held or getattr(node, "workeroutput", {}).get("held", {})
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):
@@ -88,7 +89,7 @@ class Verdicts:
         unit = {item: scheduling.unit(item.nodeid) for item in wanted}
         run = {unit[item] for item in wanted if item not in held and _together(item)}
         held = {item for item in held if unit[item] not in run}
-        self.held = len(held)
+        self.held = Counter(dict(item.user_properties)["layer"] for item in held)
         config.hook.pytest_deselected(items=[item for item in items if item in held])
         items[:] = [item for item in items if item not in held]
 
@@ -143,7 +144,7 @@ class Verdicts:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session):
         if self.worker:
-            session.config.workeroutput["held"] = self.held
+            session.config.workeroutput["held"] = dict(self.held)
             return
         self.save()
         if self.held and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
@@ -151,9 +152,10 @@ class Verdicts:
 
     def pytest_terminal_summary(self, terminalreporter):
         if self.held:
+            each = ", ".join(f"{name} {number:,}" for name, number in sorted(self.held.items()))
             terminalreporter.write_line(
-                f"{self.held:,} more tests passed before with the same inputs "
-                "(all again: make proof ARGS=--fresh)."
+                f"Left out: {sum(self.held.values()):,} tests that passed before with the same "
+                f"inputs ({each}). All again: make proof ARGS=--fresh."
             )
 
 
