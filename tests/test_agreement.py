@@ -20,6 +20,7 @@ import pytest
 import torch
 from attacks import helpers
 from nbformat.v4 import new_code_cell, new_markdown_cell
+from patient_runner import PatientRunner
 
 from llmlib import assets, cli
 from llmlib.course.checking import check_notebooks, run_tests, submission
@@ -52,7 +53,7 @@ STUB = TASKS["merge_heads"].stub
 
 @pytest.fixture(scope="module")
 def runner():
-    with closing(Runner([notebooks.load(name) for name in notebooks.names()])) as runner:
+    with closing(PatientRunner([notebooks.load(name) for name in notebooks.names()])) as runner:
         yield runner
 
 

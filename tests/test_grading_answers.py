@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import answer_runner as A
 import pytest
+from patient_runner import PatientRunner
 
 from llmlib.course.checking import submission
 from llmlib.course.checking.submission import Cell
 from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading.host import read_submission
-from llmlib.grading.marking.runner import Runner
 
 pytestmark = [pytest.mark.graders, pytest.mark.needs("bubblewrap")]
 
@@ -32,7 +32,7 @@ def runner():
     def runner_of(name):
         if name not in started:
             close()
-            started[name] = Runner([A.notebook(name)], partial=SEEN)
+            started[name] = PatientRunner([A.notebook(name)], partial=SEEN)
         return started[name]
 
     def close():

@@ -1,12 +1,12 @@
-"""One run of the grader over a class in which nearly everyone is hostile; then what must hold for
-each of them."""
+"""Runs of the grader over classes in which nearly everyone is hostile; then what must hold for each
+of them."""
 
+import functools
 import hashlib
 import os
 import socket
 import threading
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import answer_runner
@@ -25,16 +25,17 @@ from llmlib.grading.submissions import find, read
 
 pytestmark = [
     pytest.mark.security,
-    # one run of the grader: all of it is looked at again, or nothing
+    # one run of the grader a class: all of it is looked at again, or nothing
     pytest.mark.verdict("tests/attacks/*.py", "solutions/*.py", together=True),
 ]
-LIMITS = Limits(cell=12, call=8, test=60, notebook=150)
+LIMITS = Limits(cell=6, call=4, test=20, notebook=40)  # many an attack waits for one of them
+TRIES = 5  # of a run, while it says that this machine was too busy for some
 HONEST = ("a-honest", "z-honest")
 DEVICES = "null", "zero", "full", "random", "urandom"  # the sandbox has this machine's own
 NOTEBOOKS = {"target": corpus.TARGET}
 MARK = b"llmlib.grading.guest import zygote"  # in the command line of all that is in a sandbox
 
-# The first to try of each kind: `make test` grades a class of these, `make proof` the whole one.
+# The first to try of each kind: `make test` grades a class of these, `make proof` the others, too.
 CHIEF = {
     *("patches the check functions", "patches torch's comparisons", "replaces __import__"),
     *("walks the frames to the test's globals", "deletes the test cells"),
@@ -55,14 +56,31 @@ CHIEF = {
     *("the official solutions", "uses magics and shell lines", "solves two of three"),
     *("leaves a cell with a syntax error", "saves with Windows line ends and a byte order mark"),
 }
-ATTACKS = [
-    pytest.param(
-        attack,
-        marks=() if attack.title in CHIEF else pytest.mark.proof,
-        id=f"{attack.kind}: {attack.title}",
-    )
-    for attack in corpus.ATTACKS
+OTHERS = {  # the classes of all others: the kinds of attacks in each
+    "forgeries": {"forgery"},
+    "questions": {"ready-made", "leak", "honest"},
+    "stalls": {"stall", "batch"},
+    "machines": {"machine", "others"},
+}
+CLASSES = {"chiefs": [each for each in corpus.ATTACKS if each.title in CHIEF]}
+for _name, _kinds in OTHERS.items():
+    CLASSES[_name] = [
+        each for each in corpus.ATTACKS if each.title not in CHIEF and each.kind in _kinds
+    ]
+
+
+def param(name, *values, said=""):
+    """A parameter of a test of one class: its name, and more."""
+    marks = () if name == "chiefs" else pytest.mark.proof
+    return pytest.param(name, *values, marks=marks, id=f"class of {name}{said}")
+
+
+EACH = [
+    param(name, attack, said=f": {attack.kind}: {attack.title}")
+    for name, attacks in CLASSES.items()
+    for attack in attacks
 ]
+of_each_class = pytest.mark.parametrize("name", list(map(param, CLASSES)))
 
 
 def make_course(course, attacks, port):
@@ -167,9 +185,13 @@ def grade_all(folder, attacks):
             tasks = find(course / "submitted", NOTEBOOKS)
             results = batch.Results(course / "results")
             words = {"notebooks": NOTEBOOKS, "make_runner": make_runner, "workers": 2}
-            run = partial(worker_pool.run, **words)
-            graded = batch.grade(tasks, NOTEBOOKS, run, results, book, course)
-            rows = {task.student: result for task, result, _ in graded}
+            run = functools.partial(worker_pool.run, **words)
+            rows = {}
+            for _ in range(TRIES):
+                graded = batch.grade(tasks, NOTEBOOKS, run, results, book, course)
+                rows = {task.student: result for task, result, _ in graded}
+                if not any(getattr(each, "yet", False) for each in rows.values()):
+                    break
             scores = {each: book.marks(each, "target").scores for each in book.totals()}
     finally:
         del os.environ["A_SECRET_OF_THE_GRADER"]
@@ -200,19 +222,21 @@ def make_runner(notebooks):
 
 
 @pytest.fixture(scope="module")
-def asked(pytestconfig):
-    """The attacks of the class: the chief ones in a sample, else all."""
-    sample = pytestconfig.option.sample
-    return [each for each in corpus.ATTACKS if each.title in CHIEF or not sample]
+def runs(tmp_path_factory):
+    """What came of a class, by its name: graded once it is asked for."""
+
+    @functools.cache
+    def graded(name):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(batch, "QUIET", 10)  # beside other tests it does not become quiet
+            return grade_all(tmp_path_factory.mktemp("class"), CLASSES[name])
+
+    return graded
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory, asked):
-    return grade_all(tmp_path_factory.mktemp("class"), asked)
-
-
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_what_must_hold(run, attack):
+@pytest.mark.parametrize(("name", "attack"), EACH)
+def test_what_must_hold(runs, name, attack):
+    run = runs(name)
     result = run["rows"][attack.student]
     assert isinstance(result, Graded) == attack.graded, result
     if attack.graded:
@@ -249,14 +273,23 @@ def test_an_attack_scores_if_it_gets_through_and_only_then(monkeypatch, tmp_path
             assert runner.grade(corpus.TARGET, found).points == points
 
 
-@pytest.mark.parametrize("student", HONEST)
-def test_honest_neighbours_keep_their_points(run, student):
-    assert run["rows"][student].points == 10
-    assert sum(run["scores"][student].values()) == 10
+@of_each_class
+def test_honest_neighbours_keep_their_points(runs, name):
+    for student in HONEST:
+        assert runs(name)["rows"][student].points == 10
+        assert sum(runs(name)["scores"][student].values()) == 10
 
 
-def test_every_submission_has_its_row(run, asked):
-    assert run["rows"].keys() == {attack.student for attack in asked} | set(HONEST)
+@of_each_class
+def test_every_submission_has_its_row(runs, name):
+    asked = {attack.student for attack in CLASSES[name]}
+    assert runs(name)["rows"].keys() == asked | set(HONEST)
+
+
+def test_every_attack_is_in_one_class():
+    assert sorted(attack.title for attacks in CLASSES.values() for attack in attacks) == sorted(
+        attack.title for attack in corpus.ATTACKS
+    )
 
 
 def test_there_are_chief_attacks_of_each_kind():
@@ -264,16 +297,19 @@ def test_there_are_chief_attacks_of_each_kind():
     assert CHIEF <= titles.keys() and {titles[each] for each in CHIEF} == set(titles.values())
 
 
-def test_no_file_outside_was_touched(run):
-    assert not run["touched"] and not run["new"]
+@of_each_class
+def test_no_file_outside_was_touched(runs, name):
+    assert not runs(name)["touched"] and not runs(name)["new"]
 
 
-def test_no_connection_was_made(run):
-    assert run["connections"] == 0
+@of_each_class
+def test_no_connection_was_made(runs, name):
+    assert runs(name)["connections"] == 0
 
 
-def test_no_process_is_left(run):
-    assert not run["left"]
+@of_each_class
+def test_no_process_is_left(runs, name):
+    assert not runs(name)["left"]
 
 
 @pytest.fixture(scope="module")

@@ -43,12 +43,12 @@ def test_limits_are_named_and_the_rest_is_graded(monkeypatch):
 
 @pytest.mark.proof
 def test_who_sleeps_has_longer_by_the_clock_than_on_a_processor():
-    limits = Limits(cell=20, call=2, test=60, notebook=120)
+    limits = Limits(cell=20, call=1, test=60, notebook=120)
     with closing(Runner([corpus.TARGET], limits=limits)) as runner:
-        slow = "`merge` took longer than 2 s and was stopped"
+        slow = "`merge` took longer than 1 s and was stopped"
         odd = "the process of `merge` sent something that is no answer"
         for code, said in [
-            ("time.sleep(4)", None),
+            ("time.sleep(2)", None),
             ("time.sleep(1000)", slow),
             (f"time.sleep(1); os.write(3, {wire.pack([])!r}); time.sleep(9)", odd),
         ]:
@@ -162,7 +162,7 @@ def test_a_starved_submission_is_tried_again_by_the_same_run(tmp_path, monkeypat
 
 @pytest.mark.proof
 def test_tries_that_take_long_cost_no_exercise():
-    limits = Limits(cell=1, call=6, test=60, notebook=20)  # each cut short, they would take it all
+    limits = Limits(cell=1, call=6, test=60, notebook=8)  # each cut short, they would take it all
     code = [f"import time\nfor _ in range({n}): time.sleep(0.1)" for n in range(100, 120)]
     tries = [Cell("code", None, each) for each in code]
     merge = Cell("code", "merge", corpus.SOLUTIONS["merge"])

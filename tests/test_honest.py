@@ -14,8 +14,8 @@ import nbformat
 import pytest
 
 from llmlib import assets
-from llmlib.course.format import notebooks
 from llmlib.course.checking import check_notebooks, submission
+from llmlib.course.format import notebooks
 from llmlib.grading.host import read_submission
 from llmlib.grading.host.sandbox import Sandbox
 from llmlib.grading.marking.runner import Runner

@@ -11,6 +11,7 @@ from llmlib import import_closure
 from llmlib.course.checking import check_process
 from llmlib.course.format import notebooks
 from llmlib.grading import batch
+from llmlib.import_closure import Roots
 
 pytestmark = pytest.mark.unit
 LESSON = notebooks.load("03_attention")
@@ -58,7 +59,7 @@ def project(tmp_path):
     ],
 )
 def test_a_closure_holds_what_code_imports_and_names(project, start, expected):
-    roots = {"pkg": project / "pkg", "helper": project / "helper.py"}
+    roots = Roots({"pkg": project / "pkg", "helper": project / "helper.py"})
     as_text = import_closure.closure([start], roots)
     (project / "start.py").write_text(start.replace("%time ", "").replace("run(", "print("))
     as_file = import_closure.closure([project / "start.py"], roots) - {project / "start.py"}
@@ -66,7 +67,7 @@ def test_a_closure_holds_what_code_imports_and_names(project, start, expected):
 
 
 def test_the_fingerprint_changes_with_the_closure_alone(project):
-    roots = {"pkg": project / "pkg"}
+    roots = Roots({"pkg": project / "pkg"})
     before = import_closure.fingerprint(["pkg.plain"], roots)
     for name in ("pkg/unused.py", "pkg/lazy.py", "helper.py"):
         (project / name).write_text("# a comment")

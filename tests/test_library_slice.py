@@ -10,6 +10,7 @@ from functools import cache
 import pytest
 import torch
 from grading_fakes import verdict
+from patient_runner import PatientRunner
 
 import llmlib
 from llmlib.course.checking.submission import Cell, parse, plan
@@ -26,7 +27,7 @@ NAMES = notebooks.names()
 
 @pytest.fixture(scope="module")
 def runner():
-    with closing(Runner([notebooks.load(name) for name in NAMES])) as runner:
+    with closing(PatientRunner([notebooks.load(name) for name in NAMES])) as runner:
         yield runner
 
 

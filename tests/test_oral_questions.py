@@ -5,12 +5,12 @@ import re
 
 import answer_runner as A
 import pytest
+from patient_runner import PatientRunner
 
 from llmlib import cli
 from llmlib.course.checking import submission
 from llmlib.grading import oral_questions
 from llmlib.grading.host import bubblewrap
-from llmlib.grading.marking.runner import Runner
 from llmlib.grading.results import Graded, Outcome
 
 pytestmark = pytest.mark.security
@@ -31,7 +31,7 @@ def right(number):
 
 @pytest.fixture(scope="module")
 def ask():
-    runner = Runner([A.notebook(NAME)], limits=oral_questions.LIMITS)
+    runner = PatientRunner([A.notebook(NAME)], limits=oral_questions.LIMITS)
 
     def ask(student, code, below=()):
         found = submission.parse(A.handed_in_notebook(NAME, code))
@@ -175,6 +175,7 @@ def test_the_command_writes_a_page_a_student(tmp_path, capsys, monkeypatch):
         A.nbformat.write(A.handed_in_notebook(NAME, code), path)
     (tmp_path / "in" / "cyd" / NAME).mkdir(parents=True)
     words = ["oral-questions", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
+    monkeypatch.setattr(oral_questions, "Runner", PatientRunner)
     assert cli.main(words) == 1
     said = capsys.readouterr()
     assert "bob  01_tokens  0 questions" in said.out

@@ -190,13 +190,15 @@ def test_python_stays_as_it_is_and_what_only_a_notebook_knows_is_known(tmp_path,
         ),
     ],
 )
-def test_whatever_a_cell_does_is_reported_and_ends_in_time(tmp_path, cell, says):
-    start, seconds = time.monotonic(), {"stopped after 12 s": 12, "took longer than": 30}
+def test_whatever_a_cell_does_is_reported_and_ends_in_time(tmp_path, cell, says, request):
+    start, seconds = time.monotonic(), {"stopped after 12 s": 12, "took longer than": 15}
+    if says not in ("stopped after 12 s", "the process ended"):  # those end a real process
+        request.getfixturevalue("forks")
     mine = hand_in(tmp_path, {"count_pairs": SOLUTIONS["count_pairs"], "merge": cell})
     found = states(mine, seconds.get(says, 60))  # of which a busy machine needs some to begin
     assert time.monotonic() - start < 90
     assert found["merge"][0] == FAILING and (says in found["merge"][1] or says == "merge")
-    if says not in ("took longer than", "stopped after 12 s"):
+    if says not in seconds:
         assert found["count_pairs"] == (DONE, None)
 
 
@@ -206,8 +208,8 @@ def test_whatever_a_cell_does_is_reported_and_ends_in_time(tmp_path, cell, says)
 def test_tries_that_take_long_cost_no_exercise(tmp_path):
     tries = [f"import time\nfor _ in range({n}): time.sleep(0.1)" for n in range(200, 208)]
     mine = hand_in(tmp_path, SOLUTIONS, extra=tries)
-    # of 30 s they get 15 together, and ask for 160
-    assert {state for state, _ in states(mine, 30).values()} == {DONE}
+    # of 16 s they get 8 together, and ask for 160
+    assert {state for state, _ in states(mine, 16).values()} == {DONE}
 
 
 @pytest.mark.usefixtures("forks")

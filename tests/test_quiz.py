@@ -13,6 +13,7 @@ import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from patient_runner import PatientRunner
 
 from authoring import quiz_source
 from llmlib import layers, output_head, pretrained
@@ -22,7 +23,6 @@ from llmlib.course.checking import submission
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT
 from llmlib.course.quiz import LETTERS, check_answer, deobfuscate, feedback_for, quiz_key
-from llmlib.grading.marking.runner import Runner
 
 unit = pytest.mark.unit
 QUESTIONS = {question.name: question for question in quiz_source.read()}
@@ -508,7 +508,7 @@ def test_the_code_is_shown_and_run_once_the_answer_is_right(shell):
 def test_the_trusted_grader_reads_a_letter():
     notebook, (right, wrong) = A.notebook("quiz"), letters("q02")
     task = replace(notebook, exercises=(A.exercise("quiz", "q02"),))
-    with closing(Runner([notebook])) as runner:
+    with closing(PatientRunner([notebook])) as runner:
         for given, says in [
             (f'"{right}"', None),
             (right, None),  # A, B, C and D are names as well

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import answer_runner as A
 import pytest
+from patient_runner import PatientRunner
 
 from llmlib.course.checking.submission import Cell, parse
 from llmlib.course.format import notebooks
@@ -12,7 +13,6 @@ from llmlib.grading import nbgrader_plugin, report
 from llmlib.grading.gradebook import Marks
 from llmlib.grading.host.time_limits import Limits
 from llmlib.grading.marking import analysis
-from llmlib.grading.marking.runner import Runner
 
 pytestmark = [pytest.mark.security, pytest.mark.verdict("solutions/*.py", "tests/answers/*/*.py")]
 LESSONS = [name for name in notebooks.names() if name != "quiz"]
@@ -27,7 +27,9 @@ WRONG_MERGE = """def merge(ids, pair, new_id):
 def runner():
     # A lent call crosses four times; but a merge that goes on writing into one list never ends.
     patient = Limits(cell=120, call=40, test=300, notebook=900)
-    with closing(Runner([notebooks.load(name) for name in LESSONS], limits=patient)) as runner:
+    with closing(
+        PatientRunner([notebooks.load(name) for name in LESSONS], limits=patient)
+    ) as runner:
         yield runner
 
 

@@ -10,10 +10,10 @@ import re
 import subprocess
 import sys
 
-import conftest
 import pytest
 import required_tools
 
+import conftest
 from llmlib.course.format.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
@@ -189,7 +189,7 @@ def bare(tmp_path):
         if not line.startswith(("testpaths", "addopts", "pythonpath"))
     ]
     (tmp_path / "pyproject.toml").write_text("\n".join(lines), encoding="utf-8")
-    conftest = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
+    conftest = (ROOT / "conftest.py").read_text(encoding="utf-8")
     conftest += f"\nos.environ['PATH'] = {str(tmp_path / 'empty')!r}\n"
     empty = str(tmp_path / "empty")
     conftest += f"required_tools._scripts = lambda: __import__('pathlib').Path({empty!r})\n"

@@ -5,12 +5,14 @@ with a fingerprint of everything that its verdict depends on.
 
 says which files a test depends on besides its own, the tests' settings, the installed packages and
 the machine; of all these also what they import (`llmlib/import_closure.py`). `{notebook}` is a
-parameter of the test, and `together=True` says that the tests of the file need each other: all of
-them run, or none. A test without the mark depends on the whole repository: it runs once for each
-state of it, so that `make proof` does not repeat what `make test` has just done; one that asks the
-package index runs always. With `--verdicts` a test whose fingerprint
-is that of its last pass is left out and counted as such; with `--fresh` every test runs. Passes are
-kept, failures never; the two options differ in nothing else.
+parameter of the test, and `together=True` says that the tests of a unit (`scheduling.py`) need each
+other: all of them run, or none. A test without the mark depends on the whole repository: it runs
+once for each state of it, so that `make proof` does not repeat what `make test` has just done; one
+that asks the package index runs always.
+
+With `--verdicts` a test whose fingerprint is that of its last pass is left out and counted as such;
+with `--fresh` every test runs. Passes are kept, failures never; the two options differ in nothing
+else.
 """
 
 import ast
@@ -25,14 +27,17 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
+import scheduling
 from filelock import FileLock
 
 from llmlib import assets, files, import_closure
 
-CONFTEST = Path(__file__).with_name("conftest.py")
+TESTS = Path(__file__).parent
+CONFTEST = TESTS.with_name("conftest.py")
 NOTEBOOK = ["solutions/{name}.ipynb", "solutions/{name}.py", "tests/nbval.cfg"]
 SETTINGS = ["ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS"]
 OFTEN = 60  # seconds between two savings
@@ -62,7 +67,7 @@ class Verdicts:
             self.known, self.whole = config.workerinput["verdicts"]
         else:
             self.known, self.whole = {} if fresh else read(), _whole(self.root)
-        self.held = 0  # tests left out
+        self.held = {}  # how many tests of each layer were left out
         self.passed, self.failed, self.broken, self.saved = {}, set(), set(), time.monotonic()
 
     @pytest.hookimpl(optionalhook=True)
@@ -71,7 +76,7 @@ class Verdicts:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node):
-        self.held = max(self.held, getattr(node, "workeroutput", {}).get("held", 0))
+        self.held = self.held or getattr(node, "workeroutput", {}).get("held", {})
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):
@@ -81,9 +86,10 @@ class Verdicts:
                 item.user_properties.append(("verdict", found))
                 wanted[item] = found
         held = {item for item, found in wanted.items() if self.known.get(item.nodeid) == found}
-        run = {item.path for item in wanted if item not in held and _together(item)}
-        held = {item for item in held if item.path not in run}
-        self.held = len(held)
+        unit = {item: scheduling.unit(item.nodeid) for item in wanted}
+        run = {unit[item] for item in wanted if item not in held and _together(item)}
+        held = {item for item in held if unit[item] not in run}
+        self.held = Counter(dict(item.user_properties)["layer"] for item in held)
         config.hook.pytest_deselected(items=[item for item in items if item in held])
         items[:] = [item for item in items if item not in held]
 
@@ -138,7 +144,7 @@ class Verdicts:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session):
         if self.worker:
-            session.config.workeroutput["held"] = self.held
+            session.config.workeroutput["held"] = dict(self.held)
             return
         self.save()
         if self.held and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
@@ -146,14 +152,15 @@ class Verdicts:
 
     def pytest_terminal_summary(self, terminalreporter):
         if self.held:
+            each = ", ".join(f"{name} {number:,}" for name, number in sorted(self.held.items()))
             terminalreporter.write_line(
-                f"{self.held:,} more tests passed before with the same inputs "
-                "(all again: make proof ARGS=--fresh)."
+                f"Left out: {sum(self.held.values()):,} tests that passed before with the same "
+                f"inputs ({each}). All again: make proof ARGS=--fresh."
             )
 
 
 def _together(item):
-    """Whether the tests of its file need each other, as a cell of a notebook those above it."""
+    """Whether the tests of its unit need each other, as a cell of a notebook those above it."""
     mark = item.get_closest_marker("verdict")
     return item.path.suffix == ".ipynb" or bool(mark and mark.kwargs.get("together"))
 
@@ -197,7 +204,10 @@ def _fixtures(item):
     info = getattr(item, "_fixtureinfo", None)  # a notebook's cell has none
     found = info.name2fixturedefs.values() if info else ()
     ours = (each[-1].func for each in found if each[-1].func.__module__ == CONFTEST.stem)
-    return sorted(map(inspect.getsource, ours))
+    return sorted(map(_source, ours))
+
+
+_source = functools.cache(inspect.getsource)
 
 
 @functools.cache
@@ -223,9 +233,10 @@ def _settings(root):
 @functools.cache
 def _roots(root):
     """Where modules lie that tests may import: {name: its file or folder}"""
-    folders = (root, CONFTEST.parent, root / "tests/claims")
+    folders = (root, TESTS, root / "tests/claims")
     found = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
-    return {p.stem: p for p in found if p.suffix == ".py" or any(p.glob("*.py"))}
+    named = {p.stem: p for p in found if p.suffix == ".py" or any(p.glob("*.py"))}
+    return import_closure.Roots(named)
 
 
 @functools.cache

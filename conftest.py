@@ -18,6 +18,7 @@ import nbval.kernel
 import pytest
 import required_tools
 import sample
+import scheduling
 import verdicts
 
 from authoring import laptop
@@ -35,14 +36,8 @@ os.environ.update(
     TOKENIZERS_PARALLELISM="false",
 )
 LAYERS = ["unit", "claims", "nbval", "graders", "nbgrader", "security", "browser"]
-# minutes a file: begun first, so that no worker is alone at the end; and before the others those
-# that fork, as a fork copies the addresses of all memory, also of models that another file left
-LONG = ["graders", "security", "nbgrader", "claims", "nbval"]
-# and what waits as much as it computes (for limits that attacks run into, the package index, a
-# cluster's processes, pages), besides all of browser: spread among the others
-WAITING = ["test_grading_attacks.py", "test_dask_cluster.py", "test_lock.py", "test_progress.py"]
-WAITING += ["test_grading_limits.py", "test_grading_batch.py"]
 NEEDS = {"security": "bubblewrap", "nbgrader": "bubblewrap", "browser": "chromium"}  # layer: tool
+TESTS = Path(__file__).parent / "tests"
 LEFT_OUT = "left out: "
 NEVER = {"linux": (), "win32": ("needs Linux", "needs Unix")}  # what the system can never have
 
@@ -133,7 +128,9 @@ class Frugal:
 
     @pytest.hookimpl(trylast=True)  # after the teardown of the file's own fixtures
     def pytest_runtest_teardown(self, item, nextitem):
-        if nextitem is not None and unit(nextitem.nodeid) == unit(item.nodeid):
+        if nextitem is not None and scheduling.unit(nextitem.nodeid) == scheduling.unit(
+            item.nodeid
+        ):
             return
         for each in [*self.caches, *caches_of_tests()]:
             each.cache_clear()  # models, what notebooks define
@@ -149,7 +146,7 @@ def caches_of_tests():
 
 def in_tests(function):
     code = getattr(function, "__code__", None)
-    return code is not None and Path(code.co_filename).is_relative_to(Path(__file__).parent)
+    return code is not None and Path(code.co_filename).is_relative_to(TESTS)
 
 
 def patient(start):
@@ -168,7 +165,6 @@ def patient(start):
 
 def pytest_configure(config):
     nbval.kernel.start_new_kernel = patient(nbval.kernel.start_new_kernel)
-    # a hook of this file would see only what lies in tests/
     config.pluginmanager.register(Laptop())
     config.pluginmanager.register(Memory())
     config.pluginmanager.register(Frugal())
@@ -195,60 +191,12 @@ def pytest_collection_modifyitems(items):
         needs = {mark.args[0] for mark in item.iter_markers("needs")} | {NEEDS.get(mine)} - {None}
         for reason in sorted(filter(None, map(lack, needs))):
             item.add_marker(pytest.mark.skip(reason=LEFT_OUT + reason))
-    files = {}
-    for item in items:
-        files.setdefault(item.path, []).append(item)
-    items[:] = [item for path in in_turn(files) for item in files[path]]
-
-
-def in_turn(files):
-    """The files of {file: its tests} in the order in which they are begun: one that waits, then two
-    that compute."""
-
-    def rank(path):
-        found = {layer(item) for item in files[path]}
-        slow = any(item.get_closest_marker("slow") for item in files[path])
-        return min([LONG.index(each) for each in found & {*LONG}], default=len(LONG) + (not slow))
-
-    def waits(path):
-        return path.name in WAITING or "browser" in map(layer, files[path])
-
-    waiting = sorted(filter(waits, files), key=lambda path: path.name not in WAITING)
-    computing = sorted(set(files) - set(waiting), key=lambda path: (rank(path), path))
-    while waiting or computing:
-        yield from waiting[:1] + computing[:2]
-        del waiting[:1], computing[:2]
-
-
-# In these a notebook's tests have nothing to do with another's: they need not wait for each other.
-APART = ("tests/claims/test_claims.py", "tests/test_grading_answers.py")
-
-
-def unit(nodeid):
-    """The tests that one worker runs in one go: those of a file, or of a notebook in a file."""
-    file, _, test = nodeid.partition("::")
-    notebook = re.search(r"\[(\d\d_[a-z_]+)", test) if file in APART else None
-    return f"{file} {notebook[1]}" if notebook else file
+    items[:] = scheduling.in_turn(items, layer)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    if config.getvalue("dist") != "loadfile":
-        return None
-    from xdist.scheduler import LoadFileScheduling
-
-    class Units(LoadFileScheduling):
-        def _split_scope(self, nodeid):
-            return unit(nodeid)
-
-        def remove_node(self, node):
-            # Given anew what a worker that died had wholly done, the next one would wait for ever.
-            units = self.assigned_work[node]
-            for each in [each for each, tests in units.items() if all(tests.values())]:
-                del units[each]
-            return super().remove_node(node)
-
-    return Units(config, log)
+    return scheduling.Units(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def _must_have(reason):

@@ -1,0 +1,16 @@
+"""The grader for a machine that other tests keep busy."""
+
+import contextlib
+
+from llmlib.grading.host.time_limits import Starved
+from llmlib.grading.marking.runner import Runner
+
+
+class PatientRunner(Runner):
+    """Grades again what this machine had no time for, as a run does."""
+
+    def grade(self, notebook, cells):
+        for _ in range(9):
+            with contextlib.suppress(Starved):
+                return super().grade(notebook, cells)
+        return super().grade(notebook, cells)
