@@ -1,5 +1,5 @@
-"""The gradebook after grading: times, restored copies, exercises of another edition, and what lies
-beside it for nbgrader's exchange."""
+"""The gradebook after grading: times, restored copies, exercises of another edition, what lies
+beside it for nbgrader's exchange; and another course's, which stays as it is."""
 
 import shutil
 from functools import partial
@@ -7,9 +7,11 @@ from functools import partial
 import pytest
 from attacks import corpus
 from grading_fakes import class_of, grade
+from nbgrader.api import Gradebook
 
+from llmlib import cli
 from llmlib.course.format import notebooks as course_notebooks
-from llmlib.grading.gradebook import GradebookWriter
+from llmlib.grading.gradebook import OURS, GradebookWriter, refuse_others
 from llmlib.grading.results import Graded, Outcome
 
 pytestmark = pytest.mark.security
@@ -136,3 +138,105 @@ def test_what_another_edition_or_plain_nbgrader_left_does_not_count(tmp_path, ca
         )
         assert book.marks("ann", "target").points == book.totals()["ann"]["target"] == 10
         assert book.gradebook.find_assignment("target").max_score == 10
+
+
+def another_course(path, names=("hw1", "quiz")):
+    """A gradebook as plain nbgrader makes it of another course's notebooks, one student in it."""
+    with Gradebook(f"sqlite:///{path}", "biology") as book:
+        book.add_student("ann")
+        for name in names:
+            book.add_assignment(name)
+            book.add_notebook(name, name)
+            for number in range(1, 4):
+                cell = f"part_{number}"
+                text = f"assert answer_{number} == {number}"
+                book.add_grade_cell(cell, name, name, max_score=5, cell_type="code")
+                book.add_solution_cell(f"answer_{number}", name, name)
+                book.add_source_cell(cell, name, name, source=text, cell_type="code")
+    return path
+
+
+def command(course, submitted):
+    """`llmlib grade` in this folder: its exit status."""
+    config = course / "nbgrader_config.py"
+    config.write_text(f"c = get_config()\nc.CourseDirectory.root = {str(course)!r}\n")
+    return cli.main(["grade", str(submitted), "--config", str(config)])
+
+
+@pytest.mark.parametrize("names", [["hw1", "quiz"], ["quiz"], ["hw1"]])
+def test_another_course_s_gradebook_is_refused_untouched(tmp_path, capsys, names):
+    course, place = tmp_path / "course", "downloads/ann_quiz.ipynb"
+    (course / "downloads").mkdir(parents=True)
+    (course / place).write_text('{"cells": []}')
+    before = another_course(course / "gradebook.db", names).read_bytes()
+    here = sorted(course.rglob("*"))
+    assert command(course, course / "downloads") == 2
+    said = capsys.readouterr().err
+    assert f"holds another course's cells ({names[0]}: answer_1, " in said
+    assert "nothing was graded or changed" in said and said.count("\n") == 1
+    assert (course / "gradebook.db").read_bytes() == before
+    assert sorted({*course.rglob("*")} - {course / "nbgrader_config.py"}) == here
+
+
+def test_a_gradebook_that_is_not_there_is_not_made_by_looking(tmp_path):
+    refuse_others(f"sqlite:///{tmp_path / 'gradebook.db'}")
+    assert not [*tmp_path.iterdir()]
+    with GradebookWriter(f"sqlite:///{tmp_path / 'gradebook.db'}", "c"):
+        pass
+    refuse_others(f"sqlite:///{tmp_path / 'gradebook.db'}")  # a new one holds nothing
+    with pytest.raises(ValueError, match="cannot be opened"):
+        refuse_others("no address")
+
+
+def test_cells_of_ours_that_were_taken_over_are_another_course_s(tmp_path):
+    """A name makes no cell ours whose text is kept; nor is ours what a teacher marks by hand."""
+    url = f"sqlite:///{tmp_path / 'gradebook.db'}"
+    with Gradebook(url, "c") as book:
+        book.add_assignment("quiz")
+        book.add_notebook("quiz", "quiz")
+        book.add_grade_cell("test_q01", "quiz", "quiz", max_score=1, cell_type="code")
+        book.add_solution_cell("q01", "quiz", "quiz")
+        refuse_others(url)  # as an early edition left it
+        book.add_source_cell("test_q01", "quiz", "quiz", source="assert q01 > 3", cell_type="code")
+        with pytest.raises(ValueError, match=r"\(quiz: q01, quiz: test_q01\)"):
+            refuse_others(url)
+        book.db.delete(book.find_source_cell("test_q01", "quiz", "quiz"))
+        book.add_task_cell("essay", "quiz", "quiz", max_score=1, cell_type="markdown")
+        with pytest.raises(ValueError, match=r"\(quiz: essay\)"):
+            refuse_others(url)
+
+
+@pytest.mark.parametrize("texts", [True, False])
+def test_a_gradebook_of_an_earlier_edition_is_ours(tmp_path, texts):
+    """One of 1.0, whose gradebook kept names alone, and one of 1.2: exercises that were dropped
+    since, moved to another notebook, or belong to a notebook that no longer is there."""
+    url = f"sqlite:///{tmp_path / 'gradebook.db'}"
+    earlier = {
+        "02_embeddings": ["embed", "sinusoidal_positions"],
+        "04_layers": ["gelu", "mlp"],
+        "07_kv_cache_and_scaling": ["adamw_step", "learning_rate", "train"],
+        "quiz": ["q01", "q43"],
+    } | ({"08_dropped": ["gone"]} if texts else {})
+    with Gradebook(url, "c") as book:
+        for name, exercises in earlier.items():
+            book.add_assignment(name)
+            book.add_notebook(name, name)
+            for each in exercises:
+                test = f"test_{each}"
+                book.add_grade_cell(test, name, name, max_score=5, cell_type="code")
+                book.add_solution_cell(each, name, name)
+                text = "from llmlib.course import check\ncheck.that(True)"
+                text = f'check_answer("{each}", answer("{each}"))' if name == "quiz" else text
+                if texts:
+                    book.add_source_cell(test, name, name, source=text, cell_type="code")
+    refuse_others(url)
+    with GradebookWriter(url, "c") as book:
+        book.add_assignment(course_notebooks.load("02_embeddings"))
+        has = book.gradebook.find_notebook("02_embeddings", "02_embeddings")
+        assert "test_sinusoidal_positions" not in {each.name for each in has.grade_cells}
+    refuse_others(url)
+
+
+def test_every_test_cell_of_ours_shows_that_it_is():
+    for notebook in course_notebooks.notebooks():
+        assert all(OURS.search(each.full) for each in notebook.exercises), notebook.name

@@ -2,17 +2,19 @@
 
 import csv
 import shutil
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from attacks import corpus
 from grading_fakes import NOTEBOOKS, class_of
 
+from authoring import release
 from llmlib.course.checking.submission import Cell
 from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading import cli, nbgrader_plugin, report, worker_pool
 from llmlib.grading.gradebook import Marks
-from llmlib.grading.results import Graded, NotGraded
+from llmlib.grading.results import Graded, NotGraded, Outcome
 from llmlib.grading.submissions import Task
 
 pytestmark = pytest.mark.security
@@ -126,3 +128,22 @@ def test_another_edition_of_the_notebook_is_said(tmp_path):
     said = "It lacks 1 of 45 questions and names no version of the course: if it is not of "
     assert notes(None)[0].startswith(said) and len(notes(None)) == 2
     assert notes(worker_pool.VERSION) == ("a note",)
+
+
+@pytest.mark.parametrize("name", ["01_tokens", "quiz"])
+@pytest.mark.parametrize("ours", ["2.0.0", "2.0.0rc1", "1.2.4"])
+def test_a_notebook_released_as_another_version_is_named_as_such(monkeypatch, name, ours):
+    """From `make build` of 1.2.4 to the grader's note; the same version has none."""
+    notebook = course_notebooks.load(name)
+    monkeypatch.setattr(release, "VERSION", "1.2.4")
+    handed_in = release.release(notebook).encode()
+    monkeypatch.setattr(worker_pool, "VERSION", ours)
+    full = tuple(Outcome(each.name, each.points, each.points) for each in notebook.exercises)
+    runner = SimpleNamespace(grade=lambda *_: Graded(full, (), False))
+    graded = worker_pool.grade_bytes(runner, notebook, handed_in)
+    note = f"Handed in from version 1.2.4 of the course, graded with {ours}."
+    assert [each[: len(note)] for each in graded.notes] == [note] * (ours != "1.2.4")
+    monkeypatch.setattr(release, "VERSION", ours)  # and the other way round
+    monkeypatch.setattr(worker_pool, "VERSION", "1.2.4")
+    back = worker_pool.grade_bytes(runner, notebook, release.release(notebook).encode()).notes
+    assert [f"from version {ours} of" in each for each in back] == [True] * (ours != "1.2.4")

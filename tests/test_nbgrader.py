@@ -11,6 +11,7 @@ import zipfile
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
+from test_gradebook import another_course
 
 from authoring import release
 from llmlib import files
@@ -187,3 +188,21 @@ def test_what_was_downloaded_is_sorted_and_learners_archives_stay_closed(course)
     (line,) = (line for line in said.splitlines() if "claim to be" in line)
     assert "1_01_tokens-1.ipynb" in line and "0_01_tokens.ipynb" in line
     assert "01_tokens of student 20117; none of them was taken" in line
+
+
+@pytest.mark.parametrize("assignment", ["hw1", "quiz"])
+def test_autograde_refuses_another_course_s_gradebook_in_one_sentence(tmp_path, assignment):
+    """Its quiz would be marked by ours; before, hw1 was asked for in solutions/."""
+    book = another_course(tmp_path / "gradebook.db")
+    before = book.read_bytes()
+    files.write(
+        tmp_path / "submitted" / "ann" / assignment / f"{assignment}.ipynb",
+        nbformat.writes(nbformat.v4.new_notebook()),
+    )
+    command = [sys.executable, "-m", "nbgrader", "autograde", assignment]
+    run = {"cwd": notebooks.ROOT, "env": {**os.environ, "LLM_COURSE_FOLDER": str(tmp_path)}}
+    done = subprocess.run(command, **run, capture_output=True, text=True, timeout=300)
+    said = done.stdout + done.stderr
+    assert done.returncode == 1 and said.count("holds another course's cells (hw1: answer_1") == 1
+    assert "Traceback" not in said and "solutions/" not in said
+    assert book.read_bytes() == before and not (tmp_path / "autograded").exists()

@@ -15,7 +15,7 @@ from traitlets.config import Config, PyFileConfigLoader
 from llmlib import installation
 from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading import batch, downloads, nbgrader_plugin, report, submissions, worker_pool
-from llmlib.grading.gradebook import GradebookWriter, Marks
+from llmlib.grading.gradebook import GradebookWriter, Marks, refuse_others
 from llmlib.grading.host.time_limits import Limits
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.results import Graded, NotGraded, Result
@@ -67,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"{args.config}: {error}") from None
     if args.workers < 1:
         raise ValueError("--workers must be at least 1")
+    refuse_others(url)
     submitted, left = sort(args.submitted, root / "submitted")
     notebooks = {name: course_notebooks.load(name) for name in course_notebooks.names()}
     todo = submissions.find(submitted, notebooks, args.assignment, args.student)

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from nbgrader.api import Comment, Grade, Gradebook, MissingEntry
+from nbgrader.api import Assignment, Comment, Grade, Gradebook, MissingEntry, Notebook
 from nbgrader.preprocessors import AssignLatePenalties
+from sqlalchemy import create_engine, inspect, make_url
+from sqlalchemy.orm import Session
 from traitlets.config import Config
 
 from llmlib import installation
@@ -43,11 +45,7 @@ class GradebookWriter(contextlib.AbstractContextManager["GradebookWriter"]):
         try:
             self.gradebook = Gradebook(url, course_id)
         except Exception as error:  # noqa: BLE001 - every driver has its own
-            why = str(error).partition("\n")[0][:200]
-            if isinstance(error, ImportError):
-                install = installation.pip_command("install", '"psycopg[binary]"')
-                why += f": type {install}, or install the driver that the URL asks for"
-            raise ValueError(f"The gradebook {shown(url)} cannot be opened: {why}") from None
+            raise _cannot_open(url, error) from None
         logging.getLogger("tornado.application").setLevel(logging.CRITICAL)  # nbgrader's tracebacks
         self.late = AssignLatePenalties(config=config)
         self.late.init_plugin()
@@ -160,6 +158,66 @@ class GradebookWriter(contextlib.AbstractContextManager["GradebookWriter"]):
                 points = max(0.0, each.score - each.late_submission_penalty)
                 found.setdefault(each.student_id, {})[assignment.name] = points
         return found
+
+
+OURS = re.compile(r"\bllmlib\b|\bcheck_answer\(")  # in every test cell of every edition
+FORMER = frozenset({"sinusoidal_positions", "gelu"})  # exercises of earlier editions
+
+
+def refuse_others(url: str) -> None:
+    """Raise ValueError where the gradebook at this URL holds cells of another course, whose `quiz`
+    would lose them to ours. It is read and never written, not even as nbgrader does that opens one;
+    one that is not there is not made."""
+    try:
+        place = make_url(url)
+        if place.get_backend_name() == "sqlite" and not os.path.exists(place.database or ""):
+            return
+        found = _others(url)
+    except Exception as error:  # noqa: BLE001 - every driver has its own
+        raise _cannot_open(url, error) from None
+    if found:
+        named = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+        raise ValueError(
+            f"The gradebook {shown(url)} holds another course's cells ({named}), so nothing was "
+            "graded or changed: this grader grades From Tokens to Tokens alone, in a folder and "
+            "gradebook of its own (export LLM_COURSE_FOLDER=/another/folder)"
+        )
+
+
+def _others(url: str) -> list[str]:
+    """The cells of a gradebook that are not this course's, as "assignment: cell"."""
+    engine = create_engine(url)
+    try:
+        if not inspect(engine).has_table(Assignment.__tablename__):
+            return []
+        with Session(engine) as session:
+            books = session.query(Notebook).join(Assignment).order_by(Assignment.name).all()
+            return [f"{book.assignment.name}: {name}" for book in books for name in _foreign(book)]
+    finally:
+        engine.dispose()
+
+
+def _foreign(book: Notebook) -> list[str]:
+    """The names of those cells of a notebook in a gradebook that no edition of ours had: a test is
+    ours by its text, or by its name where no text is kept; an answer is if its test is."""
+    texts = {each.name: each.source for each in book.source_cells}
+    exercises = {each.name for one in course_notebooks.notebooks() for each in one.exercises}
+    known = {f"{prefix}{name}" for name in exercises | FORMER for prefix in ("", "test_")}
+    ours = set()
+    for cell in book.grade_cells:
+        text = texts.get(cell.name)
+        if cell.name in known if text is None else OURS.search(text):
+            ours |= {cell.name, cell.name.removeprefix("test_")}
+    cells = (*book.grade_cells, *book.solution_cells, *book.task_cells)
+    return sorted({each.name for each in cells} - ours)
+
+
+def _cannot_open(url: str, error: Exception) -> ValueError:
+    why = str(error).partition("\n")[0][:200]
+    if isinstance(error, ImportError):
+        install = installation.pip_command("install", '"psycopg[binary]"')
+        why += f": type {install}, or install the driver that the URL asks for"
+    return ValueError(f"The gradebook {shown(url)} cannot be opened: {why}")
 
 
 def shown(url: str) -> str:

@@ -24,7 +24,7 @@ from llmlib.course.checking.submission import Step, Unreadable
 from llmlib.course.format import notebooks as course_notebooks
 from llmlib.course.format import source as source_format
 from llmlib.grading import report, submissions
-from llmlib.grading.gradebook import GradebookWriter
+from llmlib.grading.gradebook import GradebookWriter, refuse_others
 from llmlib.grading.host import read_submission
 from llmlib.grading.host.time_limits import Limits
 from llmlib.grading.results import UNSAFE, Graded, NotGraded
@@ -93,6 +93,15 @@ def fill(node: NotebookNode, graded: Graded) -> NotebookNode:
 
 class TrustedAutograde(Autograde):
     """nbgrader's `Autograde` in one step in place of two: the exporter has done the grading."""
+
+    def convert_notebooks(self) -> None:
+        """Where the gradebook is another course's, nothing of it is graded or written."""
+        try:
+            refuse_others(self.coursedir.db_url)
+        except ValueError as error:
+            self.log.error(str(error))
+            raise NbGraderException(str(error)) from None
+        super().convert_notebooks()
 
     def init_destination(self, assignment_id: str, student_id: str) -> bool:
         """Before nbgrader opens or copies a file. What is refused is that submission alone."""

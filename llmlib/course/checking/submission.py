@@ -74,7 +74,7 @@ def edition(tree: Any) -> str | None:
         version = tree["metadata"]["llmlib"]["course"]
     except (KeyError, TypeError):
         return None
-    valid = isinstance(version, str) and re.fullmatch(r"[0-9.]{1,20}", version)
+    valid = isinstance(version, str) and re.fullmatch(r"[0-9][0-9a-z.+]{0,20}", version)
     return version if valid else None
 
 
