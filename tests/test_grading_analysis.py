@@ -16,7 +16,7 @@ from llmlib.course.checking import scopes, submission
 from llmlib.course.checking.submission import Cell
 from llmlib.grading import nbgrader_plugin
 from llmlib.grading.host import read_submission
-from llmlib.grading.marking import analysis, messages
+from llmlib.grading.marking import analysis
 
 pytestmark = pytest.mark.security
 

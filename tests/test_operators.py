@@ -201,7 +201,7 @@ def in_a_thread(way):
     def run():
         try:
             way()
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is
             found.append(error)
 
     thread = threading.Thread(target=run)

@@ -9,7 +9,7 @@ from llmlib.course import feedback
 
 
 def switch_on() -> None:
-    """Register with IPython, once a kernel. The cell that runs now counts: it imports the checks."""
+    """Register with IPython, once a kernel. The cell that runs now counts: it imports checks."""
     if shell := feedback.new_shell("refusals"):
         put_back: list[Callable[[], None]] = []
 
