@@ -4,6 +4,7 @@ points, in the kernel, from `llmlib check` and from the grader.
 Most are one cell of a table: a way to compare, times a function that torch has too.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import answer_runner
@@ -72,7 +73,8 @@ FORMS = {  # {setup}, {mine}, {theirs}, {name}
         "worst = max(map(compare, range(3)))\nworst"
     ),
     "numpy's testing": (
-        "import numpy as np\nnp.testing.assert_allclose({mine}.numpy(), {theirs}.numpy(), atol=1e-4)"
+        "import numpy as np\n"
+        "np.testing.assert_allclose({mine}.numpy(), {theirs}.numpy(), atol=1e-4)"
     ),
     "%timeit of both": "%timeit -n 2 -r 2 {mine}\n%timeit -n 2 -r 2 {theirs}",
     "perf_counter": (
@@ -112,7 +114,91 @@ def _in_a_class(name: str, notebook: str) -> Case:
     return Case(f"{name}: a method beside others", notebook, (name,), (), ((name, source),))
 
 
-CUT = """class Words:
+# One cell each: title | notebook | below the cell of | exercises looked at.
+CELLS = """
+### two functions compared in one | 05_output_head | cross_entropy | softmax cross_entropy
+def test_all(n=3):
+    for seed in range(n):
+        torch.manual_seed(seed)
+        x, ids = torch.randn(3, 5), torch.tensor([0, 1, 2])
+        torch.testing.assert_close(softmax(x), torch.softmax(x, -1))
+        theirs = torch.nn.functional.cross_entropy(x, ids)
+        torch.testing.assert_close(cross_entropy(x, ids), theirs)
+    return 'all fine'
+test_all()
+### gradients compared with autograd's | 05_output_head | logits_gradient | logits_gradient
+x, ids = torch.randn(3, 5, requires_grad=True), torch.tensor([0, 4, 2])
+torch.nn.functional.cross_entropy(x, ids).backward()
+torch.testing.assert_close(logits_gradient(x.detach(), ids), x.grad)
+### a look at torch's AdamW | 05_output_head | adamw_step | adamw_step
+weight = torch.nn.Parameter(torch.ones(3))
+weight.grad = torch.randn(3)
+torch.optim.AdamW([weight], lr=0.1).step()
+print(weight)
+### torch's by another name | 05_output_head | softmax | softmax
+from torch.nn import functional as nnf
+nnf.softmax(torch.randn(3, 5), dim=-1)
+### torch's imported by its name, above | 05_output_head | unembed | softmax
+from torch import softmax, log_softmax
+softmax(torch.ones(3), -1)
+### torch's kept before the answer | 05_output_head | unembed | softmax
+theirs = torch.softmax
+theirs(torch.ones(3), -1)
+### the library's tokenizer looked at | 01_tokens | decode | encode decode
+try:
+    from tokenizers import Tokenizer as Fast
+    print(Fast.from_file('tokenizer.json').encode('hi').ids)
+except Exception as error:
+    print('not here', error)
+### Python's own decoder looked at | 01_tokens | stream_decode | stream_decode
+import codecs
+decoder = codecs.getincrementaldecoder('utf-8')('replace')
+print(decoder.decode(b'caf'))
+### the course's function compared | 05_output_head | softmax | softmax
+import llmlib.output_head
+llmlib.output_head.softmax(torch.ones(2)) - softmax(torch.ones(2))
+### the course's function compared in a helper | 04_layers | rms_norm | rms_norm
+from llmlib.layers import rms_norm as theirs
+def gap(x):
+    return rms_norm(x, torch.ones(8)) - theirs(x, torch.ones(8))
+gap(torch.ones(8))
+### draws compared with torch's | 06_sampling | draw | draw
+p = torch.tensor([0.2, 0.8])
+mine = [draw(p, torch.rand(()).item()) for _ in range(20)]
+torch.multinomial(p, 20, replacement=True).float().mean(), sum(mine) / 20
+### quantized by torch as well | 07_kv_cache_and_scaling | quantize_int8 | quantize_int8
+w = torch.randn(2, 4)
+zeros = torch.zeros(2, dtype=torch.int)
+torch.quantize_per_channel(w, w.abs().amax(1) / 127, zeros, 0, torch.qint8)
+### nearest by torch's similarity as well | 02_embeddings | nearest | nearest
+t = torch.randn(5, 3)
+torch.cosine_similarity(t[0], t).topk(2), nearest(t, 0, 2)
+### silu looked at | 04_layers | swiglu | swiglu
+torch.nn.functional.silu(torch.linspace(-3, 3, 7)).tolist()
+### a mask drawn and compared | 03_attention | causal_mask | causal_mask
+import matplotlib.pyplot as plt
+plt.imshow(causal_mask(5))
+torch.equal(causal_mask(4), torch.ones(4, 4).tril().bool())
+### logs and warnings | 05_output_head | softmax | softmax
+import logging, warnings
+logging.warning('here')
+warnings.warn('there')
+### a thread that ends | 05_output_head | softmax | softmax
+import threading
+thread = threading.Thread(target=lambda: torch.softmax(torch.ones(2), 0))
+thread.start()
+thread.join()
+### a training of a few steps | 05_output_head | cross_entropy | softmax cross_entropy
+net = torch.nn.Linear(4, 3)
+best = torch.optim.SGD(net.parameters(), 0.1)
+for _ in range(3):
+    best.zero_grad()
+    loss = torch.nn.functional.cross_entropy(net(torch.ones(2, 4)), torch.tensor([0, 1]))
+    loss.backward()
+    best.step()
+"""
+CUT = """
+class Words:
     def by_the_course(self, text):
         return split(text)
 
@@ -125,204 +211,46 @@ CUT = """class Words:
 words = Words()
 def cut_words(*given, **named):
     return words.cut(*given, **named)"""
-
-
-def _cut_words() -> Case:
-    solution = answer_runner.exercise("01_tokens", "cut_words").solution
-    mine = solution.replace("def cut_words(", "def cut(") + "\n\n" + CUT
-    look = "words.compare('hello there')"
-    added = (("cut_words", look),)
-    return Case("all in one class", "01_tokens", ("cut_words",), added, (("cut_words", mine),))
-
-
 HELPER = """def stable_exp(x, dim):
-    return (x - x.amax(dim, keepdim=True)).exp()"""
+    return (x - x.amax(dim, keepdim=True)).exp()
+"""
 ON_HELPER = """def softmax(x, dim=-1):
+    print(x.shape)
     e = stable_exp(x, dim)
     return e / e.sum(dim, keepdim=True)"""
-CHECK_ALL = """def test_all(n=3):
-    for seed in range(n):
-        torch.manual_seed(seed)
-        x = torch.randn(3, 5)
-        torch.testing.assert_close(softmax(x), torch.softmax(x, -1))
-        torch.testing.assert_close(
-            cross_entropy(x, torch.tensor([0, 1, 2])),
-            torch.nn.functional.cross_entropy(x, torch.tensor([0, 1, 2])),
-        )
-    return 'all fine'
-test_all()"""
-GRADIENT = """x = torch.randn(3, 5, requires_grad=True)
-torch.nn.functional.cross_entropy(x, torch.tensor([0, 4, 2])).backward()
-torch.testing.assert_close(logits_gradient(x.detach(), torch.tensor([0, 4, 2])), x.grad)"""
-ADAM = """weight = torch.nn.Parameter(torch.ones(3))
-weight.grad = torch.randn(3)
-torch.optim.AdamW([weight], lr=0.1).step()
-print(weight)"""
-TOKENIZER = """try:
-    from tokenizers import Tokenizer as Fast
-    print(Fast.from_file('tokenizer.json').encode('hi').ids)
-except Exception as error:
-    print('not here', error)"""
-CODECS = """import codecs
-decoder = codecs.getincrementaldecoder('utf-8')('replace')
-print(decoder.decode(b'caf'), decoder.decode(b'\\xc3\\xa9'))"""
-ENDINGS = """from torch.nn import functional as nnf
-logits = torch.randn(3, 5)
-nnf.softmax(logits, dim=-1)"""
-OTHERS = [
-    _cut_words(),
-    _in_a_class("softmax", "05_output_head"),
-    Case(
-        "a helper in a cell of its own",
-        "05_output_head",
-        ("softmax",),
-        (("unembed", HELPER),),
-        (("softmax", ON_HELPER),),
-    ),
-    Case(
-        "two functions compared in one",
-        "05_output_head",
-        ("softmax", "cross_entropy"),
-        (("cross_entropy", CHECK_ALL),),
-    ),
-    Case(
-        "gradients compared with autograd's",
-        "05_output_head",
-        ("logits_gradient",),
-        (("logits_gradient", GRADIENT),),
-    ),
-    Case("a look at torch's AdamW", "05_output_head", ("adamw_step",), (("adamw_step", ADAM),)),
-    Case("torch's by its own name", "05_output_head", ("softmax",), (("softmax", ENDINGS),)),
-    Case(
-        "torch's imported by its name, above",
-        "05_output_head",
-        ("softmax",),
-        (("unembed", "from torch import softmax, log_softmax\nsoftmax(torch.ones(3), -1)"),),
-    ),
-    Case(
-        "torch's kept before the answer",
-        "05_output_head",
-        ("softmax",),
-        (("unembed", "theirs = torch.softmax"), ("softmax", "theirs(torch.ones(3), -1)")),
-    ),
-    Case(
-        "the library's tokenizer looked at",
-        "01_tokens",
-        ("encode", "decode"),
-        (("decode", TOKENIZER),),
-    ),
-    Case(
-        "Python's own decoder looked at",
-        "01_tokens",
-        ("stream_decode",),
-        (("stream_decode", CODECS),),
-    ),
-    Case(
-        "the course's functions looked at",
-        "05_output_head",
-        ("softmax",),
-        (
-            (
-                "softmax",
-                "import llmlib.output_head\nllmlib.output_head.softmax(torch.ones(2)) - softmax(torch.ones(2))",
-            ),
-        ),
-    ),
-    Case(
-        "the course's function compared in a helper",
-        "04_layers",
-        ("rms_norm",),
-        (
-            (
-                "rms_norm",
-                "from llmlib.layers import rms_norm as theirs\ndef gap(x):\n"
-                "    return rms_norm(x, torch.ones(8)) - theirs(x, torch.ones(8))\ngap(torch.ones(8))",
-            ),
-        ),
-    ),
-    Case(
-        "draws compared with torch's",
-        "06_sampling",
-        ("draw",),
-        (
-            (
-                "draw",
-                "p = torch.tensor([0.2, 0.8])\nmine = [draw(p, torch.rand(()).item()) for _ in range(20)]\n"
-                "torch.multinomial(p, 20, replacement=True).float().mean(), sum(mine) / 20",
-            ),
-        ),
-    ),
-    Case(
-        "quantized by torch as well",
-        "07_kv_cache_and_scaling",
-        ("quantize_int8",),
-        (
-            (
-                "quantize_int8",
-                "w = torch.randn(2, 4)\ns = w.abs().amax(1) / 127\n"
-                "torch.quantize_per_channel(w, s, torch.zeros(2, dtype=torch.int), 0, torch.qint8)",
-            ),
-        ),
-    ),
-    Case(
-        "nearest by torch's similarity as well",
-        "02_embeddings",
-        ("nearest",),
-        (
-            (
-                "nearest",
-                "t = torch.randn(5, 3)\ntorch.cosine_similarity(t[0], t).topk(2), nearest(t, 0, 2)",
-            ),
-        ),
-    ),
-    Case(
-        "silu looked at",
-        "04_layers",
-        ("swiglu",),
-        (("swiglu", "torch.nn.functional.silu(torch.linspace(-3, 3, 7)).tolist()"),),
-    ),
-    Case(
-        "a mask drawn and compared",
-        "03_attention",
-        ("causal_mask",),
-        (
-            (
-                "causal_mask",
-                "import matplotlib.pyplot as plt\nplt.imshow(causal_mask(5))\n"
-                "torch.equal(causal_mask(4), torch.ones(4, 4).tril().bool())",
-            ),
-        ),
-    ),
-    Case(
-        "numbers printed on every call",
-        "05_output_head",
-        ("softmax",),
-        (),
-        (("softmax", ON_HELPER.replace("    e = ", "    print(x.shape)\n    e = ") + "\n" + HELPER),),
-    ),
-    Case("logs and warnings", "05_output_head", ("softmax",), (("softmax", "import logging, warnings\nlogging.warning('here')\nwarnings.warn('there')"),)),
-    Case("a thread that ends", "05_output_head", ("softmax",), (("softmax", "import threading\nt = threading.Thread(target=lambda: torch.softmax(torch.ones(2), 0))\nt.start()\nt.join()"),)),
-    Case("a training of a few steps", "05_output_head", ("softmax", "cross_entropy"), (("cross_entropy", "net = torch.nn.Linear(4, 3)\nbest = torch.optim.SGD(net.parameters(), 0.1)\nfor _ in range(3):\n    best.zero_grad()\n    torch.nn.functional.cross_entropy(net(torch.ones(2, 4)), torch.tensor([0, 1])).backward()\n    best.step()"),)),
-]  # fmt: skip
+
+
+def _others() -> Iterator[Case]:
+    for cell in CELLS.split("\n### ")[1:]:
+        head, source = cell.split("\n", 1)
+        title, notebook, below, looks = head.split(" | ")
+        yield Case(title, notebook, tuple(looks.split()), ((below, source),))
+    solution = answer_runner.exercise("01_tokens", "cut_words").solution
+    cut = solution.replace("def cut_words", "def cut")
+    look = ("cut_words", "words.compare('hello there')")
+    changed = (("cut_words", cut + CUT),)
+    yield Case("all in one class", "01_tokens", ("cut_words",), (look,), changed)
+    book, names = "05_output_head", ("softmax",)
+    above, on_it = (("unembed", HELPER),), (("softmax", ON_HELPER),)
+    yield Case("a helper in a cell of its own, and prints", book, names, above, on_it)
+    yield Case("a helper below it", book, names, (), (("softmax", f"{ON_HELPER}\n{HELPER}"),))
+    yield _in_a_class("softmax", book)
+    forms = "assert_close", "a difference as the last line", "an assert", "a table of both"
+    for book, names in SEVERAL.items():
+        cells = (_compares(name, form).added for name in names for form in forms)
+        yield Case(f"{book}: several at once", book, tuple(names), tuple(sum(cells, ())))
+    for title in CHANGES:
+        for name in ("layer_norm", "softmax"):
+            case = _compares(name, "assert_close")
+            yield case._replace(title=f"{name}: {title}", change=title)
+
+
 SEVERAL = {  # many cells at once
     "02_embeddings": ["embed"],
     "03_attention": ["scaled_dot_product_attention"],
     "04_layers": ["layer_norm", "rms_norm"],
     "05_output_head": ["softmax", "cross_entropy"],
 }
-for _notebook, _names in SEVERAL.items():
-    _cells = [
-        added
-        for name in _names
-        for form in (
-            "assert_close",
-            "a difference as the last line",
-            "an assert",
-            "a table of both",
-        )
-        for added in _compares(name, form).added
-    ]
-    OTHERS.append(Case(f"{_notebook}: several at once", _notebook, tuple(_names), tuple(_cells)))
 
 
 def _twice(node):
@@ -353,14 +281,9 @@ CHANGES = {
     "an old edition, 1.2.4": _edition("1.2.4"),
     "the checks at the end": _tests_last,
 }
-for _title in CHANGES:
-    for _name in ("layer_norm", "softmax"):
-        _case = _compares(_name, "assert_close")
-        OTHERS.append(_case._replace(title=f"{_name}: {_title}", change=_title))
-
 CASES = {
     each.title: each
-    for each in [*(_compares(name, form) for name in TWINS for form in FORMS), *OTHERS]
+    for each in [*(_compares(name, form) for name in TWINS for form in FORMS), *_others()]
 }
 
 

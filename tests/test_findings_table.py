@@ -19,19 +19,20 @@ CAUGHT = """def softmax(x, dim=-1):
     except RuntimeError:
         e = (x - x.amax(dim, keepdim=True)).exp()
         return e / e.sum(dim, keepdim=True)"""
-METHOD = """class Mine:
-    def softmax(self, x, dim):
-        e = (x - x.amax(dim, keepdim=True)).exp()
-        return e / e.sum(dim, keepdim=True)
-mine = Mine()
-def softmax(x, dim=-1):
-    return mine.softmax(x, dim)"""
+THREAD = """def softmax(x, dim=-1):
+    import threading
+    out = []
+    thread = threading.Thread(target=lambda: out.append(torch.softmax(x, dim)))
+    thread.start()
+    thread.join()
+    return out[0]"""
+COMPARES = "x = torch.randn(3)\ntorch.testing.assert_close(softmax(x), torch.softmax(x, -1))"
 # In the table's order: (the exercise's cell, a cell below it, does it keep its points)
 ROWS = [
-    ("def softmax(x, dim=-1):\n    return torch.special.softmax(x, dim)", "", False),
     ("def softmax(x, dim=-1):\n    return (x * 1).log_softmax(dim).exp()", "", False),
+    (THREAD, "", False),
     (CAUGHT, "", True),
-    (METHOD, "", True),
+    (RIGHT, COMPARES, True),
     (RIGHT, "import gc", True),
 ]
 
@@ -68,4 +69,5 @@ def test_the_table_says_what_the_grader_does(runner, number):
     assert ("is not allowed in this exercise" in result["softmax"].message) == refused
 
     said = [re.sub(r"torch\.[\w.]+", "NAME", each) for each in result.findings]
-    assert re.sub(r"torch\.[\w.]+", "NAME", finding) in said, result.findings
+    expected = [re.sub(r"torch\.[\w.]+", "NAME", finding)] if finding != "none" else []
+    assert said == expected or (expected and expected[0] in said), result.findings

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import answer_runner
+import honest
 import pytest
 from attacks import corpus, helpers
 
@@ -44,6 +45,7 @@ CHIEF = {
     *("writes its scores into the gradebook", "calls llmlib's softmax"),
     *("calls torch.softmax by a name that is computed", "starts a fresh Python"),
     *("runs below the modes that refuse", "breaks the modes, by a pickle"),
+    *("has a listener's thread call it", "folds numpy's logaddexp"),
     *("reads a secret from the environment", "shows hidden inputs in an exception"),
     *("tells it by the text of an exception", "reads a secret from the course folder"),
     *("10,000 statements", "keys made to collide, as an answer", "a tensor file that lies"),
@@ -417,11 +419,14 @@ def test_the_toy_model_takes_nothing_but_ids_of_a_run_that_is_on():
         toy_model.forward(run, [1])
 
 
-def test_the_guide_says_how_many_ready_made_ways_score():
-    scores = [attack for attack in corpus.ATTACKS if attack.kind == "ready-made" and attack.points]
-    assert all(attack.found for attack in scores)
+def test_the_guide_says_how_many_ready_made_ways_are_refused_and_how_many_score():
+    refused = [attack for attack in corpus.ATTACKS if attack.kind == "ready-made"]
+    scores = [attack for attack in corpus.ATTACKS if attack.kind == "open"]
+    assert not any(each.points for each in refused) and all(each.points for each in scores)
     guide = (course_notebooks.ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
-    assert f"By design, {len(scores)} attempts in the attack corpus score for `softmax`" in guide
+    said = f"{len(refused)} ways to a ready-made `softmax` that are refused and {len(scores)} that"
+    assert said in guide
+    assert f"\n{len(honest.CASES)} notebooks that compare" in guide
 
 
 def test_the_corpus_is_large_enough():

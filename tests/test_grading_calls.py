@@ -12,7 +12,7 @@ from llmlib.course.checking.submission import Cell
 from llmlib.course.format import notebooks
 from llmlib.grading import wire
 from llmlib.grading.host import memory_kills
-from llmlib.grading.host.time_limits import NoMemory
+from llmlib.grading.host.memory_kills import NoMemory
 from llmlib.grading.marking import messages
 from llmlib.grading.marking.proxy import Proxy
 from llmlib.grading.marking.reference_calls import ReferenceCalls

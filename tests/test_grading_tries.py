@@ -12,6 +12,7 @@ from llmlib.course.checking.submission import Cell
 from llmlib.course.format import notebooks
 from llmlib.grading import wire
 from llmlib.grading.host import run_test_cell
+from llmlib.grading.host.time_limits import Limits
 from llmlib.grading.marking.runner import Runner
 
 pytestmark = pytest.mark.security
@@ -92,6 +93,61 @@ def test_a_process_that_ends_itself_is_not_tried_again(runner, monkeypatch):
     ends = "import os\ndef merge(ids, pair, new_id):\n    os._exit(1)"
     result = runner.grade(corpus.TARGET, handed_in(corpus.TARGET, merge=ends))
     assert result["merge"].points == 0 and tries["merge", False] == 1
+
+
+def outcome_of_hidden(runner, body):
+    """What the page of `train_bpe` says, and that of `encode` after it, of a `train_bpe` with this
+    body. `merge`, before it, is wrong, which its hidden test alone shows."""
+    tests = {
+        "merge": ("", "assert merge([1, 1], (1, 1), 3) == [3]"),
+        "train_bpe": ("assert train_bpe(1) == 1", "assert train_bpe(5) == 5"),
+        "encode": ("assert encode(1) == 1", "assert encode(2) == 2"),
+    }
+    notebook = notebooks.load("01_tokens")
+    some = tuple(
+        replace(each, visible=visible, full=f"### BEGIN HIDDEN TESTS\n{hidden}")
+        for each in notebook.exercises
+        if each.name in tests
+        for visible, hidden in [tests[each.name]]
+    )
+    code = {"merge": "def merge(ids, pair, new_id):\n    return None"}
+    code["train_bpe"] = f"def train_bpe(x):\n    lent = merge([1, 1], (1, 1), 3) == [3]\n    {body}"
+    code["encode"] = "def encode(x):\n    return x"
+    result = runner.grade(replace(notebook, exercises=some), handed_in(notebook, **code))
+    pages = [result["train_bpe"], result["encode"]]
+    return tuple((each.points, each.message, each.told) for each in pages)
+
+
+LOOP = "import time\n    while x == 5: time.sleep(0.1)"
+HIDDEN_WAYS = {
+    "it passes": "return x",
+    "it passes with the course's merge alone": "return x if lent or x == 1 else 0",
+    "it fails": "return x if x == 1 else 0",
+    "it raises": "return 1 // (5 - x) and x",
+    "it ends its process": "import os\n    return x if x == 1 else os._exit(1)",
+    "it never ends": f"{LOOP}\n    return x",
+    "it fails, with the course's merge never": f"{LOOP.replace('x', 'lent and x')}\n    return x % 5",
+}
+
+
+def test_a_hidden_half_tells_one_bit():
+    """Two pages for all that it may do, time-outs among it; for what comes after it as well."""
+    short = Limits(cell=9, call=1, test=2, notebook=60)
+    with closing(Runner([notebooks.load("01_tokens")], limits=short)) as runner:
+        seen = {way: outcome_of_hidden(runner, body) for way, body in HIDDEN_WAYS.items()}
+    first = {way: pages[0] for way, pages in seen.items()}
+    assert first["it passes"] == first["it passes with the course's merge alone"]
+    assert len(set(first.values())) == 2, first
+    assert {pages[1] for pages in seen.values()} == {seen["it passes"][1]}
+
+
+@pytest.mark.proof
+def test_time_that_ran_out_before_a_hidden_half_gives_the_same_page_as_its_failure():
+    """The notebook's time is over in `train_bpe`'s: `encode`'s is not reached."""
+    short = Limits(cell=5, call=20, test=20, notebook=8)
+    with closing(Runner([notebooks.load("01_tokens")], limits=short)) as impatient:
+        after = outcome_of_hidden(impatient, f"{LOOP}\n    return x")[1]
+    assert after[0] == 0 and after[1].startswith("a hidden test failed"), after
 
 
 def test_what_decides_points_can_be_read_in_an_afternoon():

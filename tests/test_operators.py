@@ -1,5 +1,5 @@
-"""What `llmlib check` and the grader see of ready-made functions of torch while a test runs, and
-what they do not: the table is frozen."""
+"""What the kernel, `llmlib check` and the grader refuse of ready-made functions while a test runs,
+and what they do not see."""
 
 import functools
 import os
@@ -9,6 +9,7 @@ import sys
 import threading
 import warnings
 
+import numpy as np
 import pytest
 import torch
 import torch._decomp
@@ -73,6 +74,7 @@ SEEN = {  # the name that a learner reads: ways to it
     ],
     "torch.logsumexp": [
         *(lambda: x.logsumexp(-1), lambda: torch.logcumsumexp(x, -1)),
+        lambda: torch.func.vjp(torch.logaddexp, x, x),
         lambda: torch.special.logsumexp(x, -1),
     ],
     "torch.nn.functional.cross_entropy": [
@@ -101,7 +103,7 @@ SEEN = {  # the name that a learner reads: ways to it
     ],
     "torch.nn.functional.silu": [
         *(lambda: F.silu(x), lambda: torch.nn.SiLU(inplace=True)(x.clone())),
-        lambda: torch._C._nn.silu(x),
+        *(lambda: torch._C._nn.silu(x), lambda: F.glu(x)),
     ],
     "torch.nn.functional.embedding": [
         *(lambda: F.embedding(ids, x), lambda: torch.nn.Embedding(6, 2)(ids)),
@@ -151,10 +153,9 @@ UNSEEN = {  # other roads, that these rules do not see and will not: INSTRUCTORS
     "torch.softmax": [
         lambda: torch.func.grad(lambda a: a.exp().sum().log())(w),
         lambda: torch.sigmoid(w),
-        lambda: (w - torch.logaddexp(w[:1], w[1:]).amax()).exp(),
+        lambda: (w - torch.tensor(np.logaddexp.reduce(w.numpy()))).exp(),
     ],
     "torch.nn.functional.rms_norm": [lambda: F.layer_norm(torch.cat([x, -x], -1), [12])],
-    "torch.nn.functional.silu": [lambda: F.glu(x)],
     "torch.cosine_similarity": [lambda: F.normalize(x) @ F.normalize(x).T],
 }
 ways = [(name, number) for name in SEEN for number in range(len(SEEN[name]))]
@@ -200,7 +201,7 @@ def in_a_thread(way):
     def run():
         try:
             way()
-        except BaseException as error:  # noqa: BLE001  # given to the other thread
+        except Exception as error:  # noqa: BLE001 - whatever it is
             found.append(error)
 
     thread = threading.Thread(target=run)

@@ -9,7 +9,7 @@ folder/      a learner's folder, work/
 checking/    reading and running what a learner wrote
     submission          a notebook: its cells, and the plan which of them run (redefinitions: notes)
     scopes, definitions the names that code reads and binds; what a function needs
-    disallowed, torch_blocker   ready-made answers in the text; those refused while code runs
+    torch_blocker, in_kernel    ready-made answers, refused while code runs; in a kernel as well
     operators                   which functions of torch a disallowed name stands for
     run_cells, run_tests, plain_data   cells, tests, and the values that both exchange
     check_process, check_notebooks   a process for one notebook; several; cli, `llmlib check`

@@ -4,9 +4,10 @@ Rooms, ordered by what a mistake in them would cost:
 
 host/      this machine. Keeps a learner's code in. read_submission opens a file and reads it in a
            fork with limits; sandbox starts bubblewrap (bubblewrap: its command line) and asks for
-           forks; rpc calls one submission's process; run_test_cell runs the tests; time_limits says
-           how long anything may take, processor_time counts it. Of the grader it imports only wire
-           and sandbox_diagnostics (import contracts in pyproject.toml)
+           forks; rpc calls one submission's process; run_test_cell runs the tests; time_limits says how
+           long anything may take, processor_time counts it, memory_kills tells a crash from a
+           machine without memory. Of the grader it imports only wire and
+           sandbox_diagnostics (import contracts in pyproject.toml)
 wire       this machine, too: plain values between the two sides, validated, bounded, never
            unpickled
 guest/     beside learners' code. This machine: zygote loads torch once and forks for every
@@ -16,9 +17,8 @@ guest/     beside learners' code. This machine: zygote loads torch once and fork
            refuses disallowed functions of torch
 marking/   points. runner decides the order of tests and what they earn; library_slice cuts llmlib
            down to what a learner's process may have, reference_calls computes the rest on request;
-           machine_faults tells a crash from a machine without memory; proxy stands for a learner's
-           function in a test; analysis reads the text before anything runs, suspicious_names lists
-           what an instructor should look at; messages says what failed
+           proxy stands for a learner's function in a test; analysis reads the text before anything
+           runs, text_notes says what an instructor may look at; messages says what failed
 
 Around them: submissions finds notebooks; worker_pool runs workers here, dask_cluster elsewhere with
 a dask_worker on each machine; results is the outcome, batch stores it, gradebook writes it, report
@@ -29,13 +29,12 @@ named, lms_file_names whose one of Canvas or Moodle is; lms_export writes grades
 export_answers and similarity compare answers; oral_questions asks about them with mutations.
 
 How a point comes about:
-1. What the text of an answer uses and its exercise disallows earns 0; else both halves of its test
-   run, every visible half before the first hidden one, once each.
+1. Both halves of an exercise's test run, every visible half before the first hidden one, once each.
+   What it disallows raises as it is called. Text decides nothing.
 2. A half passes if the test, which runs here, raises nothing; both passing earn the points.
 3. A half that failed runs again with the course's functions in place of earlier ones that failed.
    That counts only if it called one of them. The quiz has one try.
-4. A half also runs again if its process died as this machine's memory ran out; a note says so.
-5. What this machine had no time for is not graded yet, rather than 0.
+4. What this machine had no time or no memory for is not graded yet, rather than 0.
 
 A mistake in marking/ gives or takes points, leaves an answer in a learner's process or reveals a
 hidden input. It reaches nothing on the machine: marking/ sees texts, read in a fork with limits,
@@ -63,9 +62,9 @@ not covered a cluster's network: Dask's scheduler and workers are trusted (dask_
             filters, or not on x86-64 or ARM 64, refuses no system calls (seccomp)
             total memory: each of 32 processes is limited, their sum only by the cgroup in which the
             grader was started (INSTRUCTORS.md). When memory runs out, the kernel ends them first
-            torch itself: softmax is in there. What an exercise disallows raises, but that is
-            enforced inside the process it restricts. Text that shows such a use, or a way around,
-            is a finding for the instructor, beside the score
+            torch itself: softmax is in there. What an exercise disallows raises, at torch's
+            dispatcher, in every thread and process of a submission; but that is enforced inside
+            the process it restricts. Other libraries and other roads to the same numbers are open
             exercises tested through a given function: it runs in the learner's process
             side channels: how busy the machine is, which files are cached, how many pipes were made
             authorship, and what can be learned about hidden inputs from many hand-ins

@@ -28,7 +28,7 @@ SECRET = "swordfish-4711"
 
 @dataclass(frozen=True)
 class Attack:
-    kind: str  # forgery, ready-made, leak, stall, machine, others, batch, honest
+    kind: str  # forgery, ready-made, open, leak, stall, machine, others, batch, honest
     title: str
     make: Callable
     points: float = 0

@@ -303,11 +303,16 @@ os.write(3, struct.pack("<II", len(text), 0) + text)
     "last",
 )
 
-# ---- torch's ready-made functions, which are there: 0 points where a refusal reaches, a finding wherever it does not --
+# ---- torch's ready-made functions, which are there, and refuse while an answer runs ----------------------------------
 
 
-def ready_made(title, source, points=0, where="last"):
-    code("ready-made", title, source, where, points=points, found=True)
+def ready_made(title, source, where="last"):
+    code("ready-made", title, source, where)
+
+
+def left_open(title, source, noted):
+    """A way that scores, and whether the instructor has at least a note on it: SECURITY.md says so."""
+    code("open", title, source, "last", points=4, found=noted)
 
 
 ready_made(
@@ -330,7 +335,6 @@ kept = [getattr(torch._C._VariableFunctions, "soft" + "max")]
 def softmax(x, dim=-1):
     with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction(): return kept[0](x, dim)
 """,
-    4,
 )
 ready_made(
     "speaks for the grader's inside",
@@ -361,7 +365,6 @@ def softmax(x, dim=-1):
     mine.sendall(pickle.dumps((x, dim)))
     return pickle.loads(mine.recv(1 << 16))
 """,
-    4,
 )
 ready_made(
     "starts a fresh Python",
@@ -402,9 +405,11 @@ ready_made(
     "calls torch.sparse.softmax",
     "import torch\ndef softmax(x, dim=-1): return torch.sparse.softmax(x.to_sparse(), dim).to_dense()",
 )
-ready_made(
+left_open(
     "calls scipy.special.softmax",
-    "import scipy.special, torch\ndef softmax(x, dim=-1): return torch.tensor(scipy.special.softmax(x.numpy(), axis=dim))")
+    "import scipy.special, torch\ndef softmax(x, dim=-1): return torch.tensor(scipy.special.softmax(x.numpy(), axis=dim))",
+    False,
+)
 ready_made(
     "scripts it",
     "import torch\nmade = torch.jit.script(torch.nn.Softmax(-1))\ndef softmax(x, dim=-1): return made(x.transpose(dim, -1)).transpose(dim, -1)",
@@ -433,9 +438,10 @@ ready_made(
     "finds it among the methods of tensors",
     "import torch\nkept = torch.Tensor.softmax\ndef softmax(x, dim=-1): return kept(x, dim)",
 )
-ready_made(
+left_open(
     "redispatches it",
     "import torch\ndef softmax(x, dim=-1): return torch.ops.aten._softmax.default.redispatch(torch._C.DispatchKeySet(torch._C.DispatchKey.CPU), x, dim, False)",
+    True,
 )
 ready_made(
     "compiles it out of a text",
@@ -451,7 +457,6 @@ def softmax(x, dim=-1):
     e = (x - x.amax(dim, keepdim=True)).exp()
     return e / e.sum(dim, keepdim=True)
 """,
-    4,
 )
 ready_made(
     "calls torch.tril by a name that is computed",
@@ -462,8 +467,8 @@ ready_made(
     "import torch\ndef causal_mask(n): return torch.ones(n, n, dtype=torch.bool).tril()",
 )
 
-# Two of torch's modes are what refuses. Each of these takes the modules that switch them on without writing their names
-# where one would look for them, breaks them in the process that will be tested, and keeps the function from before.
+# Each of these takes the modules that switch torch's modes on without writing their names where one would look for them,
+# breaks them in the process that will be tested, and keeps the function from before. The operators refuse all the same.
 
 BREAK = """
 import torch
@@ -488,7 +493,7 @@ for title, lead, how in (
         name: how.format(name=f"{name[:4]!r} + {name[4:]!r}", plain=repr(name))
         for name in ("utils", "overrides", "softmax")
     }
-    ready_made(f"breaks the modes, {title}", BREAK.format(lead=lead, **ways), 4)
+    ready_made(f"breaks the modes, {title}", BREAK.format(lead=lead, **ways))
 ready_made(
     "breaks the modes, by a pickle",
     """
@@ -499,7 +504,6 @@ for module in (b"ctorch.utils\\n_python_dispatch\\n.", b"ctorch\\noverrides\\n."
 kept = [pickle.loads(b"ctorch\\nsoftmax\\n.")]
 def softmax(x, dim=-1): return kept[0](x, dim)
 """,
-    4,
 )
 ready_made(
     "breaks the modes, by a mock",
@@ -511,7 +515,6 @@ for module in ("torch.utils._python_dispatch", "torch.overrides"):
 kept = [pydoc.locate("torch.soft" + "max")]
 def softmax(x, dim=-1): return kept[0](x, dim)
 """,
-    4,
 )
 ready_made(
     "breaks the modes, by a pattern",
@@ -525,7 +528,6 @@ one._push_mode = one._pop_mode = two._push_mode = two._pop_mode = lambda *a: Non
 kept = [kept]
 def softmax(x, dim=-1): return kept[0](x, dim)
 """,
-    4,
 )
 ready_made(
     "finds what refuses in the frames below an exception",
@@ -539,7 +541,6 @@ except ZeroDivisionError as error:
 kept = [getattr(torch, "soft" + "max")]
 def softmax(x, dim=-1): return kept[0](x, dim)
 """,
-    4,
 )
 ready_made(
     "attends to an identity",
@@ -585,7 +586,6 @@ def softmax(x, dim=-1):
     os.write(b, out.getvalue())
     return torch.load(io.BytesIO(os.read(c, 1 << 16)))
 """,
-    4,
 )
 BROKEN = "one, two = torch.utils._python_dispatch, torch.overrides"
 BROKEN += "; one._push_mode = one._pop_mode = two._push_mode = two._pop_mode = lambda *a: None"
@@ -604,7 +604,7 @@ for module in ("utils._python" + "_dispatch", "over" + "rides"): functools.updat
 kept = [get("_" + "C._VariableFunctions.soft" + "max")]
 """,
 }.items():
-    ready_made(f"breaks the modes, {title}", source + CALLED, 4)
+    ready_made(f"breaks the modes, {title}", source + CALLED)
 WRITE = f"import __main__, torch; {BROKEN}; __main__.kept = [torch._C._VariableFunctions.softmax]"
 PICKLE = f"cbuiltins\nexec\n(S{WRITE!r}\ntR.".encode()
 for title, source in {
@@ -620,7 +620,7 @@ for title, source in {
     "by a module with the name of one of Python's": f"open('this.py', 'w').write({WRITE!r})\nimport this",
     "by a graph": f"import torch, torch.fx\nclass C(torch.fx.graph.CodeGen):\n    def gen_fn_def(self, *_): return 'def forward(self):\\n    ' + {WRITE!r}\ng = torch.fx.Graph()\ng.output(None)\ng.set_codegen(C())\ntorch.fx.GraphModule({{}}, g)()",
 }.items():
-    ready_made(f"breaks the modes, {title}", source + CALLED, 4)
+    ready_made(f"breaks the modes, {title}", source + CALLED)
 ready_made(
     "takes a decomposition that the compiler keeps",
     """
@@ -628,6 +628,61 @@ from torch._inductor.decomposition import decompositions
 kept = next(made for name, made in decompositions.items() if str(name) == "aten._soft" + "max.default")
 def softmax(x, dim=-1): return kept(x, dim, False)
 """,
+)
+ready_made(
+    "has a listener's thread call it",
+    """
+import logging.handlers, queue, torch
+def softmax(x, dim=-1):
+    out = []
+    class Handler(logging.Handler):
+        def handle(self, record): out.append(torch.softmax(x, dim))
+    listener = logging.handlers.QueueListener(queue.Queue(), Handler())
+    listener.start()
+    listener.queue.put(logging.makeLogRecord({}))
+    listener.stop()
+    return out[0]
+""",
+)
+ready_made(
+    "takes the vector-Jacobian product of logaddexp",
+    """
+import functools, torch
+def softmax(x, dim=-1):
+    total = lambda y: functools.reduce(torch.logaddexp, y.unbind(dim)).sum()
+    return torch.func.vjp(total, x)[1](torch.tensor(1.0))[0]
+""",
+)
+left_open(
+    "folds numpy's logaddexp",
+    """
+import numpy as np, torch
+def softmax(x, dim=-1):
+    return (x - torch.tensor(np.logaddexp.reduce(x.numpy(), axis=dim, keepdims=True))).exp()
+""",
+    False,
+)
+left_open(
+    "takes the gradient of a sum of its own",
+    """
+import torch
+def softmax(x, dim=-1):
+    y = (x - x.amax(dim, keepdim=True)).requires_grad_()
+    return torch.autograd.grad(y.exp().sum(dim).log().sum(), y)[0]
+""",
+    False,
+)
+left_open(
+    "puts an operator that refuses back as it was",
+    """
+import torch
+from llmlib.course.checking import torch_blocker
+torch_blocker._libraries["aten"]._destroy()
+kept = [getattr(torch, "soft" + "max")]
+def softmax(x, dim=-1):
+    with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction(): return kept[0](x, dim)
+""",
+    True,
 )
 SPEAKS = """
 import json, struct, torch
@@ -653,7 +708,7 @@ for title, lead in {
     "by what os is made of": "import posix\nget, put = (lambda n: posix.read(3, n)), (lambda b: posix.write(3, b))",
     "by a file of io's": "import io\nfile = io.open(3, 'rb+', buffering=0)\nget, put = file.read, file.write",
 }.items():
-    ready_made(f"speaks for the grader's inside, {title}", lead + SPEAKS, 4)
+    left_open(f"speaks for the grader's inside, {title}", lead + SPEAKS, False)
 ready_made(
     "has the process that waits for its fork compute, by a signal",
     """
@@ -671,12 +726,11 @@ def softmax(x, dim=-1):
     os.remove("/tmp/out")
     return y
 """,
-    4,
 )
 
 
 def two_cells(title, first, last):
-    @corpus.attack("ready-made", title, points=4, plain=False, found=True)
+    @corpus.attack("ready-made", title, plain=False)
     def _(s):
         s.first(first)
         s.last(last)

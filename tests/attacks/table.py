@@ -34,6 +34,7 @@ c.Execute.timeout = 20
 """
 WORDS = {
     "ready-made": "ready-made, of torch",
+    "open": "ready-made, known to be open",
     "stall": "dear to read",
     "machine": "harm to the machine",
     "others": "harm to others",

@@ -1,34 +1,23 @@
-"""How many processes the kernel has ended because memory ran out: on this machine, and in the
-cgroup of this process where there is one. A process of a learner's that ended while this number
-rose says nothing of its code. One that asks for more than its own limit gets a MemoryError, which
-does not count here."""
+"""Whether a process that ended was ended by this machine, because memory ran out. One that asks for
+more than its own limit gets a MemoryError, which does not count here."""
 
 import contextlib
 from pathlib import Path
 
-MACHINE = Path("/proc/vmstat")
-# Control groups of version 2 and 1: the controller's name in /proc/self/cgroup, and its file.
-CGROUPS = {
-    "": "/sys/fs/cgroup{}/memory.events",
-    "memory": "/sys/fs/cgroup/memory{}/memory.oom_control",
-}
+from llmlib.grading.host.time_limits import Starved
+
+
+class NoMemory(Starved):
+    """The kernel ended a submission's process: nothing can be said of it yet."""
+
+    def __str__(self) -> str:
+        return "memory ran out on this machine: run the same command again, with fewer --workers"
 
 
 def count() -> int:
-    """So many until now; 0 where the kernel does not say."""
-    files = [MACHINE]
-    with contextlib.suppress(OSError, ValueError):
-        for line in Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines():
-            _, controllers, group = line.split(":", 2)
-            if controllers in CGROUPS:
-                files.append(Path(CGROUPS[controllers].format(group.rstrip("/"))))
-    return sum(map(_said, files))
-
-
-def _said(file: Path) -> int:
-    with contextlib.suppress(OSError, ValueError):
-        for line in file.read_text(encoding="ascii").splitlines():
-            word, _, number = line.partition(" ")
-            if word == "oom_kill":
-                return int(number)
+    """How many processes the kernel has ended so far because memory ran out, also in a cgroup."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
     return 0

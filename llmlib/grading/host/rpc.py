@@ -8,15 +8,7 @@ from llmlib.course.checking.submission import Plan
 from llmlib.grading.host import memory_kills
 from llmlib.grading.host.processor_time import TimeLimit
 from llmlib.grading.host.sandbox import Child, Sandbox
-from llmlib.grading.host.time_limits import (
-    CLOCK_FACTOR,
-    Died,
-    Exceeded,
-    Limits,
-    NoMemory,
-    OutOfTime,
-    Starved,
-)
+from llmlib.grading.host.time_limits import CLOCK_FACTOR, Died, Exceeded, Limits, OutOfTime, Starved
 from llmlib.grading.wire import Closed, Left, UnsupportedValue
 
 END = 5  # seconds for a test's fork to end when it is told to, or a cell when it is interrupted
@@ -189,7 +181,7 @@ class RemoteProcess:
         """What to raise of a process that ended. Raises `NoMemory` where the kernel has ended it,
         or another one at the same time, because memory ran out."""
         if memory_kills.count() != self.kills:
-            raise NoMemory
+            raise memory_kills.NoMemory
         return Died(what)
 
     def _within(self, seconds: float, what: str) -> Left:

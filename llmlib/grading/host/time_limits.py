@@ -42,15 +42,7 @@ class Died(Exceeded):
 
 
 class Starved(BaseException):
-    """This machine had too much to do, or no memory: nothing can be said of the submission yet."""
+    """This machine had too much to do: nothing can be said of the submission yet."""
 
     def __str__(self) -> str:
         return "this machine was too busy to run it: run the same command again when it is quieter"
-
-
-class NoMemory(Starved):
-    """The kernel ended the submission's process because memory ran out."""
-
-    def __str__(self) -> str:
-        ran_out = "memory ran out on this machine while it was graded"
-        return f"{ran_out}: run the same command again with fewer --workers"
