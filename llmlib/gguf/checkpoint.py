@@ -197,7 +197,7 @@ class GgufCheckpoint:
                     found |= self._experts(place, inner, kind, tensor)
                     continue
                 place += self._inside(inner) + "."
-            found[place + kind] = self._as_trained(inner, kind, tensor)
+            found[place + kind] = self._as_trained(inner, tensor)
         return found
 
     def _inside(self, inner):
@@ -216,7 +216,7 @@ class GgufCheckpoint:
         places = [f"{at}experts.{e}.{stacks.get(inner)}" for e in range(tensor.shape[0])]
         return {f"{one}.{kind}": tensor[e] for e, one in enumerate(places)}
 
-    def _as_trained(self, inner, kind, tensor):
+    def _as_trained(self, inner, tensor):
         if inner in ("attn_q", "attn_k") and self._stored_as.gguf_pairs:
             heads = "num_attention_heads" if inner == "attn_q" else "num_key_value_heads"
             n_head = self.settings.get(heads) or self.settings["num_attention_heads"]

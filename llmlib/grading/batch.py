@@ -3,7 +3,7 @@
 Each result is a file of its own, moved into place whole, so a killed run goes on where it was;
 what it holds is then written to the gradebook by this process alone, and marked as written
 afterwards (writing it again changes nothing). Who does the grading is the caller's choice: `run` is
-`pool.run` or `cluster.run`.
+`worker_pool.run` or `dask_cluster.run`.
 """
 
 import contextlib

@@ -69,8 +69,8 @@ class GradebookWriter(contextlib.AbstractContextManager["GradebookWriter"]):
                 self.gradebook.db.configure(bind=self.gradebook.engine)
 
     def add_assignment(self, notebook: course_notebooks.Notebook) -> None:
-        """Make sure that the assignment of this `cells.Notebook` is there, all of its cells and no
-        more: what another edition had would count beside them."""
+        """Make sure that this notebook's assignment is there, all of its cells and no more: what
+        another edition had would count beside them."""
         name, full = notebook.name, {f"test_{each.name}": each.full for each in notebook.exercises}
         full |= {each.name: each.stub for each in notebook.exercises}
         with self.transaction() as book:

@@ -303,15 +303,3 @@ def encoder_decoder():
 
 
 # Notebooks of editions up to 1.2.4 import this.
-def losses_by_position(curves, repeat_from, chance):
-    """Loss at each position, from 1, of a text that repeats from `repeat_from` on: {name: losses};
-    `chance` is the loss of guessing."""
-    ax = plots.chart(1, curves, every=2, legend=None)
-    ax.legend(loc="lower left", fontsize=9)  # left of the mark
-    plots.mark(ax, "from here on, a repetition", x=repeat_from, color=plots.GREY)
-    plots.mark(ax, "guessing", y=chance, color=plots.GREY)
-    ax.set(xlabel="position of the predicted token", ylabel="loss (nats)", ylim=(0, None))
-    ax.set_xlim(
-        0, 1.13 * len(next(iter(curves.values())))
-    )  # room for "guessing" next to the curves
-    return ax.figure

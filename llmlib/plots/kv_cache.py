@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from matplotlib.patches import Patch, Rectangle
 
 from llmlib import plots
 
@@ -136,29 +135,6 @@ def schedule(plans):
 
 
 # Notebooks of editions up to 1.2.4 import this.
-def cache_filling(prompt, new):
-    """Which token is computed in which pass, without and with a cache: a row a pass."""
-    tokens, passes = prompt + new, len(new) + 1
-    fig, axes = plots.figure(1, 2, width=9, height=3.4)
-    computed = {"facecolor": plots.ORANGE, "hatch": "///", "edgecolor": "black"}
-    read = {"facecolor": plots.SKY, "edgecolor": "black"}
-    for ax, title, cached in zip(axes, ("without a cache", "with a KV cache"), (False, True)):
-        for row in range(passes):
-            for column in range(len(prompt) + row):
-                fresh = not cached or row == 0 or column == len(prompt) + row - 1
-                ax.add_patch(Rectangle((column, row), 0.92, 0.88, **computed if fresh else read))
-        ax.set(xlim=(-0.1, len(tokens) + 0.1), ylim=(passes, -0.1), title=title)
-        ax.set_xticks([i + 0.46 for i in range(len(tokens))], tokens)
-        names = ["prefill", *(f"decode {i}" for i in range(1, passes))]
-        ax.set_yticks([i + 0.44 for i in range(passes)], names)
-        ax.tick_params(length=0)
-        ax.grid(visible=False)
-    named = {"computed in this pass": computed, "read from the cache": read}
-    handles = [Patch(label=name, **style) for name, style in named.items()]
-    fig.legend(handles=handles, loc="outside lower center", ncols=2)
-    return fig
-
-
 # Notebooks of editions up to 1.2.4 import this.
 def speculation(p, q):
     """What is kept of a draft (the smaller of p and q), and what is drawn again."""

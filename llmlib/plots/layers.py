@@ -344,27 +344,6 @@ def three_blocks():
 
 
 # Of notebooks of 1.2 and before, whose copies go on drawing.
-def signal_and_gradient(measured):
-    """Pre- against post-norm: {name: {depth: (signal, gradient by layer)}}, by share of depth."""
-    fig, axes = plots.figure(2, 2, width=9.0, height=5.6, sharex=True, sharey="row")
-    axes = axes.reshape(2, 2)
-    for column, (name, depths) in enumerate(measured.items()):
-        for depth, style, _ in plots.look(depths):
-            for ax, row in zip(axes[:, column], depths[depth]):
-                x = torch.arange(depth + 1 - len(row), depth + 1) / depth
-                ax.plot(x, row, label=f"{depth} layers", markevery=max(1, len(row) // 8), **style)
-        if all(abs(size - 1) < 0.02 for signal, _ in depths.values() for size in signal):
-            axes[0, column].text(0.5, 1.15, "all of them lie on 1", ha="center")
-        axes[0, column].set_title(name)
-        axes[1, column].set_xlabel("place in the stack (1: after the last layer)")
-    axes[0, 0].set(ylabel="size of the stream\n(root mean square, log scale)", yscale="log")
-    axes[1, 0].set(ylabel="gradient of the layer's\nw_out (length, log scale)", yscale="log")
-    for ax in axes[:, 0]:
-        plots.plain(ax.yaxis)
-    axes[0, 0].legend(fontsize=9, ncols=2)
-    return fig
-
-
 def lens(curves):
     """Rank of each final answer in the logit lens, by layer: {label: ranks}, the table's first."""
     ax = plots.chart(-1, curves, every=2, height=3.8, xlabel="read after layer (−1: the table)")

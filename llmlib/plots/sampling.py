@@ -9,7 +9,6 @@ import torch
 
 from llmlib import plots
 from llmlib.output_head import softmax
-from llmlib.plots.placing import words
 
 
 def next_tokens(tokenizer, next_logits, n=8):
@@ -250,24 +249,3 @@ def differences(found, xlabel):
 
 
 # Notebooks of editions up to 1.2.4 import this.
-def quality_entropy(curve, filters):
-    """Quality against entropy: curve {T: (H, quality)}, filters {kind: {name: (H, quality)}}."""
-    fig, ax = plots.figure(height=4.8)
-    ax.plot(*zip(*curve.values()), "o-", color="black", markersize=4, label="temperature alone")
-    entries = [(place, f"T = {t}", "right") for t, place in curve.items()]
-    for kind, style, _ in plots.look(filters):
-        points = filters[kind]
-        style = style | {"markeredgecolor": "black", "markersize": 9, "linestyle": "none"}
-        ax.plot(*zip(*points.values()), label=kind, **style)
-        entries += [(place, name, "left") for name, place in points.items()]
-    ax.set_xlabel("entropy of what is drawn from (nats)")
-    ax.set_ylabel("quality: expected log-probability\nof the drawn token (nats)")
-    ax.set_title("No filter lies above the curve of temperature alone")
-    ax.margins(0.12, 0.12)
-    ax.legend(loc="lower left")
-    x, y = np.array(sorted(curve.values())).T
-    fine = np.linspace(x[0], x[-1], 200)
-    along = np.stack([fine, np.interp(fine, x, y)], 1)
-    dots = [place for points in filters.values() for place in points.values()]
-    words(fig, ax, entries, np.concatenate([along, dots]))
-    return fig

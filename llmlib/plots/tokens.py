@@ -58,14 +58,6 @@ def same_text(rows):
     return _two_tokenizers(rows, "tokens for the same text, English = 1", "What article 1 costs")
 
 
-def bytes_per_token(rows):
-    """Bars, the longest on top: rows [(label, bytes per token with GPT-2, with SmolLM2), ...]; in
-    notebooks up to 1.2.4."""
-    rows = sorted(rows, key=lambda row: -row[2])
-    xlabel = "bytes of text per token (longer: fewer tokens for the same text)"
-    return _two_tokenizers(rows, xlabel, "What one token carries")
-
-
 def _two_tokenizers(rows, xlabel, title):
     fig, ax = plots.figure(width=WIDTH, height=0.5 * len(rows) + 1.2)
     labels, gpt2, smollm2 = zip(*rows)

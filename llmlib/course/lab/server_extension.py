@@ -41,7 +41,7 @@ class Ours(APIHandler):
         return notebooks.load(name), path
 
     async def looked_up(self, function: Callable[..., Any], *words: Any) -> Any:
-        """What a function of `progress` returns, beside all else that is asked. HTTPError."""
+        """What a function of `check_notebooks` returns; the server goes on meanwhile. HTTPError."""
         try:
             return await asyncio.to_thread(function, *words)
         except OSError as error:
