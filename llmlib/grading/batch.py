@@ -57,6 +57,7 @@ class Results:
         self.lock = files.lock(self.folder / ".lock", busy)
 
     def path(self, task: Task, suffix: str = ".json") -> Path:
+        """The file of a submission's result."""
         return self.folder / task.student / f"{task.assignment}{suffix}"
 
     def get(self, task: Task, fingerprint: str) -> Graded | None:
@@ -68,6 +69,7 @@ class Results:
             return None
 
     def put(self, task: Task, fingerprint: str, graded: Graded) -> None:
+        """Store a result, under the fingerprint of what it was made of."""
         kept = {"fingerprint": fingerprint, "graded": asdict(graded)}
         files.write(self.path(task), json.dumps(kept))
 

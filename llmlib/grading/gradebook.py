@@ -31,6 +31,7 @@ class Marks:
 
     @property
     def points(self) -> float:
+        """The sum of the scores less what lateness costs; not below 0."""
         return max(0.0, sum(self.scores.values()) - self.late)
 
 
@@ -144,6 +145,7 @@ class GradebookWriter(contextlib.AbstractContextManager["GradebookWriter"]):
             book.db.flush()
 
     def marks(self, student: str, assignment: str) -> Marks:
+        """What the gradebook holds of one submission."""
         notebook = self.gradebook.find_submission_notebook(assignment, assignment, student)
         cells = self.gradebook.find_notebook(assignment, assignment)
         names = {each.id: each.name for each in (*cells.grade_cells, *cells.solution_cells)}

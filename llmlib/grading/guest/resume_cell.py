@@ -88,8 +88,10 @@ class MissingModules:
     """The last finder: notes which module of llmlib nobody found, also where a cell catches it."""
 
     def find_spec(self, name: str, *_: Any) -> None:
+        """It finds nothing, and notes what was looked for."""
         missed.update([name] * name.startswith("llmlib."))
 
 
 def no_program(*_: Any) -> NoReturn:
+    """In place of what starts a program: PermissionError."""
     raise PermissionError(errno.EPERM, "no program starts here")

@@ -38,6 +38,7 @@ class Runner:
         self.sandbox = Sandbox(sorted(loaded), unsafe)
 
     def close(self) -> None:
+        """End the sandbox."""
         self.sandbox.close()
 
     def grade(self, notebook: Notebook, cells: list[submission.Cell]) -> Graded:
@@ -90,6 +91,7 @@ class Marking:
         self.instead: dict[str, list[str]] = {}  # by exercise, earlier ones that are the course's
 
     def run(self) -> None:
+        """All tests in order: every visible half before the first hidden one."""
         for each in self.exercises:
             used = self.used[each.name]
             said = Failure(DISALLOWED.format(used[0]), "", True) if used else None
