@@ -1,0 +1,1 @@
+"""How notebooks are made: their sources, the build, the released copies."""

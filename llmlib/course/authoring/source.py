@@ -69,6 +69,7 @@ class Notebook:
 
     @property
     def cells(self) -> list[NotebookNode]:
+        """Its cells, as nbformat has them."""
         return self.node.cells
 
     @property

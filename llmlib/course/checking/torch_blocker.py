@@ -78,6 +78,7 @@ class block:
 
 
 def refuse(name: str, called: set[str]) -> NoReturn:
+    """Note the call in `called` and raise DisallowedCall."""
     called.add(name)
     raise DisallowedCall(name)
 
