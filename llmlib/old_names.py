@@ -60,17 +60,21 @@ class Finder(MetaPathFinder, Loader):
     """Asked after Python's own finders, for what they did not find."""
 
     def find_spec(self, name, path=None, target=None):
+        """Python's question for a module: ours if it is an old name."""
         return ModuleSpec(name, self) if name in MODULES else None
 
     def create_module(self, spec):
+        """The module under its new name."""
         module = importlib.import_module(MODULES[spec.name])
         self.spec = module.__spec__  # Python overwrites it with that of the old name
         return module
 
     def exec_module(self, module):
+        """Nothing is run again."""
         module.__spec__ = self.spec
 
 
 def install():
+    """Have Python ask here, once."""
     if not any(isinstance(each, Finder) for each in sys.meta_path):
         sys.meta_path.append(Finder())

@@ -11,6 +11,8 @@ COUNTS = 1, 2, 4, 8, 16, 32, 64, 128  # vectors that go through the matrices tog
 
 @dataclass(frozen=True)
 class Limits:
+    """What one processor can do, as it was measured."""
+
     bandwidth: float  # bytes a second
     peak: float  # operations a second
     intensities: list  # operations a byte

@@ -45,6 +45,9 @@ class LookUp:
         self.vocab_size = vocab_size
 
     def __call__(self, ids):
+        """Certain of the token that followed the last two where they stood before; None if they did
+        not.
+        """
         for at in range(len(ids) - 3, -1, -1):
             if ids[at : at + 2] == ids[-2:]:
                 q = torch.zeros(self.vocab_size)
@@ -55,6 +58,8 @@ class LookUp:
 
 @dataclass(frozen=True)
 class Run:
+    """What a run of speculative decoding wrote, and what its drafts were worth."""
+
     ids: list  # the new ones
     drafted: int
     kept: int

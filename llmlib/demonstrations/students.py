@@ -25,6 +25,7 @@ class Student:
             return training.nats_per_byte(self.weights, config, self.watched)
 
     def nats_a_token(self):
+        """Its loss on the held-out text, in nats a token."""
         counted = (self.watched.targets != training.IGNORED).sum().item()
         return self.nats_a_byte() * self.watched.n_bytes / counted
 

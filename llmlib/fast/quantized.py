@@ -120,16 +120,19 @@ class Packed:
 
     @property
     def T(self):
+        """The same matrix, turned: for `x @ w.T`."""
         return Packed(
             self.rows, self.scale, self.fours, turned=not self._turned, blocked=self.blocked
         )
 
     @property
     def shape(self):
+        """[d_out, d_in]; of a turned one, [d_in, d_out]."""
         return self.rows.shape[::-1] if self._turned else self.rows.shape
 
     @property
     def device(self):
+        """Where the numbers are."""
         return self.rows.device
 
     @property
@@ -142,6 +145,7 @@ class Packed:
     dtype = torch.float32  # what it computes in, and gives back
 
     def data_ptr(self):
+        """The address of its first number."""
         return self.rows.data_ptr()
 
     def __len__(self):

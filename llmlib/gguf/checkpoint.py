@@ -233,9 +233,11 @@ class Changed:
         self.stored, self.change, self.shape = stored, change, stored.shape
 
     def numel(self):
+        """How many numbers it holds."""
         return self.stored.numel()
 
     def to(self, device, dtype):
+        """The numbers as a tensor."""
         return self.change(self.stored.to("cpu", torch.float32)).contiguous().to(device, dtype)
 
 
