@@ -20,6 +20,7 @@ class ClearAnswers(NbGraderPreprocessor):
     becomes that stub, and a prediction loses its guess."""
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple:
+        """nbgrader's step for one cell: a solution becomes its stub, a guess the dots."""
         if cell.cell_type == "code":
             cell.source = cell.metadata.get("stub", with_guess(cell.source, "..."))
         return cell, resources

@@ -54,6 +54,7 @@ class Settings:
         return self._settings[name]
 
     def get(self, name, default=None):
+        """The setting of that name, or `default`; it counts as read."""
         self._read.add(name)
         return self._settings.get(name, default)
 
@@ -97,6 +98,9 @@ class Settings:
 
 
 def gpt2(settings, stop_ids, device):
+    """GPT-2 -> Config, Parts, and the function that makes Weights of Tensors. ValueError, by name,
+    for a setting that the engine lacks.
+    """
     settings.only(
         activation_function=("gelu_new", "gelu_pytorch_tanh", "gelu"),
         scale_attn_weights=(True,),

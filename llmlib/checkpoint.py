@@ -131,9 +131,13 @@ class Tensors:
         }
 
     def without_prefix(self, prefix):
+        """Take `prefix` off all names: some files have it, some do not."""
         self.left = {name.removeprefix(prefix): tensor for name, tensor in self.left.items()}
 
     def take(self, name, *shape):
+        """The tensor of that name, once, in float32 on the device. ValueError if it is missing or
+        of another shape.
+        """
         if name not in self.left:
             raise ValueError(
                 f"{self.folder} has no tensor {name}: the checkpoint does not fit its config.json"
@@ -156,6 +160,7 @@ class Tensors:
         return block.split([len(m) for m in matrices]) if len(matrices) > 1 else [block]
 
     def assert_all_taken(self):
+        """ValueError, by name, for tensors that nobody took: the model would lack them."""
         if self.left:
             some = ", ".join(sorted(self.left)[:3])
             more = " …" if len(self.left) > 3 else ""

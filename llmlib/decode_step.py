@@ -1,11 +1,12 @@
 """The decode step of a Llama with int4 matrices: a single new token's logits, by the compiled loops
 of fast/numba_kernels.py in place of `forward`.
 
-They need numba (the extra `fast`). Without it, and for what they do not know, `forward` answers.
+They need numba (the extra `fast`). Without it, and for what they do not know, `forward` answers. On
+a new computer the first token waits some ten seconds, until numba has compiled them:
+`DecodeStep.compile` does that beforehand.
 """
 
 import os
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,9 +33,6 @@ def decode_step(model):
         from llmlib.fast import numba_kernels
     except (ImportError, RuntimeError):  # not installed, or nowhere to keep what it compiles
         return None
-    kept = Path(numba_kernels.token.stats.cache_path)
-    if not any(kept.glob("numba_kernels.token-*.nbc")):
-        print("Compiling int4's loops, once on this computer: some ten seconds.", file=sys.stderr)
     return DecodeStep(model, numba_kernels)
 
 
@@ -81,19 +79,7 @@ def _is_packed(matrix, fours=True):
     """Whether it is stored as int4; else, as int8."""
     if not isinstance(matrix, Packed) or matrix.device.type != "cpu":
         return False
-    if not fours:
-        return matrix.scale is not None
-    return _scales(matrix) is not None
-
-
-def _scales(matrix):
-    """[d_in/32, d_out, 2]: of each row's groups the scale and the offset; None if not int4."""
-    if matrix.fours:
-        return matrix.fours[1]
-    block = matrix._base
-    if block is None or not block.fours:
-        return None
-    return block.fours[1][:, slice(*matrix._place)]
+    return (matrix.group_scales if fours else matrix.scale) is not None
 
 
 @contextmanager
@@ -125,7 +111,15 @@ class DecodeStep:
             "parts": np.empty(parts, np.float32),
             "hidden": np.empty(self.matrices.gate.fours.shape[1] * kernels.ROWS, np.float32),
         }
-        self(torch.zeros(1, 1, dtype=torch.long), model.new_cache(context=1))  # compiles
+
+    def is_compiled(self):
+        """Whether numba keeps compiled loops on this computer; they may be of another state."""
+        kept = Path(self.kernels.token.stats.cache_path)
+        return any(kept.glob("numba_kernels.token-*.nbc"))
+
+    def compile(self):
+        """Compile the loops, or read what is kept of them, by computing a token with them."""
+        self(torch.zeros(1, 1, dtype=torch.long), self.model.new_cache(context=1))
 
     def is_of(self, model):
         """Whether nothing has been replaced in it."""
@@ -210,7 +204,8 @@ class DecodeStep:
     def _blocks(self, matrices):
         """The matrices, one below the other, as Int4 has them."""
         rows = torch.cat([each.rows for each in matrices]).float()
-        scale, offset = torch.cat([_scales(each) for each in matrices], dim=1).float().unbind(-1)
+        scales = torch.cat([matrix.group_scales for matrix in matrices], dim=1)
+        scale, offset = scales.float().unbind(-1)
         d_out, d_in = rows.shape
         filled_up = self._filled_up(d_out)
         groups = rows.view(d_out, -1, GROUP)

@@ -40,6 +40,7 @@ class KVCache:
 
     @property
     def nbytes(self):
+        """Bytes of both tensors, of all layers."""
         return sum(tensor.nbytes for tensor in self.keys + self.values)
 
 

@@ -17,6 +17,7 @@ from llmlib.sampling import sample
 # fmt: off
 @dataclass(frozen=True)
 class Config:
+    """A model's settings, as `forward` needs them; architectures.py reads them."""
     n_layer: int
     n_head: int
     n_kv_head: int                      # fewer than n_head: grouped queries
@@ -104,6 +105,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Weights:
+    """All weights of a model, in float32 or as fast/quantized.py packs them."""
     embedding: torch.Tensor             # vocab d_model
     positions: torch.Tensor | None      # context d_model, where positions are learned
     layers: list[Layer]

@@ -187,6 +187,8 @@ class OtherTokenizer:
 
     @classmethod
     def from_file(cls, path):
+        """The tokenizer in a tokenizer.json. ValueError for one that cannot be read."""
+
         import tokenizers
 
         try:
@@ -195,6 +197,9 @@ class OtherTokenizer:
             raise ValueError(f"{path} cannot be read ({error}): copy it again") from None
 
     def encode(self, text):
+        """A text's ids, with what the tokenizer puts before it. ValueError for half a surrogate
+        pair.
+        """
         to_bytes(text)  # raises ValueError for half of a surrogate pair
         found = self._tokenizer.encode(text)
         twice = found.special_tokens_mask[:1] == [1] and found.ids[:1] == found.ids[1:2]
@@ -206,9 +211,11 @@ class OtherTokenizer:
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def decode(self, ids):
+        """The text of ids, special tokens in it."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=False)
 
     def stream(self, ids):
+        """The text that each id completes, as ids come; at last what is left over."""
         # after a word: the library cuts a space off where a text begins, and these ids go on
         seen = self._tokenizer.encode("a", add_special_tokens=False).ids[-1:]
         shown = self.decode(seen)

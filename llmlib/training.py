@@ -37,6 +37,7 @@ def story_tokenizer(stories):
 
 
 def as_tokens(stories, tokenizer):
+    """Stories as one stream of Tokens, BETWEEN before each."""
     between, ids, targets = tokenizer.special_tokens[BETWEEN], [], []
     for story in stories:
         text = tokenizer.encode(story.text)
@@ -48,6 +49,7 @@ def as_tokens(stories, tokenizer):
 
 
 def tiny_config(d_model, n_layer=2):
+    """The Config of a model so small that a notebook trains it: heads 16 wide."""
     n_head = max(1, d_model // 16)
     return Config(
         n_layer,

@@ -115,5 +115,5 @@ def workers() -> int:
 
 if __name__ == "__main__":
     verb, *words = sys.argv[1:]
-    with contextlib.suppress(KeyboardInterrupt):  # setup.py says what to do
+    with contextlib.suppress(KeyboardInterrupt):  # bootstrap says what to do
         sys.exit({"check": lambda _: check(), "test": test, "proof": proof}[verb](words))

@@ -18,6 +18,7 @@ from llmlib import attention, data, decode_step, generation, layers, pretrained
 from llmlib.decode_step import GROUP
 from llmlib.output_head import cross_entropy
 from llmlib.sampling import sample
+from llmlib.serve import engine
 
 pytestmark = pytest.mark.unit
 WIDE = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4}
@@ -353,6 +354,35 @@ def test_without_numba(tmp_path, monkeypatch):
 
     monkeypatch.setattr("numba.njit", nowhere)
     assert pretrained.load(tmp_path, "int4").decode_step is None
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_loading_compiles_nothing_and_the_command_says_that_it_does(
+    tmp_path, kept, capsys, monkeypatch
+):
+    tokens, real = [], decode_step.DecodeStep.__call__
+    monkeypatch.setattr(
+        decode_step.DecodeStep, "__call__", lambda *args: tokens.append(1) or real(*args)
+    )
+    tiny(tmp_path)
+    assert not tokens and capsys.readouterr() == ("", "")
+    monkeypatch.setattr(decode_step.DecodeStep, "is_compiled", lambda self: kept)
+    model = engine.load_compiled(str(tmp_path), "int4")
+    assert len(tokens) == 1 and model.decode_step.kernels.token.signatures
+    told = "" if kept else "Compiling int4's loops, once on this computer: some ten seconds.\n"
+    assert capsys.readouterr() == ("", told)
+    engine.load_compiled(str(tmp_path), "float32")
+    assert len(tokens) == 1 and capsys.readouterr() == ("", "")
+
+
+def test_what_is_compiled_is_kept(tmp_path, monkeypatch):
+    step = tiny(tmp_path).decode_step
+    step.compile()
+    assert step.is_compiled()
+    elsewhere = types.SimpleNamespace(cache_path=str(tmp_path))
+    token = types.SimpleNamespace(stats=elsewhere)
+    step.kernels = types.SimpleNamespace(token=token)
+    assert not step.is_compiled()
 
 
 def test_only_int4_has_one(tmp_path):

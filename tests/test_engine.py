@@ -339,30 +339,6 @@ def test_functions_against_torch():
     assert torch.equal(attention.causal_mask(2, start=3), attention.causal_mask(5)[3:])
 
 
-def test_multi_head_attention_against_torch():
-    g = torch.Generator().manual_seed(0)
-    reference = torch.nn.MultiheadAttention(24, 4, bias=False, batch_first=True)
-    w_q, w_k, w_v = reference.in_proj_weight.detach().chunk(3)
-    x, context, mask = (
-        torch.randn(2, 5, 24, generator=g),
-        torch.randn(2, 7, 24, generator=g),
-        attention.causal_mask(5),
-    )
-    expected, _ = reference(x, x, x, attn_mask=~mask)
-    w_o = reference.out_proj.weight.detach()
-    assert torch.allclose(
-        attention.multi_head_attention(x, w_q, w_k, w_v, w_o, 4, mask=mask), expected, atol=1e-6
-    )
-    expected, _ = reference(x, context, context)
-    assert torch.allclose(
-        attention.multi_head_attention(x, w_q, w_k, w_v, w_o, 4, context=context),
-        expected,
-        atol=1e-6,
-    )
-    with pytest.raises(ValueError, match="must divide"):
-        attention.multi_head_attention(x, w_q, w_k, w_v, w_o, 4, n_kv_head=3)
-
-
 def test_no_block_of_rounded_weights_reaches_into_another_row():
     w = torch.tensor([[1.0] * 48, [100.0] * 48])
     assert torch.equal(scaling.rounded(w, 4, 16), w)

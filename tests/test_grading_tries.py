@@ -126,7 +126,9 @@ HIDDEN_WAYS = {
     "it raises": "return 1 // (5 - x) and x",
     "it ends its process": "import os\n    return x if x == 1 else os._exit(1)",
     "it never ends": f"{LOOP}\n    return x",
-    "it fails, with the course's merge never": f"{LOOP.replace('x', 'lent and x')}\n    return x % 5",
+    "it fails, with the course's merge never": (
+        f"{LOOP.replace('x', 'lent and x')}\n    return x % 5"
+    ),
 }
 
 

@@ -105,6 +105,7 @@ class Writer:
         return self.exercises[notebooks.grade_id(after)]
 
     def text(self, cell: NotebookNode) -> str:
+        """A text cell as HTML."""
         source = BACK_AND_FORTH.sub("", cell.source)
         attachments = cell.get("attachments", {})
         return to_html(source, self.drawings, self.links.to, self.anchors, attachments)
@@ -134,6 +135,7 @@ class Writer:
         )
 
     def code(self, cell: NotebookNode) -> Block:
+        """A code cell as a block: its code, its outputs, whether it is folded."""
         label = LABELLED.match(cell.source)
         fold = label[1] if label and cell.metadata.get("jupyter", {}).get("source_hidden") else ""
         widget = WIDGET.search(cell.source)

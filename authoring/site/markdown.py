@@ -58,25 +58,31 @@ class Renderer(IPythonRenderer):
         return f'<h{level} id="{anchor}"{kind}>{text}</h{level}>\n'
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
+        """A link to its place on the site; the text alone if it has none there."""
         address = self.where(url)
         return text if address is None else f'<a href="{escape(address)}">{text}</a>'
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
+        """A picture, out of the cell's attachments and into a file."""
         name = url.removeprefix("attachment:")
         png = base64.b64decode(self.attachments[name]["image/png"])
         address, (width, height) = self.drawings.write(png)
         return pictures.tag(address, escape(TAG.sub("", text)), width, height)
 
     def block_code(self, code: str, info: str | None = None) -> str:
+        """A block of code, coloured if it is Python."""
         return code_block(code) if info == "python" else f"<pre>{escape(code)}</pre>\n"
 
     def inline_math(self, body: str) -> str:
+        """$…$ as MathML."""
         return formula(body)
 
     def block_math(self, body: str) -> str:
+        """$$…$$ as MathML, on a line of its own."""
         return f'<span class="formula">{formula(body, "block")}</span>'
 
     def latex_environment(self, name: str, body: str) -> str:
+        """\\begin{…} … \\end{…} as MathML."""
         return self.block_math(rf"\begin{{{name}}}{body}\end{{{name}}}")
 
 

@@ -23,6 +23,7 @@ class Page:
 
     @property
     def file(self) -> str:
+        """Its file's name."""
         return f"{self.name}.html"
 
     def sections(self) -> list["Section"]:

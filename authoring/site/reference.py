@@ -48,6 +48,7 @@ class Claim:
 
     @property
     def anchor(self) -> str:
+        """What a link to it ends with."""
         return f"{self.notebook}.{self.name}"
 
 

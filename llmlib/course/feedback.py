@@ -66,6 +66,7 @@ def display(plain: str, rich: str = "", kind: str = "text/html") -> None:
 
 
 def box(html: str, colour: str) -> str:
+    """HTML with a coloured bar on its left."""
     return f'<div style="border-left:4px solid {colour};padding:2px 10px">{html}</div>'
 
 

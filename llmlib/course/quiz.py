@@ -72,4 +72,5 @@ def quiz_key() -> dict[str, dict[str, str]]:
 
 
 def key_text() -> str:
+    """The obfuscated key, as it is stored."""
     return resources.files("llmlib").joinpath("data/quiz.json").read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ from llmlib.serve import cli, engine
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `llmlib chat` and `llmlib serve`."""
     cli.add_arguments(parser)
     where = "where your notebooks are (default: this folder, else work/ or notebooks/ in it)"
     parser.add_argument("--folder", type=Path, metavar="DIR", help=where)

@@ -23,6 +23,8 @@ HELD_OUT = 256  # the first stories are never trained on
 
 @dataclass(frozen=True)
 class Story:
+    """A story that SmolLM2 wrote, as it was drawn."""
+
     ids: list  # SmolLM2's, the stop token among them if the story ended
     logprobs: np.ndarray  # log p of each id when it was drawn, nats
     text: str

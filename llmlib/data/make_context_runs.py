@@ -70,6 +70,7 @@ def run(steps, seed, reads, tokens, ids):
 
 
 def main():
+    """Train what is not recorded yet, a line of the table for each run."""
     torch.set_num_threads(1)
     tokens, ids = texts()
     done = set()

@@ -38,6 +38,7 @@ def loss(
 
 
 def main():
+    """Train a model for each change, and write their losses."""
     torch.set_num_threads(1)
     train = stories("train")
     tokenizer = training.story_tokenizer(train[:TOKENIZER_STORIES])

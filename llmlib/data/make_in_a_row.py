@@ -66,6 +66,7 @@ def recorded():
 
 
 def main():
+    """Train, count the right guesses in a row, and write the table."""
     torch.set_num_threads(1)
     train_stories = stories("train")
     tokenizer = training.story_tokenizer(train_stories[:TOKENIZER_STORIES])

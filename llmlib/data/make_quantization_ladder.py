@@ -48,6 +48,7 @@ def measure(model, ids):
 
 
 def main():
+    """Measure each number of bits and size of block, and write the table."""
     model, ids = pretrained.load("smollm2"), held_out_ids()
     loss, likeliest = measure(model, ids)
     rows = ["bits,block,loss,same", f"32,none,{loss:.4f},1.0000"]

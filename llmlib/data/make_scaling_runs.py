@@ -82,6 +82,7 @@ def tuned(d_model, *texts):
 
 
 def main():
+    """Train a model of each width, and write its losses."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("widths", nargs="*", type=int, default=SIZES)
     widths = parser.parse_args().widths

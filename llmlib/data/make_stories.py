@@ -45,6 +45,7 @@ def grouped_attention(q, k, v, mask):
 
 
 def in_bfloat16(weights):
+    """The weights, all tensors in bfloat16."""
     if isinstance(weights, torch.Tensor):
         return weights.bfloat16()
     if isinstance(weights, (list, tuple)):
@@ -141,6 +142,7 @@ def pack():
 
 
 def main():
+    """Have the stories written, chunk by chunk."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
         "--chunks",

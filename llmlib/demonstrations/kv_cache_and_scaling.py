@@ -121,6 +121,8 @@ COUNTS = 1, 2, 4, 8, 16, 32, 64, 128  # vectors that go through the matrices tog
 
 @dataclass(frozen=True)
 class MachineLimits:
+    """What a processor can do at most: the two lines of a roofline."""
+
     bandwidth: float  # bytes a second
     peak: float  # operations a second
     intensities: list  # operations a byte
@@ -185,6 +187,7 @@ class LookUp:
         self.vocab_size = vocab_size
 
     def __call__(self, ids):
+        """Logits [vocab_size] for the token after `ids`."""
         for at in range(len(ids) - 3, -1, -1):
             if ids[at : at + 2] == ids[-2:]:
                 q = torch.zeros(self.vocab_size)
@@ -195,6 +198,8 @@ class LookUp:
 
 @dataclass(frozen=True)
 class SpeculativeRun:
+    """What speculative decoding wrote, and what its draft was worth."""
+
     ids: list  # the new ones
     drafted: int
     kept: int
@@ -265,6 +270,7 @@ class Student:
             return training.nats_per_byte(self.weights, config, self.watched)
 
     def nats_a_token(self):
+        """Mean loss on the held-out stories, in nats per token."""
         counted = (self.watched.targets != training.IGNORED).sum().item()
         return self.nats_a_byte() * self.watched.n_bytes / counted
 

@@ -1,0 +1,3 @@
+"""What the taught functions compute, faster: fewer and larger operations, fewer bits, compiled
+loops.
+"""

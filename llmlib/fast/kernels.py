@@ -26,6 +26,8 @@ LONG_PROMPT = {
 
 @dataclass(frozen=True)
 class Processor:
+    """What the choice of kernels depends on."""
+
     vendor: str  # "AuthenticAMD", "GenuineIntel"; "" where nobody says
     instructions: str  # torch's name for the set that it uses: "AVX2", "AVX512", "DEFAULT"
     amx: bool  # has a unit for products of matrices in bfloat16
@@ -35,12 +37,15 @@ class Processor:
 
 @dataclass(frozen=True)
 class Kernels:
+    """Which kernels the engine multiplies with."""
+
     few_rows: str  # of FEW_ROWS: the product of a matrix and up to 4 vectors, float32
     long_prompt: str  # of LONG_PROMPT: attention of 256 queries and more, float32
     prompt_in_bfloat16: bool  # attention of a model whose weights are bfloat16 or int4
 
 
 def this_processor():
+    """The Processor that this runs on."""
     return Processor(
         vendor=_vendor(),
         instructions=torch.backends.cpu.get_cpu_capability(),

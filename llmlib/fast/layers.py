@@ -104,6 +104,7 @@ def rms_norm(x, weight, eps=1e-5):
 
 
 def layer_norm(x, weight, bias, eps=1e-5):
+    """As the taught one (Ba et al. 2016, arXiv:1607.06450), by torch's one operation."""
     return torch.layer_norm(x, weight.shape, weight, bias, eps)
 
 
@@ -135,6 +136,7 @@ def _gated(activation, x, *weights):
 
 
 def mlp(x, w_in, b_in, w_out, b_out, approximate="tanh"):
+    """As the taught one, GPT-2's: x [..., d_model] -> the same."""
     return linear(F.gelu(linear(x, w_in, b_in), approximate=approximate), w_out, b_out)
 
 

@@ -32,6 +32,7 @@ else:
 
     @compiled
     def let_others_run():
+        """Nothing, where there is no sched_yield."""
         pass
 
 
@@ -45,6 +46,8 @@ class Int4(NamedTuple):
 
 
 class Matrices(NamedTuple):
+    """The weights of all layers, stacked."""
+
     norms: np.ndarray  # n_layer 2 d_model
     qkv: Int4
     o: Int4
@@ -57,6 +60,8 @@ class Matrices(NamedTuple):
 
 
 class Cache(NamedTuple):
+    """Where the KV cache lies in memory, and its shape."""
+
     keys: np.ndarray  # n_layer; the address of each layer's [n_kv_head, context, head_dim]
     values: np.ndarray
     n_kv_head: int
@@ -189,6 +194,7 @@ def at_address(typing, address):
 
 @compiled
 def rms_norm(x, weight, eps, out):
+    """RMSNorm (Zhang & Sennrich 2019, arXiv:1910.07467) of one vector x [d_model], into out."""
     squares = np.float32(0)
     for i in range(len(x)):
         squares += x[i] * x[i]
@@ -199,6 +205,7 @@ def rms_norm(x, weight, eps, out):
 
 @compiled
 def apply_rope(head, turns):
+    """Turn a head [head_dim] in place by turns [2, head_dim/2] (Su et al. 2021, RoFormer)."""
     half = len(head) // 2
     for i in range(half):
         a, b, cos, sin = head[i], head[half + i], turns[0, i], turns[1, i]
@@ -284,6 +291,9 @@ def add_product(matrix, layer, x, me, rows, out):
 
 @reordered
 def table_product(table, scale, x, me, logits):
+    """This thread's rows of the int8 table [vocab, d_model], times x [d_model], into logits
+    [vocab].
+    """
     first, last = share(len(table), me)
     for r in range(first, last):
         y = np.float32(0)

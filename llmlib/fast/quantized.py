@@ -70,7 +70,19 @@ class Packed:
             y = y if self.scale is None else y.float() * self.scale.float()
         return y.float().view(*x.shape[:-1], y.shape[-1])
 
+    @property
+    def group_scales(self):
+        """[d_in/32, d_out, 2]: of each row's groups of int4 the scale and the offset, in bfloat16;
+        None for other kinds. A row of a block has the block's.
+        """
+        if self.fours:
+            return self.fours[1]
+        if self._base is None or not self._base.fours:
+            return None
+        return self._base.fours[1][:, slice(*self._place)]
+
     def float(self):
+        """The matrix that it stands for, as a tensor of float32."""
         weight = self.rows.float()
         weight = weight if self.scale is None else weight * self.scale[:, None].float()
         return weight.T if self._turned else weight
@@ -108,16 +120,19 @@ class Packed:
 
     @property
     def T(self):
+        """The same matrix, turned: for `x @ w.T`."""
         return Packed(
             self.rows, self.scale, self.fours, turned=not self._turned, blocked=self.blocked
         )
 
     @property
     def shape(self):
+        """[d_out, d_in]; of a turned one, [d_in, d_out]."""
         return self.rows.shape[::-1] if self._turned else self.rows.shape
 
     @property
     def device(self):
+        """Where the numbers are."""
         return self.rows.device
 
     @property
@@ -130,6 +145,7 @@ class Packed:
     dtype = torch.float32  # what it computes in, and gives back
 
     def data_ptr(self):
+        """The address of its first number."""
         return self.rows.data_ptr()
 
     def __len__(self):

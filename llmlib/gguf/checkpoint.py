@@ -197,7 +197,7 @@ class GgufCheckpoint:
                     found |= self._experts(place, inner, kind, tensor)
                     continue
                 place += self._inside(inner) + "."
-            found[place + kind] = self._as_trained(inner, kind, tensor)
+            found[place + kind] = self._as_trained(inner, tensor)
         return found
 
     def _inside(self, inner):
@@ -216,7 +216,7 @@ class GgufCheckpoint:
         places = [f"{at}experts.{e}.{stacks.get(inner)}" for e in range(tensor.shape[0])]
         return {f"{one}.{kind}": tensor[e] for e, one in enumerate(places)}
 
-    def _as_trained(self, inner, kind, tensor):
+    def _as_trained(self, inner, tensor):
         if inner in ("attn_q", "attn_k") and self._stored_as.gguf_pairs:
             heads = "num_attention_heads" if inner == "attn_q" else "num_key_value_heads"
             n_head = self.settings.get(heads) or self.settings["num_attention_heads"]
@@ -233,9 +233,11 @@ class Changed:
         self.stored, self.change, self.shape = stored, change, stored.shape
 
     def numel(self):
+        """How many numbers it holds."""
         return self.stored.numel()
 
     def to(self, device, dtype):
+        """The numbers as a tensor."""
         return self.change(self.stored.to("cpu", torch.float32)).contiguous().to(device, dtype)
 
 

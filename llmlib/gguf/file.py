@@ -56,9 +56,12 @@ class Stored:
         return Stored(self.blocks[index], self.kind, self.shape[1:])
 
     def numel(self):
+        """How many numbers it holds."""
         return math.prod(self.shape)
 
     def to(self, device, dtype):
+        """The numbers as a tensor."""
+
         from gguf.quants import dequantize
 
         numbers = np.array(dequantize(self.blocks, self.kind), np.float32)  # its own copy

@@ -4,10 +4,10 @@ Rooms, ordered by what a mistake in them would cost:
 
 host/      this machine. Keeps a learner's code in. read_submission opens a file and reads it in a
            fork with limits; sandbox starts bubblewrap (bubblewrap: its command line) and asks for
-           forks; rpc calls one submission's process; run_test_cell runs the tests; time_limits says how
-           long anything may take, processor_time counts it, memory_kills tells a crash from a
-           machine without memory. Of the grader it imports only wire and
-           sandbox_diagnostics (import contracts in pyproject.toml)
+           forks; rpc calls one submission's process; run_test_cell runs the tests; time_limits says
+           how long anything may take, processor_time counts it, memory_kills tells a crash from a
+           machine without memory. Of the grader it imports only wire and sandbox_diagnostics
+           (import contracts in pyproject.toml)
 wire       this machine, too: plain values between the two sides, validated, bounded, never
            unpickled
 guest/     beside learners' code. This machine: zygote loads torch once and forks for every

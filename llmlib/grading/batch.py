@@ -3,7 +3,7 @@
 Each result is a file of its own, moved into place whole, so a killed run goes on where it was;
 what it holds is then written to the gradebook by this process alone, and marked as written
 afterwards (writing it again changes nothing). Who does the grading is the caller's choice: `run` is
-`pool.run` or `cluster.run`.
+`worker_pool.run` or `dask_cluster.run`.
 """
 
 import contextlib
@@ -58,6 +58,7 @@ class Results:
         self.lock = files.lock(self.folder / ".lock", busy)
 
     def path(self, task: Task, suffix: str = ".json") -> Path:
+        """The file of a submission's result."""
         return self.folder / task.student / f"{task.assignment}{suffix}"
 
     def get(self, task: Task, fingerprint: str) -> Graded | None:
@@ -69,6 +70,7 @@ class Results:
             return None
 
     def put(self, task: Task, fingerprint: str, graded: Graded) -> None:
+        """Store a result, under the fingerprint of what it was made of."""
         kept = {"fingerprint": fingerprint, "graded": asdict(graded)}
         files.write(self.path(task), json.dumps(kept))
 

@@ -24,6 +24,7 @@ CONFIG = Path("nbgrader_config.py")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `llmlib grade`."""
     where = (
         "a folder or archive as Canvas or Moodle gave it, loose files with students' names, "
         "or STUDENT/NOTEBOOK/NOTEBOOK.ipynb"

@@ -26,6 +26,8 @@ COMMAND = [sys.executable, "-P", "-m", "llmlib.grading.dask_worker"]
 
 
 class GradingProcess:
+    """A process of ours on a worker of Dask, which grades what it is sent."""
+
     def __init__(self, spec: tuple) -> None:
         self.spec = spec
         pipe = subprocess.PIPE
@@ -35,6 +37,7 @@ class GradingProcess:
         self.send(spec)
 
     def send(self, value: tuple) -> None:
+        """Hand it an order."""
         pickle.dump(value, self.orders)
         self.orders.flush()
 
@@ -76,6 +79,7 @@ def rest(spec: tuple) -> None:
 
 
 def main() -> None:
+    """Grade the orders that come through standard input, one answer for each."""
     orders, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what is printed here is no answer
     try:

@@ -24,6 +24,7 @@ OLD_TABLE = "alike.csv"  # its name until 1.2.4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `llmlib export-answers`."""
     submissions.add_arguments(parser)
     made = "emptied first (default: answers/ beside SUBMITTED_DIR)"
     parser.add_argument("--output", type=Path, metavar="DIR", help=made)

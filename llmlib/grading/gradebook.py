@@ -33,6 +33,7 @@ class Marks:
 
     @property
     def points(self) -> float:
+        """The sum of the scores less what lateness costs; not below 0."""
         return max(0.0, sum(self.scores.values()) - self.late)
 
 
@@ -67,8 +68,8 @@ class GradebookWriter(contextlib.AbstractContextManager["GradebookWriter"]):
                 self.gradebook.db.configure(bind=self.gradebook.engine)
 
     def add_assignment(self, notebook: course_notebooks.Notebook) -> None:
-        """Make sure that the assignment of this `cells.Notebook` is there, all of its cells and no
-        more: what another edition had would count beside them."""
+        """Make sure that this notebook's assignment is there, all of its cells and no more: what
+        another edition had would count beside them."""
         name, full = notebook.name, {f"test_{each.name}": each.full for each in notebook.exercises}
         full |= {each.name: each.stub for each in notebook.exercises}
         with self.transaction() as book:
@@ -142,6 +143,7 @@ class GradebookWriter(contextlib.AbstractContextManager["GradebookWriter"]):
             book.db.flush()
 
     def marks(self, student: str, assignment: str) -> Marks:
+        """What the gradebook holds of one submission."""
         notebook = self.gradebook.find_submission_notebook(assignment, assignment, student)
         cells = self.gradebook.find_notebook(assignment, assignment)
         names = {each.id: each.name for each in (*cells.grade_cells, *cells.solution_cells)}

@@ -21,6 +21,7 @@ WHO = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `llmlib export-grades`."""
     parser.add_argument("--format", choices=WHO, required=True)
     roster = "the list of students that the system exports, as CSV; without it only ids are filled"
     parser.add_argument("--roster", type=Path, metavar="FILE", help=roster)

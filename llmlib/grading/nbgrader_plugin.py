@@ -115,6 +115,7 @@ class TrustedAutograde(Autograde):
         return super().init_destination(assignment_id, student_id)
 
     def convert_single_notebook(self, path: str) -> None:
+        """nbgrader's step for one file, with preprocessors of its own."""
         self._init_preprocessors()
         super(Autograde, self).convert_single_notebook(path)
 
@@ -131,6 +132,8 @@ class TrustedExporter(NotebookExporter):
             parent.__class__ = TrustedAutograde
 
     def from_filename(self, filename: str, resources: Any = None, **_: Any) -> Any:
+        """Grade the submission at `filename` -> (the rebuilt notebook, resources)."""
+
         from llmlib.grading.worker_pool import grade_bytes  # slow to load, as the runner is
 
         name, student = (resources["nbgrader"][key] for key in ("notebook", "student"))
@@ -149,6 +152,7 @@ class FeedbackExporter(HTMLExporter):
     """Makes nbgrader's feedback, at its command and in Formgrader, the page of `llmlib grade`."""
 
     def from_filename(self, filename: str, resources: Any = None, **_: Any) -> Any:
+        """The feedback of a submission that was graded -> (HTML, resources)."""
         where = resources["nbgrader"]
         name, student = where["notebook"], where["student"]
         node = nbformat.read(filename, as_version=4)

@@ -48,6 +48,7 @@ class Question(NamedTuple):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `llmlib oral-questions`."""
     submissions.add_arguments(parser)
     parser.add_argument("--student", help="this student only; about 10 s a notebook")
     made = "one file a student (default: oral_questions/ beside SUBMITTED_DIR)"

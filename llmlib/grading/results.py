@@ -26,6 +26,7 @@ class Outcome:
 
     @property
     def solved(self) -> bool:
+        """Whether all its checks passed."""
         return self.claim is None
 
     @property
@@ -46,10 +47,12 @@ class Graded:
 
     @property
     def points(self) -> float:
+        """The sum over all exercises."""
         return sum(outcome.points for outcome in self.outcomes)
 
     @property
     def worth(self) -> float:
+        """The most that there is to get."""
         return sum(outcome.worth for outcome in self.outcomes)
 
     def __getitem__(self, exercise: str) -> Outcome:
@@ -69,6 +72,7 @@ Result = Graded | NotGraded
 
 
 def from_json(tree: dict) -> Graded:
+    """A Graded, of what `dataclasses.asdict` made of it."""
     outcomes = tuple(Outcome(**outcome) for outcome in tree["outcomes"])
     steps = tuple(Step(*each) for each in tree["steps"])
     return Graded(outcomes, tuple(tree["notes"]), tree["unsafe"], steps, tuple(tree["findings"]))

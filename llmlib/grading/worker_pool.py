@@ -125,6 +125,7 @@ class Worker:
         self.deadline = time.monotonic() + START
 
     def begin(self, order: Order, limits: Limits) -> None:
+        """Give it a submission; it has until `deadline`."""
         self.order, self.deadline = (
             order,
             time.monotonic() + CLOCK_FACTOR * limits.notebook + GRACE,

@@ -3,11 +3,12 @@
 import argparse
 import os
 
-from llmlib import generation, pretrained
+from llmlib import generation
 from llmlib.chat_template import NoChatTemplate
 from llmlib.fast.quantized import KINDS
 from llmlib.serve import chat
 from llmlib.serve.cli import add_settings, seed, settings_of
+from llmlib.serve.engine import load_compiled
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     if args.device.startswith("meta"):
         raise ValueError('a "meta" device holds no numbers to compute with: give "cpu"')
     settings = settings_of(args) | {"seed": args.seed}
-    model, prompt = pretrained.load(args.model, args.weights, args.device), args.prompt
+    model, prompt = load_compiled(args.model, args.weights, args.device), args.prompt
     if args.chat and prompt and model.tokenizer:
         try:
             prompt = generation.chat_prompt(model, prompt)

@@ -12,6 +12,7 @@ import torch
 
 from llmlib import generation, pretrained
 from llmlib.assets import smollm2_folder
+from llmlib.model import Model
 from llmlib.tokens import Tokenizer
 
 Step = tuple[int, torch.Tensor]  # an id, and the logits [vocab] that it was picked from
@@ -58,9 +59,20 @@ def load(model: str, weights: str = "float32") -> Engine:
     return load_my_llm(Path(model))
 
 
+def load_compiled(name: str, weights: str, device: str = "cpu") -> Model:
+    """`pretrained.load`, and int4's loops compiled: before the first token, and not unsaid."""
+    model = pretrained.load(name, weights, device)
+    if model.decode_step:
+        if not model.decode_step.is_compiled():
+            said = "Compiling int4's loops, once on this computer: some ten seconds."
+            print(said, file=sys.stderr, flush=True)
+        model.decode_step.compile()
+    return model
+
+
 def load_model(name: str, weights: str) -> Engine:
     """llmlib's engine on a model."""
-    model = pretrained.load(name, weights)
+    model = load_compiled(name, weights)
     if model.tokenizer is None:
         raise ValueError(f"{model.folder} has no tokenizer.json: a chat needs one")
 

@@ -47,10 +47,12 @@ class Status:
 
     @property
     def begun(self) -> bool:
+        """Whether any exercise has an answer, right or wrong."""
         return bool(self.functions(DONE, FAILING))
 
     @property
     def done(self) -> bool:
+        """Whether all exercises pass."""
         return not self.fault and len(self.functions(DONE)) == len(self.exercises)
 
     def lines(self) -> list[tuple[str, str, str, str]]:

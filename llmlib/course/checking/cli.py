@@ -18,6 +18,7 @@ WORDS = {FAILING: "✗ wrong", DONE: "✓ done", UNTOUCHED: "· not written yet"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `llmlib check`."""
     where = "such as 03_attention, or the path of one; all by default"
     parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help=where)
     where = "where they are (default: this folder, else work/ or notebooks/ in it)"

@@ -59,6 +59,7 @@ class Definition:
 
     @property
     def imports(self) -> bool:
+        """Whether it is an import."""
         return self.kind in IMPORTS
 
 

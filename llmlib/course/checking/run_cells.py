@@ -176,9 +176,11 @@ class NotebookShell:
         self.space = space
 
     def display(self, *_: object, **named: object) -> "NotebookShell | None":
+        """IPython's display: nothing is shown, a handle comes back if one is asked for."""
         return self if "display_id" in named else None  # a handle for updates
 
     def run_line_magic(self, name: str, line: str, *_: object, **__: object) -> None:
+        """A `%magic`: cd and env have an effect, the others none."""
         words = [each for each in line.split() if each[0] != "-"] or [""]
         if name == "cd" and os.path.isdir(words[0]):
             os.chdir(words[0])
@@ -193,6 +195,7 @@ class NotebookShell:
             raise error
 
     def run_cell_magic(self, name: str, line: str, body: str) -> None:
+        """A `%%magic`: only `%%writefile` has an effect."""
         if name in ("writefile", "file"):
             *options, path = shlex.split(line.replace("\\", "/"))
             how = "a" if "-a" in options else "w"
@@ -201,7 +204,8 @@ class NotebookShell:
                 file.write(body)
 
     def getoutput(self, *_: object, **__: object) -> list[str]:
-        return []  # no program runs: `files = !ls` is empty
+        """What `!command` printed: nothing, since no program runs."""
+        return []
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_, **__: None

@@ -43,6 +43,7 @@ class LearnerError(Exception):
 
 
 def main() -> None:
+    """Read a job from standard input, run its cells and tests, write a line for each result."""
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         job = json.loads(sys.stdin.buffer.read())
@@ -183,6 +184,7 @@ def error_message(error: BaseException | None, seconds: float, name: str = "") -
 
 
 def report(out: TextIO, *fields: str | None) -> None:
+    """Write one result as a line of JSON."""
     out.write(json.dumps(fields) + "\n")
     out.flush()
 

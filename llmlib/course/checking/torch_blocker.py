@@ -74,6 +74,7 @@ def note(name: str) -> None:
 
 
 def refuse(name: str) -> NoReturn:
+    """Note the call of this name and raise `DisallowedCall`."""
     note(name)
     raise DisallowedCall(name)
 
@@ -131,6 +132,7 @@ class Engine:
         self.engine = torch.autograd.Variable._execution_engine
 
     def run_backward(self, *args: Any, **more: Any) -> Any:
+        """As torch's, unless gradients are refused."""
         if board[_place(AUTOGRAD)]:
             refuse(AUTOGRAD)
         return self.engine.run_backward(*args, **more)
@@ -261,6 +263,7 @@ class StandIn:
         self._name = name
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse, whatever it is given."""
         refuse(self._name)
 
     def __getattr__(self, name: str) -> NoReturn:

@@ -39,6 +39,7 @@ class KeyedCell:
 
     @property
     def name(self) -> str:
+        """Its grade_id: the name of an exercise or a test; empty for other cells."""
         return str(self.nbgrader.get("grade_id", ""))
 
     @property
@@ -48,6 +49,7 @@ class KeyedCell:
 
     @property
     def prediction(self) -> bool:
+        """Is it the call of `predict`?"""
         return self.cell.cell_type == "code" and is_prediction(self.cell.source)
 
     @property

@@ -30,6 +30,7 @@ def load(name: str, root: Path = ROOT) -> Notebook:
 
 
 def notebooks() -> list[Notebook]:
+    """All notebooks of the course in their order, the quiz last."""
     return [load(name) for name in names()]
 
 

@@ -70,6 +70,7 @@ class Notebook:
 
     @property
     def cells(self) -> list[NotebookNode]:
+        """Its cells, as nbformat has them."""
         return self.node.cells
 
     @property

@@ -45,6 +45,7 @@ class ChatServer:
             raise OSError(said[-1] if said else "it ended before it had an address")
 
     def stop(self) -> None:
+        """End the server, if it runs."""
         if self.process:
             self.process.kill()
             self.process.wait()

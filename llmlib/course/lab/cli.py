@@ -19,6 +19,7 @@ PARTS = {"jupyterlab", "nbgrader", "nbformat", "jupytext", "ipykernel", "transfo
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `llmlib lab`."""
     parser.epilog = (
         "PORT=9999 in the environment chooses the port, BROWSER=0 opens no browser. "
         "More words go to JupyterLab (--ip=0.0.0.0)."

@@ -87,6 +87,8 @@ class Live:
 
 
 def main() -> None:
+    """Answer each line of standard input with one of JSON; `--record` writes the first figure
+    again."""
     try:
         model = pretrained.load("smollm2")
     except (OSError, ValueError) as error:

@@ -15,6 +15,8 @@ IDLE = 600  # seconds; then its memory is given back
 
 
 class LiveProcess:
+    """The process of `live.py`: started when needed, ended when nobody has asked for a while."""
+
     def __init__(self) -> None:
         self.process: subprocess.Popen[str] | None = None
         self.lock = Lock()
@@ -46,6 +48,7 @@ class LiveProcess:
             return json.loads(line)
 
     def stop(self) -> None:
+        """End the process, if it runs."""
         with self.lock:
             self._end()
 

@@ -26,8 +26,11 @@ from llmlib.course.lab.live_process import LiveProcess
 
 
 class Ours(APIHandler):
+    """A handler of the course's, with what all of them need."""
+
     @property
     def folder(self) -> Path:
+        """Where JupyterLab was started: what it may read lies in it."""
         return Path(self.settings["server_root_dir"]).expanduser().resolve()
 
     def notebook(self, said: str) -> tuple[notebooks.Notebook, Path]:
@@ -41,7 +44,7 @@ class Ours(APIHandler):
         return notebooks.load(name), path
 
     async def looked_up(self, function: Callable[..., Any], *words: Any) -> Any:
-        """What a function of `progress` returns, beside all else that is asked. HTTPError."""
+        """What a function of `check_notebooks` returns; the server goes on meanwhile. HTTPError."""
         try:
             return await asyncio.to_thread(function, *words)
         except OSError as error:
@@ -53,6 +56,7 @@ class Start(Ours):
 
     @web.authenticated
     async def get(self) -> None:
+        """Answer with the page."""
         statuses = None
         if self.get_query_argument("known", "1") != "0":
             statuses = await self.looked_up(check_notebooks.check, None, self.folder)
@@ -66,6 +70,7 @@ class Check(Ours):
 
     @web.authenticated
     async def post(self) -> None:
+        """Answer with the state of each exercise."""
         notebook, path = self.notebook((self.get_json_body() or {}).get("path", ""))
         status = await self.looked_up(check_notebooks.check_one, notebook.name, path)
         keys = ("number", "name", "state", "message")
@@ -78,6 +83,7 @@ class Solution(Ours):
 
     @web.authenticated
     def get(self) -> None:
+        """Answer with the code, without the marks around it."""
         notebook, _ = self.notebook(self.get_query_argument("path"))
         asked = self.get_query_argument("exercise")
         found = next((each for each in notebook.exercises if each.name == asked), None)
@@ -92,6 +98,7 @@ class Predictions(Ours):
 
     @web.authenticated
     def post(self) -> None:
+        """Answer with a form for each cell."""
         sources = (self.get_json_body() or {}).get("sources", [])
         self.finish({"forms": [prediction_cells.form(str(source)) for source in sources]})
 
@@ -102,6 +109,7 @@ class Guess(Ours):
 
     @web.authenticated
     def post(self) -> None:
+        """Answer with the cell's new code, or with what is wrong with the guess."""
         asked = self.get_json_body() or {}
         source = str(asked.get("source", ""))
         try:
@@ -119,6 +127,7 @@ class Talk(Ours):
 
     @web.authenticated
     async def post(self) -> None:
+        """Start the chat, if it does not run, and answer with its address."""
         address = await self.looked_up(self.chat_server.start, self.folder)
         self.finish({"address": address})
 
@@ -131,6 +140,7 @@ class Live(Ours):
 
     @web.authenticated
     async def post(self) -> None:
+        """Answer with what the model sees in the text."""
         text = str((self.get_json_body() or {}).get("text", ""))
         self.finish(await self.looked_up(self.live_process.look, text) or {})
 

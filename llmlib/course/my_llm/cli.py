@@ -14,6 +14,7 @@ from llmlib.course.my_llm.learner_functions import collect, engine_exercises
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `llmlib my-llm`."""
     add, file = parser.add_argument, Path("my_llm.py")
     prompt = "The best thing about the sea is"  # its continuation makes sense, and ends
     words = 'the text that it continues (default: "%(default)s")'
@@ -32,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Write my_llm.py and run it -> the status to exit with. ValueError for a file that is not ours
+    to overwrite."""
     folder = check_notebooks.folder_of(args.folder)
     if why := _why_not_overwrite(args.output):
         raise ValueError(why)

@@ -24,6 +24,7 @@ DROP_FROM_BOUNDING_SET, CAPABILITY_VERSION_3 = 24, 0x20080522
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+    """mount(2). OSError."""
     words = (each.encode() for each in (source, target, kind))
     call("mount", *words, ctypes.c_ulong(flags), data.encode())
 

@@ -42,6 +42,7 @@ class Missing:
         self._dotted = dotted
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        """It is not in the sandbox."""
         raise NotInHere(self._dotted)
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -113,8 +114,10 @@ class MissingModules:
     """The last finder: notes which module of llmlib nobody found, also where a cell catches it."""
 
     def find_spec(self, name: str, *_: Any) -> None:
+        """It finds nothing, and notes what was looked for."""
         missed.update([name] * name.startswith("llmlib."))
 
 
 def no_program(*_: Any) -> NoReturn:
+    """In place of what starts a program: PermissionError."""
     raise PermissionError(errno.EPERM, "no program starts here")

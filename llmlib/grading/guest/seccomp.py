@@ -50,6 +50,8 @@ def call(name: str, *arguments: Any) -> None:
 
 
 class Program(ctypes.Structure):
+    """The kernel's sock_fprog: a filter's length and where it is."""
+
     _fields_ = [("length", ctypes.c_ushort), ("text", ctypes.c_char_p)]
 
 

@@ -1,0 +1,1 @@
+"""The grader's trusted side, outside of the sandbox."""

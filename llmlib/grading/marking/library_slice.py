@@ -29,6 +29,8 @@ class LibrarySlice(NamedTuple):
 
 
 def cut(notebook: Notebook) -> LibrarySlice:
+    """The part of llmlib that a learner's process may have for this notebook: what its given cells
+    read, without its answers."""
     code = [cell.source for cell in notebook.cells if kind(cell) in ("given", "solution")]
     read = set().union(*(each.reads for each in definitions(code)))
     found = definitions([submission.given_imports(notebook)])

@@ -22,6 +22,7 @@ class Proxy:
         self._call, self._name = call, name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the learner's function in the sandbox. LearnerError for what it raises there."""
         try:
             return self._call(self._name, args, kwargs)
         except LearnerError as error:

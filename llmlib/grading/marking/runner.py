@@ -40,6 +40,7 @@ class Runner:
         self.sandbox = Sandbox(sorted(loaded), unsafe, disallowed)
 
     def close(self) -> None:
+        """End the sandbox."""
         self.sandbox.close()
 
     def grade(self, notebook: Notebook, cells: list[submission.Cell]) -> Graded:
@@ -105,6 +106,7 @@ class Marking:
         self.lent = False  # has the course's function replaced an earlier one so far?
 
     def run(self) -> None:
+        """All tests in order: every visible half before the first hidden one."""
         for state in self.states.values():
             state.failed = self._half(state, False)
             state.seen, state.told = state.failed is None, list(state.instead)
