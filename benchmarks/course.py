@@ -22,9 +22,10 @@ from llmlib import assets
 from llmlib.course.authoring import notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = ["llmlib/__init__.py", "llmlib/pretrained.py", "llmlib/course/authoring/build.py"]
+CODE = ["llmlib/__init__.py", "llmlib/pretrained.py", "llmlib/course/authoring/build.py:build"]
 CODE += ["llmlib/course/checking/run_tests.py", "llmlib/course/bootstrap/__main__.py"]
-CODE += [f"llmlib/{name}.py" for name in ("checkpoint", "assets", "families", "tokens")]
+CODE += ["llmlib/checkpoint.py", "llmlib/assets.py:smollm2_folder"]
+CODE += ["llmlib/families.py:Llama", "llmlib/tokens.py:Tokenizer"]
 LOAD = "from llmlib import pretrained; pretrained.load('smollm2')"
 THEIRS = "from transformers import AutoModelForCausalLM as M, AutoTokenizer as T\n"
 THEIRS += "M.from_pretrained({0!r}); T.from_pretrained({0!r})"

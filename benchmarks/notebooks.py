@@ -9,7 +9,7 @@ import functools
 from benchmarks.measure import Comparison
 from llmlib.course.authoring import build, notebooks
 
-CODE = ["llmlib/course/authoring/build.py"]
+CODE = ["llmlib/course/authoring/build.py:execute"]
 LIMIT, WITH_TRAINING = 40.0, 120.0  # seconds; the seventh trains a model before the reader's eyes
 
 
