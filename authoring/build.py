@@ -52,12 +52,8 @@ def build(name: str, root: Path | str = ROOT, force: bool = False) -> bool:
     kept = drawings.attached(old.cells) if old and drawn else {}
     node = release.drawn(notebook, kept)
     made = drawings.attached(node.cells)
-    course = Path(os.environ.get("LLM_COURSE_FOLDER", root / "grading"))
-    texts = {  # nbgrader looks for the second
-        root / "notebooks" / f"{name}.ipynb": release.release(notebook, made),
-        course / "source" / name / f"{name}.ipynb": _text(release.source(notebook, made)),
-    }
-    if why := _why(built, marks):
+    released = release.release(notebook, made)
+    if why := _why(built, marks) or (old and _edited(old, node)):
         print(f"{name}: {why}; running {len(notebook.cells)} cells …", end="", flush=True)
         start = time.time()
         execute(name, node, root)
@@ -65,10 +61,12 @@ def build(name: str, root: Path | str = ROOT, force: bool = False) -> bool:
     elif old:
         keep_outputs(node, old)
     node.metadata["llmlib"] = marks
-    texts[executed] = _text(node)
-    written = [path.name for path, text in texts.items() if _write(path, text)]
+    texts = {root / "notebooks" / f"{name}.ipynb": released, executed: _text(node)}
+    renewed = [path for path, text in texts.items() if _write(path, text)]
     if not why:
-        print(f"{name}: {'outputs kept, text renewed' if written else 'up to date'}")
+        print(f"{name}: {'outputs kept, text renewed' if renewed else 'up to date'}")
+    course = Path(os.environ.get("LLM_COURSE_FOLDER", root / "grading"))  # nbgrader looks there
+    _write(course / "source" / name / f"{name}.ipynb", _text(release.source(notebook, made)))
     return bool(why)
 
 
@@ -148,6 +146,12 @@ def _why(built: Mapping[str, str], marks: Mapping[str, str]) -> str:
     if built.get("code") != marks["code"]:
         return "a code cell has changed" if built else "all of it"
     return "llmlib has changed" if built["library"] != marks["library"] else ""
+
+
+def _edited(old: NotebookNode, node: NotebookNode) -> str:
+    """Why an executed notebook that has the marks of `node` cannot be of its code; else ""."""
+    same = [c.source for c in _code(old.cells)] == [c.source for c in _code(node.cells)]
+    return "" if same else "edited by hand"
 
 
 def _code(cells: list[NotebookNode]) -> list[NotebookNode]:

@@ -56,6 +56,28 @@ def _names(path: Path) -> set[str] | None:
     return {*path.relative_to(inside[0]).parts} if inside else None
 
 
+def definition(module: ast.Module, name: str) -> list[ast.stmt]:
+    """A function, class or CONSTANT of a module with those that it uses, in the module's order."""
+    defined = {each: node for node in module.body for each in _defines(node)}
+    found, waiting = set(), [name]
+    while waiting:
+        if (each := waiting.pop()) in defined and each not in found:
+            found.add(each)
+            used = (node for node in ast.walk(defined[each]) if isinstance(node, ast.Name))
+            waiting += [node.id for node in used]
+    if not found:
+        raise ValueError(f"the module defines no {name}")
+    return [node for node in module.body if found & {*_defines(node)}]
+
+
+def _defines(node: ast.stmt) -> list[str]:
+    """The names of ours that a statement makes; a notebook's variables are not among them."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return [each.id for each in targets if isinstance(each, ast.Name) and each.id.isupper()]
+
+
 def plain(node: Any) -> Any:
     """A syntax tree as lists, the same on every Python: without docstrings and what is empty."""
     if isinstance(node, list):

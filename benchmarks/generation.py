@@ -26,10 +26,12 @@ from llmlib import assets, data, generate, pretrained
 from llmlib.output_head import cross_entropy
 
 PARTS = """
-    model parts fast/layers fast/attention fast/quantized fast/numba_kernels decode_step
-    architectures families generation kv_cache attention embeddings layers sampling
+    model parts fast/layers fast/attention fast/quantized fast/numba_kernels decode_step attention
+    embeddings layers
 """
-CODE = [f"llmlib/{name}.py" for name in PARTS.split()] + ["llmlib/pretrained.py:load"]
+USED = "pretrained.py:load architectures.py:Llama generation.py:generate kv_cache.py:new_cache"
+CODE = [f"llmlib/{name}.py" for name in PARTS.split()]
+CODE += [f"llmlib/{place}" for place in f"{USED} sampling.py:sample".split()]
 KINDS = ("float32", "bfloat16", "int8", "int4")
 GOALS = {  # by what factor each of our kinds is to write faster than theirs
     "float32": {"transformers float32": 1.2},

@@ -51,8 +51,9 @@ def machine():
 
 
 def fingerprint(name):
-    """A hash of the code that a benchmark measures: of Python files, or of one definition in one
-    ("llmlib/pretrained.py:load"), without comments, docstrings and layout; of others, the bytes."""
+    """A hash of the code that a benchmark measures: of Python files, or of a definition in one with
+    what it uses there ("llmlib/pretrained.py:load"), without comments, docstrings and layout; of
+    others, the bytes."""
     digest = hashlib.sha256()
     for place in importlib.import_module(f"benchmarks.{name}").CODE:
         file, _, only = place.partition(":")
@@ -61,7 +62,7 @@ def fingerprint(name):
             continue
         tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
         if only:
-            [tree] = [node for node in tree.body if getattr(node, "name", None) == only]
+            tree = code_digest.definition(tree, only)
         digest.update(repr(code_digest.plain(tree)).encode())
     return digest.hexdigest()[:16]
 

@@ -16,8 +16,9 @@ from benchmarks import nanogpt
 from benchmarks.measure import Comparison
 from llmlib import data, training
 
-PARTS = "training model parts attention embeddings layers bpe_trainer"
-CODE = [f"llmlib/{name}.py" for name in PARTS.split()]
+PARTS = "model parts attention embeddings layers"
+CODE = [f"llmlib/{name}.py" for name in PARTS.split()] + ["llmlib/bpe_trainer.py"]
+CODE += [f"llmlib/training.py:{name}" for name in ("train", "new_weights", "tiny_config")]
 STEPS, WIDTH, WINDOW, PEAK = 400, 96, 64, 0.005  # windows of 64 tokens, about 140 bytes
 ROUNDS = 5
 

@@ -135,7 +135,8 @@ def test_a_run_is_compared_with_the_recording_of_its_own_machine():
 
 
 def test_a_recording_ages_with_the_code_that_it_measures(tmp_path, monkeypatch):
-    """That of a file, or of one definition in it; comments and docstrings do not count."""
+    """That of a file, or of a definition in it with what it uses there; comments and docstrings do
+    not count."""
     monkeypatch.setattr(report, "ROOT", tmp_path)
 
     def prints(code):
@@ -144,9 +145,11 @@ def test_a_recording_ages_with_the_code_that_it_measures(tmp_path, monkeypatch):
             monkeypatch.setitem(sys.modules, "benchmarks.any", SimpleNamespace(CODE=[place]))
             yield report.fingerprint("any")
 
-    code = 'def load():\n    """Reads."""\n    return 1\n\n\ndef find():\n    return 2\n'
+    code = 'def load():\n    """Reads."""\n    return read()\n\n\ndef find():\n    return 2\n'
+    code += "\n\ndef read():\n    return 1\n"
     whole, load = prints(code)
     assert [whole, load] == list(prints(code.replace("Reads", "Loads").replace("1", "1  # one")))
+    assert [whole, load] == list(prints(code.replace('    """Reads."""\n', "")))
     in_load, in_find = (list(prints(code.replace(f"return {n}", "return 3"))) for n in (1, 2))
     assert in_load[0] != whole and in_load[1] != load
     assert in_find[0] != whole and in_find[1] == load

@@ -129,6 +129,10 @@ def test_only_what_changed_is_executed(tmp_path):
     (root / "notebooks" / "01_small.ipynb").write_text("{}")  # edited by hand
     assert not build.build("01_small", root)
     assert fingerprint(root) == before
+    executed = root / "solutions" / "01_small.ipynb"
+    executed.write_text(executed.read_text(encoding="utf-8").replace("double(21)", "double(2)"))
+    assert build.build("01_small", root)
+    assert fingerprint(root) == before
     source = root / "solutions" / "01_small.py"
     source.write_text(SOURCE.replace("double(21)", "double(22)"))
     assert build.build("01_small", root)
