@@ -1,6 +1,7 @@
 """`llmlib chat` and `llmlib serve`: both engines say what they should, the protocol's own client
 understands, and what is refused is refused in one sentence."""
 
+import asyncio
 import contextlib
 import dataclasses
 import http.client
@@ -23,6 +24,10 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_pretrained import SAYS, llama3
+from tornado import web
+from tornado.httpclient import AsyncHTTPClient
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 
 from llmlib import cli, generation, pretrained
 from llmlib.continuous_batching import BLOCK, MOST_TEXTS
@@ -45,12 +50,14 @@ def engines(tmp_path_factory):
 
 @contextlib.contextmanager
 def served(model, **settings):
-    with server.Server(model, defaults=settings) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        try:
-            yield running
-        finally:
-            running.shutdown()
+    running = server.Server(model, defaults=settings)
+    thread = threading.Thread(target=running.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield running
+    finally:
+        running.close()
+        thread.join(60)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +69,7 @@ def running(engines):
 
 @pytest.fixture
 def client(running):
-    base = f"http://127.0.0.1:{running.server_port}/v1"
+    base = f"http://127.0.0.1:{running.port}/v1"
     return openai.OpenAI(base_url=base, api_key=running.token, max_retries=0)
 
 
@@ -273,7 +280,7 @@ def test_the_model_is_listed_and_found(client, running):
 
 def test_a_model_of_any_name_is_found(engines):
     with served(engine.Engine(**{**vars(engines[0]), "name": "my_llm (2) + é.py"})) as running:
-        base = f"http://127.0.0.1:{running.server_port}/v1"
+        base = f"http://127.0.0.1:{running.port}/v1"
         client = openai.OpenAI(base_url=base, api_key=running.token, max_retries=0)
         (listed,) = client.models.list().data
         assert client.models.retrieve(listed.id).id == "my_llm (2) + é.py"
@@ -289,7 +296,7 @@ def test_another_model_is_not_found(client):
 
 def raw(running, method="GET", path="/", body=None, **headers):
     """(status, body) of one request, with the token unless `headers` say otherwise."""
-    connection = http.client.HTTPConnection("127.0.0.1", running.server_port, timeout=300)
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=300)
     headers = {"Authorization": f"Bearer {running.token}"} | {
         name.replace("_", "-"): value for name, value in headers.items()
     }
@@ -299,18 +306,13 @@ def raw(running, method="GET", path="/", body=None, **headers):
 
 
 def test_it_listens_on_this_machine_only_and_wants_its_token(running):
-    assert running.server_address[0] == "127.0.0.1"
+    assert running.socket.getsockname()[0] == "127.0.0.1"
     assert raw(running, Authorization="")[0] == 401
     assert raw(running, Authorization="Bearer " + "x" * 32)[0] == 401
     assert raw(running, path="/?token=wrong", Authorization="")[0] == 401
-    for host in (
-        "evil.example:80",
-        "localhost",
-        "localhost:9",
-        f"evil.example:{running.server_port}",
-    ):
+    for host in ("evil.example:80", "localhost", "localhost:9", f"evil.example:{running.port}"):
         status, said = raw(running, path="/v1/models", Host=host)
-        assert status == 403 and f"127.0.0.1:{running.server_port} and localhost:" in said
+        assert status == 403 and f"127.0.0.1:{running.port} and localhost:" in said
     assert raw(running, "POST", "/v1/chat/completions", "{}", Authorization="")[0] == 401
     status, page = raw(running, path=f"/?token={running.token}", Authorization="")
     assert status == 200 and running.token not in page
@@ -319,8 +321,9 @@ def test_it_listens_on_this_machine_only_and_wants_its_token(running):
 def test_port_80_may_be_left_out():
     def admit(host):
         headers = {"Host": host, "Authorization": "Bearer secret"}
-        here = SimpleNamespace(server_port=80, token="secret")
-        server.Handler._admit(SimpleNamespace(server=here, headers=headers, path="/"))
+        here = SimpleNamespace(port=80, token="secret")
+        asked = SimpleNamespace(method="GET", headers=headers, query_arguments={})
+        server.Server.admit(here, asked)
 
     for host in ("localhost", "localhost:80", "127.0.0.1"):
         admit(host)
@@ -331,7 +334,7 @@ def test_port_80_may_be_left_out():
 
 def test_of_a_client_that_is_gone_nothing_is_said(running, capsys):
     for head in (b"", b"GET / HT"):
-        caller = socket.create_connection(("127.0.0.1", running.server_port))
+        caller = socket.create_connection(("127.0.0.1", running.port))
         caller.sendall(head)
         caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         caller.close()  # a reset
@@ -346,18 +349,21 @@ def test_what_is_not_there_is_not_found(running, verb):
 
 
 def test_an_address_that_cannot_be_read_is_refused(running):
-    for token in ({}, {"Authorization": ""}):
-        status, said = raw(running, path="x://[/", **token)
-        assert status == 400 and "the address cannot be read." in said
+    for token, status in (({}, 404), ({"Authorization": ""}, 401)):
+        assert raw(running, path="x://[/", **token)[0] == status
+    assert raw(running, path="/v1/models/%ff")[0] == 400
 
 
 def test_bodies_are_bounded(running):
     path = "/v1/chat/completions"
-    assert raw(running, "POST", path, b"x" * (server.MAX_BODY + 1))[0] == 413
+    for size in (server.MAX_BODY + 1, 4 * server.MAX_BODY):  # read to its end, then refused
+        status, said = raw(running, "POST", path, b"x" * size)
+        assert status == 413 and "longer than 1 MB" in said
     assert raw(running, "POST", path, b"[" * 10_000)[0] == 400
     assert raw(running, "POST", path, b"not json")[0] == 400
-    assert raw(running, "POST", path, b"{}", Content_Length="9" * 5000)[0] == 413
-    assert raw(running, "POST", path, iter([b"{}"]), Transfer_Encoding="chunked")[0] == 411
+    for where, length in ((path, "9" * 5000), (path, "9" * 9), ("/", f"{server.MAX_BODY + 1}")):
+        assert raw(running, "POST", where, Content_Length=length)[0] == 400  # not a byte is read
+    assert raw(running, "POST", path, iter([b"{}"]))[0] == 411  # in chunks
 
 
 def slow(model, ready, go):
@@ -408,10 +414,8 @@ def test_a_client_that_leaves_frees_the_engine(engines, stream):
             yield each
 
     with served(engine.Engine(**{**vars(engines[0]), "steps": steps, "model": None})) as running:
-        with socket.create_connection(("127.0.0.1", running.server_port), timeout=300) as caller:
-            head = (
-                f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{running.server_port}\r\n"
-            )
+        with socket.create_connection(("127.0.0.1", running.port), timeout=300) as caller:
+            head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\n"
             head += f"Authorization: Bearer {running.token}\r\nContent-Length: {len(body)}\r\n\r\n"
             caller.sendall((head + body).encode())
             assert not stream or b"200" in caller.recv(100)
@@ -431,7 +435,7 @@ def test_a_function_that_raises_ends_the_answer_and_not_the_server(engines, erro
     broken = engine.Engine(**{**vars(engines[0]), "steps": steps, "model": None})
     said = f"the engine failed: {error.__name__}: list index out of range."
     with served(broken) as running:
-        base = f"http://127.0.0.1:{running.server_port}/v1"
+        base = f"http://127.0.0.1:{running.port}/v1"
         client = openai.OpenAI(base_url=base, api_key=running.token, max_retries=0)
         for _ in range(2):
             with pytest.raises(openai.APIError, match=said):
@@ -562,7 +566,7 @@ def test_a_client_that_leaves_a_full_batch_makes_room_for_the_next(small):
         body = json.dumps({"prompt": "Zebras", "max_tokens": longest, "stream": True})
         callers = []
         for _ in range(MOST_TEXTS):
-            connection = http.client.HTTPConnection("127.0.0.1", running.server_port, timeout=300)
+            connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=300)
             headers = {"Authorization": f"Bearer {running.token}"}
             connection.request("POST", "/v1/completions", body, headers)
             callers.append(connection.getresponse())
@@ -577,8 +581,8 @@ def test_a_client_that_leaves_a_full_batch_makes_room_for_the_next(small):
 def test_a_client_that_leaves_while_its_prompt_is_read_frees_its_place(batched):
     long = [{"role": "user", "content": "word " * 7000}]
     body = json.dumps({"messages": long, "max_tokens": 5})
-    with socket.create_connection(("127.0.0.1", batched.server_port), timeout=300) as caller:
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{batched.server_port}\r\n"
+    with socket.create_connection(("127.0.0.1", batched.port), timeout=300) as caller:
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{batched.port}\r\n"
         head += f"Authorization: Bearer {batched.token}\r\nContent-Length: {len(body)}\r\n\r\n"
         caller.sendall((head + body).encode())
         while not batched.scheduler.busy:
@@ -594,37 +598,62 @@ def test_a_client_that_leaves_while_its_prompt_is_read_frees_its_place(batched):
 
 
 def test_half_a_request_is_hung_up_on(small, monkeypatch):
-    monkeypatch.setattr(server, "SECONDS", 1)
+    monkeypatch.setattr(server, "SECONDS", 2)
     with served(small) as running:
-        head = f"POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:{running.server_port}\r\n"
+        head = f"POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\n"
         head += f"Authorization: Bearer {running.token}\r\nContent-Length: 99\r\n"
         for half in ("POST /v1/chat", "GET / HTTP/1.1\r\nHost: 127.0.0.1", f"{head}\r\n{{"):
-            with socket.create_connection(("127.0.0.1", running.server_port), timeout=60) as caller:
+            with socket.create_connection(("127.0.0.1", running.port), timeout=60) as caller:
                 caller.sendall(half.encode())
                 start = time.monotonic()
                 assert caller.recv(100) == b"" and time.monotonic() - start > 0.5
-        with socket.create_connection(("127.0.0.1", running.server_port), timeout=60) as caller:
-            caller.sendall(head.encode())
-            with pytest.raises(ConnectionError):  # one letter after the other helps nobody
-                for _ in range(600):
-                    caller.sendall(b"x")
-                    time.sleep(0.1)
+        for half in (head, f"{head}\r\n"):  # in the head, in the body
+            with socket.create_connection(("127.0.0.1", running.port), timeout=60) as caller:
+                caller.sendall(half.encode())
+                with pytest.raises(ConnectionError):  # one letter after the other helps nobody
+                    for _ in range(50):
+                        caller.sendall(b"x")
+                        time.sleep(0.1)
         assert raw(running, path="/v1/models")[0] == 200
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_takes_nothing_of_its_answer_is_hung_up_on(small, monkeypatch, stream):
+    monkeypatch.setattr(server, "SECONDS", 2)
+    body = {"prompt": "Zebras", "max_tokens": 200, "logprobs": 20, "stream": stream}
+    body = json.dumps(body).encode()
+    with served(small) as running, socket.socket() as caller:
+        running.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        caller.connect(("127.0.0.1", running.port))
+        head = f"POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\n"
+        head += f"Authorization: Bearer {running.token}\r\nContent-Length: {len(body)}\r\n\r\n"
+        caller.sendall(head.encode() + body)
+        while not running.answered:
+            time.sleep(0.01)
+        start = time.monotonic()
+        while running.answered:
+            assert time.monotonic() - start < 60
+            time.sleep(0.1)
+        assert time.monotonic() - start > 1.9  # it had its time
 
 
 def test_connections_are_bounded(engines, monkeypatch):
     monkeypatch.setattr(server, "MAX_CONNECTIONS", 3)
     with served(engines[1]) as running:
         places = [
-            socket.create_connection(("127.0.0.1", running.server_port), timeout=60)
-            for _ in range(4)
+            socket.create_connection(("127.0.0.1", running.port), timeout=60) for _ in range(4)
         ]
         assert places[3].recv(100) == b""  # hung up on
         for place in places:
             place.close()
-        while running.connections._value < 3:
-            time.sleep(0.01)
-        assert raw(running, path="/v1/models")[0] == 200
+        for _ in range(100):  # until their places are free
+            with contextlib.suppress(ConnectionError, http.client.HTTPException):
+                assert raw(running, path="/v1/models")[0] == 200
+                break
+            time.sleep(0.1)
+        else:
+            raise AssertionError("no place came free")
 
 
 @pytest.mark.parametrize("kind", ["llmlib's", "a learner's", "the reference library's"])
@@ -654,7 +683,7 @@ def test_the_assistants_own_last_message_is_continued(batched, running):
 def test_a_prompt_is_continued_without_a_template(batched, running, engines):
     wanted = generation.complete(pretrained.load("smollm2"), "Once upon a time", 16)
     for each in (batched, running):
-        base = f"http://127.0.0.1:{each.server_port}/v1"
+        base = f"http://127.0.0.1:{each.port}/v1"
         client = openai.OpenAI(base_url=base, api_key=each.token, max_retries=0)
         asked = {"model": each.engine.name, "prompt": "Once upon a time", "logprobs": 2}
         whole = client.completions.create(**asked)
@@ -701,7 +730,7 @@ def test_a_page_of_an_allowed_origin_may_ask_and_no_other(batched, running):
         (batched, "null", False),
         (running, "https://example.org", False),
     ):
-        connection = http.client.HTTPConnection("127.0.0.1", each.server_port, timeout=300)
+        connection = http.client.HTTPConnection("127.0.0.1", each.port, timeout=300)
         headers = {name.replace("_", "-"): value for name, value in asked.items()}
         connection.request("OPTIONS", path, None, headers | {"Origin": origin})
         answer = connection.getresponse()
@@ -713,6 +742,32 @@ def test_a_page_of_an_allowed_origin_may_ask_and_no_other(batched, running):
         answer = connection.getresponse()
         assert answer.status == 401
         assert answer.headers["Access-Control-Allow-Origin"] == (origin if allowed else None)
+
+
+def test_another_server_can_answer_with_the_handlers_below_an_address_of_its_own(small):
+    at, said = "/user/ada/talk/", []
+
+    async def ask(running):
+        listener = HTTPServer(web.Application(server.handlers(running, at)))
+        (here,) = bind_sockets(0, "127.0.0.1")
+        listener.add_socket(here)
+        base = f"http://127.0.0.1:{here.getsockname()[1]}"
+        known = {"Host": f"localhost:{running.port}", "Authorization": f"Bearer {running.token}"}
+        body = json.dumps({"prompt": "Zebras", "max_tokens": 1})
+        for path, more in (
+            (at, {}),
+            (f"{at}v1/completions", {"method": "POST", "body": body}),
+            ("/v1/models", {}),
+        ):
+            asked = AsyncHTTPClient().fetch(base + path, headers=known, raise_error=False, **more)
+            got = await asked
+            said.append((got.code, got.body.decode()))
+        listener.stop()
+
+    with served(small) as running:
+        asyncio.run(ask(running))
+    assert [status for status, _ in said] == [200, 200, 404]
+    assert re.findall(r'fetch\("([^"]*)"', said[0][1]) == ["v1/chat/completions"]  # relative
 
 
 # The parts --------------------------------------------------------------------------------------

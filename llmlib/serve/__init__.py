@@ -6,10 +6,6 @@ chat       messages -> ids -> the tokens of a reply, each with what else was lik
 requests   what a client asks for, or the APIError that refuses it
 responses  what the protocol answers: one object, or chunk by chunk
 scheduler  which requests the engine is answering: several at once, or one after the other
-server     HTTP on this machine alone: token, host, origins, and bounds
+server     tornado's handlers, on this machine alone: token, host, origins, and bounds
 cli        `llmlib chat` and `llmlib serve`, whose page is page.html; complete: `llmlib complete`
-
-The server is built on the standard library alone. It listens on 127.0.0.1 only, so it needs little
-of what web frameworks are for, and its bounds (on bodies, connections, and the seconds that a
-client may take to send its request) would be code of our own on top of them, too.
 """

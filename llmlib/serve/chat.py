@@ -43,7 +43,6 @@ class Reply:
     seed: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)  # temperature, top_k, top_p, min_p
     likeliest: int = LIKELIEST  # 0: tokens tell only their text
-    wanted: Callable[[], bool] = lambda: True  # asked before each token
     count: int = 0
     finish: str = "length"
 
@@ -52,8 +51,7 @@ class Reply:
         made: list[tuple[int, torch.Tensor]] = []
 
         def ids() -> Iterator[int]:
-            while self.wanted() and (step := next(steps, None)):
-                new, logits = step
+            for new, logits in steps:
                 self.count += 1
                 if new in self.engine.config.stop_ids:
                     self.finish = "stop"
@@ -126,6 +124,13 @@ def refuse_too_long(engine: Engine, text: str) -> None:
             f"the text is {size:,} bytes long, but the context holds {engine.config.context} "
             f"tokens of at most {longest} bytes: shorten it"
         )
+
+
+def refuse_full(engine: Engine, ids: list[int], what: str) -> None:
+    """ValueError for ids that leave the answer no room in the context."""
+    if len(ids) >= (context := engine.config.context):
+        held = f"the context holds {context} with the answer"
+        raise ValueError(f"{what} is {len(ids)} tokens long, but {held}: shorten it")
 
 
 def engine_error(error: Exception) -> str:

@@ -111,11 +111,7 @@ def talk(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespac
             room = min(args.max_new_tokens, model.config.context // 2)
             kept = chat.drop_oldest_turns(model, messages, room)
             ids = chat.prompt_ids(model, kept)
-            if len(ids) >= model.config.context:
-                raise ValueError(
-                    f"it is {len(ids)} tokens long, but the context holds {model.config.context} "
-                    "with the answer: shorten it"
-                )
+            chat.refuse_full(model, ids, "it")
         except ValueError as error:
             print(f"Not sent: {error}.", file=sys.stderr)
             messages.pop()
@@ -152,17 +148,16 @@ def serve(model: engine.Engine, settings: dict[str, Any], args: argparse.Namespa
     except OSError as error:
         why = f"port {args.port} cannot be used ({error.strerror})"
         raise ValueError(f"{why}: give another --port, or leave it out") from None
-    with server:
-        base = f"http://127.0.0.1:{server.server_port}/v1"
-        print(*model.makers, f"{model.name} is served on this machine:", sep="\n")
-        print(f"\n    {server.address}\n")
-        print(f"For chat clients: base_url {base}, api_key {server.token}")
-        print("Stop it with Ctrl-C.", flush=True)
-        if not args.no_browser:
-            threading.Timer(0.3, webbrowser.open, [server.address]).start()
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            print(flush=True)
-            os._exit(0)  # at once: Python's own end would abort beside torch's thread
+    print(*model.makers, f"{model.name} is served on this machine:", sep="\n")
+    print(f"\n    {server.address}\n")
+    base = f"http://127.0.0.1:{server.port}/v1"
+    print(f"For chat clients: base_url {base}, api_key {server.token}")
+    print("Stop it with Ctrl-C.", flush=True)
+    if not args.no_browser:
+        threading.Timer(0.3, webbrowser.open, [server.address]).start()
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print(flush=True)
+        os._exit(0)  # at once: Python's own end would abort beside torch's thread
     return 0

@@ -1,4 +1,5 @@
-"""What a client asks for in OpenAI's protocol, at /v1/chat/completions and /v1/completions.
+"""What a client asks for in OpenAI's protocol: the bodies of "Create chat completion"
+(/v1/chat/completions) and "Create completion" (/v1/completions).
 
 What the engine supports is read. A field that would change the answer and is not supported is
 refused in one sentence, as far as the usual clients and servers have a name for it.

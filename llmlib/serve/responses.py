@@ -1,4 +1,5 @@
-"""Answers in OpenAI's protocol: one object, or one chunk a token."""
+"""Answers in OpenAI's protocol: one object, or one chunk a token. The quoted names are those of its
+API reference, "Chat" and "Completions"."""
 
 import time
 import uuid
@@ -13,41 +14,30 @@ Answer = dict[str, Any]
 
 
 def chunks(reply: Reply, request: Request) -> Iterator[Answer]:
-    """The answer chunk by chunk: the role, then what each token adds, then why it ended."""
-    if request.prompts:
-        yield from _text_chunks(reply, request)
-        return
-    head = _head("chat.completion.chunk", reply)
-    yield head | {"choices": [_choice({"role": "assistant", "content": ""})]}
+    """The answer chunk by chunk ("The chat completion chunk object", or "The completion object" of
+    a prompt): the role, then what each token adds, then why it ended."""
+    head, offset = _head(reply, request, ".chunk"), 0
+    if not request.prompts:
+        yield head | {"choices": [_choice({"delta": {"role": "assistant", "content": ""}})]}
     for text, tokens in until_stop(reply, request.stop):
-        yield head | {"choices": [_choice({"content": text}, _logprobs(tokens, request))]}
-    yield head | {"choices": [_choice({}, finish=reply.finish)]}
-    if request.usage:
-        yield head | {"choices": [], "usage": _usage(reply)}
-
-
-def _text_chunks(reply: Reply, request: Request) -> Iterator[Answer]:
-    head, offset = _head("text_completion", reply), 0
-    for text, tokens in until_stop(reply, request.stop):
-        yield head | {"choices": [_text_choice(text, _text_logprobs(tokens, request, offset))]}
+        added = {"text": text} if request.prompts else {"delta": {"content": text}}
+        yield head | {"choices": [_choice(added, _logprobs(tokens, request, offset))]}
         offset += len(text)
-    yield head | {"choices": [_text_choice("", finish=reply.finish)]}
+    end: Answer = {"text": ""} if request.prompts else {"delta": {}}
+    yield head | {"choices": [_choice(end, finish=reply.finish)]}
     if request.usage:
         yield head | {"choices": [], "usage": _usage(reply)}
 
 
 def completion(reply: Reply, request: Request) -> Answer:
-    """The answer in one piece."""
+    """The answer in one piece: "The chat completion object", or "The completion object"."""
     pairs = list(until_stop(reply, request.stop))
-    message = {"role": "assistant", "content": "".join(text for text, _ in pairs), "refusal": None}
-    tokens = [token for _, each in pairs for token in each]
-    if request.prompts:
-        text, logprobs = message["content"], _text_logprobs(tokens, request, 0)
-        answer = _head("text_completion", reply) | {"usage": _usage(reply)}
-        return answer | {"choices": [_text_choice(str(text), logprobs, reply.finish)]}
-    choice = {"index": 0, "message": message, "logprobs": _logprobs(tokens, request)}
-    choice["finish_reason"] = reply.finish
-    return _head("chat.completion", reply) | {"choices": [choice], "usage": _usage(reply)}
+    said: Answer = {"text": "".join(text for text, _ in pairs)}
+    if not request.prompts:
+        said = {"message": {"role": "assistant", "content": said["text"], "refusal": None}}
+    logprobs = _logprobs([token for _, each in pairs for token in each], request)
+    choice = _choice(said, logprobs, reply.finish)
+    return _head(reply, request) | {"choices": [choice], "usage": _usage(reply)}
 
 
 def completions(answers: list[Answer]) -> Answer:
@@ -80,31 +70,16 @@ def until_stop(reply: Reply, stop: tuple[str, ...]) -> Iterator[tuple[str, list[
         yield held[:end], waiting
 
 
-def _head(kind: str, reply: Reply) -> Answer:
-    name = f"{'chatcmpl' if kind.startswith('chat') else 'cmpl'}-{uuid.uuid4().hex}"
-    return {"id": name, "object": kind, "created": int(time.time()), "model": reply.engine.name}
+def _head(reply: Reply, request: Request, chunk: str = "") -> Answer:
+    name, kind = "chatcmpl", f"chat.completion{chunk}"
+    if request.prompts:
+        name, kind = "cmpl", "text_completion"
+    made = {"id": f"{name}-{uuid.uuid4().hex}", "object": kind, "created": int(time.time())}
+    return made | {"model": reply.engine.name}
 
 
-def _choice(delta: Answer, logprobs: Answer | None = None, finish: str | None = None) -> Answer:
-    return {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
-
-
-def _text_choice(text: str, logprobs: Answer | None = None, finish: str | None = None) -> Answer:
-    return {"index": 0, "text": text, "logprobs": logprobs, "finish_reason": finish}
-
-
-def _text_logprobs(tokens: list[Token], request: Request, offset: int) -> Answer | None:
-    """As /v1/completions has them: lists side by side."""
-    if request.likeliest is None:
-        return None
-    starts = accumulate((len(token.text) for token in tokens), initial=offset)
-    top = [{text: p for text, p, _ in token.likeliest[: request.likeliest]} for token in tokens]
-    return {
-        "tokens": [token.text for token in tokens],
-        "token_logprobs": [token.logprob for token in tokens],
-        "top_logprobs": top,
-        "text_offset": [start for start, _ in zip(starts, tokens)],
-    }
+def _choice(said: Answer, logprobs: Answer | None = None, finish: str | None = None) -> Answer:
+    return {"index": 0, **said, "logprobs": logprobs, "finish_reason": finish}
 
 
 def _usage(reply: Reply) -> Answer:
@@ -112,14 +87,23 @@ def _usage(reply: Reply) -> Answer:
     return {"prompt_tokens": asked, "completion_tokens": made, "total_tokens": asked + made}
 
 
-def _logprobs(tokens: list[Token], request: Request) -> Answer | None:
-    """As in the protocol; `kept` and `filters` are ours: what the settings left to draw from."""
+def _logprobs(tokens: list[Token], request: Request, offset: int = 0) -> Answer | None:
+    """As the API has them: lists side by side for a prompt, whose text begins at `offset`, else a
+    row a token; `kept` and `filters` are ours: what the settings left to draw from."""
     if request.likeliest is None:
         return None
+    likeliest = [token.likeliest[: request.likeliest] for token in tokens]
+    if request.prompts:
+        starts = accumulate((len(token.text) for token in tokens), initial=offset)
+        return {
+            "tokens": [token.text for token in tokens],
+            "token_logprobs": [token.logprob for token in tokens],
+            "top_logprobs": [{text: p for text, p, _ in each} for each in likeliest],
+            "text_offset": [start for start, _ in zip(starts, tokens)],
+        }
     rows = []
-    for token in tokens:
-        likeliest = token.likeliest[: request.likeliest]
-        top = [_one(text, p) | {"kept": kept} for text, p, kept in likeliest]
+    for token, each in zip(tokens, likeliest):
+        top = [_one(text, p) | {"kept": kept} for text, p, kept in each]
         filters = {"kept": token.kept, "share": round(token.share, 6)}
         rows.append(_one(token.text, token.logprob) | {"top_logprobs": top, "filters": filters})
     return {"content": rows, "refusal": None}

@@ -20,7 +20,7 @@ from llmlib.serve.engine import Engine, Step
 
 CACHE_BYTES = 1 << 30  # of all caches in the batch together; one text may have more
 LONGEST_BACKLOG = 256  # tokens that a client has not taken yet: then it is too slow
-SECONDS = 0.1  # between two looks whether a client that waits is still connected
+SECONDS = 0.1  # between two looks whether a client that waits is still there
 
 
 @dataclass(eq=False)
@@ -31,16 +31,21 @@ class Job:
     max_new_tokens: int
     seed: int | None
     settings: dict[str, Any]
+    client_waits: Callable[[], bool]
     # (id, logits), then None; or what was raised
     tokens: queue.Queue[Step | Exception | None] = field(default_factory=queue.Queue)
-    cancelled: bool = False
+    left: bool = False  # nobody takes its tokens any more
+
+    @property
+    def wanted(self) -> bool:
+        return not self.left and self.client_waits()
 
     def put(self, new: Any, logits: torch.Tensor) -> None:
         if isinstance(new, Exception):
             self.tokens.put(new)
         elif self.tokens.qsize() > LONGEST_BACKLOG:
             self.tokens.put(TimeoutError("the client took the answer too slowly"))
-            self.cancelled = True
+            self.left = True
         else:
             self.tokens.put((new, logits))
 
@@ -64,25 +69,25 @@ class Scheduler:
 
     def steps(
         self,
-        connected: Callable[[], bool],
+        client_waits: Callable[[], bool],
         ids: list[int],
         max_new_tokens: int,
         seed: int | None,
         **settings: Any,
     ) -> Iterator[Step]:
-        """As `Engine.steps`, beside other clients. It ends as soon as the client is no longer
-        `connected`, also while it waits and while its prompt is read.
+        """As `Engine.steps`, beside other clients. It ends as soon as its client has left, also
+        while it waits and while its prompt is read.
         """
-        job = Job(ids, max_new_tokens, seed, settings)
+        job = Job(ids, max_new_tokens, seed, settings, client_waits)
         with self._came:
             self._waiting.append(job)
             self._came.notify()
         try:
-            while True:
+            while client_waits():
                 try:
                     new = job.tokens.get(timeout=SECONDS)
                 except queue.Empty:
-                    if self._closed or not connected():
+                    if self._closed:
                         return
                     continue
                 if isinstance(new, Exception):
@@ -91,13 +96,13 @@ class Scheduler:
                     return
                 yield new
         finally:
-            job.cancelled = True
+            job.left = True
 
     def _next(self, block: bool, fits: Callable[[Job], bool] = lambda job: True) -> Job | None:
         """The first who waits, if there is one and it `fits`. None also once this is closed."""
         with self._came:
             while True:
-                while self._waiting and self._waiting[0].cancelled:
+                while self._waiting and not self._waiting[0].wanted:
                     self._waiting.popleft()
                 if self._closed:
                     return None
@@ -115,7 +120,7 @@ class Scheduler:
                 steps = self.engine.steps(job.ids, job.max_new_tokens, job.seed, **job.settings)
                 for step in steps:
                     job.put(*step)
-                    if job.cancelled or self._closed:
+                    if not job.wanted or self._closed:
                         break
                 job.tokens.put(None)
             except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
@@ -143,7 +148,7 @@ class Scheduler:
                     job.tokens.put(error)
                     batch.remove(text)
             for text, job in list(jobs.items()):
-                if text.ended or job.cancelled:
+                if text.ended or not job.wanted:
                     job.tokens.put(None)
                     batch.remove(text)
                     del jobs[text]
