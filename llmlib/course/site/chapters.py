@@ -20,7 +20,7 @@ from llmlib.course.site.page import Page
 from llmlib.course.site.pictures import Pictures
 from llmlib.course.site.templates import WEB, render
 
-WIDGET = re.compile(r"from llmlib\.widgets import (\w+)")
+WIDGET = re.compile(r"from llmlib\.widgets(?:\.\w+)? import (\w+)")
 BACK_AND_FORTH = re.compile(r"^> ?\n> [^\n]*\.ipynb\)[^\n]*\n", re.MULTILINE)
 LABELLED = re.compile(r"^# (Check of \w+: run this cell|[A-Z][^\n]*)\n")
 
