@@ -52,6 +52,9 @@ shown(neuron_slider(held, model.tokenizer, "The doctor said that", 10.0))""",
 surprise_reader(model, softmax, "I put the cake in the oven and sat down. " * 3)""",
     "loss_lab": """from llmlib.widgets import loss_lab
 shown(loss_lab(softmax, ["blue", "grey"], [4.0, 2.5]))""",
+    "temperature": """from llmlib.widgets.temperature_slider import temperature_slider
+prompts = ["The capital of France is", "Once upon a time"]
+shown(temperature_slider(model, prompts, sampling.apply_temperature))""",
     "sampling_lab": """from llmlib.widgets import sampling_lab
 prompts = ["The capital of France is", "Once upon a time"]
 shown(sampling_lab(model, prompts, sampling.filter_logits, sampling.sample))""",
@@ -65,16 +68,18 @@ card = {"bytes": 80e9, "bytes_per_second": 3.35e12, "flops_per_second": 9.9e14}
 shown(serving_playground(step_seconds, kv_cache.cache_bytes, card))""",
 }
 FAR = 5  # presses of a key: a filter cuts by then
-ALONE = (  # the lock of the clock does nothing by itself: see tests/test_rope_clock.py
-    ".widget-text input, .widget-textarea textarea, .widget-dropdown select, .noUi-handle, "
-    ".widget-checkbox:not(:has-text('lock')) input, .widget-button:not([disabled])"
+ALONE = (  # the lock of the clock does nothing by itself: see tests/test_site_widgets.py
+    "textarea, select, input[type=range], .tick:not(:has-text('lock')) input, "
+    ".row button:not([disabled])"
 )
-SAYS = """widget => [...widget.querySelectorAll(".widget-html-content")]
-  .map(each => each.innerHTML).join("")"""
-CHANGED = f"""([widget, before]) => {{
-  const now = ({SAYS})(widget);
-  return now !== before && !now.includes("writing …");
-}}"""
+GROUPS = ".looking-row", ".surprise"
+# What a widget has drawn: its pictures and words, not its controls nor what they say.
+DRAWN = """widget => {
+  const copy = widget.cloneNode(true);
+  for (const each of copy.querySelectorAll(".slider, .typed, .tick, .note, .row")) each.remove();
+  return copy.innerHTML + [...widget.querySelectorAll("canvas")].map(each => each.toDataURL());
+}"""
+CHANGED = f"([widget, before]) => ({DRAWN})(widget) !== before"
 LAYOUT = """page => {
   const found = [], name = each => each.outerHTML.slice(0, 90), seen = each =>
     each.checkVisibility({visibilityProperty: true}) && each.getBoundingClientRect().width;
@@ -84,12 +89,13 @@ LAYOUT = """page => {
   for (const each of page.querySelectorAll("*"))
     if (seen(each) && each.getBoundingClientRect().right > edge && !clipped(each))
       found.push("runs out: " + name(each));
-  const whole = ".widget-box, .widget-html, .widget-html-content, .widget-label, button";
+  const whole = ".widget, .sliders, .slider, .row, p, table, button, .number, .likely li";
   for (const each of [page, ...page.querySelectorAll(whole)])
-    if (seen(each) && each.scrollWidth > each.clientWidth + 1)
+    if (seen(each) && each.scrollWidth > each.clientWidth + 1
+        && !getComputedStyle(each).display.startsWith("inline"))
       found.push("cut: " + name(each));
   const boxes = [...page.querySelectorAll(
-    "input, textarea, select, button, .noUi-target, .widget-label, .widget-readout")]
+    "input, textarea, select, button, output, .slider > span, .likely > li > *")]
     .filter(seen).map(each => [each, each.getBoundingClientRect()]);
   for (const [i, [a, one]] of boxes.entries())
     for (const [b, other] of boxes.slice(i + 1))
@@ -98,6 +104,8 @@ LAYOUT = """page => {
         found.push("overlap: " + name(a) + " and " + name(b));
   return found;
 }"""
+BUSY = """code => jupyterapp.shell.currentWidget.sessionContext.session.kernel
+  .requestExecute({ code, store_history: false })"""
 
 
 @pytest.fixture(scope="module")
@@ -143,44 +151,44 @@ def _looks(page, name, widget, shade, width):
 
 
 def _settled(page, widget):
-    """What a widget says once the control before this one has been answered."""
+    """What a widget shows once the control before this one has been answered."""
     answered(page)
-    return widget.evaluate(SAYS)
+    return widget.evaluate(DRAWN)
 
 
 def _use(control):
     """Use a control as one would: type, choose, press a key, click. A slider's key back."""
-    kind = control.evaluate("each => each.type ?? each.className")
-    if kind in ("text", "textarea"):
+    kind = control.evaluate("each => each.type")
+    if kind == "textarea":
         control.fill(control.input_value()[3:] + " and")
-        control.press("Tab")
     elif kind == "select-one":
         control.select_option(index=int(control.evaluate("each => each.selectedIndex") == 0))
-    elif "noUi" in kind:
-        at, most = (float(control.get_attribute(f"aria-value{word}")) for word in ("now", "max"))
+    elif kind == "range":
+        at, most = (float(control.evaluate(f"each => each.{word}")) for word in ("value", "max"))
         keys = ("PageDown", "PageUp") if at >= most else ("PageUp", "PageDown")
         for _ in range(FAR):
             control.press(keys[0])
         return keys[1]
     else:
-        control.locator("..").hover()  # the squares of the heads come out where the pointer is
         control.click()
 
 
 def _controls(widget):
-    """One of each: of the buttons of a group, one that is not pressed."""
-    alone, groups = (widget.locator(kind).all() for kind in (ALONE, ".widget-toggle-buttons"))
+    """One of each: of the tokens that can be clicked, one that is not pressed."""
+    alone, groups = widget.locator(ALONE).all(), [widget.locator(kind) for kind in GROUPS]
     for each in alone:
         expect(each).to_have_accessible_name(re.compile(r"\w"))
-        if "noUi" in (each.get_attribute("class") or ""):
-            slider = each.locator("xpath=ancestor::*[contains(@class, 'widget-slider')]")
-            expect(each).to_have_accessible_name(slider.locator(".widget-label").inner_text())
-            shown = slider.locator(".widget-readout").inner_text()
+        if each.get_attribute("type") == "range":
+            label = each.locator("xpath=..")
+            expect(each).to_have_accessible_name(label.locator("span").inner_text())
+            shown = label.locator("output").inner_text()
             expect(each).to_have_attribute("aria-valuetext", shown)
-    return alone + [each.locator("button:not(.mod-active)").last for each in groups]
+    return alone + [
+        each.locator("button:not([aria-pressed=true])").last for each in groups if each.count()
+    ]
 
 
-@pytest.mark.parametrize(("width", "first"), [(400, "Dark"), (1280, "Light"), (1920, "Dark")])
+@pytest.mark.parametrize(("width", "first"), [(390, "Dark"), (800, "Light"), (1280, "Dark")])
 def test_each_widget_fits_and_each_of_its_controls_does_something(widgets, page, width, first):
     faults = []
     _shade(page, first, width)
@@ -189,7 +197,7 @@ def test_each_widget_fits_and_each_of_its_controls_does_something(widgets, page,
         controls = _controls(widget)
         assert controls, name
         for control in controls:
-            what = control.evaluate("each => each.closest('.jupyter-widgets').innerText")[:40]
+            what = control.evaluate("each => each.parentElement.innerText")[:40]
             before = _settled(page, widget)
             back = _use(control)
             try:
@@ -198,6 +206,8 @@ def test_each_widget_fits_and_each_of_its_controls_does_something(widgets, page,
                 faults.append((name, what, "nothing changed"))
             for _ in range(FAR if back else 0):  # so that one filter does not hide another
                 control.press(back)
+            if control.inner_text() == "Pause":
+                control.click()
         faults += _looks(page, name, widget, first, width)
     other = "Light" if first == "Dark" else "Dark"
     _shade(page, other, width)
@@ -207,20 +217,62 @@ def test_each_widget_fits_and_each_of_its_controls_does_something(widgets, page,
     assert not faults and not page.complaints, (faults, page.complaints)
 
 
-def test_the_keyboard_chooses_and_it_is_said_and_seen(widgets, page):
-    widget = widgets["serving_playground"]
-    model, bits = widget.locator("select"), widget.locator(".widget-toggle-buttons button")
+def test_the_keyboard_moves_the_control_that_it_is_in(widgets, page):
+    """And not the notebook, which has a command on each of these keys."""
+    cells = page.locator(".jp-NotebookPanel:visible .jp-Cell")
+    before, widget = cells.count(), widgets["serving_playground"]
+    model, cards = widget.locator("select").first, widget.get_by_label("cards")
     first = model.evaluate("each => each.selectedIndex = 0")
     model.focus()
-    page.keyboard.press("ArrowDown")  # in JupyterLab, "go to the next cell"
+    page.keyboard.press("ArrowDown")
     expect(model).to_be_focused()
     assert model.evaluate("each => each.selectedIndex") == first + 1
-    for each in (bits.nth(2), bits.nth(0)):
-        each.focus()
-        page.keyboard.press("Enter")
-        expect(each).to_have_attribute("aria-pressed", "true")
-        expect(widget.locator("[aria-pressed=true]")).to_have_count(1)
-        assert each.evaluate("each => getComputedStyle(each).outlineWidth") == "2px"
+    cards.focus()
+    for key, value in (("ArrowUp", "2"), ("ArrowRight", "3"), ("ArrowDown", "2")):
+        page.keyboard.press(key)
+        expect(cards).to_have_value(value)
+    for key in "abdxm":
+        page.keyboard.press(key)
+    assert cards.evaluate("each => getComputedStyle(each).outlineWidth") != "0px"
+    field = widgets["surprise"].locator("textarea")
+    field.fill("")
+    field.press_sequentially("a bad dream")
+    expect(field).to_have_value("a bad dream")
+    assert cells.count() == before
+
+
+def test_while_the_kernel_is_busy_the_controls_move_and_the_newest_question_is_answered(
+    widgets, page
+):
+    widget, asked = widgets["serving_playground"], []
+    answered(page)
+    words, cards = widget.locator(".found"), widget.get_by_label("cards")
+    cards.fill("1")
+    expect(words).to_contain_text("of 80 GB")
+    answered(page)
+    page.evaluate(BUSY, "import time; time.sleep(4)")
+    for number in range(2, 10):
+        cards.fill(str(number))
+        asked.append(page.evaluate("() => unanswered.size"))
+    expect(widget.locator(".note")).to_contain_text("has not answered yet")
+    expect(words).to_contain_text("of 80 GB")
+    assert max(asked) <= 2  # the busy cell, and one question: not a queue of eight
+    expect(words).to_contain_text("of 720 GB")
+    expect(widget.locator(".note")).to_have_text("")
+
+
+def test_what_cannot_be_answered_is_a_sentence_and_the_picture_stays(widgets):
+    widget = widgets["attention_explorer"]
+    field, tokens = widget.locator("textarea"), widget.locator(".looking-row button")
+    field.fill("One two three")
+    expect(tokens).to_have_count(3)
+    for text, said in (("", "Type a text first."), ("a b " * 40, "The limit is 40")):
+        field.fill(text)
+        expect(widget.locator("[role=status]")).to_contain_text(said)
+        expect(tokens).to_have_count(3)
+    field.fill("Four five")
+    expect(tokens).to_have_count(2)
+    expect(widget.locator("[role=status]")).to_have_text("")
 
 
 def test_a_figure_above_a_living_widget_is_said_to_be_a_still(widgets):
@@ -230,20 +282,16 @@ def test_a_figure_above_a_living_widget_is_said_to_be_a_still(widgets):
 
 
 def test_high_contrast_leaves_bars_and_shades_their_colours(widgets, page):
-    shaded = widgets["surprise"].locator("span[title]").last
-    colour = "each => getComputedStyle(each).backgroundColor"
-    before = shaded.evaluate(colour)
-    row = widgets["attention_explorer"].locator("[class*='-row'] button")
-    bar = "each => getComputedStyle(each, '::before').backgroundColor"
-    drawn = row.first.evaluate(bar)
+    looks = {"surprise": ".surprise button", "neuron_slider": ".bars .left", "loss_lab": ".bar"}
+    colours = "all => all.map(each => getComputedStyle(each).backgroundColor)"
+    drawn = {name: widgets[name].locator(what) for name, what in looks.items()}
+    before = {name: shaded.evaluate_all(colours) for name, shaded in drawn.items()}
     page.emulate_media(forced_colors="active")
     try:
-        assert shaded.evaluate(colour) == before
-        assert row.first.evaluate(bar) == drawn
+        assert {name: shaded.evaluate_all(colours) for name, shaded in drawn.items()} == before
         outline = "all => all.map(each => getComputedStyle(each).outlineStyle)"
-        for name in ("attention_explorer", "serving_playground"):
-            group = widgets[name].locator(".widget-toggle-buttons").last.locator("button")
-            assert group.evaluate_all(outline).count("solid") == 1, name
+        row = widgets["attention_explorer"].locator(".looking-row button")
+        assert row.evaluate_all(outline).count("solid") == 1
     finally:
         page.emulate_media(forced_colors="none")
 

@@ -2,9 +2,8 @@
 what was recorded is what the model says."""
 
 import base64
-import math
+import json
 import re
-from html import unescape
 
 import landing_site
 import nbformat
@@ -17,15 +16,20 @@ from static_server import served
 from test_solutions_match_library import solved
 
 from authoring.site import recorded
-from llmlib import generation, output_head, plots, sampling
+from llmlib import embeddings, generation, output_head, plots, sampling
 from llmlib.course.format.notebooks import ROOT
+from llmlib.demonstrations.embeddings import queries_and_keys
 from llmlib.demonstrations.layers import head, neuron_held, neuron_strengths_on, residual_stream
 from llmlib.plots import sampling as sampling_plots
 from llmlib.plots import tokens as token_plots
 from llmlib.scaling import H100
 from llmlib.widgets.attention_explorer import run as attention_maps
-from llmlib.widgets.serving_playground import MODELS, _answer
-from llmlib.widgets.surprise_reader import _read
+from llmlib.widgets.choice import choice
+from llmlib.widgets.loss_lab import loss_lab
+from llmlib.widgets.rope_clock import rope_clock
+from llmlib.widgets.serving_playground import MODELS, serving_playground
+from llmlib.widgets.surprise_reader import read
+from llmlib.widgets.temperature_slider import temperature_slider
 
 in_browser = pytest.mark.browser
 SETTINGS = [
@@ -38,9 +42,12 @@ SETTINGS = [
 ]
 WIDGETS = {
     "tokenizer_playground": "27 tokens, 1.89 bytes a token",
+    "rope_clock": "k stands 1 back",
     "attention_explorer": "Layer 17, head 5: ·loved takes most from ·Romeo",
     "neuron_slider": "Neuron 1135 of layer 29",
+    "loss_lab": "Loss = −ln 0.720 = 0.328 nats",
     "surprise_reader": "nats for 22 tokens",
+    "temperature_slider": "all others",
     "sampling_lab": "49,152 of 49,152 tokens are left",
     "generation_stepper": "The cache holds 8 tokens, 0.37 MB",
     "serving_playground": "11,448 tokens a second",
@@ -133,7 +140,7 @@ def test_the_recorded_attention_is_that_of_the_explorer(model):
         rows = [x for i in range(n) for x in maps[layer, number, i, : i + 1].tolist()]
         assert near(kept, rows, 6e-4)
         assert not near(
-            kept, [x for row in maps[layer, number - 1] for x in row.tolist()][: len(kept)], 0.1
+            kept, [x for row in maps[layer, head - 1] for x in row.tolist()][: len(kept)], 0.1
         )
 
 
@@ -160,18 +167,12 @@ def test_the_matrices_are_those_of_their_layer(model):
 @pytest.mark.slow
 def test_the_recorded_surprise_is_that_of_the_reader(model):
     found = figures("recorded_widgets")["surprise"]
-    softmax = output_head.softmax
-    _, plain = _read(model, softmax, found["text"], [0])
-    said = re.match(r"([\d.]+) nats for (\d+) tokens", plain)
-    assert abs(sum(t["loss"] for t in found["tokens"]) - float(said[1])) < 0.06
-    assert len(found["tokens"]) == int(said[2])
-    html, _ = _read(model, softmax, found["text"], [0])
-    told = re.findall(r"(0\.\d{3})  '([^'\n]*)'(?:\n|</li>)", unescape(html).split("<ol")[1])
-    mine = [each for row in found["tokens"] for each in row["expected"]]
-    mine = [[text, p] for text, p in mine if not set("'\n\\\"") & set(text)]
-    for text, p in mine:
-        assert any(word == text and abs(float(q) - p) < 1e-3 for q, word in told), (text, p)
-    assert len(mine) > 40
+    expected = read(model, output_head.softmax, found["text"], [0])
+    assert near([t["loss"] for t in found["tokens"]], [t["loss"] for t in expected], 1e-3)
+    for mine, its in zip(found["tokens"], expected, strict=True):
+        assert mine["text"] == its["text"]
+        assert [word for word, _ in mine["expected"]] == [w["text"] for w, _ in its["expected"]]
+        assert near([p for _, p in mine["expected"]], [p for _, p in its["expected"]], 1e-3)
 
 
 @pytest.mark.unit
@@ -208,48 +209,57 @@ def reduced(logits, settings):
     return before, after, int(kept.sum()), before[kept].sum().item(), entropy
 
 
-CHOOSE = """x.us.map(u => {
-  const found = m.choose(Float32Array.from(x.logits), u, x.settings), { order } = found;
-  const { kept, mass, entropy, chosen } = found, shares = order.map(i => found.after[i]);
-  return [kept, mass, entropy, chosen, order, shares];
-})"""
+CHOOSE = """(async () => {
+  const { drawn } = m, logits = Float32Array.from(x.logits);
+  return x.us.map(u => drawn(m.choose(logits, u, x.settings), u, id => x.words[id]));
+})()"""
 RECORDED = """(async () => {
-  const { choose } = await of("pictures/choice"), found = choose(m.recordedView(0).logits, 0.5, x);
+  const { choose } = await of("choose"), found = choose(m.recordedView(0).logits, 0.5, x);
   const { order } = found;
   return [found.kept, found.mass, found.entropy, order, order.map(i => found.after[i])];
 })()"""
-SERVING = """(async () => {
-  const { models, card } = (await of("recorded_widgets")).default;
-  const found = m.serving(models[x.name], card, x.asked);
-  return [{ ...found, step: String(found.step) }, m.told(found, x.asked.batch)];
-})()"""
+ASKED = "m.sources[x.name]().answer(x.question)"
 MOUNT = """async name => {
   const place = document.createElement("div");
   document.querySelector("main").append(place);
-  await (await import(`${location.origin}/assets/widgets/${name}.js`)).mount(place);
+  await (await import(`${location.origin}/assets/widgets/page.js`)).mount(place, name);
   return place;
 }"""
 
 
+class Letters:
+    """A tokenizer whose ids are named by their numbers."""
+
+    def decode(self, ids):
+        return f"word {ids[0]}"
+
+
+def same(found, expected, far):
+    """Whether two answers say the same: numbers nearly, a token as its text or as {"text"}."""
+    if isinstance(expected, dict) and "text" in expected and isinstance(found, str | None):
+        return found == expected["text"]
+    if isinstance(expected, dict):
+        return all(same(found[name], expected[name], far) for name in expected)
+    if isinstance(expected, list | tuple):
+        return all(same(one, other, far) for one, other in zip(found, expected, strict=True))
+    if isinstance(expected, float):
+        return abs(found - expected) <= far * max(1, abs(expected))
+    return found == expected
+
+
 @in_browser
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_a_choice_is_llmlibs(page, settings):
+def test_a_choice_is_the_one_of_the_notebook(page, settings):
     logits = 3 * torch.randn(2000, generator=torch.Generator().manual_seed(1))
     us = torch.rand(20, generator=torch.Generator().manual_seed(2))
-    found = run(
-        page,
-        "pictures/choice",
-        CHOOSE,
-        {"logits": logits.tolist(), "us": us.tolist(), "settings": settings},
-    )
-    _, after, kept, mass, entropy = reduced(logits, settings)
-    for u, (its_kept, its_mass, its_entropy, chosen, order, shares) in zip(us, found, strict=True):
-        assert its_kept == kept
-        assert abs(its_mass - mass) < 1e-5
-        assert abs(its_entropy - entropy) < 1e-4
-        assert chosen == sampling.sample(logits[None], u[None], *settings.values()).item()
-        assert order == logits.topk(12).indices.tolist()
-        assert near(shares, after[order].tolist(), 1e-6)
+    words = [Letters().decode([i]) for i in range(len(logits))]
+    asked = {"logits": logits.tolist(), "us": us.tolist(), "settings": settings, "words": words}
+    learners = sampling.filter_logits, sampling.sample
+    for u, found in zip(us, run(page, "choose", CHOOSE, asked), strict=True):
+        expected = choice(Letters(), logits[None], u[None], *learners, settings)
+        assert same(found, expected, 1e-4)
+        other = choice(Letters(), logits[None] / 1.1, u[None], *learners, settings)
+        assert not same(found, other, 1e-4) or not settings["temperature"]
 
 
 @in_browser
@@ -274,7 +284,7 @@ def test_the_stretches_are_those_of_the_notebook(page):
     shares = output_head.softmax(3 * torch.randn(500, generator=torch.Generator().manual_seed(3)))
     found = run(
         page,
-        "pictures/choice",
+        "choose",
         "m.stretches(Float64Array.from(x)).map(each => [each.id, each.share])",
         shares.tolist(),
     )
@@ -289,23 +299,74 @@ def test_the_serving_calculator_is_notebook_7s(page):
     cache_bytes, step_seconds = (
         solved("07_kv_cache_and_scaling")[name] for name in ("cache_bytes", "step_seconds")
     )
-    refused = 0
-    for name, (parameters, *shape) in MODELS.items():
+    widget, refused = serving_playground(step_seconds, cache_bytes, H100), 0
+    for model in MODELS:
         for bits, cards, batch, context in ((16, 1, 1, 1024), (8, 4, 64, 4096), (4, 16, 1024, 512)):
             asked = {"bits": bits, "cards": cards, "batch": batch, "context": context}
-            found, told = run(page, "serving_playground", SERVING, {"name": name, "asked": asked})
-            weights, kv = parameters * bits / 8, cache_bytes(*shape, 1, 2)
-            memory, bandwidth, speed = (cards * each for each in H100.values())
-            step = step_seconds(
-                batch, context, weights, kv, 2 * parameters, memory, bandwidth, speed
-            )
-            its = math.inf if found["step"] == "Infinity" else float(found["step"])
-            assert its == step or abs(its - step) < 1e-9 * step
-            answer = _answer(step, batch, weights, batch * context * kv, memory)
-            words = re.sub(r"<[^>]*>", " ", answer)
-            assert re.findall(r"[\d,.]*\d", told) == re.findall(r"[\d,.]*\d", words), told
-            refused += step == math.inf
+            question = {"name": "serving_playground", "question": asked | {"model": model}}
+            expected = widget.answer(question["question"])
+            assert same(run(page, "page_sources", ASKED, question), expected, 1e-9)
+            refused += expected["step"] is None
     assert 0 < refused < 9
+
+
+@in_browser
+def test_the_clock_turns_as_llmlib_does(page, model):
+    q, k = queries_and_keys(model, model.tokenizer.encode(recorded.CAT))
+    widget = rope_clock(embeddings.apply_rope, q[16, 0, 1], k[16, 0, 1], model.config.rope_theta)
+    for places, pair in (([5, 4], 0), ([60, 0], 31), ([3, 41], 7)):
+        asked = {"places": places, "pair": pair}
+        found = run(page, "page_sources", ASKED, {"name": "rope_clock", "question": asked})
+        assert same(found, widget.answer(asked), 1e-3)
+
+
+@in_browser
+def test_the_loss_lab_has_notebook_5s_numbers(page):
+    widget = loss_lab(output_head.softmax, **recorded.LOSS)
+    source = (ROOT / "solutions" / "05_output_head.py").read_text(encoding="utf-8")
+    words, logits = (json.dumps(recorded.LOSS[name]) for name in ("tokens", "logits"))
+    assert f"words, some_logits = {words}, {logits}\n" in source
+    asked = {"logits": [1.5, -4.0, 8.0, 0.0]}
+    found = run(page, "page_sources", ASKED, {"name": "loss_lab", "question": asked})
+    assert same(found, widget.answer(asked), 1e-6)
+
+
+@in_browser
+def test_the_temperature_of_the_recorded_text_is_that_of_the_model(page, model):
+    widget = temperature_slider(model, [recorded.PROMPT], sampling.apply_temperature)
+    for temperature in (0, 0.5, 1, 2.5):
+        asked = {"text": recorded.PROMPT, "temperature": temperature}
+        found = run(page, "page_sources", ASKED, {"name": "temperature_slider", "question": asked})
+        assert same(found, widget.answer(asked), 5e-3 if temperature > 1 else 1e-3)
+
+
+@in_browser
+@pytest.mark.parametrize(
+    ("before", "now", "locked", "expected"),
+    [
+        ([5, 4], [30, 4], True, [30, 29]),
+        ([30, 29], [30, 12], True, [13, 12]),
+        ([5, 4], [30, 4], False, [30, 4]),
+        ([30, 4], [30, 5], True, [31, 5]),
+        ([5, 4], [0, 4], True, [1, 0]),  # at an end the lock holds
+        ([5, 4], [5, 60], True, [60, 59]),
+        ([60, 59], [60, 60], True, [60, 59]),
+    ],
+)
+def test_a_locked_distance_is_kept(page, before, now, locked, expected):
+    assert run(page, "rope_clock", "m.moved(...x)", [before, now, locked]) == expected
+
+
+@in_browser
+def test_the_angle_goes_from_ks_hand_to_qs(page):
+    east, north, west = [1, 0], [0, 1], [-1, 0]
+    hands = [[east, east], [north, east], [east, north], [west, east]]
+    assert near(run(page, "rope_clock", "x.map(m.angle)", hands), [0, 90, 270, 180], 1e-9)
+
+
+@in_browser
+def test_a_loss_is_never_minus_0_and_that_of_0_is_infinite(page):
+    assert run(page, "loss_lab", "x.map(m.lossOf)", [1, 0.5, 0]) == ["0.000", "0.693", "infinite"]
 
 
 @in_browser
@@ -313,7 +374,7 @@ def test_the_cache_of_the_stepper_is_llmlibs(page, model):
     cache = model.new_cache(context=20)
     model(model.tokenizer.encode(recorded.PROMPT), cache)
     model([1000], cache)
-    found = run(page, "generation_stepper", "m.cacheAfter(8, 1)")
+    found = run(page, "page_sources", "m.cacheAfter(8, 1)")
     assert found["held"] == cache.length == 9
     assert found["bytes"] == cache.length * cache.nbytes / cache.keys[0].shape[2]
     assert found["read"] == 1
@@ -419,8 +480,8 @@ def test_live_reader_of_surprise(widget, model):
     place = widget("surprise_reader")
     ids = model.tokenizer.encode(MINE)
     expect(place.locator(".surprise button")).to_have_count(len(ids))
-    _, plain = _read(model, output_head.softmax, MINE, [0])
-    expected = [float(x) for x in re.findall(r"[\d.]+\d", plain)[:3]]
+    losses = [each["loss"] for each in read(model, output_head.softmax, MINE, [0])]
+    expected = [sum(losses), len(losses), sum(losses) / len(losses)]
     found = [float(x) for x in re.findall(r"[\d.]+\d", place.locator(".found").inner_text())[:3]]
     assert near(found, expected, 0.11)
     place.locator(".surprise button").nth(5).click()
@@ -476,8 +537,7 @@ def test_live_neuron_slider(widget, model):
     natural = neuron_strengths_on(model, ids, 29, 1135)[-1].item()
     expect(place.locator(".note").last).to_contain_text("is at")
     for value in (10.0, -4.0):
-        index = str(recorded.HELD.index(value))
-        place.get_by_label("held at").fill(index)
+        place.get_by_label("held at").fill(str(value))
         after = output_head.softmax(neuron_held(model, 29, 1135, value)(ids, last=True)[0, -1])
         best = after.topk(6).indices.tolist()
         expect(place.locator(".likely .word").first).to_have_text(dotted(model, best)[0])

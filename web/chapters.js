@@ -5,15 +5,14 @@ import { quiz } from "./quiz.js";
 
 const page = document.body.dataset.page;
 
-/* A widget's still picture is on the page. Its module, widgets/NAME.js, exports `mount(place)`, which
- * draws into the empty element above that picture and takes its place. The build leaves out widgets
- * without a module. A module and its figures are fetched when the reader comes near. */
+/* A widget's still picture is on the page; the widget is drawn into the empty element above that picture
+ * and takes its place. Its modules and figures are fetched when the reader comes near. */
 async function mount(still) {
   const place = document.createElement("div");
   still.before(place);
   try {
-    const widget = await import(`./widgets/${still.dataset.widget}.js`);
-    await widget.mount(place);
+    const { mount: draw } = await import("./widgets/page.js");
+    await draw(place, still.dataset.widget);
     still.hidden = true;
   } catch (error) {
     place.remove(); // the still picture remains

@@ -20,7 +20,7 @@ from authoring.site.templates import WEB, render
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT, Exercise, Notebook, SourceError
 
-WIDGET = re.compile(r"from llmlib\.widgets import (\w+)")
+WIDGET = re.compile(r"from llmlib\.widgets(?:\.\w+)? import (\w+)")
 BACK_AND_FORTH = re.compile(r"^> ?\n> [^\n]*\.ipynb\)[^\n]*\n", re.MULTILINE)
 LABELLED = re.compile(r"^# (Check of \w+: run this cell|[A-Z][^\n]*)\n")
 

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from llmlib import files, output_head, pretrained, sampling
+from llmlib.demonstrations.embeddings import queries_and_keys
 from llmlib.demonstrations.layers import head, mlp_inputs, neuron_strengths, residual_stream
 from llmlib.model import Model
 from llmlib.scaling import H100
@@ -36,6 +37,11 @@ SURPRISE = (
 )
 TOKENS = "Donaudampfschifffahrt on 2024-12-31, isn't it? 🙂"
 DOCTOR, SHE, HE, LAST_LAYER = "The doctor said that", " she", " he", 29  # of notebook 4
+CAT = "The cat sat on the mat, and the dog slept by the door."  # of notebook 2
+LOSS = {
+    "tokens": ["blue", "grey", "clear", "green"],
+    "logits": [4.0, 2.5, 2.0, 0.5],
+}  # of notebook 5
 HELD = [value / 2 for value in range(-40, 41)]  # the neuron slider's values
 
 
@@ -166,11 +172,19 @@ def _corner(weight: torch.Tensor) -> str:
 
 
 def widgets(model: Model) -> dict[str, Any]:
-    """What the widgets of the chapters need besides: {"tokens", "surprise", "neuron", "models",
-    "card"}."""
+    """What the widgets of the chapters need besides: {"tokens", "rope", "neuron", "loss",
+    "surprise", "models", "card"}."""
     typed = [token(model, i) for i in model.tokenizer.encode(TOKENS)]
-    about = {"tokens": {"text": TOKENS, "tokens": typed}, "surprise": surprise(model)}
-    return about | {"neuron": neuron(model)} | serving()
+    about = {"tokens": {"text": TOKENS, "tokens": typed}, "rope": rope(model), "loss": LOSS}
+    return about | {"neuron": neuron(model), "surprise": surprise(model)} | serving()
+
+
+def rope(model: Model) -> dict[str, Any]:
+    """The query and the key of the clock in notebook 2, before they are turned: {"q", "k",
+    "theta"}."""
+    q, k = queries_and_keys(model, model.tokenizer.encode(CAT))
+    rounded = [[round(x, 4) for x in each[16, 0, 1].tolist()] for each in (q, k)]
+    return {"q": rounded[0], "k": rounded[1], "theta": model.config.rope_theta}
 
 
 def surprise(model: Model) -> dict[str, Any]:

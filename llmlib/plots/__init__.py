@@ -90,7 +90,7 @@ def image(fig: Figure, alt: str) -> dict[str, str]:
 
 def show(fig: Figure, alt: str, widget=None):
     """Show a figure with its alt text. ValueError without that text. With
-    `widget` (an ipywidget), that follows below: the figure stays where no kernel is running."""
+    `widget` (llmlib.widgets), that follows below: the figure stays where no kernel is running."""
     leave(image(fig, alt), widget)
 
 
@@ -98,7 +98,8 @@ def leave(bundle, widget=None):
     """Show {mime type: text}, which stays where no kernel is running; below it the widget."""
     display(bundle, raw=True)
     if widget:
-        display({VIEW: widget._repr_mimebundle_()[VIEW]}, raw=True)
+        view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+        display({VIEW: view}, raw=True)
 
 
 def look(names):

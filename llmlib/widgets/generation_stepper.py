@@ -2,118 +2,108 @@
 
 from html import escape
 
-import ipywidgets
 import torch
 
-from llmlib.output_head import softmax
-from llmlib.plots import labels, leave
-from llmlib.widgets.controls import CONTROL, WIDE, beside, refusal
-from llmlib.widgets.sampling_lab import filter_sliders, interval, survivors
+from llmlib.plots import leave
+from llmlib.widgets.choice import SETTINGS, choice
+from llmlib.widgets.kernel import Refused, Widget, encoded, token
 
 LONGEST = 200  # tokens
+FREE = {"temperature": 1.0, "top_k": None, "top_p": None, "min_p": None}
+LIKELIEST = 6
 
 
 def generation_stepper(model, generate_cached, filter_logits, sample, text):
     """Show the second turn of the loop on `text`; below it a button that writes one token: what the
     model offers, what the filters cut, what is drawn, and what the cache holds. The three functions
     are the learner's."""
-    stepper = _Stepper(model, generate_cached, filter_logits, sample, text)
-    if not stepper.onward.disabled:
-        stepper.onward.click()
-    turn = stepper.picture.value
-    stepper.again.click()
-    leave({"text/html": turn, "text/plain": "The second turn of the loop."}, stepper.controls())
+    stepper = Stepper(model, generate_cached, filter_logits, sample)
+    for turn in ("first", "next"):
+        second = stepper.answer({"text": text, "settings": FREE, "turn": turn})
+    leave(_still(second), Widget("generation_stepper", stepper.answer, text=text, settings=FREE))
 
 
-class _Stepper:
-    """The controls, and the state of one text."""
+class Stepper:
+    """The learner's loop on one text, held after each token."""
 
-    def __init__(self, model, generate_cached, filter_logits, sample, text):
+    def __init__(self, model, generate_cached, filter_logits, sample):
         self.model, self.generate_cached = model, generate_cached
         self.filter_logits, self.sample = filter_logits, sample
-        self.typed = ipywidgets.Text(text, description="prompt", continuous_update=False, **WIDE)
-        self.sliders, self.settings = filter_sliders(CONTROL)
-        words = "next token", "start again"
-        self.onward, self.again = (ipywidgets.Button(description=each) for each in words)
-        self.picture, self.generator = ipywidgets.HTML(), torch.Generator()
-        self.now = {}  # prompt, made, new, cache, read; once the loop has come to a draw logits, u
-        self.onward.on_click(self.step)
-        self.again.on_click(self.start)
-        for each in self.sliders:
-            each.observe(self.look, names="value")
-        self.typed.observe(self.start, names="value")
-        self.start()
-
-    def controls(self):
-        buttons = beside(self.onward, self.again)
-        return ipywidgets.VBox([self.typed, beside(*self.sliders), buttons, self.picture])
+        self.generator = torch.Generator()
+        # The text that the loop is on. With one there are also settings, prompt, made, new, cache
+        # and read; once the loop has come to a draw logits and u; and whether it has ended.
+        self.text = None
 
     @property
     def config(self):
+        """The model's."""
         return self.model.config
 
     def __call__(self, ids, cache):
         """The model, for the learner's loop; how many tokens each pass reads is noted."""
-        self.now["read"] = ids.shape[1]
+        self.read = ids.shape[1]
         return self.model(ids, cache, last=True)
 
-    def pick(self, logits):
-        self.now.update(logits=logits, u=torch.rand(1, generator=self.generator))
-        return self.sample(logits, self.now["u"], *self.settings())
+    def answer(self, asked):
+        """The turn that is asked for, {"turn", "text", "settings"}, as `web/widgets` draws it."""
+        self.settings = asked["settings"]
+        if asked["turn"] == "first" or asked["text"] != self.text:
+            self.start(asked["text"])
+        elif asked["turn"] == "next":
+            self.step()
+        tokenizer, functions = self.model.tokenizer, (self.filter_logits, self.sample)
+        offer = choice(tokenizer, self.logits, self.u, *functions, self.settings, LIKELIEST)
+        held = self.cache.length
+        size = held * self.cache.nbytes / self.cache.keys[0].shape[2]
+        tokens = [token(tokenizer, i) for i in self.prompt + self.made]
+        return {
+            "tokens": tokens[:held],
+            "coming": tokens[-1],
+            "read": self.read,
+            "bytes": size,
+            "choice": offer,
+            "ended": self.ended,
+        }
 
-    def look(self, _=None):
-        """The latest turn; after a draw the sliders show what they would have made of it."""
-        if "logits" not in self.now:  # the loop never came to a draw
-            return
-        try:
-            logits, u, decode = self.now["logits"], self.now["u"], self.model.tokenizer.decode
-            after = softmax(self.filter_logits(logits, *self.settings()))[0]
-            drawn = self.sample(logits, u, *self.settings()).item()
-            offer = interval(decode, after, u.item(), drawn)
-            left = survivors(decode, softmax(logits)[0], after, 6)
-            self.picture.value = offer + left + _held(self.model, self.now)
-        except Exception as error:  # noqa: BLE001 - the learner's own functions
-            self.picture.value = refusal(error)
-
-    def step(self, _=None):
-        try:
-            self.now["made"].append(next(self.now["new"]))
-        except StopIteration:
-            self.onward.disabled = True
-            self.picture.value += "<p>The loop has ended: stop token, or no room left.</p>"
-        except Exception as error:  # noqa: BLE001 - the learner's own loop
-            self.onward.disabled = True
-            self.picture.value = refusal(error)
-        else:
-            self.look()
-
-    def start(self, _=None):
+    def start(self, text):
+        """Begin the loop on a text, up to its first token. Raises `Refused`."""
+        self.text = None  # until the first token is there
+        self.prompt = encoded(self.model.tokenizer, text, LONGEST)
         self.generator.manual_seed(0)
-        self.now.clear()
-        prompt = self.model.tokenizer.encode(self.typed.value)[:LONGEST]
-        self.onward.disabled = not prompt
-        if not prompt:
-            self.picture.value = "<p>Type a prompt.</p>"
-            return
-        cache = self.model.new_cache(context=2 * LONGEST)
-        new = self.generate_cached(self, cache, list(prompt), LONGEST, self.pick)
-        self.now.update(prompt=prompt, made=[], read=0, cache=cache, new=new)
+        self.made, self.read, self.ended = [], 0, False
+        self.cache = self.model.new_cache(context=2 * LONGEST)
+        loop = self.generate_cached(self, self.cache, list(self.prompt), LONGEST, self.pick)
+        self.new = loop
         self.step()
+        if self.ended:
+            raise Refused("The loop has ended before its first token.")
+        self.text = text
+
+    def step(self):
+        """Let the loop make one more token."""
+        try:
+            self.made.append(next(self.new))
+        except StopIteration:
+            self.ended = True
+
+    def pick(self, logits):
+        """Draw the next id as the settings say; the loop calls it."""
+        self.logits, self.u = logits, torch.rand(1, generator=self.generator)
+        return self.sample(logits, self.u, *(self.settings[name] for name in SETTINGS))
 
 
-def _held(model, now):
-    """The cache as boxes, one a position; those of the latest pass stand out."""
-    ids, held, read = now["prompt"] + now["made"], now["cache"].length, now["read"]
-    boxes = []
-    for i, label in enumerate(labels([model.tokenizer.decode([each]) for each in ids])):
-        colour, ink = ("#E69F00", "black") if i >= held - read else ("#0072B2", "white")
-        look = f"background:{colour};color:{ink}" if i < held else "border-style:dashed"
-        look = f"border:1px solid #7F7F7F;padding:0 3px;{look}"
-        boxes.append(f'<span style="{look}">{escape(label)}</span>')
-    size = held * now["cache"].nbytes / now["cache"].keys[0].shape[2] / 1e6
-    return (
-        f"<p><b>The cache</b> holds {held} positions, {size:.2f} MB. This pass read {read} "
-        f"token{'s' * (read != 1)} (orange); the token just drawn (dashed) is not in it yet.</p>"
-        '<div style="display:flex;flex-wrap:wrap;gap:3px;font-family:monospace;line-height:1.5">'
-        f"{''.join(boxes)}</div>"
+def _still(turn):
+    """What stays where no kernel runs: a turn of the loop as a table, and what the cache holds."""
+    held, drawn = len(turn["tokens"]), turn["coming"]["text"]
+    said = (
+        f"The second turn of the loop. The cache holds {held} tokens, "
+        f"{turn['bytes'] / 1e6:.2f} MB; this pass read {turn['read']}. Drawn: {drawn!r}."
     )
+    lines = "".join(
+        f"<tr><td><code>{escape(repr(row['text']['text']))}</code></td>"
+        f"<td>{row['before']:.3f}</td></tr>"
+        for row in turn["choice"]["rows"]
+    )
+    head = '<tr><th scope="col">next token</th><th scope="col">probability</th></tr>'
+    html = f"<p>{escape(said)}</p><table>{head}{lines}</table>"
+    return {"text/html": html, "text/plain": said}

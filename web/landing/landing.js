@@ -3,9 +3,10 @@
 
 import { element } from "../dom.js";
 import { say, strings } from "../strings.js";
+import { choose, rowsOf } from "../widgets/choose.js";
 import { engineNow, LiveRun, LONGEST, startEngine, withEngine } from "../widgets/live_run.js";
+import { likelyTable } from "../widgets/pictures/choice.js";
 import { button, filterSliders, slider } from "../widgets/pictures/controls.js";
-import { choose, likelyTable } from "../widgets/pictures/choice.js";
 import { chip, shown } from "../widgets/pictures/words.js";
 import { recordedInside, recordedLength, recordedView, prompt, settings, shape } from "../widgets/recorded_run.js";
 import { runHere } from "../widgets/run_here.js";
@@ -105,7 +106,7 @@ function drawNext(made) {
   moved = true;
   find("machine").classList.add("moved");
   const own = { ...made, after: made.before, order: made.order.slice(0, 6), chosen: state.chosen };
-  find("next").querySelector("ol").replaceWith(likelyTable(own, view().textOf));
+  find("next").querySelector("ol").replaceWith(likelyTable(rowsOf(own, view().textOf)));
 }
 
 function drawText() {

@@ -4,6 +4,7 @@
 import { element } from "../dom.js";
 import { say, strings } from "../strings.js";
 import { cache_bytes } from "../widgets/cache_bytes.js";
+import { drawn } from "../widgets/choose.js";
 import { found, headGrid, lookingBack } from "../widgets/pictures/attention.js";
 import { likelyTable, strip, survivors } from "../widgets/pictures/choice.js";
 import { matrixPicture } from "../widgets/pictures/matrix.js";
@@ -99,7 +100,8 @@ export async function scores(view, choice) {
 
 /** Stage 6: below the sliders, what is left and what u picks. */
 export function choice(view, made, u) {
-  return [strip(made, u, view.textOf), likelyTable(made, view.textOf), element("p", "found", survivors(made))];
+  const choice = drawn(made, u, view.textOf);
+  return [strip(choice), likelyTable(choice.rows), element("p", "found", survivors(choice))];
 }
 
 /** Stage 7: what the cache holds, and how the new tokens came. */

@@ -1,53 +1,77 @@
-// The attention explorer of notebook 3: all heads at once, and where one of them looks.
+// The attention explorer of notebook 3: all heads at once, where one of them looks, and in a notebook
+// what is said with some of them switched off.
 
 import { element } from "../dom.js";
-import { strings } from "../strings.js";
-import { frame, textField } from "./frame.js";
-import { LiveRun } from "./live_run.js";
+import { say, strings } from "../strings.js";
+import { asking, newStatus, textField } from "./frame.js";
 import { found, headGrid, lookingBack } from "./pictures/attention.js";
-import { slider } from "./pictures/controls.js";
-import { prompt, recordedView, shape } from "./recorded_run.js";
+import { likelyTable } from "./pictures/choice.js";
+import { button, checkbox, slider } from "./pictures/controls.js";
+import { shown } from "./pictures/words.js";
 
-const LONGEST = 40; // tokens: more would not be told apart in a square
-const INDUCTION = [17, 5]; // of the recorded text: from the second "loved" to what followed the first
+export const title = strings.widgets.explorer;
 
-export async function mount(place) {
-  const box = await frame(place, strings.widgets.explorer), picture = element("div", ""), words = element("p", "found"), row = element("div", "");
-  const first = recordedView(0);
-  let tokens, weights, at;
-  const layer = slider(strings.widgets.layer, { min: 0, max: shape.n_layer - 1, step: 1, value: INDUCTION[0] }, draw);
-  const head = slider(strings.widgets.head, { min: 0, max: shape.n_head - 1, step: 1, value: INDUCTION[1] }, draw);
-  const show = async view => {
-    ({ tokens } = view);
-    ({ weights } = await view.inside());
-    at = tokens.length - 1;
-    draw();
-  };
-  textField(box, {
-    name: "attention_explorer",
-    text: prompt,
-    longest: LONGEST,
-    read: async (engine, typed) => show(await new LiveRun(engine).view(typed, 0)),
+/** given { text, n_layer, n_head, layer, head, switches: whether heads can be switched off }. Asks
+ * { text, off: [[layer, head], …] }, is answered { tokens: [{ text, bytes }], weights(layer, head, i, j),
+ * next: for each position [{ text, before, after }], with switches }. A kernel gives the weights as
+ * float32 in a buffer [n_layer, n_head, seq, seq]. */
+export function draw(box, source) {
+  const { n_layer, n_head, layer: first, head: its, switches } = source.given, texts = strings.widgets, status = newStatus();
+  const picture = element("div", ""), words = element("p", "found"), row = element("div", ""), next = element("div", "");
+  let tokens, weights, likely, at, off = [];
+  const layer = slider(texts.layer, { min: 0, max: n_layer - 1, step: 1, value: first }, show);
+  const head = slider(texts.head, { min: 0, max: n_head - 1, step: 1, value: its }, show);
+  const silent = () => off.some(([l, h]) => l === layer.value && h === head.value);
+  const silence = checkbox(texts.switchOff, false, wanted => {
+    off = off.filter(([l, h]) => l !== layer.value || h !== head.value);
+    if (wanted) off.push([layer.value, head.value]);
+    again();
   });
-  box.append(picture, element("div", "sliders two", layer.place, head.place), words, row);
-  await show(first);
+  const allOn = button(texts.allOn, () => {
+    off = [];
+    again();
+  });
+  const field = textField(source, status, () => again());
+  const again = asking(source, status, () => ({ text: field.text, off }), answer => {
+    const another = answer.tokens.length !== tokens?.length;
+    ({ tokens, next: likely } = answer);
+    weights = answer.weights ?? inBuffer(answer.buffers[0], tokens.length);
+    if (another) at = tokens.length - 1;
+    show();
+  });
+  box.append(field.place, status, picture, element("div", "sliders two", layer.place, head.place));
+  if (switches) box.append(element("div", "row", silence.place, allOn));
+  box.append(words, row, next);
+  return again();
 
-  function draw() {
-    const { n_layer, n_head } = shape, seq = tokens.length, chosen = [layer.value, head.value];
+  function inBuffer({ buffer, byteOffset, byteLength }, seq) {
+    const shares = new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
+    return (l, h, i, j) => shares[((l * n_head + h) * seq + i) * seq + j];
+  }
+
+  function show() {
+    if (!tokens) return;
+    const seq = tokens.length, chosen = [layer.value, head.value];
     const shares = tokens.slice(0, at + 1).map((_, j) => weights(...chosen, at, j));
+    silence.checked = silent();
     words.textContent = found(tokens, shares, ...chosen, at);
     picture.replaceChildren(headGrid({
-      n_layer, n_head, seq, weights, chosen,
+      n_layer, n_head, seq, weights, chosen, off,
       pick(nextLayer, nextHead) {
         layer.value = nextLayer;
         head.value = nextHead;
-        draw();
+        show();
       },
     }));
-    row.replaceChildren(lookingBack(tokens, shares, at, next => {
-      at = next;
-      draw();
+    row.replaceChildren(lookingBack(tokens, shares, at, another => {
+      at = another;
+      show();
       row.querySelector("[aria-pressed=true]").focus();
     }));
+    if (!switches) return;
+    const left = off.map(each => each.join(".")).join(", ");
+    const note = off.length ? say(texts.without, { left }) : texts.noneOff;
+    const after = say(texts.after, { token: shown(tokens[at]) });
+    next.replaceChildren(element("p", "found", `${after} ${note}`), likelyTable(likely[at], true));
   }
 }

@@ -1,80 +1,91 @@
-// What the widgets of the chapters share: a frame with a title, a text field, and "Run here". A widget
-// shows a recorded or computed figure first; the model is asked only after the reader has started it.
+// What the widgets are made of, on a page and in a notebook. A widget is a module with a `title` and
+// `draw(box, source)`. It draws numbers that the source gives: the engine of the page (page.js), or the
+// kernel of the notebook (notebook.js).
+//
+// A source is { given, ask(question, onPart) }: `given` is what the widget starts with, and `ask` a
+// promise of an answer; what it throws is said in a sentence. Each module says what it asks.
 
-import { element, memory } from "../dom.js";
-import { say, strings } from "../strings.js";
-import { engineNow, LONGEST, startEngine, withEngine } from "./live_run.js";
-import { runHere } from "./run_here.js";
+import { element } from "../dom.js";
+import { strings } from "../strings.js";
 
-const STYLE = new URL("widgets.css", import.meta.url).href;
-const typed = memory("typed");
+const PATIENCE = 2000; // ms without an answer, until that is said
+const TYPING = 200; // ms without a key, until a text is read
 
-let styled;
-/** The widgets' style sheet, once for the page. What is drawn on a canvas needs its colours. */
-function styles() {
-  styled ??= new Promise(resolve => {
-    const link = element("link");
-    Object.assign(link, { rel: "stylesheet", href: STYLE, onload: resolve, onerror: resolve });
-    document.head.append(link);
-  });
-  return styled;
-}
-
-/** An empty widget in its place. */
-export async function frame(place, title) {
-  await styles();
-  const box = element("section", "widget");
-  box.setAttribute("aria-label", title);
-  box.append(element("h4", "", title));
-  place.append(box);
-  return box;
-}
-
-/** A text field with "Run here". What is typed is kept in this browser, with or without the model.
- * @param name of the widget; @param text the recorded one
- * @param read called with (engine, tokens, text) for each text; what it throws is said
- * @returns { said } says a sentence below the field */
-export function textField(box, { name, text, read, longest = LONGEST }) {
-  const field = element("textarea"), status = element("p", "note"), progress = element("progress");
-  const run = element("button", "call"), again = element("button", "", strings.widgets.read);
-  run.type = again.type = "button";
-  field.rows = 2;
-  field.maxLength = 4000;
-  field.spellcheck = false;
-  field.value = typed.get(name) ?? text;
-  progress.hidden = true;
-  progress.setAttribute("aria-label", strings.widgets.progress);
+/** A line below the controls for what could not be done. */
+export function newStatus() {
+  const status = element("p", "note");
   status.setAttribute("role", "status");
-  box.append(
-    element("label", "typed", strings.widgets.text, field),
-    element("div", "row", again, run, progress), status);
-  const said = words => {
-    status.textContent = words;
+  return status;
+}
+
+/** Ask `question()`, and again at each call, and `draw(answer, what was asked)`. While one answer is
+ * awaited only the newest question waits: a slow kernel never has a queue of them. What fails is said,
+ * the picture stays. @returns a function that asks; its promise ends when the newest answer is drawn */
+export function asking(source, status, question, draw) {
+  let running = null, stale = false, told = "";
+  const say = words => {
+    if (words || (told && status.textContent === told)) status.textContent = words;
+    told = words;
   };
-  const now = async () => {
-    const engine = engineNow();
-    if (!engine) return said(field.value === text ? "" : strings.landing.needsModel);
-    try {
-      const tokens = await engine.encode(field.value);
-      if (!tokens.length) return said(strings.landing.empty);
-      if (tokens.length > longest) {
-        return said(say(strings.landing.longer, { tokens: tokens.length, longest }));
+  const run = async () => {
+    do {
+      stale = false;
+      const late = setTimeout(() => say(strings.widgets.busy), PATIENCE);
+      try {
+        const asked = question();
+        draw(await source.ask(asked), asked);
+        say("");
+      } catch (error) {
+        if (error.name !== "AbortError") say(error.message);
+      } finally {
+        clearTimeout(late);
       }
-      said("");
-      await read(engine, tokens, field.value);
-    } catch (error) {
-      if (error.name !== "AbortError") said(error.message);
-    }
+    } while (stale);
+    running = null;
   };
-  field.oninput = () => typed.set(name, field.value);
+  return () => {
+    stale = true;
+    return running ??= run();
+  };
+}
+
+/** A text to read, with a list of others if some are given. In a notebook it is read as one types; on a
+ * page with Enter or the button, once the model is there.
+ * @param changed called when there is another text @returns { place, text: the one to ask about } */
+export function textField(source, status, changed) {
+  const field = element("textarea"), { text, prompts = [] } = source.given;
+  const made = { text, place: element("div", "", element("label", "typed", strings.widgets.text, field)) };
+  const read = () => {
+    const refused = source.refuses?.(field.value) ?? (field.value ? undefined : strings.landing.empty);
+    if (refused !== undefined) {
+      status.textContent = refused;
+      return;
+    }
+    made.text = field.value;
+    return changed();
+  };
+  Object.assign(field, { rows: 2, maxLength: 4000, spellcheck: false, value: source.typed?.get() ?? text });
+  let waiting;
+  field.oninput = () => {
+    source.typed?.set(field.value);
+    if (source.offer) return;
+    clearTimeout(waiting);
+    waiting = setTimeout(read, TYPING);
+  };
   field.onkeydown = event => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
-    now();
+    read();
   };
-  again.onclick = now;
-  said(say(strings.widgets.recorded, { text }));
-  runHere({ button: run, progress, status, start: startEngine });
-  withEngine(now);
-  return { said };
+  if (prompts.length > 1) {
+    const list = element("select");
+    list.append(...prompts.map(each => new Option(each)));
+    list.onchange = () => {
+      field.value = list.value;
+      read();
+    };
+    made.place.prepend(element("label", "typed", strings.widgets.prompts, list));
+  }
+  if (source.offer) made.place.append(source.offer(read, status));
+  return made;
 }

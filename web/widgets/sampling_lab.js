@@ -2,55 +2,42 @@
 
 import { element } from "../dom.js";
 import { strings } from "../strings.js";
-import { frame, textField } from "./frame.js";
-import { engineNow, LiveRun } from "./live_run.js";
-import { choose, likelyTable, strip, survivors } from "./pictures/choice.js";
+import { asking, newStatus, textField } from "./frame.js";
+import { likelyTable, strip, survivors } from "./pictures/choice.js";
 import { button, filterSliders, slider } from "./pictures/controls.js";
-import { prompt, recordedView } from "./recorded_run.js";
 
-const TEXTS = 5, LENGTH = 20;
 const FREE = { temperature: 1, top_k: null, top_p: null, min_p: null };
 
-export async function mount(place) {
-  const box = await frame(place, strings.widgets.lab);
-  let view = recordedView(0), ids = null, writes = 0;
-  const picture = element("div", ""), texts = element("ol", "texts");
-  const sliders = filterSliders(FREE, draw);
-  const u = slider(strings.widgets.u, { min: 0, max: 0.999, step: 0.001, value: 0.5, format: each => each.toFixed(3) }, draw);
+export const title = strings.widgets.lab;
+
+/** given { text, prompts, writes: false where no text can be written yet }. Asks { text, u, settings }, is
+ * answered a choice as in pictures/choice.js; asks { text, settings, write: true }, is answered { texts:
+ * [[text, whether it has ended]] }, of which `onPart(texts)` may tell the beginnings. */
+export function draw(box, source) {
+  const status = newStatus(), picture = element("div", ""), texts = element("ol", "texts");
+  const field = textField(source, status, () => again());
+  const sliders = filterSliders(FREE, () => again());
+  const u = slider(strings.widgets.u, { min: 0, max: 0.999, step: 0.001, value: 0.5, format: each => each.toFixed(3) }, () => again());
+  const question = () => ({ text: field.text, u: u.value, settings: sliders.settings() });
+  const again = asking(source, status, question, choice => {
+    picture.replaceChildren(strip(choice), likelyTable(choice.rows), element("p", "found", survivors(choice)));
+    write.disabled = choice.writes === false;
+  });
   const write = button(strings.widgets.write, async () => {
-    const engine = engineNow();
+    const { text } = field;
+    const show = lines => texts.replaceChildren(...lines.map(([more, ended]) =>
+      element("li", "", text, element("b", "", more), ended ? element("i", "", ` ${strings.widgets.ended}`) : "")));
     write.disabled = true;
     texts.replaceChildren();
+    status.textContent = strings.widgets.writing;
     try {
-      for (let i = 0; i < TEXTS; i++) {
-        const line = element("li"), told = element("b");
-        line.append(field.text, told);
-        texts.append(line);
-        const asked = { ...sliders.settings(), max_new_tokens: LENGTH, seed: ++writes };
-        await engine.generate(ids, asked, token => told.append(token.text));
-      }
+      show((await source.ask({ text, settings: sliders.settings(), write: true }, show)).texts);
+      status.textContent = "";
     } catch (error) {
-      field.said(error.message);
+      status.textContent = error.message;
     }
     write.disabled = false;
   });
-  write.disabled = true;
-  const field = textField(box, {
-    name: "sampling_lab",
-    text: prompt,
-    async read(engine, tokens, text) {
-      view = await new LiveRun(engine).view(tokens, 0);
-      ids = tokens.map(each => each.id);
-      field.text = text;
-      write.disabled = false;
-      draw();
-    },
-  });
-  box.append(sliders.place, u.place, picture, element("div", "row", write), texts);
-  draw();
-
-  function draw() {
-    const made = choose(view.logits, u.value, sliders.settings());
-    picture.replaceChildren(strip(made, u.value, view.textOf), likelyTable(made, view.textOf), element("p", "found", survivors(made)));
-  }
+  box.append(field.place, status, sliders.place, u.place, picture, element("div", "row", write), texts);
+  return again();
 }

@@ -1,10 +1,12 @@
-// The tokenizer playground of notebook 1: any text, cut as SmolLM2 cuts it.
+// The tokenizer playground of notebook 1: any text, cut into tokens.
 
 import { element } from "../dom.js";
 import { say, strings } from "../strings.js";
-import { frame, textField } from "./frame.js";
-import { chip } from "./pictures/words.js";
-import recorded from "./recorded_widgets.js";
+import { asking, newStatus, textField } from "./frame.js";
+import { choice, sliderOver } from "./pictures/controls.js";
+import { chip, thousands } from "./pictures/words.js";
+
+export const title = strings.widgets.playground;
 
 /** "13 tokens, 2.46 bytes a token" */
 export function summary(tokens, text) {
@@ -12,19 +14,20 @@ export function summary(tokens, text) {
   return say(strings.widgets.tokens, { tokens: tokens.length, bytes: bytes.toFixed(2) });
 }
 
-export async function mount(place) {
-  const box = await frame(place, strings.widgets.playground), picture = element("div", "ids"), words = element("p", "found");
-  const draw = (tokens, text) => {
+/** given { text, names, counts }: tokenizers to choose from, and how many merges. Asks { text, name,
+ * count }, is answered { tokens: [{ id, text, bytes }] }. */
+export function draw(box, source) {
+  const { names, counts } = source.given, status = newStatus();
+  const picture = element("div", "ids"), words = element("p", "found");
+  const field = textField(source, status, () => again());
+  const name = names && choice(strings.widgets.mergesOf, names, () => again());
+  const count = counts && sliderOver(counts, strings.widgets.merges, counts.at(-1), thousands, () => again());
+  const question = () => ({ text: field.text, name: name?.value, count: count?.value });
+  const again = asking(source, status, question, ({ tokens }, { text }) => {
     picture.replaceChildren(...tokens.map((token, i) =>
       element("span", "with-id", chip(token, i), element("small", "", String(token.id)))));
     words.textContent = summary(tokens, text);
-  };
-  textField(box, {
-    name: "tokenizer_playground",
-    text: recorded.tokens.text,
-    longest: 1000,
-    read: (engine, tokens, text) => draw(tokens, text),
   });
-  box.append(words, picture);
-  draw(recorded.tokens.tokens, recorded.tokens.text);
+  box.append(field.place, ...(names ? [element("div", "sliders two", name.place, count.place)] : []), status, words, picture);
+  return again();
 }

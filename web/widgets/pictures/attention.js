@@ -13,8 +13,8 @@ const SVG = "http://www.w3.org/2000/svg";
  * token that looks, a column where; the stronger the colour, the more. The keyboard has the two
  * sliders beside it, so the picture itself is for pointers only.
  * @param weights (layer, head, i, j) -> how much token i takes from token j
- * @param pick called with (layer, head) */
-export function headGrid({ n_layer, n_head, seq, weights, chosen, pick }) {
+ * @param off heads that are switched off: crossed out; @param pick called with (layer, head) */
+export function headGrid({ n_layer, n_head, seq, weights, chosen, pick, off = [] }) {
   const canvas = element("canvas", "heads"), side = CELL + GAP;
   canvas.width = n_layer * side;
   canvas.height = n_head * side;
@@ -50,8 +50,19 @@ export function headGrid({ n_layer, n_head, seq, weights, chosen, pick }) {
         }
       }
     }
-    const [layer, head] = chosen;
     context.strokeStyle = `rgb(${colour("--chosen-line")})`;
+    for (const [layer, head] of off) {
+      const x = layer * side + GAP / 2, y = head * side + GAP / 2;
+      context.clearRect(x, y, CELL, CELL);
+      context.lineWidth = 2;
+      context.beginPath();
+      context.moveTo(x, y);
+      context.lineTo(x + CELL, y + CELL);
+      context.moveTo(x + CELL, y);
+      context.lineTo(x, y + CELL);
+      context.stroke();
+    }
+    const [layer, head] = chosen;
     context.lineWidth = 3;
     context.strokeRect(layer * side + 1, head * side + 1, side - 2, side - 2);
   });

@@ -7,6 +7,7 @@ const found = new Map();
 export function colour(name) {
   if (!found.has(name)) {
     const probe = document.createElement("span");
+    probe.className = "llm-widget"; // where only widgets have these colours: in a notebook
     probe.style.color = `var(${name})`;
     document.body.append(probe);
     found.set(name, getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number));
@@ -54,6 +55,9 @@ function themeChanged() {
   }
 }
 
-new MutationObserver(themeChanged)
-  .observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+const watched = new MutationObserver(themeChanged); // the page's theme, JupyterLab's, VS Code's
+const themes = ["data-theme", "data-jp-theme-light", "data-vscode-theme-kind"];
+for (const each of [document.documentElement, document.body]) {
+  watched.observe(each, { attributes: true, attributeFilter: themes });
+}
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", themeChanged);

@@ -1,4 +1,4 @@
-// Sliders with their number, and the four of a draw.
+// Sliders with their number, the four of a draw, lists to choose from, boxes to tick, buttons.
 
 import { element } from "../../dom.js";
 import { strings } from "../../strings.js";
@@ -57,6 +57,38 @@ export function filterSliders(first, changed) {
       made.top_p.value = settings.top_p ?? 1;
       made.min_p.value = settings.min_p ?? 0;
     },
+  };
+}
+
+/** A slider over some values. @returns { place, input, value: the one that is chosen } */
+export function sliderOver(values, name, value, format, changed) {
+  const at = { min: 0, max: values.length - 1, step: 1, value: values.indexOf(value), format: i => format(values[i]) };
+  const { place, input } = slider(name, at, changed);
+  return { place, input, get value() { return values[Number(input.value)]; } };
+}
+
+/** A list to choose from. @returns { place, input, value } */
+export function choice(name, options, changed) {
+  const input = element("select");
+  input.append(...options.map(each => new Option(each)));
+  input.onchange = () => changed(input.value);
+  return {
+    place: element("label", "slider", element("span", "", name), input),
+    input,
+    get value() { return input.value; },
+  };
+}
+
+/** A box to tick. @returns { place, input, checked } */
+export function checkbox(name, checked, changed) {
+  const input = element("input");
+  Object.assign(input, { type: "checkbox", checked });
+  input.onchange = () => changed(input.checked);
+  return {
+    place: element("label", "tick", input, name),
+    input,
+    get checked() { return input.checked; },
+    set checked(now) { input.checked = now; },
   };
 }
 

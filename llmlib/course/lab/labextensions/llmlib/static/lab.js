@@ -339,29 +339,8 @@
     if (cells() === before) model.dirty = false;
   }
 
-  /* A screen reader says what a slider is called and where it stands, and which button of a group
-   * is chosen: ipywidgets shows all that, no more. */
-  function nameControls(panel) {
-    for (const handle of panel.node.querySelectorAll(".widget-slider .noUi-handle")) {
-      const text = kind => handle.closest(".widget-slider").querySelector(kind)?.textContent ?? "";
-      handle.setAttribute("aria-label", text(".widget-label"));
-      handle.setAttribute("aria-valuetext", text(".widget-readout"));
-    }
-    for (const button of panel.node.querySelectorAll(".widget-toggle-buttons button"))
-      button.setAttribute("aria-pressed", button.classList.contains("mod-active"));
-  }
-
-  /* In a list of choices the arrows are its own: JupyterLab would go to the next cell. */
-  function keepKeys(event) {
-    const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey;
-    if (plain && event.target.matches(".jupyter-widgets select")) event.stopPropagation();
-  }
-
   function buttons(lab) {
     const add = panel => {
-      const seen = { childList: true, subtree: true, attributeFilter: ["class"] };
-      new MutationObserver(() => nameControls(panel)).observe(panel.content.node, seen);
-      panel.content.node.addEventListener("keydown", keepKeys);
       const { ToolbarButton } = lab.apputils;
       const made = [
         ["llm-check", "✓ Check", "Save, then check all exercises of this notebook", check],

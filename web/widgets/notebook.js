@@ -1,0 +1,40 @@
+// A widget in a notebook: its numbers come from the kernel, over the messages of an anywidget
+// (llmlib/widgets/kernel.py).
+
+import { element } from "../dom.js";
+
+/** What anywidget asks of a module. */
+export function inNotebook(widget) {
+  return {
+    render({ model, el }) {
+      const waiting = new Map();
+      let last = 0;
+      const hear = ({ number, answer, fault }, buffers) => {
+        const { resolve, reject } = waiting.get(number) ?? {};
+        waiting.delete(number);
+        if (fault !== undefined) reject?.(new Error(fault));
+        else resolve?.({ ...answer, buffers });
+      };
+      model.on("msg:custom", hear);
+      const source = {
+        given: model.get("given"),
+        ask: question => new Promise((resolve, reject) => {
+          const number = ++last;
+          waiting.set(number, { resolve, reject });
+          model.send({ number, question });
+        }),
+      };
+      const box = element("section", "widget", element("h4", "", widget.title));
+      box.setAttribute("aria-label", widget.title);
+      el.classList.add("llm-widget");
+      el.addEventListener("keydown", event => {
+        // Here a key is the control's: JupyterLab would go to the next cell, or delete this one.
+        const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey;
+        if (plain) event.stopPropagation();
+      });
+      el.append(box);
+      widget.draw(box, source);
+      return () => model.off("msg:custom", hear);
+    },
+  };
+}

@@ -1,0 +1,234 @@
+// The numbers of the widgets on a page: recorded ones until the engine is there, then the engine's. In a
+// notebook llmlib/widgets gives the same answers.
+
+import { apply_temperature, largest_ids, softmax } from "../engine/sampler.js";
+import { say, strings } from "../strings.js";
+import { cache_bytes } from "./cache_bytes.js";
+import { choose, drawn } from "./choose.js";
+import { LiveRun, LONGEST } from "./live_run.js";
+import { prompt, recordedLength, recordedView, settings, shape } from "./recorded_run.js";
+import recorded from "./recorded_widgets.js";
+
+const END = 0; // <|endoftext|>: in front of a text whose losses are read
+const INDUCTION = [17, 5]; // of the recorded text: from the second "loved" to what followed the first
+const TEXTS = 5, LENGTH = 20;
+const NEURON_TOKENS = 6, LIKELIEST = 10;
+
+/** The tokens of a text. @throws Error if there are too many */
+async function tokensOf(engine, text, longest = LONGEST) {
+  const tokens = await engine.encode(text);
+  if (tokens.length > longest) throw new Error(say(strings.landing.longer, { tokens: tokens.length, longest }));
+  return tokens;
+}
+
+/** (engine, text) -> the view of that text (recorded_run.js), which is computed once; without an engine
+ * the recorded one. */
+function viewing(longest = LONGEST) {
+  let of = null, view;
+  return async (engine, text) => {
+    if (!engine) return recordedView(0);
+    if (of !== text) {
+      view = await new LiveRun(engine).view(await tokensOf(engine, text, longest), 0);
+      of = text;
+    }
+    return view;
+  };
+}
+
+function tokenizer_playground() {
+  const { text, tokens } = recorded.tokens;
+  return {
+    given: { text },
+    answer: async (asked, engine) => ({ tokens: engine ? await tokensOf(engine, asked.text, 1000) : tokens }),
+  };
+}
+
+function attention_explorer() {
+  const { n_layer, n_head } = shape, [layer, head] = INDUCTION, viewOf = viewing(40);
+  return {
+    given: { text: prompt, n_layer, n_head, layer, head },
+    async answer({ text }, engine) {
+      const { tokens, inside } = await viewOf(engine, text);
+      return { tokens, weights: (await inside()).weights };
+    },
+  };
+}
+
+/** What is likely with a neuron held at `value`, and how likely it was without, as neuron_slider.js
+ * takes it. */
+export async function heldAt(engine, ids, layer, neuron, value) {
+  const free = softmax((await engine.look(ids)).logits);
+  const { logits, natural } = await engine.look(ids, { hold: [[layer, neuron, value]] });
+  const held = softmax(logits), best = largest_ids(logits, NEURON_TOKENS);
+  const texts = await Promise.all(best.map(id => engine.decode([id])));
+  return { strength: natural[0], rows: best.map((id, i) => ({ text: texts[i], before: free[id], after: held[id] })) };
+}
+
+function neuron_slider() {
+  const { layer, neuron, text, strength, held } = recorded.neuron;
+  return {
+    given: { text, value: 10, layer, neuron },
+    async answer(asked, engine) {
+      if (engine) {
+        const ids = (await tokensOf(engine, asked.text)).map(each => each.id);
+        return heldAt(engine, ids, layer, neuron, asked.value);
+      }
+      const [, rows] = held.find(([value]) => value === asked.value);
+      return { strength, rows: rows.map(([word, before, after]) => ({ text: word, before, after })) };
+    },
+  };
+}
+
+function surprise_reader() {
+  return {
+    given: { text: recorded.surprise.text },
+    async answer({ text }, engine) {
+      if (!engine) return recorded.surprise;
+      const tokens = await tokensOf(engine, text, 200), ids = [END, ...tokens.map(each => each.id)];
+      const losses = await engine.losses(ids);
+      const expected = i => async () => {
+        const { stream } = await engine.look(ids.slice(0, i + 1), { stream: 5, logits: false });
+        return stream.at(-1).map(({ text: word, p }) => [word, p]);
+      };
+      return { tokens: tokens.map((token, i) => ({ ...token, loss: losses[i], expected: expected(i) })) };
+    },
+  };
+}
+
+function loss_lab() {
+  return { given: recorded.loss, answer: async ({ logits }) => ({ shares: [...softmax(Float32Array.from(logits))] }) };
+}
+
+function temperature_slider() {
+  const viewOf = viewing();
+  return {
+    given: { text: prompt },
+    async answer({ text, temperature }, engine) {
+      const { logits, textOf } = await viewOf(engine, text), shares = softmax(apply_temperature(logits, temperature));
+      const best = largest_ids(logits, LIKELIEST);
+      return {
+        rows: best.map(id => ({ text: textOf(id), share: shares[id] })),
+        rest: Math.max(0, 1 - best.reduce((sum, id) => sum + shares[id], 0)),
+        entropy: shares.reduce((sum, p) => (p > 0 ? sum - p * Math.log(p) : sum), 0),
+      };
+    },
+  };
+}
+
+function sampling_lab() {
+  const viewOf = viewing();
+  let writes = 0;
+  return {
+    given: { text: prompt },
+    async answer(asked, engine, onPart) {
+      const { logits, tokens, textOf } = await viewOf(engine, asked.text);
+      if (!asked.write) return { ...drawn(choose(logits, asked.u, asked.settings), asked.u, textOf), writes: Boolean(engine) };
+      const texts = [];
+      for (let i = 0; i < TEXTS; i++) {
+        texts.push(["", false]);
+        const wanted = { ...asked.settings, max_new_tokens: LENGTH, seed: ++writes };
+        await engine.generate(tokens.map(each => each.id), wanted, ({ text }) => {
+          texts[i][0] += text;
+          onPart(texts);
+        });
+      }
+      return { texts };
+    },
+  };
+}
+
+/** What the cache holds after a pass: { held, read } tokens, and its bytes in float32. The token just
+ * drawn is not in it yet. */
+export function cacheAfter(prompt_length, made) {
+  const held = prompt_length + made;
+  const { n_layer, n_kv_head, head_dim } = shape;
+  return { held, read: made ? 1 : prompt_length, bytes: cache_bytes(n_layer, n_kv_head, head_dim, held) };
+}
+
+function generation_stepper() {
+  let view, live = null, made, of = null;
+  const chosen = wanted => {
+    const choice = choose(view.logits, view.u, wanted, 6);
+    return live ? choice : { ...choice, chosen: view.next.id };
+  };
+  return {
+    given: { text: prompt, settings },
+    async answer(asked, engine) {
+      const first = asked.turn === "first" || of !== asked.text || Boolean(engine) !== Boolean(live);
+      if (first) {
+        live = engine && new LiveRun(engine);
+        view = live ? await live.view(await tokensOf(engine, asked.text), 0) : recordedView(0);
+        of = asked.text;
+        made = 0;
+      } else if (asked.turn === "next") {
+        const next = live && await live.token(chosen(asked.settings).chosen);
+        view = live ? await live.view([...view.tokens, next], 0) : recordedView(made + 1);
+        made += 1;
+      }
+      const { tokens, textOf, u } = view, choice = drawn(chosen(asked.settings), u, textOf);
+      const ended = live ? live.stops(tokens.at(-1).id) || tokens.length >= LONGEST : made >= recordedLength - 1;
+      return { ...cacheAfter(tokens.length - made, made), tokens, coming: choice.chosen, choice, ended };
+    },
+  };
+}
+
+function rope_clock() {
+  const { q, k, theta } = recorded.rope;
+  return {
+    given: { pairs: q.length / 2 },
+    async answer({ places, pair }) {
+      const [turnedQ, turnedK] = [q, k].map((x, i) => turned(x, places[i], theta));
+      const score = turnedQ.reduce((sum, each, i) => sum + each * turnedK[i], 0) / Math.sqrt(q.length);
+      const hand = place => {
+        const angle = place * theta ** (-2 * pair / q.length);
+        return [Math.cos(angle), Math.sin(angle)];
+      };
+      return { hands: places.map(hand), score };
+    },
+  };
+}
+
+/** RoPE: a vector [head_dim] turned to its place in the text. Entry i goes with entry i + head_dim / 2,
+ * as in llmlib/embeddings.py. */
+export function turned(x, place, theta) {
+  const half = x.length / 2;
+  return x.map((each, i) => {
+    const angle = place * theta ** (-2 * (i % half) / x.length), other = i < half ? -x[i + half] : x[i - half];
+    return each * Math.cos(angle) + other * Math.sin(angle);
+  });
+}
+
+/** Seconds of one decoding step for `batch` texts of `context` tokens. Infinity if weights and caches
+ * do not fit into `memory`. */
+export function step_seconds(batch, context, weight_bytes, kv_bytes, flops, memory, bandwidth, peak) {
+  const caches = batch * context * kv_bytes;
+  if (weight_bytes + caches > memory) return Infinity;
+  return Math.max(batch * flops / peak, weight_bytes / bandwidth) + caches / bandwidth;
+}
+
+/** What the calculator shows: { step: null where it does not fit, weights, caches, memory }, in seconds
+ * and bytes. @param model { parameters, n_layer, n_kv_head, head_dim }
+ * @param card { bytes, bytes_per_second, flops_per_second } */
+export function serving(model, card, { bits, cards, batch, context }) {
+  const weights = model.parameters * bits / 8;
+  const kv = cache_bytes(model.n_layer, model.n_kv_head, model.head_dim, 1, 2);
+  const memory = cards * card.bytes;
+  const step = step_seconds(batch, context, weights, kv, 2 * model.parameters, memory,
+    cards * card.bytes_per_second, cards * card.flops_per_second);
+  return { step: step === Infinity ? null : step, weights, caches: batch * context * kv, memory };
+}
+
+function serving_playground() {
+  const { models, card } = recorded;
+  return {
+    given: { models: Object.keys(models) },
+    answer: async asked => serving(models[asked.model], card, asked),
+  };
+}
+
+/** A source for each widget, { given, answer(question, engine, onPart) }; without an engine it answers
+ * for the given text. */
+export const sources = {
+  tokenizer_playground, rope_clock, attention_explorer, neuron_slider, loss_lab, surprise_reader, temperature_slider,
+  sampling_lab, generation_stepper, serving_playground,
+};
