@@ -140,7 +140,7 @@ def test_the_recorded_attention_is_that_of_the_explorer(model):
         rows = [x for i in range(n) for x in maps[layer, number, i, : i + 1].tolist()]
         assert near(kept, rows, 6e-4)
         assert not near(
-            kept, [x for row in maps[layer, head - 1] for x in row.tolist()][: len(kept)], 0.1
+            kept, [x for row in maps[layer, number - 1] for x in row.tolist()][: len(kept)], 0.1
         )
 
 
