@@ -15,6 +15,7 @@ from nbgrader.utils import parse_utc
 
 from llmlib.course.checking import submission
 from llmlib.course.checking.submission import Cell, Unreadable
+from llmlib.course.folder.work import in_this_edition
 from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading.host import read_submission
 from llmlib.grading.host.time_limits import Starved
@@ -74,19 +75,22 @@ def each_lesson(
     for task in tasks:
         try:
             if task.fault or task.assignment in lessons:
-                do(task, lessons[task.assignment], read(task.content())[0])
+                cells, _ = read(task.content(), task.assignment)
+                do(task, lessons[task.assignment], cells)
         except (Exception, Starved) as fault:  # noqa: BLE001 - what one has done costs no other
             faults += 1
             print(f"left out: {task.student}  {task.assignment}: {fault}", file=sys.stderr)
     return int(faults > 0)
 
 
-def read(data: bytes) -> tuple[list[Cell], str | None]:
-    """A notebook file's cells, and the edition that it says it is of. Raises `Unreadable`."""
+def read(data: bytes, name: str) -> tuple[list[Cell], str | None]:
+    """The cells of a file handed in as the notebook `name`, moved into today's if it says that it
+    is of another edition, and that edition. Raises `Unreadable`."""
 
     def work() -> tuple:
         tree = submission.parse_json(data)
-        found = [(each.kind, each.grade_id, each.source) for each in submission.parse(tree)]
+        moved = in_this_edition(tree, name)
+        found = [(each.kind, each.grade_id, each.source) for each in submission.parse(moved)]
         return found, submission.edition(tree)
 
     found, edition = read_submission.run_limited(work)

@@ -55,7 +55,7 @@ class Lost(str):
 def grade_bytes(runner: Any, notebook: Notebook, data: bytes) -> Result:
     """Grade the notebook file whose bytes are `data`."""
     try:
-        cells, theirs = submissions.read(data)
+        cells, theirs = submissions.read(data, notebook.name)
         graded = runner.grade(notebook, cells)
         note = _of_another(theirs, notebook, cells)
         return replace(graded, notes=(note, *graded.notes)) if note else graded
@@ -75,9 +75,9 @@ def _of_another(theirs: str | None, notebook: Notebook, found: list[Cell]) -> st
     asked = {each.name for each in notebook.exercises}
     there = len(asked & {cell.grade_id for cell in found})
     if theirs not in (None, VERSION):
-        note = f"Handed in from version {theirs} of the course, graded with {VERSION}."
-        advice = f" A letter may stand for another option there: grade it with {theirs}."
-        return note + advice * quiz
+        note = f"Handed in from version {theirs} of the course, graded with {VERSION}: its answers"
+        lost = " A question that is asked no more, or has lost the option, has no answer."
+        return f"{note} were moved to their places there.{lost * quiz}"
     if theirs is None and quiz and 0 < there < len(asked):  # with none, no letter is read
         lacking = f"{len(asked) - there} of {len(asked)} questions"
         note = f"It lacks {lacking} and names no version of the course:"

@@ -20,6 +20,7 @@ import sys
 import warnings
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from filelock import FileLock
@@ -29,6 +30,7 @@ from nbformat.sign import NotebookNotary
 from llmlib import files
 from llmlib.course.checking import submission
 from llmlib.course.checking.submission import Unreadable
+from llmlib.course.environment import RELEASED, VERSION
 from llmlib.course.folder import merge
 from llmlib.course.folder.merge import Merged
 from llmlib.course.format.notebooks import ROOT
@@ -84,22 +86,41 @@ def _update_notebook(path: Path, mine: Path, released: bool = False) -> list[str
 def read(path: Path) -> NotebookNode:
     """A notebook as nbformat has it. Raises Unreadable, the text a sentence with the remedy."""
     try:
-        tree = submission.read_json(path)
-        submission.parse(tree)  # raises Unreadable for what is not a notebook
-        node = nbformat.reads(json.dumps(tree), as_version=4)
-        for cell, given in zip(node.cells, tree.get("cells", ())):
-            if "id" not in given:  # nbformat has just made one up
-                cell.pop("id", None)
-        for cell in node.cells:  # other line ends, as of Windows; half a character is none
-            cell.source = cell.source.replace("\r\n", "\n").encode("utf-8", "replace").decode()
-        merge.merge(node, node)  # every cell has what a cell must have
-        return node
+        return _node(submission.read_json(path))
     except Unreadable as fault:
         raise Unreadable(f"{_short_path(path)} was left as it is: {fault}.") from None
     except Exception:  # noqa: BLE001 - nbformat raises many kinds for what is no notebook
         raise Unreadable(
             f"{_short_path(path)} was left as it is: it is not a Jupyter notebook."
         ) from None
+
+
+def _node(tree: Any) -> NotebookNode:
+    """A notebook given as JSON values. Raises Unreadable, and whatever nbformat raises."""
+    submission.parse(tree)  # raises Unreadable for what is not a notebook
+    node = nbformat.reads(json.dumps(tree), as_version=4)
+    for cell, given in zip(node.cells, tree.get("cells", ())):
+        if "id" not in given:  # nbformat has just made one up
+            cell.pop("id", None)
+    for cell in node.cells:  # other line ends, as of Windows; half a character is none
+        cell.source = cell.source.replace("\r\n", "\n").encode("utf-8", "replace").decode()
+    merge.merge(node, node)  # every cell has what a cell must have
+    return node
+
+
+def in_this_edition(tree: Any, name: str) -> Any:
+    """A notebook given as JSON values, as `update` would lay it into today's `name`. As it is where
+    it is of today's version, or names none and asks no questions with options, whose letters may
+    have changed; or where it cannot be moved."""
+    if (theirs := submission.edition(tree)) == VERSION:
+        return tree
+    try:
+        node = _node(tree)
+        quiz = any(each.answer and each.options for each in merge.keyed_cells(node))
+        moves = theirs is not None or quiz
+        return merge.merge(read(RELEASED / f"{name}.ipynb"), node).node if moves else tree
+    except Exception:  # noqa: BLE001 - then what can be read of it is read
+        return tree
 
 
 def _edition_digest(mine: Path) -> str | None:
