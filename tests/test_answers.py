@@ -35,7 +35,7 @@ def test_what_is_wrong_with_a_file_of_answers_is_said(tmp_path):
 
 
 def ids(value):
-    return str(value) if isinstance(value, A.Answer) else "/".join(value)
+    return f"{value.notebook}: {value}" if isinstance(value, A.Answer) else "/".join(value)
 
 
 def test_every_source_can_be_read():
