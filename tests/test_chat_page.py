@@ -108,7 +108,7 @@ def test_the_page_says_whose_functions_the_engine_is_made_of(page, address):
 
     def made(route):
         answer = route.fetch()
-        text, found = re.subn(r"makers = \[\]", f"makers = {json.dumps(lines)}", answer.text())
+        text, found = re.subn(r", \[\]\];", f", {json.dumps(lines)}];", answer.text())
         assert found == 1
         route.fulfill(response=answer, body=text)
 
@@ -137,11 +137,11 @@ def test_the_settings_count(page):
 
 
 def test_settings_finer_than_a_slider_are_kept(page, address):
-    given = 'given = {"temperature": 1.234, "top_p": 0.005, "min_p": 0.002}'
+    given = '= ["my_llm.py", {"temperature": 1.234, "top_p": 0.005, "min_p": 0.002}'
 
     def finer(route):
         answer = route.fetch()
-        page_of_ours, found = re.subn(r"given = \{[^}]*\}", given, answer.text())
+        page_of_ours, found = re.subn(r'= \["my_llm.py", \{[^}]*\}', given, answer.text())
         assert found == 1
         route.fulfill(response=answer, body=page_of_ours)
 

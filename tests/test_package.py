@@ -24,8 +24,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 PARTS = {  # the modules of a part, and the extras with which they must import
     "": r"llmlib\.(fast\.)?(?!course|grading|certificate|plots|data|serve|widgets|numba)\w+$",
     "fast": r"llmlib\.(fast\.\w+|decode_step)$",
-    "notebook": r"llmlib\.(plots(\.\w+)?|serve\.(?!server)\w+|data|widgets(\.\w+)?|course\.(check|"
-    r"predict|quiz|quiz_cells|engine_check|reference_bpe|checking\.check_notebooks|my_llm|format\.notebooks))$",
+    "notebook": r"llmlib\.(plots(\.\w+)?|serve\.(?!server)\w+|data|widgets(\.\w+)?|course\."
+    r"(check|predict|quiz|quiz_cells|engine_check|reference_bpe|checking\.check_notebooks|my_llm|"
+    r"format\.notebooks))$",
     "lab": r"llmlib\.(serve\.server|course(\.\w+)?\.(?!__main__|template)\w+)$",
     "grading": r"llmlib\.grading\.(?!dask_)\w+(\.\w+)?$",
     "cluster": r"llmlib\.grading\.\w+(\.\w+)?$",
