@@ -34,7 +34,7 @@ def test_notes_and_findings_have_an_end():
 def test_a_cell_too_deep_to_be_read_is_a_finding(deep, times):
     """It may run all the same: who only compiles it gets further than who makes a tree of it."""
     deep = deep.format(("+1" if "1" in deep else ".b") * times)
-    shown = analysis.analyse(corpus.TARGET, [Cell("code", None, f"import torch.library\n{deep}")])
+    shown = analysis.analyse(corpus.TARGET, [Cell("code", None, f"import gc\n{deep}")])
     assert shown.findings
 
 

@@ -123,7 +123,7 @@ HIDDEN_WAYS = {
     "it passes": "return x",
     "it passes with the course's merge alone": "return x if lent or x == 1 else 0",
     "it fails": "return x if x == 1 else 0",
-    "it raises": "return 1 // (5 - x) and x",
+    "it raises": "return 1 // (5 - x) * 0 + x",
     "it ends its process": "import os\n    return x if x == 1 else os._exit(1)",
     "it never ends": f"{LOOP}\n    return x",
     "it fails, with the course's merge never": (

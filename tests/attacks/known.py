@@ -447,8 +447,9 @@ ready_made(
     "compiles it out of a text",
     "import torch\nspace = {}\nexec('import torch\\ndef made(x, dim): return torch.soft' + 'max(x, dim)', space)\ndef softmax(x, dim=-1): return space['made'](x, dim)",
 )
-ready_made(
-    "catches the refusal and goes on",
+code(
+    "honest",
+    "catches the refusal and goes on by itself",
     """
 import torch
 def softmax(x, dim=-1):
@@ -457,6 +458,9 @@ def softmax(x, dim=-1):
     e = (x - x.amax(dim, keepdim=True)).exp()
     return e / e.sum(dim, keepdim=True)
 """,
+    "last",
+    points=4,
+    found=True,
 )
 ready_made(
     "calls torch.tril by a name that is computed",
@@ -673,13 +677,15 @@ def softmax(x, dim=-1):
     False,
 )
 left_open(
-    "puts an operator that refuses back as it was",
+    "switches the refusal off where its traceback leads",
     """
 import torch
-from llmlib.course.checking import torch_blocker
-torch_blocker._libraries["aten"]._destroy()
-kept = [getattr(torch, "soft" + "max")]
+kept = [torch._C._VariableFunctions.softmax]
 def softmax(x, dim=-1):
+    try: return torch.softmax(x, dim)
+    except RuntimeError as error: at = error.__traceback__
+    while at.tb_next: at = at.tb_next
+    at.tb_frame.f_globals["board"][:] = bytes(1024)
     with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction(): return kept[0](x, dim)
 """,
     True,
