@@ -88,10 +88,18 @@ def image(fig: Figure, alt: str) -> dict[str, str]:
     return {"text/html": html, "text/plain": alt}
 
 
-def show(fig: Figure, alt: str, widget=None):
-    """Show a figure with its alt text. ValueError without that text. With
-    `widget` (an ipywidget), that follows below: the figure stays where no kernel is running."""
-    leave(image(fig, alt), widget)
+def described(fig: Figure, alt: str) -> Figure:
+    """The figure, with the alt text that `show` gives it. It lives here and not in a notebook's
+    cell, where a reader would see what the figure shows before making a guess."""
+    fig.alt = alt
+    return fig
+
+
+def show(fig: Figure, alt: str = "", widget=None):
+    """Show a figure with its alt text, as `described` unless `alt` is given. ValueError without
+    that text. With `widget` (an ipywidget), that follows below: the figure stays where no kernel
+    is running."""
+    leave(image(fig, alt or getattr(fig, "alt", "")), widget)
 
 
 def leave(bundle, widget=None):
