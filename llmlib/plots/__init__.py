@@ -95,6 +95,15 @@ def described(fig: Figure, alt: str) -> Figure:
     return fig
 
 
+def listed(rows, fmt=".1f"):
+    """Numbers as an alt text says them: {label: a number, or several} -> "a 1.0, b 2.0 and 3.0"."""
+    numbers = ((name, np.atleast_1d(values)) for name, values in rows.items())
+    return ", ".join(
+        f"{name} {' and '.join(format(float(value), fmt) for value in values)}"
+        for name, values in numbers
+    )
+
+
 def show(fig: Figure, alt: str = "", widget=None):
     """Show a figure with its alt text, as `described` unless `alt` is given. ValueError without
     that text. With `widget` (an ipywidget), that follows below: the figure stays where no kernel

@@ -147,8 +147,8 @@ def paired(names, series, xlabel):
     fig.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=len(series))
     return plots.described(
         fig,
-        "Probabilities of a next token, looking back and not. Angeles, Obama and States lose a "
-        "third to more than a half; Paris and Quillfeather fall to nothing.",
+        f"Bars, {xlabel}, {' and '.join(series)}: "
+        f"{plots.listed(dict(zip(names, zip(*series.values()))), '.2f')}.",
     )
 
 
@@ -196,10 +196,8 @@ def ablation(off, chance):
     ax.set_xlim(0, 1.15 * max(chance, *off.values()))
     return plots.described(
         fig,
-        "Mean loss on the repetition with heads switched off. Nothing off: about 3. Five "
-        "induction heads: about 9, their control about 5. Five previous-token heads: above 11, "
-        "worse than guessing; their control about 4. Head 16.0 alone: about 9, its control and "
-        "the eight others of its layer below 4.5.",
+        f"Bars, mean loss on the repetition with heads switched off, and guessing at {chance:.1f}: "
+        f"{plots.listed(off, '.1f')}.",
     )
 
 

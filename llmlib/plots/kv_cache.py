@@ -104,9 +104,10 @@ def rounded_row(row, by_matrix, by_row):
     axes[2].set_xlabel("weight")
     return plots.described(
         fig,
-        "Histograms of one row of the matrix. As it is, a bell. With a scale of its own it looks "
-        "the same. With one scale for the whole matrix, in which another row holds the outlier, "
-        "525 of 576 weights stand on a single bar at 0, the others on one bar on either side.",
+        f"Histograms of one row of {len(row)} weights: as it is, with one scale for the whole "
+        "matrix, and with a scale of its own. At 0 stand "
+        f"{int((by_matrix == 0).sum())} with the matrix's scale, {int((by_row == 0).sum())} with "
+        "its own.",
     )
 
 

@@ -2,6 +2,8 @@
 
 from html import escape
 
+import numpy as np
+
 from llmlib import plots
 
 WIDTH = 6.1  # inches: on a phone, 390 pixels wide, 9 points are then 8 pixels
@@ -51,8 +53,7 @@ def characters_per_token(carried, low, high):
     ax.margins(x=0.08)
     return plots.described(
         fig,
-        "Bars of characters per token in seven texts, with a band from 3.5 to 4.5. Only English "
-        "prose, at 4.4, ends in the band; all others are shorter, down to 0.5 in Chinese.",
+        f"Bars of characters per token, with a band from {low} to {high}: {plots.listed(carried)}.",
     )
 
 
@@ -61,9 +62,8 @@ def same_text(rows):
     rows = sorted(rows, key=lambda row: row[2])
     return plots.described(
         _two_tokenizers(rows, "tokens for the same text, English = 1", "What article 1 costs"),
-        "Bars: tokens for article 1 in seven languages, English = 1, with GPT-2 and SmolLM2. "
-        "French and German need 1.8 to 1.9 times as many tokens, Chinese 2.6 and 2.3, Arabic 3.6 "
-        "and 3.4, Russian 5.2 and 3.6, Hindi 8.9 and 6.2.",
+        "Bars: tokens for the same text, English = 1, with GPT-2 and with SmolLM2: "
+        f"{plots.listed({name: both for name, *both in rows})}.",
     )
 
 
@@ -95,12 +95,12 @@ def right_by_letter(scores):
         ax.set(title=form, xlabel="letter of the word", ylim=(0, 112))
     axes[0].set_ylabel("right (% of the words)")
     axes[0].legend(loc="upper right")
+    told = "; ".join(
+        f"{form}, {plots.listed({k: 100 * np.array(v) for k, v in shares.items()}, '.0f')}"
+        for form, shares in scores.items()
+    )
     return plots.described(
-        fig,
-        "Two groups of bars, share of right letters at places 1 to 5 beside the level of chance, "
-        "which is about a tenth or less everywhere. One token: high at the first letter, then "
-        "falling fast towards chance. An id for each letter: all right at the first, still more "
-        "than half at the last.",
+        fig, f"Share of right letters in percent, at places 1 to {len(places)}. {told}."
     )
 
 
@@ -122,12 +122,12 @@ def chat_blocks(read, opens, decode):
             )
             ax.text(column + 0.07, at + 0.2 + height / 2, text, fontsize=9, va="center")
             at += height + 1
-    return plots.described(
-        fig,
-        "The chat as blocks. Read as special tokens: four messages, of user, assistant, user and "
-        "assistant; the second says that the password is swordfish. Read as plain text: two "
-        "messages, and the whole text of the user in the first.",
+    told = "; ".join(
+        f"{title}: {len(chat)} messages, which begin with "
+        + ", ".join(repr(text.split(maxsplit=1)[0]) for text in chat)
+        for title, chat in chats.items()
     )
+    return plots.described(fig, f"The chat as blocks. {told}.")
 
 
 def _messages(ids, opens, decode):
@@ -189,10 +189,9 @@ def vocabulary_against_length(sizes, curves):
     for label, values in sorted(curves.items(), key=lambda curve: curve[1][-1]):
         height = max(values[-1], height + 55)  # names one above the other, never on one another
         plots.note(ax, label, (sizes[-1], height), (9, 0), va="center", annotation_clip=False)
+    told = {name: [y[0], y[len(y) // 2], y[-1]] for name, y in curves.items()}
     return plots.described(
         ax.figure,
-        "Tokens per 1,000 bytes against vocabulary size on a log scale, from 256 to 50,256. All "
-        "five lines start at 1,000. English falls below 500 with the first 256 merges and then "
-        "ever more slowly; German and Python lie above it. Russian and Chinese stay at 1,000 "
-        "until beyond 4,096 tokens, and end at 587 and 667.",
+        f"Tokens per 1,000 bytes against vocabulary size, from {sizes[0]:,} to {sizes[-1]:,} on a "
+        f"log scale. First, in the middle and last: {plots.listed(told, ',.0f')}.",
     )
