@@ -1096,16 +1096,7 @@ for size in sizes:
     for label, text in texts.items():
         length = len(tokenizer.encode(text)) / len(text.encode("utf-8"))
         curves[label].append(1000 * length)
-show(
-    vocabulary_against_length(sizes, curves),
-    alt=(
-        "Tokens per 1,000 bytes against vocabulary size on a log scale, from 256 to "
-        "50,256. All five lines start at 1,000. English falls below 500 "
-        "with the first 256 merges and then ever more slowly; German and Python lie "
-        "above it. Russian and Chinese stay at 1,000 "
-        "until beyond 4,096 tokens, and end at 587 and 667."
-    ),
-)
+show(vocabulary_against_length(sizes, curves))
 flat = [label for label in texts if curves[label][sizes.index(4096)] == 1000]
 print("not one token shorter at a vocabulary of 4,096:", flat)
 alike = curves["English"][2] > 900  # at 1,024
@@ -1325,16 +1316,7 @@ gpt2_merges, gpt2_numbers = canonical(gpt2)  # in our numbering, and GPT-2's own
 spelled = [bytes([b]) for b in range(256)]
 for left, right in gpt2_merges:
     spelled.append(spelled[left] + spelled[right])
-show(
-    merge_tree(encode(" embeddings", gpt2_merges), gpt2_merges, spelled),
-    alt=(
-        "A tree for each of the three tokens of ' embeddings'. At the bottom the "
-        "bytes, above them the merges with their ranks: i and n "
-        "(rank 3), e and d (20), in and g (22), space and e (48), ing and s (398), "
-        "space-e and m (539), b and ed (2,821), and last "
-        "' em' and 'bed' (11,269). One d is left over."
-    ),
-)
+show(merge_tree(encode(" embeddings", gpt2_merges), gpt2_merges, spelled))
 for word in [" embeddings", " preprocessing", "strawberry", " tokenization"]:
     by_rank = [spelled[i].decode() for i in encode(word, gpt2_merges)]
     print(
@@ -1605,15 +1587,7 @@ def chat(allowed):
 
 read = {"read as special tokens": chat(special), "read as plain text": chat({})}
 messages = {label: ids.count(special["<|im_start|>"]) for label, ids in read.items()}
-show(
-    chat_blocks(read, special["<|im_start|>"], model.tokenizer.decode),
-    alt=(
-        "The chat as blocks. Read as special tokens: four messages, of user, "
-        "assistant, user and assistant; the second says that the password is "
-        "swordfish. Read as plain text: two messages, and the whole text of the user "
-        "in the first."
-    ),
-)
+show(chat_blocks(read, special["<|im_start|>"], model.tokenizer.decode))
 reveal("messages", messages["read as special tokens"], within=0)
 
 # %% [markdown] reveals="messages"
@@ -2085,14 +2059,7 @@ samples = {
     "Digits": "3141592653589793238462643383",
 }
 carried = {label: len(text) / len(gpt2.encode(text)) for label, text in samples.items()}
-show(
-    characters_per_token(carried, 3.5, 4.5),
-    alt=(
-        "Bars of characters per token in seven texts, with a band from 3.5 to 4.5. "
-        "Only English prose, at 4.4, ends in the band; all others are shorter, down "
-        "to 0.5 in Chinese."
-    ),
-)
+show(characters_per_token(carried, 3.5, 4.5))
 reveal("four", sum(3.5 <= each <= 4.5 for each in carried.values()), within=0)
 
 # %% [markdown] reveals="four"
@@ -2119,15 +2086,7 @@ cost = [
     )
     for language, text in article.items()
 ]
-show(
-    same_text(cost),
-    alt=(
-        "Bars: tokens for article 1 in seven languages, English = 1, with GPT-2 and "
-        "SmolLM2. French and German need 1.8 to 1.9 times as many "
-        "tokens, Chinese 2.6 and 2.3, Arabic 3.6 and 3.4, Russian 5.2 and 3.6, Hindi "
-        "8.9 and 6.2."
-    ),
-)
+show(same_text(cost))
 reveal("hindi", dict((row[0], row[1]) for row in cost)["Hindi"])
 
 # %% [markdown] reveals="hindi"
@@ -2561,16 +2520,7 @@ scores = {
     form: {"right": letters_right(each, WORDS), "by chance": chance_level(each, WORDS)}
     for form, each in written.items()
 }
-show(
-    right_by_letter(scores),
-    alt=(
-        "Two groups of bars, share of right letters at places 1 to 5 beside the level "
-        "of chance, which is about a tenth or less everywhere. One token: high at the "
-        "first letter, "
-        "then falling fast towards chance. An id for each letter: all right at "
-        "the first, still more than half at the last."
-    ),
-)
+show(right_by_letter(scores))
 for word, answer in list(zip(WORDS, answers))[:4]:
     print(f"{word}: {answer}")
 own, luck = scores["one token"].values()

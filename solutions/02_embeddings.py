@@ -289,11 +289,7 @@ print("same logits:", torch.equal(model.using(embedding=embed)(ids), model(ids))
 generator = torch.Generator().manual_seed(0)
 small_table, small_ids = torch.randn(6, 3, generator=generator), torch.tensor([4, 1, 4])
 one_hot = torch.nn.functional.one_hot(small_ids, num_classes=6).float()
-plots.show(
-    pictures.look_up(one_hot, small_table),
-    alt="Three one-hot rows, for tokens 4, 1 and 4 of a vocabulary of 6, times a table "
-    "of 6 rows and 3 columns: the product is made of the table's rows 4, 1 and 4.",
-)
+plots.show(pictures.look_up(one_hot, small_table))
 same = torch.equal(one_hot @ small_table, embed(small_ids, small_table))
 print("product equals look-up:", same)
 
@@ -1006,12 +1002,7 @@ print(f"of the sum of squares {share:.0%} lie along (an even share: {1 / d_model
 marked = [" the", ",", " and", " in", " one", " Monday", " dog", " happy"]
 marked += [" strugg", " affili", " cryst"]
 plots.show(
-    pictures.mean_direction(along, cleaned.norm(dim=1), {t: token(t) for t in marked}),
-    alt="All rows as points, along the mean direction against across it. Across, "
-    "nearly all lie from 1.8 to 3.2; along, from -2, where the comma, 'and' and 'the' "
-    "stand, "
-    "past 'dog', 'happy' and 'Monday' near 1, to beyond 6, where the fragment 'strugg' "
-    "stands.",
+    pictures.mean_direction(along, cleaned.norm(dim=1), {t: token(t) for t in marked})
 )
 print("farthest back: ", texts(along.topk(8, largest=False).indices.tolist()))
 print("farthest ahead:", texts(along.topk(8).indices.tolist()))
@@ -1554,11 +1545,7 @@ for name, rows in [("as it is", table), ("mean row subtracted", fresh)]:
         "a capital and its own country": analogies(rows, pairs, False) / 72,
     }
 told = shares["mean row subtracted"]
-plots.show(
-    pictures.shares(shares, "the arrow leads between", "sums that are right"),
-    alt="Bars of the share of right sums, as the table is and with the mean row "
-    "subtracted. " + "; ".join(f"{name}: {share:.0%}" for name, share in told.items()),
-)
+plots.show(pictures.shares(shares, "the arrow leads between", "sums that are right"))
 reveal("mixed", 100 * told["a capital, another country (yours)"], within=8)
 
 # %% [markdown] reveals="mixed"
@@ -1817,14 +1804,7 @@ kinds += ["other word, same side", "other word, other side"]
 curves = dict(zip(kinds, means.flatten(1).T.tolist()))
 by_word = means[:, 0].mean(dim=-1) - means[:, 1].mean(dim=-1)
 by_side = means[:, :, 0].mean(dim=-1) - means[:, :, 1].mean(dim=-1)
-plots.show(
-    pictures.senses(curves),
-    alt="Mean cosine against layers passed. With the same word both curves start at 1; "
-    "the one of the other side falls to 0.77 by layer 8. With other words both start "
-    "near 0.26 and climb. At the end the two curves of the same side lie together on "
-    f"top, at {means[30, 0, 0]:.2f} and {means[30, 1, 0]:.2f}, those of different "
-    f"sides together below, at {means[30, 0, 1]:.2f} and {means[30, 1, 1]:.2f}.",
-)
+plots.show(pictures.senses(curves))
 for passed in (0, 8, 30):
     print(
         f"{passed:>2} layers passed: the same word adds {by_word[passed]:5.2f}, "
@@ -1865,12 +1845,7 @@ turned = torch.arange(len(tokens)), model.config.rope_theta
 q_row = library_rope(q[layer, head], *turned)[looking]
 scores = library_rope(k[layer, head // 3], *turned) @ q_row / 8
 shares = torch.softmax(scores[: looking + 1], dim=0)
-plots.show(
-    pictures.scores_to_shares(tokens, looking, scores, shares),
-    alt="Left: scores q · k of the second 'the' with each token of 'The cat sat on the "
-    "mat'; 'on', just before it, has the highest, and 'mat', which comes later, is "
-    "hidden. Right: the shares after softmax; nearly all goes to 'on'.",
-)
+plots.show(pictures.scores_to_shares(tokens, looking, scores, shares))
 
 # %% [markdown]
 # ## 2.9 What tells the order?
@@ -1947,13 +1922,7 @@ for n_layer in (30, 1):
         cut = replace(model, weights=weights).using(**parts)
         straight, shuffled = cut(both, last=True)[:, -1]
         changes[n_layer, name] = (straight - shuffled).abs().max().item()
-plots.show(
-    pictures.shuffles(changes, list(switches)),
-    alt="How much the last token's logits change when earlier tokens are shuffled, on "
-    "a log scale. With neither RoPE nor mask: rounding error, below 1e-4. Mask only: "
-    "rounding error with one layer, about 5 with 30 layers. With RoPE: from 1 to 15 in "
-    "all cases.",
-)
+plots.show(pictures.shuffles(changes, list(switches)))
 seen = tuple(changes[n, "mask only"] > 1e-2 for n in (1, 30))
 reveal("mask", {(False, False): "A", (False, True): "B"}.get(seen, "C"))
 
@@ -1996,13 +1965,7 @@ def sinusoidal_positions(seq, d_model):
 
 # %%
 positions_table = sinusoidal_positions(100, 64)
-plots.show(
-    pictures.sinusoids(positions_table, (20, 50, 80)),
-    alt="Left: heat map of 100 positions by the 32 columns of sines: stripes that are "
-    "narrow in the first columns and wide in the last. Right: three curves of dot "
-    "products with positions 20, 50 and 80: the same curve each time, highest (32) at "
-    "the position itself and lower, with small bumps, to both sides.",
-)
+plots.show(pictures.sinusoids(positions_table, (20, 50, 80)))
 
 # %% [markdown]
 # The dot product of two rows depends on nothing but how far apart they are, since $\sin a \sin b + \cos a \cos b = \cos(a - b)$ in each pair. No row was learned. To go five positions on is to *turn* each hand by a fixed angle.
@@ -2277,14 +2240,7 @@ curves = {
     "layer 16, head 0": by_distance(16, 0),
     "layer 18, head 6": by_distance(18, 6),
 }
-plots.show(
-    pictures.by_distance(curves),
-    alt="Score against how far back the key stands, 0 to 20 positions; bands hold nine "
-    "tenths of the pairs. Layer 16 head 0: a sharp peak at 1, around 3, falling to -15 "
-    "at distance 4; then waves, about six positions long, that never come back as "
-    "high, the lowest at -19. Layer 18 head 6: nearly flat, near -5 at all distances, "
-    "in a band about 16 wide.",
-)
+plots.show(pictures.by_distance(curves))
 for name, scores in curves.items():
     peak = scores.mean(dim=0).argmax()
     share = (scores.argmax(dim=1) == peak).float().mean()
@@ -2315,9 +2271,6 @@ one_pair = by_distance(16, 0)[:1]
 plots.show(
     pictures.by_distance({"one query and one key of layer 16, head 0": one_pair}),
     widget=rope_clock(apply_rope, q[16, 0, 1], k[16, 0, 1], model.config.rope_theta),
-    alt="Score of one query and one key of layer 16, head 0, against how far back the "
-    f"key stands: highest at {one_pair.argmax()}, at {one_pair.max():.1f}, lowest at "
-    f"{one_pair.argmin()}, at {one_pair.min():.1f}, up and down in between.",
 )
 
 # %% [markdown]

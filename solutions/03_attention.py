@@ -77,12 +77,7 @@ for some_model, found in zip((model, nearly_blind), chances.values()):
         found.append(p[model.tokenizer.encode(word)[0]].item())
 asked = ["Los → Angeles", "Barack → Obama", "United → States"]
 asked += ["France is → Paris", "Mrs. → Quillfeather"]
-show(
-    plots.paired(asked, chances, "probability of the next token"),
-    alt="Probabilities of a next token, looking back and not. Angeles, Obama and "
-    "States lose a third to more than a half; Paris and Quillfeather fall to "
-    "nothing.",
-)
+show(plots.paired(asked, chances, "probability of the next token"))
 
 # %% [markdown] reveals="alone"
 # No name: the last token is a full stop that cannot see the "Mrs" in front of it. Much of what a token knows *by itself*
@@ -108,13 +103,7 @@ from llmlib.demonstrations.attention import READERS, gradient_back
 torch.set_num_threads(1)  # little to share in products this small
 curves = {name: gradient_back(make) for name, make in READERS.items()}
 torch.set_num_threads(2)
-show(
-    plots.gradients(curves),
-    alt="Gradient norm against steps back, log scale. The plain RNN falls in a "
-    "straight line to 3e-18 at 50 steps, the LSTM to 2e-12, the RNN with a "
-    "rotation to 5e-8; the LSTM with its gate open and attention stay level above "
-    "1e-2.",
-)
+show(plots.gradients(curves))
 
 # %% [markdown]
 # Initialised as usual, the RNN and the LSTM lose what was said 50 steps ago. **Here the LSTM with its gate open carries
@@ -196,20 +185,9 @@ for name, shares in steps.items():
 # The query of "sat" fits the key of "cat" best. All three tokens at once:
 
 # %%
-show(
-    plots.one_head(q, k, v, names),
-    alt="One head in four steps, with its numbers. Queries times keys give a 3 by 3 "
-    "grid of scores; over √2 and through softmax, a grid of shares, each row summing "
-    "to 1; times the values, the outputs. The row of sat is framed: scores −2, 2, 0, "
-    "shares 0.05, 0.77, 0.19.",
-)
+show(plots.one_head(q, k, v, names))
 outputs = torch.nn.functional.scaled_dot_product_attention(q, k, v)
-show(
-    plots.mixtures(v, outputs, names),
-    alt="Three orange squares, the values of the, cat and sat, are the corners of a "
-    "triangle; the three outputs, blue dots, lie inside it, the output of sat close to "
-    "the value of cat.",
-)
+show(plots.mixtures(v, outputs, names))
 
 # %% [markdown]
 # An output never leaves the triangle of values. What is mixed is $W_V x$, what each token *says*, not what it is. A head
@@ -239,12 +217,7 @@ for head_dim in head_dims:
         f"head_dim {head_dim:>4}: slope of the largest share {slopes[0]:.4f}, "
         f"with the division {slopes[1]:.4f}"
     )
-show(
-    plots.scaling(head_dims, deviations, largest),
-    alt="Left: the deviation of raw scores grows from 2 to 32 as head_dim grows from 4 "
-    "to 1024; divided scores stay at 1. Right: the largest of 10 shares rises towards "
-    "1 for raw scores and stays near 0.32 for divided ones.",
-)
+show(plots.scaling(head_dims, deviations, largest))
 
 # %% [markdown]
 # **The spread of raw scores grows like √head_dim; after the division it stays the same.** This matters for learning: the
@@ -603,10 +576,7 @@ show(
             "before the softmax": masked_before(scores) + hidden,
         },
         names,
-    ),
-    alt="Three 3 by 3 grids of shares. Without a mask all cells are filled. With "
-    "either mask the upper triangle is white; masked after the softmax, the rows keep "
-    "their old numbers; masked before, each row sums to 1.",
+    )
 )
 moved = {}
 for masked in (masked_after, masked_before):
@@ -1314,12 +1284,7 @@ garden = "The old woman planted a small tree in the garden behind her house last
 found = heads(model, model.tokenizer.encode(garden))
 cosines = copying(found)[:, :, 1:]  # all but the first token, which sees itself alone
 print(f"mean size over all heads and tokens {cosines.abs().mean():.2f}")
-show(
-    plots.cosines(cosines.flatten(), made_to_copy(found)),
-    alt="Histogram of the cosine between what a head writes and what it looks at, for "
-    "all heads and tokens of a sentence: a narrow heap around 0. A dashed line marks a "
-    "head made to copy, at 0.3, where few are left.",
-)
+show(plots.cosines(cosines.flatten(), made_to_copy(found)))
 
 # %% [markdown]
 # **Most heads write something other than what they look at.** A few do copy, and fewer write the opposite.
@@ -1760,9 +1725,7 @@ mean_row = shares[:, :, 2].mean(dim=(0, 1))
 show(
     plots.row(
         words, mean_row.tolist(), "Where “sat” looks: mean of 270 heads", future=3
-    ),
-    alt="Bars for the row of sat: The 77.8 percent, cat 13.3, sat 8.9, and exactly "
-    "zero for on, the, mat, which are marked as the future.",
+    )
 )
 by_cat = shares[:, :, 2, 1].flatten()
 for index in by_cat.topk(4).indices.tolist():
@@ -1788,13 +1751,7 @@ for sentence in (
 ):
     maps = attention_maps(model, model.tokenizer.encode(sentence))
     curves[sentence] = maps[:, :, 2:, 0].mean(dim=(1, 2))  # from position 2 on
-show(
-    plots.by_layer(curves, "mean share on the first token"),
-    alt="Mean share on the first token by layer for three texts: low in the first two "
-    "layers and in layers 10 and 11, from 0.3 to 0.5 in layer 2, above 0.5 elsewhere. "
-    "In layers 3 to 8 the line of the first text stands near 0.6, clearly below the "
-    "other two, from 0.7 to 0.9.",
-)
+show(plots.by_layer(curves, "mean share on the first token"))
 
 # %% [markdown]
 # **In these short texts, about two thirds of all attention goes to the first token**, counted from the third token on.
@@ -1849,13 +1806,7 @@ for name, mask in masks.items():
     curves[name] = heads(masked, ids).stream[11].norm(dim=-1)
     written = (complete(masked, prompt, 1) for prompt in list(prompts)[:3])
     print(f"{name:<21}", *(f"{text!r:<12}" for text in written))
-show(
-    plots.lengths(curves),
-    alt="Length of each token's vector after layer 11, log scale. With all of the "
-    "past, the first token is about 24,000 long and the others one or two hundred; "
-    "with itself and the first, one other, ' the', is 9,000 long. With only "
-    "itself, every token is 24,000 long.",
-)
+show(plots.lengths(curves))
 
 # %% [markdown]
 # **Seeing only itself, every token becomes a sink**: a vector as long as the first token's, and the same "-" after every
@@ -2060,13 +2011,7 @@ scores_of = {
     "first token (sink)": first,
     "induction": induction,
 }
-show(
-    plots.head_maps(scores_of),
-    alt="Three maps of 30 layers by 9 heads. Previous-token heads are few and "
-    "scattered, the sink fills most of the layers above the second, but for 10 and 11, "
-    "induction heads are few and sit in layers 17 to 23. Ringed are the best three of "
-    "each: 16.0, 11.1 and 2.1; 18.8, 23.6 and 18.4; 18.6, 17.4 and 17.3.",
-)
+show(plots.head_maps(scores_of))
 
 
 def best(scores, n=5):
@@ -2484,13 +2429,7 @@ for name, targets in sets.items():
     off[name], off[f"control of {name}"] = loss(targets), loss(controls)
     print(f"{name:<23} control:", *(f"{n}.{h}" for n, h in controls))
 off["the 8 others of layer 16"] = loss([(16, head) for head in range(1, 9)])
-show(
-    plots.ablation(off, chance=math.log(own.vocab_size)),
-    alt="Mean loss on the repetition with heads switched off. Nothing off: about 3. "
-    "Five induction heads: about 9, their control about 5. Five previous-token heads: "
-    "above 11, worse than guessing; their control about 4. Head 16.0 alone: about 9, "
-    "its control and the eight others of its layer below 4.5.",
-)
+show(plots.ablation(off, chance=math.log(own.vocab_size)))
 mean_16 = loss([(16, 0)], by="mean")
 print(f"16.0 replaced by its mean: {mean_16:.1f}; nothing off: {off['nothing']:.1f}")
 reveal("ablation", off["16.0 alone"], within=1)
@@ -2603,13 +2542,7 @@ for text in texts:
     others = vote[:, :, half:, :half].mean((-1, -2))  # the control: votes for any token
     says += (induction_score(vote, half) - others) / len(texts)
 loudest = best(says)
-show(
-    plots.looks_and_says(induction, says, {*five, *loudest}),
-    alt="Each head a dot: from left to right where it looks, its induction score; "
-    "upwards how much it votes for the token it should copy. 18.6 and the heads of "
-    "layer 17 are far right and low, 29.1 is at the top left, heads of layer 23 are "
-    "between.",
-)
+show(plots.looks_and_says(induction, says, {*five, *loudest}))
 for n, h in [*five, *loudest]:
     print(f"{n:>2}.{h} looks {induction[n, h]:.2f}  votes {says[n, h]:+5.1f}")
 reveal("says", len({*five} & {*loudest}), within=0)
@@ -2673,12 +2606,7 @@ def moved(name, other, sets, source=None):
 
 
 carried = moved("Baker", "Carter", single).view(30, 9)  # n_layer n_head
-show(
-    plots.patch_map(carried),
-    alt="Map of 270 heads, layers from left to right: how much of the name each brings "
-    "back alone. Nearly all are at zero; heads 0, 1 and 7 of layer 23 and head 1 of "
-    "layer 29 stand out, and a few are negative.",
-)
+show(plots.patch_map(carried))
 carriers = best(carried, 4)
 print("most:", *(f"{n}.{h} ({carried[n, h]:.2f})" for n, h in carriers))
 reveal("carriers", int((carried > 0.1).sum()), within=5)
@@ -2700,12 +2628,7 @@ for name, other, another in zip(surnames, surnames[1:], surnames[2:]):
         found.append(value.item())
     third += moved(name, other, [carriers], source=another).tolist()
 told["the four, from a third name"] = third
-show(
-    plots.recovered(told),
-    alt="How much of the name is back, a dot for each of three pairs of names. The "
-    "four carriers: above half. Their control: near 0. All 270 heads: 1. None: 0. "
-    "The four from a third name: much less than from the right one.",
-)
+show(plots.recovered(told))
 for name, found in told.items():
     print(f"{name:<28} {min(found):z5.2f} to {max(found):z.2f}")  # z: no -0.00
 
@@ -2747,13 +2670,7 @@ for name, (found, nine) in runs.items():
     nine = f"{nine:.0f}" if nine > 1 else "below 1"
     print(f"{name:<32} loss at the end {end:<9} on 9 + 9 tokens {nine}")
 curves = {name: found for name, (found, _) in runs.items()}
-show(
-    plots.learning(curves, chance=math.log(32)),
-    alt="Loss on the repetition against training steps. One layer with fixed length "
-    "falls to near 0 within 100 steps; one layer with varying lengths comes down to "
-    "2.5 and stays there; two layers are still near 2.7 after 100 steps, fall to 0.5 "
-    "within the next 80, and end at 0.3.",
-)
+show(plots.learning(curves, chance=math.log(32)))
 learned = tuple(found[-1] < 1 for found in curves.values())
 reveal("layers", {(True, True, True): "A", (False, False, True): "B"}.get(learned, "C"))
 
@@ -2783,8 +2700,6 @@ show(
     widget=attention_explorer(
         model, scaled_dot_product_attention, story, layer=18, head=6
     ),
-    alt=f"Where the last token of {story!r} looks in layer 18, head 6: most on "
-    f"{tokens[int(fallback.argmax())]!r}, {fallback.max():.0%}.",
 )
 
 # %% [markdown]

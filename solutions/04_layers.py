@@ -277,14 +277,7 @@ told = {("attention", n): in_words(at_last[1 + 2 * n]) for n in (23, 27)}
 told["feed-forward", 24] = in_words(at_last[2 + 2 * 24], 2)
 grown = at_last.cumsum(dim=0)[::2].norm(dim=-1)  # 31: after the table, each layer
 writes = (lengths[1::2].tolist(), lengths[2::2].tolist())
-show(
-    pictures.river(grown.tolist(), *writes, told, end="Paris"),
-    alt="A river that starts as a thread at the table and is broad at layer 29. Blue "
-    "bars of attention flow in from above, hatched orange ones of the feed-forward "
-    "from below; the largest come in layers 24 and 29. Attention in layer 23 says "
-    "France French Breton, in layer 27 the city capital; the feed-forward of layer 24 "
-    "says capitals.",
-)
+show(pictures.river(grown.tolist(), *writes, told, end="Paris"))
 print(f"the stream grows {grown[30] / grown[0]:.0f}-fold in length")
 
 # %% [markdown]
@@ -743,12 +736,7 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
 generator = torch.Generator().manual_seed(2)
 points = torch.randn(18, 2, generator=generator) * 2 + torch.tensor([0.8, 0.3])
 centred = layer_norm(points, torch.ones(2), torch.zeros(2), 0.0)
-show(
-    pictures.norm_map(points, rms_norm(points, torch.ones(2), 0.0), centred),
-    alt="Eighteen points, each joined to its image. Left, RMSNorm: every point moves "
-    "along its ray onto the circle of radius 1.41. Right, LayerNorm: all land on "
-    "(-1, 1) or (1, -1), on either side of the diagonal of equal entries.",
-)
+show(pictures.norm_map(points, rms_norm(points, torch.ones(2), 0.0), centred))
 yours = model.using(norm=rms_norm)
 apart = (yours(france) - model(france)).abs().max().item()
 print("SmolLM2 with your rms_norm: the same logits, to within 0.001:", apart < 1e-3)
@@ -1022,13 +1010,7 @@ terms = {
     name: attribution(at_last, direction, last_norm, config.eps)
     for name, direction in questions.items()
 }
-show(
-    pictures.running_sums(terms),
-    alt="Two panels by layer. Top, Paris against London: below zero up to layer 22, "
-    "then attention in layer 23 adds 3 of 4. Bottom, Paris against the mean logit: "
-    "the sum grows slowly to 6 by layer 22, attention in layer 23 adds about 3 of 19, "
-    "and many writes of the last layers add the rest.",
-)
+show(pictures.running_sums(terms))
 most = []
 for name, each in terms.items():
     which, share = each.argmax().item(), (each.max() / each.sum()).item()
@@ -1350,12 +1332,7 @@ def patched(right, wrong, first=0, end=31):
 
 recovered = patched("France", "Italy")
 words = ["The", "capital", "of", "France", "is"]
-show(
-    pictures.patch_map(recovered, words),
-    alt="A map of recovered answers, tokens by layers. The row of France is 1 up to "
-    "layer 22 and 0 from layer 23 on; the row of is, the last token, is 0 up to layer "
-    "22 and 1 from layer 23 on; the other rows are 0 everywhere.",
-)
+show(pictures.patch_map(recovered, words))
 ten = torch.stack([patched(*pair, 23, 25) for pair in country_pairs()])  # 10 2 5
 print("ten pairs, recovered: lowest, mean, highest")
 for n in (22, 23):
@@ -1397,13 +1374,7 @@ worst = in_23[:, 0].argmin().item()
 controls = torch.stack([each for i, each in enumerate(without) if i != worst])
 bars = {"the whole model": whole.tolist()}
 bars[f"without layer 23 head {worst}"] = in_23[worst].tolist()
-show(
-    pictures.one_head(bars, controls, [f"{c}: {CAPITALS[c]}" for c in asked]),
-    alt="Bars for Paris, Berlin, Rome and Tokyo. The whole model: 0.77, 0.80, 0.38, "
-    "0.70; without layer 23 head 4: 0.14, 0.15, 0.04, 0.31. Small circles, other "
-    "heads switched off one at a time, lie within 0.15 of the whole model's bars, far "
-    "above the second ones.",
-)
+show(pictures.one_head(bars, controls, [f"{c}: {CAPITALS[c]}" for c in asked]))
 looks = attention.attention_maps(model, france)[23, worst, -1]
 print(
     f"layer 23 head {worst} looks:",
@@ -1684,10 +1655,7 @@ shown = ("w_q", "w_v", "w_out")
 show(
     pictures.gradient_lengths(
         {m: {name: each[m] for name, each in found.items()} for m in shown}
-    ),
-    alt="Three panels by layer, logarithmic. w_q: pre-norm falls from 0.3 to 0.04, "
-    "post-norm from 0.1 to under 0.01, without + from 0.004 to under 0.00001. w_v and "
-    "w_out: all three wirings stay between 0.2 and 3, without + at the top.",
+    )
 )
 kept = [
     (found["without +"][m][-1] / found["pre-norm"][m][-1]).item()
@@ -1743,12 +1711,7 @@ runners = {
 small = lengths_by_layer(post_norm_block, strength=0.05)
 torch.set_num_threads(2)
 chance = letter_entropy(prose)
-show(
-    pictures.race(runners, chance, "only how common letters are"),
-    alt="Loss against training steps. Pre-norm, and post-norm with small writes, fall "
-    "to 2.6; post-norm with and without warm-up and the stack without + stop at 2.9, "
-    "the dashed line of a model that knows only how common each letter is.",
-)
+show(pictures.race(runners, chance, "only how common letters are"))
 for name, each in (("post-norm", found["post-norm"]), ("writes / 20", small)):
     print(
         f"last layer, {name}: gradient of w_q over that of w_v",
@@ -2409,9 +2372,6 @@ show(
         values.tolist(), curves, (natural.min().item(), natural.max().item())
     ),
     widget=neuron_slider(logits_with, model.tokenizer, "The doctor said that", 10.0),
-    alt="Probability of the next token while the neuron is held between -20 and 20. "
-    "she rises from 0 to 0.15 at 0 and 0.68 near 15, her to 0.34 at 20; he falls "
-    "above 0. A grey band from -20 to 0 marks the neuron's numbers in the story.",
 )
 reveal("neuron", "A" if off > 1.2 * free else "C" if off < 0.8 * free else "B")
 
@@ -2754,11 +2714,7 @@ for name, (family, shape) in models.items():
     no_mlp = count_parameters(family, **{**shape, "d_mlp": 0})
     parts = (tables, no_mlp - tables, total - no_mlp)
     shares[name] = dict(zip(("tables", "attention", "feed-forward"), parts))
-show(
-    pictures.parameter_shares(shares),
-    alt="Stacked bars: share of parameters in tables, attention and feed-forward. "
-    "GPT-2 small: 31.7, 22.8 and 45.5; SmolLM2: 21.0, 19.8 and 59.2 percent.",
-)
+show(pictures.parameter_shares(shares))
 
 # %% [markdown]
 # ### How many layers do models have?
@@ -2790,12 +2746,7 @@ reveal("layers", SHAPES["GPT-3"][1]["n_layer"], within=5)
 
 # %%
 at = torch.logspace(2, 5.3, 100)
-show(
-    pictures.flop_shares(at.tolist(), flops_by_part(at, smollm2), config.context),
-    alt="Share of FLOPs by text length, stacked. The feed-forward takes most of the "
-    "work for short texts, the products inside attention nearly all of it for texts of "
-    "100,000 tokens. At SmolLM2's context of 8,192 they take over half.",
-)
+show(pictures.flop_shares(at.tolist(), flops_by_part(at, smollm2), config.context))
 by_formula = sum(flops_by_part(64, smollm2).values())
 print(f"64 tokens: {by_formula:,} FLOPs by formula,", end=" ")
 print(f"{counted_flops(model, 64):,} counted by torch in a real run")
@@ -2842,13 +2793,7 @@ from llmlib.demonstrations.layers import (
 beginning = story_ids[:44]  # its first three sentences
 all_30, *removed = losses_without_layers(model, beginning)
 swapped = losses_with_layers_swapped(model, beginning)[1:]
-show(
-    pictures.layer_costs(removed, swapped, all_30),
-    alt="Loss after removing each of the 30 layers, on a logarithmic axis. Without "
-    "layer 0 it is near 14, without layer 1 near 9; layers 8, 11, 28 and 29 cost 0.8 "
-    "or more; most others cost little. Swapping neighbours costs most at both ends, "
-    "and 0.8 to 0.9 at the pairs 8-9 and 11-12.",
-)
+show(pictures.layer_costs(removed, swapped, all_30))
 order = sorted(range(30), key=lambda i: removed[i])
 print(
     f"all layers: {all_30:.2f}; {sum(r - all_30 < 0.3 for r in removed)} of 30 cost",
@@ -2878,12 +2823,7 @@ show(
             "the others (median)": lengths[:, [1, 2, 3, 5]].median(dim=1).values,
         },
         {1.2: "made", 8.8: "erased", 10.5: "made", 28: "worn down"},
-    ),
-    alt="Length of the stream by layer, logarithmic. The first token and the second "
-    "the climb to about 670 by layer 2 and are back among the others by layer 10; in "
-    "layer 11 the first token alone jumps to over 22,000, and falls to 5,000 in layers "
-    "28 and 29. The others jump from 2 to about 70 by layer 1, then grow slowly to "
-    "600.",
+    )
 )
 wrote = neuron_writes(mlp_inputs(model, cat)[11, 0], *stack[11].mlp)
 makers = wrote.norm(dim=-1).topk(2).indices.tolist()
@@ -2956,12 +2896,7 @@ curves = {
     name: told_apart(*(last_words(model, texts) for texts in pair), "bank" not in name)
     for name, pair in sets.items()
 }
-show(
-    pictures.told_apart(curves, 24),
-    alt="Percent told apart by layer. Noun or verb rises from chance to 100 by layer "
-    "1; my or your is at 100 from layer 0 on and falls to 83 in the last ten; the "
-    "meaning of bank rises more slowly, to 96 by layer 4.",
-)
+show(pictures.told_apart(curves, 24))
 
 # %% [markdown]
 # The order looks as claimed, but the control undoes the claim. The word before can be read at once, sooner than the word

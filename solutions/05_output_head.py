@@ -261,9 +261,7 @@ show(
         probabilities,
         "probability",
         "The same logits, shifted and scaled",
-    ),
-    alt="Bars of four probabilities: adding 100 to all logits leaves them as they "
-    "were; doubling the logits makes the first one larger, from 0.64 to 0.86.",
+    )
 )
 plain = torch.tensor(probabilities["as they are"])
 plus, twice = (
@@ -526,8 +524,6 @@ show(
         words, some_logits, softmax(torch.tensor(some_logits)).tolist()
     ),
     widget=loss_lab(softmax, words, some_logits),
-    alt="Bars of four logits, the probabilities that softmax makes of them, and the "
-    "curve of −ln p with the loss of blue, 0.33.",
 )
 
 # %% [markdown]
@@ -988,12 +984,7 @@ sizes = [
         "SmolLM2": bytes_by_model,
     }.items()
 ]
-show(
-    plots.file_sizes(sizes),
-    alt="Bytes for the same five paragraphs: 2,270 as they are, 1,115 with zlib, 1,103 "
-    "with bz2, about 300 with SmolLM2. With the words shuffled zlib and bz2 need "
-    "hardly more, SmolLM2 twice as much.",
-)
+show(plots.file_sizes(sizes))
 reveal("file", sizes[-1][1])
 
 # %% [markdown] reveals="file"
@@ -1072,9 +1063,7 @@ pieces = [tokenizer.decode([i]) for i in ids[1:]]
 show(
     plots.loss_on_text(
         pieces, losses.tolist(), "Loss of each token, given all before it"
-    ),
-    alt="A paragraph about tides, each token shaded by its loss: content words such as "
-    "centre, line, high and strength are dark, function words and full stops light.",
+    )
 )
 order = losses.argsort(descending=True).tolist()
 print("most surprising:", [(pieces[i], f"{losses[i]:.2f}") for i in order[:5]])
@@ -1524,12 +1513,7 @@ for step in range(31):
     if step < 30:  # edited -= rate * torch.outer(gradient, x), with no second table
         edited.addr_(logits_gradient(z, target)[0], x, alpha=-rate)
 
-show(
-    plots.descent(curves, "Thirty steps of gradient descent on the output table"),
-    alt="Probabilities against steps: Lyon starts near 0, passes Paris at step 9 "
-    "and ends at 0.91; Paris falls from 0.77 to nearly 0; the rises to 0.13 at first, "
-    "then falls, too.",
-)
+show(plots.descent(curves, "Thirty steps of gradient descent on the output table"))
 
 # %%
 print(f"{'':<40}before             after")
@@ -1811,11 +1795,7 @@ for name, backward in {
     "gate forgotten": gate_forgotten,
 }.items():
     curves[name] = train_two_layers(backward, cross_entropy, story_ids, steps=200)
-show(
-    plots.two_gradients(curves, math.log(512)),
-    alt="Loss against steps of gradient descent, two curves from 6.24: both fall to "
-    "3.8 within 200 steps; the one with the forgotten gate ends a little higher.",
-)
+show(plots.two_gradients(curves, math.log(512)))
 right_end, wrong_end = (sum(losses[-10:]) / 10 for losses in curves.values())
 start = math.log(512)
 share = (start - wrong_end) / (start - right_end)
@@ -2473,12 +2453,7 @@ for name, (ids, peak, parts) in runs.items():
     first, *_, last = curves[name]
     last = "above 4" if last > 4 else f"{last:.2f}"
     print(f"{name:<26}first {first:.2f}   last {last}")
-show(
-    plots.one_batch(curves, math.log(512)),
-    alt="Loss on one batch over 50 steps. As it is, without a causal mask and on "
-    "random tokens it falls from 6.24 to nearly 0 within 40 steps; with a rate 100 "
-    "times as large it jumps out of the picture, comes back and stays above 4.",
-)
+show(plots.one_batch(curves, math.log(512)))
 stuck = [curves[name][-1] > 1 for name in list(runs)[1:]]
 reveal("batch", "D" if all(stuck) else "ABC"[stuck.index(True)])
 
@@ -2510,11 +2485,7 @@ for peak in rates:
 shown = [f"{rate:g}: {loss:.2f}" for rate, loss in zip(rates[:5], ends)]
 high = "above" if ends[6] > 5.4 else "below"
 print("  ".join([*shown, f"0.1: {ends[5]:.1f}", f"1: {high} 5.4"]))
-show(
-    plots.learning_rates(rates, {"your loop": ends}, math.log(512)),
-    alt="Mean loss of the last 10 of 30 steps against the peak rate, log scale, a U: "
-    "about 6.1 at 0.0001, lowest, about 5.1, near 0.01, and higher again from 0.1 on.",
-)
+show(plots.learning_rates(rates, {"your loop": ends}, math.log(512)))
 asked = [0.0001, 0.001, 0.01, 0.1, 1.0]
 best = min(asked, key=lambda rate: ends[rates.index(rate)])
 reveal("rate", "ABCDE"[asked.index(best)])
@@ -2610,13 +2581,7 @@ better = cross_entropy(bigram_rule(16)[inputs], targets)
 print(
     f"trained {held_out_losses[-1][1]:.3f}; bigram, 16 times the unigram {better:.3f}"
 )
-show(
-    plots.what_it_learns(losses, held_out_losses, marks, watch, distances),
-    alt="Left: the loss falls from 6.24, passes the unigram's, 5.2, within 20 steps "
-    "and, on unseen stories, the bigram's, 3.8, before the end. Right: the distance to "
-    "the uniform rule grows from 0; that to the unigram is smallest at step 20; "
-    "that to the bigram falls all the time and is the smallest at the end.",
-)
+show(plots.what_it_learns(losses, held_out_losses, marks, watch, distances))
 reveal("bigram", next(step for step, loss in held_out_losses if loss < marks["bigram"]))
 
 # %% [markdown] reveals="bigram"
@@ -2804,11 +2769,7 @@ for steps in (240, 960):
         f"after {steps} steps: with context {with_context.mean():.2f}, alone "
         f"{alone.mean():.2f}, gain {mean:.3f} ± {2 * error:.3f}"
     )
-show(
-    plots.gains_by_seed(gains),
-    alt="The gain from context, a dot for each of eight seeds. After 240 steps they "
-    "lie between minus 0.05 and 0.07, one below 0; after 960 all lie near 0.25.",
-)
+show(plots.gains_by_seed(gains))
 helped = sum(gain > 0 for gain in gains["240 steps"])
 reveal("context", "A" if helped == 8 else "C" if helped <= 4 else "B")
 
@@ -2863,13 +2824,7 @@ predict(
 
 # %%
 sure, hit = torch.cat(confidence).numpy(), torch.cat(right).numpy()
-show(
-    plots.calibration(sure, hit),
-    alt="Above: how often the likeliest token was right against the probability the "
-    "model gave it, in ten bins with error bars of two standard errors: the points "
-    "rise with the diagonal, nine of the ten below it, so the model promises more than "
-    "it delivers. Below: the number of tokens in each bin, most in the first five.",
-)
+show(plots.calibration(sure, hit))
 error = (sure - hit).std() / math.sqrt(len(hit))
 print(
     f"{len(hit)} tokens: said {sure.mean():.3f} on average, right {hit.mean():.3f} of "

@@ -67,12 +67,7 @@ next_logits = {
     text: llm(llm.tokenizer.encode(text))[0, -1] for text in prompts
 }  # each [vocab]
 paris, story = next_logits.values()
-show(
-    plots.next_tokens(llm.tokenizer, next_logits),
-    alt="Two bar charts of next-token probabilities. After 'The capital of France is' "
-    "one token, Paris, has 0.77; after 'Once upon a time, there was a' the likeliest, "
-    "small, has 0.06 and the other seven of the eight have 0.03 to 0.05.",
-)
+show(plots.next_tokens(llm.tokenizer, next_logits))
 
 # %% [markdown]
 # A good way to pick must serve both.
@@ -86,12 +81,7 @@ show(
         llm.tokenizer,
         {f"{text} …": softmax(z) for text, z in next_logits.items()},
         u=0.6,
-    ),
-    alt="Two strips from 0 to 1, cut into one stretch a token. For the France prompt "
-    "the stretch of Paris covers three quarters of the strip and u = 0.6 falls into "
-    "it. For the story prompt two dozen stretches, none wider than 0.07, make half "
-    "of the strip, with grey between them for thousands of thin ones; u = 0.6 falls "
-    "into woman.",
+    )
 )
 
 # %% [markdown]
@@ -269,13 +259,7 @@ for name, numbers in {
     near = ((observed - expected).abs() <= 2 * expected.sqrt()).double().mean()
     print(f"{name}: {near:.0%} of {len(expected)} common tokens in the band;")
     print(f"    {int((observed == 0).sum())} of them never came")
-show(
-    plots.draws(panels),
-    alt="Expected against observed counts of each common token in 10,000 draws, on "
-    "logarithmic axes. Left, with u as it is, nearly all points lie in the band of two "
-    "standard deviations around the diagonal. Right, with u of three digits, the rarer "
-    "tokens stray far out of the band, and many stand at 0.",
-)
+show(plots.draws(panels))
 reveal("count", expected.max().sqrt().item(), within=10)
 
 # %% [markdown] reveals="count"
@@ -504,9 +488,6 @@ from llmlib.widgets.temperature_slider import temperature_slider
 show(
     plots.temperatures(llm.tokenizer, paris, (0.5, 1.0, 1.5)),
     widget=temperature_slider(llm, prompts, apply_temperature),
-    alt="Bars of the ten likeliest next tokens and of all others together, for three "
-    "temperatures. At 0.5 Paris has 0.99. At 1 it has 0.77 and all others 0.10. At 1.5 "
-    "Paris has 0.24, and all others together 0.62.",
 )
 
 # %% [markdown]
@@ -955,12 +936,7 @@ for text, size in nucleus.items():
         f"{text!r}: the nucleus of 0.9 has {size:,} tokens; the first is "
         f"{p[0] / p[size - 1]:.0f} times as likely as the last"
     )
-show(
-    plots.nucleus(next_logits, nucleus, 0.9),
-    alt="Cumulative probability against number of tokens, logarithmic, for two "
-    "prompts. The curve of the Paris prompt crosses 0.9 after {} tokens, that of the "
-    "story only after {}.".format(*nucleus.values()),
-)
+show(plots.nucleus(next_logits, nucleus, 0.9))
 
 # %% [markdown]
 # The same `p` keeps ten tokens for one prompt and hundreds for the other. But the last token kept may be hundreds of times less
@@ -1488,11 +1464,6 @@ for name, values in settings.items():
 show(
     plots.strips(llm.tokenizer, strips, u),
     widget=sampling_lab(llm, prompts[::-1], filter_logits, sample),
-    alt="The strip of next tokens of the story prompt under six settings, each with "
-    "u = 0.6. At T = 1 it is finely cut, with much grey; at T = 0.5 small, town "
-    "and a few others have grown; at T = 1.5 nearly all is grey. Top-k 5 leaves "
-    "five wide stretches; top-p 0.5 leaves 26, and min-p 0.1 at T = 1.5 leaves 70. The "
-    "six settings draw five different tokens.",
 )
 
 # %% [markdown]
@@ -1844,11 +1815,7 @@ head, body = llm.tokenizer.encode(start), llm.tokenizer.encode(phrase)
 by_copy = {"the phrase": chances(llm, head, [body] * 6)}
 for seed in (0, 1, 2):
     by_copy[f"shuffled, {seed}"] = chances(llm, head, shuffled_copies(body, 6, seed))
-show(
-    plots.copies(by_copy),
-    alt="Mean probability of a token in copies 1 to 6. The phrase itself rises from "
-    "about 0.2 towards 0.9. Three shuffled versions stay below 0.15.",
-)
+show(plots.copies(by_copy))
 reveal("copies", by_copy["the phrase"][-1], within=0.1)
 
 # %% [markdown] reveals="copies"
@@ -2362,11 +2329,7 @@ searched = beam_search(llm, lead, len(darwin), 4)[0][0]
 show(
     plots.beam_tree(
         llm.tokenizer, [beam_search(llm, lead, steps, 3) for steps in (1, 2, 3)]
-    ),
-    alt="The first three steps of a beam search of width 3 from Darwin's prompt, as a "
-    "tree: three boxes a step with the probability of the text up to there. The way to "
-    "the best, in blue, is ' is' with 0.332, the first of its step, then ' the' with "
-    "0.026, second to ' a' with 0.057, then ' most' with 0.005.",
+    )
 )
 
 # %% [markdown]
@@ -2393,12 +2356,7 @@ log_p = {}
 for name, ids in written.items():
     losses = token_losses(llm(lead + ids)[0, len(lead) - 1 : -1], torch.tensor(ids))
     log_p[name] = ids, -losses
-show(
-    plots.surprises(llm.tokenizer, log_p),
-    alt="Surprise of the model at each token of three texts, in nats. Darwin's words "
-    "have bars of up to 10: wears, des and volcanic. Beam search's tokens stay below "
-    "5. The drawn text has high bars as well.",
-)
+show(plots.surprises(llm.tokenizer, log_p))
 human, best, by_chance = (each.mean().item() for _, each in log_p.values())
 reveal("darwin", "A" if human > best else "C" if human < by_chance - 1.5 else "B")
 
@@ -2943,12 +2901,7 @@ for first, second in (
 for name, values in left.items():
     number = torch.isfinite(values).sum(-1).double().mean()
     print(f"{name:<18} keeps {number:,.0f} tokens on average")
-show(
-    plots.differences(outcome, f"difference of quality at entropy {h} (nats)"),
-    alt="Mean differences of quality with 95 % intervals. Top-k 20, top-p 0.9 and "
-    "min-p 0.1 minus temperature alone lie at or below 0, min-p lowest. Top-k 20 minus "
-    "min-p 0.1 lies above 0.",
-)
+show(plots.differences(outcome, f"difference of quality at entropy {h} (nats)"))
 results = list(outcome.values())
 ahead = [low > 0 for _, low, _ in results[:3]]
 reveal("filter", "ABC"[ahead.index(True)] if any(ahead) else "D")
@@ -3218,13 +3171,7 @@ for name, truth in PEOPLE.items():
     often = sorted(set(found), key=lambda year: (-found.count(year), year))
     counts[name] = [found.count(year) for year in often]
     print(f"{name:<18} most often {often[0]}   ({truth})")
-show(
-    plots.answers(counts, 40),
-    alt="Years among forty answers for each of six people, one box a year, the "
-    "commonest first. For Einstein one year fills 33. For Curie the commonest has 9. "
-    "For Lovelace and the invented Thackeray and Okonsker nearly every answer is "
-    "another year. For the invented Weinstein one year fills 20.",
-)
+show(plots.answers(counts, 40))
 reveal("forty", len(counts["Elwin Thackeray"]), within=5)
 
 # %% [markdown] reveals="forty"
@@ -3298,12 +3245,7 @@ for steps, results in scored.items():
     right[f"{steps} operation{'s' * (steps > 1)}"] = interval(hits, 24)
 plus = [yes for problem, yes in scored[1] if "-" not in problem]
 print(f"one operation, without a minus: {sum(plus)} of {len(plus)} right")
-show(
-    plots.shares(right, "share of right answers, with its 95 % interval", 0.1),
-    alt="Share of right answers to sums with one to three operations, with intervals. "
-    "One operation: 15 of 24. Two: 3 of 24; three: 3 of 24, which 24 problems cannot "
-    "tell from guessing one of ten digits.",
-)
+show(plots.shares(right, "share of right answers, with its 95 % interval", 0.1))
 
 # %% [markdown]
 # Adding two numbers works here; taking away mostly does not. With two or three operations, 24 problems cannot tell the model
@@ -3334,13 +3276,7 @@ for name, before in {
 }.items():
     tables[name], held = picks(llm, ASKED, before)
     print(f"{name:<18} the four letters hold {held:.2f} of the probability")
-show(
-    plots.places_and_picks(tables),
-    alt="Three tables, where the right option stands against which letter is picked. "
-    "Without examples every pick is A. With four examples most picks are B, with the "
-    "same examples reversed most are C. In each table the four rows are nearly alike: "
-    "where the right option stands makes hardly any difference.",
-)
+show(plots.places_and_picks(tables))
 reveal("order bias", sum(tables["four examples"][i][i] for i in range(4)), within=2)
 
 # %% [markdown] reveals="order bias"
@@ -3371,13 +3307,7 @@ for sentence in ("The {} was late because", "The {} said that"):
     texts = [sentence.format(each) for each in who]
     he, she = next_probabilities(llm, texts)[:, pronouns].T
     found[sentence.format("…")] = dict(zip(who, (she / (he + she)).tolist()))
-show(
-    plots.pronouns(found),
-    alt="Share of she among she and he for ten occupations, person, man and woman, "
-    "after two sentences. Man is near the bottom, woman at the top. Nurse, "
-    "librarian and secretary lie above person, carpenter far below, in both; doctor "
-    "and engineer lie below person in the first and above it in the second.",
-)
+show(plots.pronouns(found))
 
 # %% [markdown]
 # Compare with "person": nurse, librarian and secretary lie above it and carpenter far below it, in both
@@ -3393,11 +3323,7 @@ show(
 from llmlib.demonstrations.sampling import year_probabilities
 
 by_year = year_probabilities(llm, "Today's date is January 1, 20")
-show(
-    plots.years(by_year, 2024),
-    alt="Probability of each year from 2000 to 2039 as the year of today's date. It "
-    "rises to a peak in 2023 and drops sharply after 2024.",
-)
+show(plots.years(by_year, 2024))
 
 # %% [markdown]
 # The probability peaks at 2023 and falls off a cliff after 2024. What happened afterwards can only be put into the prompt. Asked

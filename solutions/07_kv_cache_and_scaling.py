@@ -719,12 +719,7 @@ for n in (10, 50, 100):
     a, b = seconds_without[n - 1], seconds_with[n - 1]
     print(f"{n:>4} new tokens: {a:>5.1f} s : {b:>4.1f} s = {a / b:.1f}×")
 reveal("clock", seconds_without[99] / seconds_with[99])
-plots.show(
-    pictures.cache_gain(seconds_without, seconds_with, len(prompt)),
-    alt="Left: seconds against new tokens; without a cache they are several times as "
-    "many. Right: how many times fewer token computations, a line that rises to about "
-    "50, and how many times faster by the clock, which stays far below it.",
-)
+plots.show(pictures.cache_gain(seconds_without, seconds_with, len(prompt)))
 
 # %% [markdown] reveals="clock"
 # The clock gains far less than the count. So a pass over many tokens cannot cost as much as that many passes over one. Measure it.
@@ -735,12 +730,7 @@ passes = [
     1000 * seconds(lambda: model(torch.arange(n)), repeat=3 if n < 32 else 1)
     for n in sizes
 ]
-plots.show(
-    pictures.pass_times(sizes, passes),
-    alt="Milliseconds of one pass against the tokens in it, both on logarithmic axes. "
-    "At 128 tokens the measured line lies far below the dashed line of as many passes "
-    "over one token each; where it lies lower, the gap is what is saved.",
-)
+plots.show(pictures.pass_times(sizes, passes))
 
 # %% [markdown]
 # A pass over 8 tokens takes far less than 8 passes over one. To multiply a vector by a matrix, the processor must *read* every weight, and does two operations with it. With eight vectors, it reads each weight once and uses it eight times.
@@ -762,14 +752,7 @@ print(
     f"bandwidth about {bandwidth / 1e9:.0f} GB/s, peak about {peak / 1e9:.0f} billion "
     f"operations/s: they meet at {peak / bandwidth:.0f} operations a byte"
 )
-plots.show(
-    pictures.roofline(limits.intensities, limits.speeds, bandwidth, peak),
-    alt="Speed against arithmetic intensity, both on logarithmic axes: measured points "
-    "lie on or below the slanted roof of the memory's bandwidth, and towards the right "
-    "near the level roof of the processor's peak. The roofs meet at "
-    f"{peak / bandwidth:.0f} operations a byte. The first point, at 0.5, is decoding, "
-    "one token a pass; the one at 64 is a prefill of 128 tokens.",
-)
+plots.show(pictures.roofline(limits.intensities, limits.speeds, bandwidth, peak))
 
 # %% [markdown]
 # Left of the bend a machine is **memory-bound**: decoding one text. Right of it, it is **compute-bound**: the prefill of a long prompt, and training.
@@ -918,12 +901,7 @@ lines = {
     ]
     for h in (9, 3, 1)
 }
-plots.show(
-    pictures.cache_size(tokens, lines, 134_515_008 * 4 / 1e6),
-    alt="Megabytes of cache against tokens, three straight lines: with 9 key/value "
-    "heads the cache outgrows the weights before half the context, with 3 it stays "
-    "below them, with 1 it is a third of that.",
-)
+plots.show(pictures.cache_size(tokens, lines, 134_515_008 * 4 / 1e6))
 
 # %% [markdown]
 # With a key/value head for every query head, the cache of one long text outgrows the weights. That is what grouped queries are for.
@@ -1172,10 +1150,6 @@ plots.show(
         },
         context=1000,
     ),
-    alt="Tokens a second against the number of texts in the batch, both logarithmic. "
-    "Each curve first rises nearly in proportion to the batch; SmolLM2's flattens, "
-    "that of 9 cards bends a little, and each ends where the memory is full: for 175B "
-    "on 5 cards after about ten texts, on 9 cards after some eighty.",
     widget=serving_playground(step_seconds, cache_bytes, H100),
 )
 
@@ -1201,13 +1175,7 @@ for name, plan in plans.items():
     steps = max(end for _, _, end in plan)
     used = 100 * sum(lengths) / (8 * steps)
     print(f"{name:<20} {steps} steps, {used:.0f} % of the places are used")
-plots.show(
-    pictures.schedule(plans),
-    alt="Two charts of eight rows, the places of a batch, over decoding steps. With "
-    "static batches many rows are empty while the longest request of each batch is "
-    "finished. With continuous batching no row has a gap while a request waits; at the "
-    "end they run dry one by one.",
-)
+plots.show(pictures.schedule(plans))
 
 # %% [markdown]
 # ## 7.6 Smaller numbers
@@ -1412,11 +1380,7 @@ zeros = 100 * (torch.round(w / one_scale) == 0).float().mean().item()
 reveal("outlier", zeros, within=10)
 print(f"with a scale a row: {100 * (q == 0).float().mean():.0f} % become 0")
 plots.show(
-    pictures.rounded_row(w[5], (w / one_scale).round()[5] * one_scale, (q * scale)[5]),
-    alt="Histograms of one row of the matrix. As it is, a bell. With a scale of its "
-    "own it looks the same. With one scale for the whole matrix, in which another row "
-    "holds the outlier, 525 of 576 weights stand on a single bar at 0, the others on "
-    "one bar on either side.",
+    pictures.rounded_row(w[5], (w / one_scale).round()[5] * one_scale, (q * scale)[5])
 )
 
 # %% [markdown] reveals="outlier"
@@ -1479,13 +1443,7 @@ for block in ("matrix", "row", 32):
     line = [row["loss"] - full for row in ladder if row["block"] == block]
     print(f"a scale for: {block:<7}", "".join(f"{x:>9.3f}" for x in line))
 reveal("4 bits", dict(zip((32, "row", "matrix"), "ABC"))[min(four, key=four.get)])
-plots.show(
-    pictures.ladder(ladder[1:], full, math.log(49152)),
-    alt="Loss against bits a weight, one line for each kind of scale. At 8 bits all "
-    "are close to float32. At 4 bits one scale for the matrix is far above guessing, "
-    "a scale a row is poor, a scale for 32 weights is best. At 2 bits none is better "
-    "than guessing.",
-)
+plots.show(pictures.ladder(ladder[1:], full, math.log(49152)))
 
 # %% [markdown] reveals="4 bits"
 # The finer the scale, the smaller the loss, down to 3 bits. With 2 bits none of the three scales saves this model.
@@ -2342,12 +2300,7 @@ best_rate, widths, n = runs.best_rate, runs.widths, runs.n
 print("width: best rate ", ", ".join(f"{w}: {best_rate[w]:g}" for w in widths))
 ratio = best_rate[96] / best_rate[8]
 reveal("best rate", "B" if ratio >= 4 else "A" if ratio <= 0.25 else "C")
-plots.show(
-    scaling_pictures.rate_sweep(runs.swept),
-    alt="Loss against peak learning rate, one curve a width. Each curve has a lowest "
-    "point with worse rates on either side; the lowest point of wide models lies at "
-    "lower rates than that of narrow ones.",
-)
+plots.show(scaling_pictures.rate_sweep(runs.swept))
 
 # %% [markdown] reveals="best rate"
 # The best rate falls as the model gets wider. One rate for all would bend the law that we are about to fit.
@@ -2385,13 +2338,7 @@ print(
     f"E: {floors[0]:.2f} to {floors[1]:.2f} in 90 % of the fits of seven, "
     f"{fit_power_law(n, loss)[0]:.2f} in the fit of eight, floor {floor:.2f}"
 )
-plots.show(
-    scaling_pictures.scaling_law(n, loss, few, fan, most),
-    alt="Above: loss minus the fitted E against parameters, both logarithmic, with "
-    "tokens a parameter on a second axis. Seven fitted sizes lie on a straight line; "
-    "the widest, held back, lies above its end and outside the band of refits. Below: "
-    "measured minus fit.",
-)
+plots.show(scaling_pictures.scaling_law(n, loss, few, fan, most))
 
 # %% [markdown] reveals="forecast"
 # The forecast is too low, by several times the spread of the seeds, and the measured loss lies outside the band. The band, a **bootstrap**, draws the residuals of the seven again. It leaves out that the formula may be wrong, and that is what an extrapolation risks.
@@ -2675,12 +2622,7 @@ for flops, value, tokens, width in frontier[::4]:
     print(f"{flops:.0e} operations: width {width}, {tokens:,} tokens, loss {value:.2f}")
 slices = {operations: runs.slice_at(operations) for operations in (2e10, 5e10, 1e11)}
 plots.show(
-    scaling_pictures.frontier(runs.curves, [run[:2] for run in frontier], slices),
-    alt="Above: loss against operations, one curve for each width, its four runs as "
-    "points. Each curve falls and flattens; as operations grow, the lowest curve is "
-    "that of a wider and wider model. The runs that no cheaper run beats are ringed. "
-    "Below: loss against parameters at three equal budgets, three curves that fall and "
-    "rise again; the larger the budget, the further right the lowest point.",
+    scaling_pictures.frontier(runs.curves, [run[:2] for run in frontier], slices)
 )
 
 # %% [markdown]
@@ -2777,13 +2719,7 @@ print("    width", "".join(f"{width:>9}" for width in widths))
 for k, shares in rows.items():
     print(f"{k:>2} in a row", "".join(f"{100 * share:>8.2f}%" for share in shares))
 reveal("five", 100 * rows[5][-1], within=1)
-plots.show(
-    scaling_pictures.in_a_row(n, {k: rows[k] for k in (1, 2, 5)}),
-    alt="Share right, as a part of the widest model's, over the number of parameters, "
-    "one line for each k on one axis. One in a row rises steadily from the start. Two "
-    "in a row start lower. Five in a row stay near 0 for three models, then rise "
-    "steeply.",
-)
+plots.show(scaling_pictures.in_a_row(n, {k: rows[k] for k in (1, 2, 5)}))
 
 # %% [markdown] reveals="five"
 # The same models, the same guesses. One in a row rises steadily; five in a row stay near 0 for the three narrowest, then rise steeply. Nothing switched on: **the leap is in the metric.** Where the threshold lies depends on the task and on *k*.

@@ -15,10 +15,10 @@ from matplotlib.text import Text
 from nbconvert import HTMLExporter
 from nbval.plugin import get_sanitize_patterns
 
-from llmlib import plots, pretrained
+from llmlib import plots
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT
-from llmlib.plots import attention, embeddings, kv_cache, output_head, sampling
+from llmlib.plots import attention, embeddings, kv_cache, layers, output_head, sampling, tokens
 
 pytestmark = pytest.mark.unit
 ALT = 'Three bars; the one of " & <s>" is the highest, 70 %.'
@@ -99,15 +99,27 @@ def test_every_weight_of_a_row_is_in_each_histogram():
         assert sum(bar.get_height() for bar in ax.patches) == 50
 
 
-@pytest.mark.slow
-def test_the_words_for_the_rounded_row_count_right():
-    w = pretrained.load("smollm2").weights.layers[29].o[0].clone()
-    w[0, 0] = 20 * w.abs().max()
-    steps = (w[5] / (w.abs().max() / 127)).round()
-    assert set(steps.tolist()) == {-1, 0, 1}  # a bar at 0, and one on either side
-    source = (ROOT / "solutions" / "07_kv_cache_and_scaling.py").read_text(encoding="utf-8")
-    zeros = (steps == 0).sum()
-    assert f"{zeros} of {len(steps)} weights stand on a single bar at 0, the others" in source
+def test_the_words_of_a_figure_are_made_of_its_data():
+    row = torch.linspace(-0.6, 0.6, 50)
+    fig = kv_cache.rounded_row(row, (row / 0.78).round() * 0.78, (row / 0.005).round() * 0.005)
+    assert "At 0 stand 32 with the matrix's scale, 0 with its own" in fig.alt
+    assert plots.listed({"a": 1, "b": [2, 3.25]}) == "a 1.0, b 2.0 and 3.2"
+    fig = tokens.characters_per_token({"English": 4.41, "Chinese": 0.5}, 3.5, 4.5)
+    assert "a band from 3.5 to 4.5: English 4.4, Chinese 0.5." in fig.alt
+    fig = tokens.same_text([("Hindi", 8.9, 6.2), ("French", 1.9, 1.8)])
+    assert "French 1.9 and 1.8, Hindi 8.9 and 6.2." in fig.alt
+    scores = {"One token": {"right": [1.0, 0.5], "by chance": [0.1, 0.1]}}
+    assert "One token, right 100 and 50, by chance 10 and 10." in tokens.right_by_letter(scores).alt
+    fig = tokens.vocabulary_against_length([256, 512, 1024], {"English": [1000.0, 480.0, 300.0]})
+    assert "from 256 to 1,024" in fig.alt and "English 1,000 and 480 and 300" in fig.alt
+    fig = attention.paired(["Paris"], {"looking back": [0.77], "not": [0.0]}, "probability")
+    assert "looking back and not: Paris 0.77 and 0.00" in fig.alt
+    fig = attention.ablation({"nothing": 3.0, "the eight others": 4.4}, 10.8)
+    assert "guessing at 10.8: nothing 3.0, the eight others 4.4" in fig.alt
+    off = {"whole": [0.77], "without 23.4": [0.14]}
+    assert (
+        "whole: 0.77; without 23.4: 0.14" in layers.one_head(off, torch.ones(2, 1), ["Paris"]).alt
+    )
 
 
 def test_a_machine_that_holds_no_text_has_no_line():

@@ -88,10 +88,27 @@ def image(fig: Figure, alt: str) -> dict[str, str]:
     return {"text/html": html, "text/plain": alt}
 
 
-def show(fig: Figure, alt: str, widget=None):
-    """Show a figure with its alt text. ValueError without that text. With
-    `widget` (llmlib.widgets), that follows below: the figure stays where no kernel is running."""
-    leave(image(fig, alt), widget)
+def described(fig: Figure, alt: str) -> Figure:
+    """The figure, with the alt text that `show` gives it. It lives here and not in a notebook's
+    cell, where a reader would see what the figure shows before making a guess."""
+    fig.alt = alt
+    return fig
+
+
+def listed(rows, fmt=".1f"):
+    """Numbers as an alt text says them: {label: a number, or several} -> "a 1.0, b 2.0 and 3.0"."""
+    numbers = ((name, np.atleast_1d(values)) for name, values in rows.items())
+    return ", ".join(
+        f"{name} {' and '.join(format(float(value), fmt) for value in values)}"
+        for name, values in numbers
+    )
+
+
+def show(fig: Figure, alt: str = "", widget=None):
+    """Show a figure with its alt text, as `described` unless `alt` is given. ValueError without
+    that text. With `widget` (llmlib.widgets), that follows below: the figure stays where no kernel
+    is running."""
+    leave(image(fig, alt or getattr(fig, "alt", "")), widget)
 
 
 def leave(bundle, widget=None):

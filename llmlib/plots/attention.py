@@ -23,7 +23,10 @@ def row(tokens, shares, title="", future=None):
     ax.set(xlabel="token that is looked at", ylabel="share of attention (%)", title=title)
     ax.set_ylim(0, 1.18 * max(*percent, 5))
     ax.tick_params(axis="x", rotation=45 if len(tokens) > 10 else 0)
-    return fig
+    most = sorted(range(len(shares)), key=lambda i: -shares[i])[:3]
+    told = ", ".join(f"{tokens[i]!r} {percent[i]:.1f}" for i in most)
+    none = "" if future is None else f" None from {tokens[future]!r} on, which is the future."
+    return plots.described(fig, f"{title}, bars, in percent. Most on {told}.{none}")
 
 
 def grids(panels, tokens):
@@ -40,7 +43,12 @@ def grids(panels, tokens):
         ax.set(xlabel="looked at (key)", title=title)
         ax.tick_params(axis="x", rotation=45)
     axes[0].set_ylabel("looks (query)")
-    return fig
+    return plots.described(
+        fig,
+        "Three 3 by 3 grids of shares. Without a mask all cells are filled. With either mask the "
+        "upper triangle is white; masked after the softmax, the rows keep their old numbers; "
+        "masked before, each row sums to 1.",
+    )
 
 
 def gradients(curves):
@@ -48,13 +56,24 @@ def gradients(curves):
     ax = plots.chart(0, curves, every=5, width=WIDTH, height=3.8, legend="lower left", yscale="log")
     ax.set(xlabel="steps back from the last one", ylabel="norm of the gradient (log scale)")
     ax.set_title("How loudly the last output still hears an early input")
-    return ax.figure
+    return plots.described(
+        ax.figure,
+        "Gradient norm against steps back, log scale. The plain RNN falls in a straight line to "
+        "3e-18 at 50 steps, the LSTM to 2e-12, the RNN with a rotation to 5e-8; the LSTM with "
+        "its gate open and attention stay level above 1e-2.",
+    )
 
 
 def by_layer(curves, ylabel):
     """A value of each layer: {name: [n_layer]}."""
     ax = plots.chart(0, curves, width=WIDTH, xlabel="layer (0 is the first)", ylabel=ylabel)
-    return ax.figure
+    return plots.described(
+        ax.figure,
+        "Mean share on the first token by layer for three texts: low in the first two layers and "
+        "in layers 10 and 11, from 0.3 to 0.5 in layer 2, above 0.5 elsewhere. In layers 3 to 8 "
+        "the line of the first text stands near 0.6, clearly below the other two, from 0.7 to "
+        "0.9.",
+    )
 
 
 def scaling(head_dims, deviations, largest):
@@ -66,7 +85,12 @@ def scaling(head_dims, deviations, largest):
         ax.set(xlabel="head_dim (log scale)", ylabel=ylabel, xscale="log", ylim=(0, None))
         plots.plain(ax.xaxis, head_dims)
     plots.mark(axes[1], "all equal", y=0.1, color=plots.GREY)
-    return fig
+    return plots.described(
+        fig,
+        "Left: the deviation of raw scores grows from 2 to 32 as head_dim grows from 4 to 1024; "
+        "divided scores stay at 1. Right: the largest of 10 shares rises towards 1 for raw "
+        "scores and stays near 0.32 for divided ones.",
+    )
 
 
 def mixtures(values, outputs, names):
@@ -84,7 +108,12 @@ def mixtures(values, outputs, names):
     ax.margins(0.18)
     ax.set(xlabel="column 0", ylabel="column 1")
     ax.legend(loc="lower left")
-    return fig
+    return plots.described(
+        fig,
+        "Three orange squares, the values of the, cat and sat, are the corners of a triangle; "
+        "the three outputs, blue dots, lie inside it, the output of sat close to the value of "
+        "cat.",
+    )
 
 
 def head_maps(maps, best=3):
@@ -101,7 +130,13 @@ def head_maps(maps, best=3):
         ax.set(xlabel="head", title=title, xticks=range(scores.shape[1]))
     axes[0].set_ylabel("layer (0 is the first)")
     fig.colorbar(picture, ax=axes, label="mean share of attention", shrink=0.6)
-    return fig
+    return plots.described(
+        fig,
+        "Three maps of 30 layers by 9 heads. Previous-token heads are few and scattered, the "
+        "sink fills most of the layers above the second, but for 10 and 11, induction heads are "
+        "few and sit in layers 17 to 23. Ringed are the best three of each: 16.0, 11.1 and 2.1; "
+        "18.8, 23.6 and 18.4; 18.6, 17.4 and 17.3.",
+    )
 
 
 def paired(names, series, xlabel):
@@ -110,7 +145,11 @@ def paired(names, series, xlabel):
     plots.bars(ax, names, series, fmt=lambda value: f"{value:.2f}", across=True)
     ax.set(xlabel=xlabel, xlim=(0, 1.1 * max(max(values) for values in series.values())))
     fig.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=len(series))
-    return fig
+    return plots.described(
+        fig,
+        f"Bars, {xlabel}, {' and '.join(series)}: "
+        f"{plots.listed(dict(zip(names, zip(*series.values()))), '.2f')}.",
+    )
 
 
 def cosines(values, copied):
@@ -120,7 +159,12 @@ def cosines(values, copied):
     ax.hist(np.asarray(values), bins=np.linspace(-0.8, 0.8, 65), color=plots.SKY, **plots.EDGED)
     plots.mark(ax, "a head made to copy", x=copied)
     ax.set(xlabel="cosine of what a head writes with what it looks at", ylabel="heads × tokens")
-    return fig
+    return plots.described(
+        fig,
+        "Histogram of the cosine between what a head writes and what it looks at, for all heads "
+        "and tokens of a sentence: a narrow heap around 0. A dashed line marks a head made to "
+        "copy, at 0.3, where few are left.",
+    )
 
 
 def lengths(curves):
@@ -128,7 +172,12 @@ def lengths(curves):
     ax = plots.chart(0, curves, width=WIDTH, legend=None, yscale="log")
     ax.set(xlabel="position of the token", ylabel="length after layer 11 (log scale)")
     ax.legend(loc="center right", bbox_to_anchor=(1, 0.6))
-    return ax.figure
+    return plots.described(
+        ax.figure,
+        "Length of each token's vector after layer 11, log scale. With all of the past, the "
+        "first token is about 24,000 long and the others one or two hundred; with itself and the "
+        "first, one other, ' the', is 9,000 long. With only itself, every token is 24,000 long.",
+    )
 
 
 def ablation(off, chance):
@@ -145,7 +194,11 @@ def ablation(off, chance):
     plots.mark(ax, "guessing", x=chance, color=plots.GREY)
     ax.set_xlabel("mean loss on the repetition (nats)")
     ax.set_xlim(0, 1.15 * max(chance, *off.values()))
-    return fig
+    return plots.described(
+        fig,
+        f"Bars, mean loss on the repetition with heads switched off, and guessing at {chance:.1f}: "
+        f"{plots.listed(off, '.1f')}.",
+    )
 
 
 def looks_and_says(looks, says, named):
@@ -162,7 +215,12 @@ def looks_and_says(looks, says, named):
         taken.append(place)
     ax.set(xlabel="looks: induction score", ylabel="says: votes above other tokens' (logits)")
     ax.set_xlim(-0.03, 1.08)
-    return fig
+    return plots.described(
+        fig,
+        "Each head a dot: from left to right where it looks, its induction score; upwards how "
+        "much it votes for the token it should copy. 18.6 and the heads of layer 17 are far "
+        "right and low, 29.1 is at the top left, heads of layer 23 are between.",
+    )
 
 
 def patch_map(part):
@@ -175,7 +233,12 @@ def patch_map(part):
         ax.text(layer, head, f"{100 * part[layer, head]:.0f}", color=ink, **plots.CENTRE)
     ax.set(xlabel="layer (0 is the first)", ylabel="head", yticks=range(part.shape[1]))
     fig.colorbar(drawn, ax=ax, label="part of the name that is back")
-    return fig
+    return plots.described(
+        fig,
+        "Map of 270 heads, layers from left to right: how much of the name each brings back "
+        "alone. Nearly all are at zero; heads 0, 1 and 7 of layer 23 and head 1 of layer 29 "
+        "stand out, and a few are negative.",
+    )
 
 
 def recovered(parts):
@@ -190,7 +253,12 @@ def recovered(parts):
     for place, words in ((0, "corrupted"), (1, "clean")):
         plots.mark(ax, words, x=place, color=plots.GREY)
     ax.set(xlabel="part of the name that is back; a dot is a pair of names", xlim=(-0.3, 1.3))
-    return fig
+    return plots.described(
+        fig,
+        "How much of the name is back, a dot for each of three pairs of names. The four "
+        "carriers: above half. Their control: near 0. All 270 heads: 1. None: 0. The four from a "
+        "third name: much less than from the right one.",
+    )
 
 
 def learning(curves, chance):
@@ -201,7 +269,13 @@ def learning(curves, chance):
     plots.mark(ax, "guessing", y=chance, color=plots.GREY)
     ax.set(xlabel="training step", ylabel="loss on the repetition (nats)", ylim=(0, None))
     ax.legend(loc="center right", bbox_to_anchor=(1, 0.38))
-    return ax.figure
+    return plots.described(
+        ax.figure,
+        "Loss on the repetition against training steps. One layer with fixed length falls to "
+        "near 0 within 100 steps; one layer with varying lengths comes down to 2.5 and stays "
+        "there; two layers are still near 2.7 after 100 steps, fall to 0.5 within the next 80, "
+        "and end at 0.3.",
+    )
 
 
 def one_head(q, k, v, names):
@@ -224,7 +298,12 @@ def one_head(q, k, v, names):
         ax.add_patch(Rectangle(last, values.shape[1], 1, fill=False, lw=3, ec="black", zorder=3))
         ax.set_title(title)
         plots.note(ax, then, (1.0, 0.5), (6, 0), xycoords="axes fraction", va="center", fontsize=10)
-    return fig
+    return plots.described(
+        fig,
+        "One head in four steps, with its numbers. Queries times keys give a 3 by 3 grid of "
+        "scores; over √2 and through softmax, a grid of shares, each row summing to 1; times the "
+        "values, the outputs. The row of sat is framed: scores −2, 2, 0, shares 0.05, 0.77, 0.19.",
+    )
 
 
 def heads():

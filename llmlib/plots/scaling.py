@@ -44,7 +44,12 @@ def rate_sweep(swept):
     ax.set_ylabel("held-out loss (nats a byte)")
     plots.plain(ax.xaxis, sorted({rate for losses in swept.values() for rate in losses}))
     ax.legend()
-    return fig
+    return plots.described(
+        fig,
+        "Loss against peak learning rate, one curve a width. Each curve has a lowest point with "
+        "worse rates on either side; the lowest point of wide models lies at lower rates than "
+        "that of narrow ones.",
+    )
 
 
 def scaling_law(n, loss, law, fan, tokens):
@@ -73,7 +78,12 @@ def scaling_law(n, loss, law, fan, tokens):
     above.set_xlabel("tokens a parameter (log scale)")
     plots.plain(above.xaxis, [1000, 300, 100, 30, 10, 3, 1])
     top.legend()
-    return fig
+    return plots.described(
+        fig,
+        "Above: loss minus the fitted E against parameters, both logarithmic, with tokens a "
+        "parameter on a second axis. Seven fitted sizes lie on a straight line; the widest, held "
+        "back, lies above its end and outside the band of refits. Below: measured minus fit.",
+    )
 
 
 def frontier(curves, best, slices):
@@ -97,7 +107,14 @@ def frontier(curves, best, slices):
     low.set_xlabel("parameters, N (log scale); the star is the best of a budget")
     plots.plain(low.xaxis, [2000, 5000, 10000, 20000, 50000, 100000])
     low.legend()
-    return fig
+    return plots.described(
+        fig,
+        "Above: loss against operations, one curve for each width, its four runs as points. Each "
+        "curve falls and flattens; as operations grow, the lowest curve is that of a wider and "
+        "wider model. The runs that no cheaper run beats are ringed. Below: loss against "
+        "parameters at three equal budgets, three curves that fall and rise again; the larger "
+        "the budget, the further right the lowest point.",
+    )
 
 
 def emergence(n, loss, one, five):
@@ -122,7 +139,12 @@ def in_a_row(n, shares_right):
     )
     ax.set(ylabel="share right\n(1: the widest model's)", xlabel="parameters, N (log scale)")
     plots.plain(ax.xaxis, [2000, 20000, 200000])
-    return ax.figure
+    return plots.described(
+        ax.figure,
+        "Share right, as a part of the widest model's, over the number of parameters, one line "
+        "for each k on one axis. One in a row rises steadily from the start. Two in a row start "
+        "lower. Five in a row stay near 0 for three models, then rise steeply.",
+    )
 
 
 def growing(alt):

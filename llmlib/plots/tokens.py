@@ -2,6 +2,8 @@
 
 from html import escape
 
+import numpy as np
+
 from llmlib import plots
 
 WIDTH = 6.1  # inches: on a phone, 390 pixels wide, 9 points are then 8 pixels
@@ -49,13 +51,20 @@ def characters_per_token(carried, low, high):
     plots.bars(ax, labels, values, fmt="%.1f", across=True)
     ax.set(xlabel="characters per token (GPT-2)", title="What one token carries")
     ax.margins(x=0.08)
-    return fig
+    return plots.described(
+        fig,
+        f"Bars of characters per token, with a band from {low} to {high}: {plots.listed(carried)}.",
+    )
 
 
 def same_text(rows):
     """Bars, the cheapest on top: rows [(language, GPT-2's tokens, SmolLM2's); English = 1]."""
     rows = sorted(rows, key=lambda row: row[2])
-    return _two_tokenizers(rows, "tokens for the same text, English = 1", "What article 1 costs")
+    return plots.described(
+        _two_tokenizers(rows, "tokens for the same text, English = 1", "What article 1 costs"),
+        "Bars: tokens for the same text, English = 1, with GPT-2 and with SmolLM2: "
+        f"{plots.listed({name: both for name, *both in rows})}.",
+    )
 
 
 def _two_tokenizers(rows, xlabel, title):
@@ -78,7 +87,13 @@ def right_by_letter(scores):
         ax.set(title=form, xlabel="letter of the word", ylim=(0, 112))
     axes[0].set_ylabel("right (% of the words)")
     axes[0].legend(loc="upper right")
-    return fig
+    told = "; ".join(
+        f"{form}, {plots.listed({k: 100 * np.array(v) for k, v in shares.items()}, '.0f')}"
+        for form, shares in scores.items()
+    )
+    return plots.described(
+        fig, f"Share of right letters in percent, at places 1 to {len(places)}. {told}."
+    )
 
 
 def chat_blocks(read, opens, decode):
@@ -99,7 +114,12 @@ def chat_blocks(read, opens, decode):
             )
             ax.text(column + 0.07, at + 0.2 + height / 2, text, fontsize=9, va="center")
             at += height + 1
-    return fig
+    told = "; ".join(
+        f"{title}: {len(chat)} messages, which begin with "
+        + ", ".join(repr(text.split(maxsplit=1)[0]) for text in chat)
+        for title, chat in chats.items()
+    )
+    return plots.described(fig, f"The chat as blocks. {told}.")
 
 
 def _messages(ids, opens, decode):
@@ -118,7 +138,13 @@ def merge_tree(ids, merges, spelled):
         _draw(ax, i, at, merges, spelled, top=True)
         at += len(spelled[i])
     ax.set_title("Merges with their ranks; tokens in blue, bytes at the bottom")
-    return fig
+    return plots.described(
+        fig,
+        "A tree for each of the three tokens of ' embeddings'. At the bottom the bytes, above "
+        "them the merges with their ranks: i and n (rank 3), e and d (20), in and g (22), space "
+        "and e (48), ing and s (398), space-e and m (539), b and ed (2,821), and last ' em' and "
+        "'bed' (11,269). One d is left over.",
+    )
 
 
 def _depth(i, merges):
@@ -155,4 +181,9 @@ def vocabulary_against_length(sizes, curves):
     for label, values in sorted(curves.items(), key=lambda curve: curve[1][-1]):
         height = max(values[-1], height + 55)  # names one above the other, never on one another
         plots.note(ax, label, (sizes[-1], height), (9, 0), va="center", annotation_clip=False)
-    return ax.figure
+    told = {name: [y[0], y[len(y) // 2], y[-1]] for name, y in curves.items()}
+    return plots.described(
+        ax.figure,
+        f"Tokens per 1,000 bytes against vocabulary size, from {sizes[0]:,} to {sizes[-1]:,} on a "
+        f"log scale. First, in the middle and last: {plots.listed(told, ',.0f')}.",
+    )
