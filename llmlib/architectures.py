@@ -236,7 +236,7 @@ class Llama:
 
     def _layer(self, tensors, i):
         at = f"layers.{i}."
-        names = [at + each if each else "" for each in self.family.norms]
+        names = [at + norm if norm else "" for norm in self.family.norms]
         norms = [self._norm(tensors, name, self.config.d_model) for name in names]
         q, k, v, o, qk_norm = self._attention(tensors, at + "self_attn.", i)
         mlp = self._experts(tensors, at) if self.mlp.n_expert else self._dense(tensors, at)
@@ -266,10 +266,10 @@ class Llama:
             return [(weight, None) for weight in one.split(widths)]
         return [
             (
-                tensors.take(f"{prefix}{each}.weight", width, d_in),
-                tensors.take(f"{prefix}{each}.bias", width) if biased else None,
+                tensors.take(f"{prefix}{name}.weight", width, d_in),
+                tensors.take(f"{prefix}{name}.bias", width) if biased else None,
             )
-            for each, width in zip(names, widths)
+            for name, width in zip(names, widths)
         ]
 
     def _attention(self, tensors, at, i):

@@ -115,10 +115,10 @@ def _convert(gguf_file, folder):
     from llmlib.gguf import tokenizer as gguf_tokenizer
     from llmlib.gguf.checkpoint import GgufCheckpoint
 
-    found = GgufCheckpoint(gguf_file)
-    about, metadata = found.settings, found.metadata
+    checkpoint = GgufCheckpoint(gguf_file)
+    about, metadata = checkpoint.settings, checkpoint.metadata
     stored = tqdm(
-        found.tensors.items(),
+        checkpoint.tensors.items(),
         desc="Converting SmolLM2-135M, once",
         unit=" tensors",
         file=sys.stderr,
@@ -150,18 +150,18 @@ def _convert(gguf_file, folder):
         "eos_token_id": metadata["tokenizer.ggml.eos_token_id"],
     }
     _write_json(folder / "config.json", config)
-    gguf_tokenizer.tokenizer(found).save(str(folder / "tokenizer.json"))
-    end = gguf_tokenizer.token(found, "eos")
+    gguf_tokenizer.tokenizer(checkpoint).save(str(folder / "tokenizer.json"))
+    end = gguf_tokenizer.token(checkpoint, "eos")
     _write_json(
         folder / "tokenizer_config.json",
         {
             "tokenizer_class": "GPT2Tokenizer",
             "model_max_length": about["max_position_embeddings"],
             "clean_up_tokenization_spaces": False,
-            "bos_token": gguf_tokenizer.token(found, "bos"),
+            "bos_token": gguf_tokenizer.token(checkpoint, "bos"),
             "eos_token": end,
             "pad_token": end,
-            "unk_token": gguf_tokenizer.token(found, "unknown"),
+            "unk_token": gguf_tokenizer.token(checkpoint, "unknown"),
             "chat_template": metadata["tokenizer.chat_template"],
         },
     )

@@ -27,14 +27,14 @@ def read_json(path):
 
     try:
         text = path.read_text(encoding="utf-8")
-        found = json.loads(text, object_pairs_hook=without_repeats)
+        tree = json.loads(text, object_pairs_hook=without_repeats)
     except _Repeated:
         raise
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not valid JSON ({error}): copy it again") from None
-    if not isinstance(found, dict):
+    if not isinstance(tree, dict):
         raise ValueError(f"{path} holds no JSON object: copy it again")
-    return found
+    return tree
 
 
 class _Repeated(ValueError):
@@ -185,7 +185,7 @@ def _read_file(path):
     if path.suffix == ".safetensors":
         return _checked(path, load_file)
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
         if "allocate memory" in str(error):
             raise
@@ -193,6 +193,6 @@ def _read_file(path):
         raise ValueError(
             f"{path} is damaged, or holds more than tensors ({why}): take the model's safetensors"
         ) from None
-    if not isinstance(found, dict) or not all(torch.is_tensor(t) for t in found.values()):
+    if not isinstance(tensors, dict) or not all(torch.is_tensor(t) for t in tensors.values()):
         raise ValueError(f"{path} holds no tensors by name: take the model's safetensors")
-    return found
+    return tensors

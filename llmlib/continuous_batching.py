@@ -89,8 +89,8 @@ class ContinuousBatch:
     def remove(self, text):
         """Take it out, whether it has ended or not."""
         text.ended = True
-        self.reading = deque(each for each in self.reading if each is not text)
-        self.writing = [each for each in self.writing if each is not text]
+        self.reading = deque(other for other in self.reading if other is not text)
+        self.writing = [other for other in self.writing if other is not text]
 
     def step(self):
         """Write one token of every text whose prompt has been read, and read on in the prompts: a

@@ -41,8 +41,8 @@ def _fits(weights):
     them: five bits a number, and some to make it with.
     """
     there = available_memory()
-    matrices = [each for layer in weights.layers for each in _matrices(layer)]
-    return there is None or sum(each.rows.numel() for each in matrices) < there
+    matrices = [matrix for layer in weights.layers for matrix in _matrices(layer)]
+    return there is None or sum(matrix.rows.numel() for matrix in matrices) < there
 
 
 def _known(model):
@@ -137,13 +137,13 @@ class DecodeStep:
         context = stores[0].shape[2]
         shape = 1, config.n_kv_head, context, config.head_dim
         plain = all(
-            each.shape == shape and each.dtype == torch.float32 and each.is_contiguous()
-            for each in stores
+            store.shape == shape and store.dtype == torch.float32 and store.is_contiguous()
+            for store in stores
         )
         if not plain or cache.length >= context:
             return None
         n_threads = min(torch.get_num_threads(), config.d_model // kernels.ROWS or 1)
-        addresses = np.array([each.data_ptr() for each in stores]).reshape(2, -1)
+        addresses = np.array([store.data_ptr() for store in stores]).reshape(2, -1)
         angles = np.float32(cache.length / config.rope_factor) * self.frequencies
         logits = torch.empty(1, 1, config.vocab_size, dtype=torch.float32, device="cpu")
         arrived = np.zeros(n_threads * kernels.LINE, np.int64)
@@ -180,12 +180,14 @@ class DecodeStep:
     def _matrices(self, weights):
         layers = weights.layers
         return self.kernels.Matrices(
-            norms=np.stack([[each.norm_1[0].numpy(), each.norm_2[0].numpy()] for each in layers]),
-            qkv=self._int4([(each.q[0], each.k[0], each.v[0]) for each in layers]),
-            o=self._int4([each.o[:1] for each in layers]),
-            gate=self._int4([each.mlp[:1] for each in layers]),
-            up=self._int4([each.mlp[1:2] for each in layers]),
-            down=self._int4([each.mlp[2:3] for each in layers]),
+            norms=np.stack(
+                [[layer.norm_1[0].numpy(), layer.norm_2[0].numpy()] for layer in layers]
+            ),
+            qkv=self._int4([(layer.q[0], layer.k[0], layer.v[0]) for layer in layers]),
+            o=self._int4([layer.o[:1] for layer in layers]),
+            gate=self._int4([layer.mlp[:1] for layer in layers]),
+            up=self._int4([layer.mlp[1:2] for layer in layers]),
+            down=self._int4([layer.mlp[2:3] for layer in layers]),
             last_norm=weights.norm[0].numpy(),
             table=weights.unembedding.rows.numpy(),
             table_scale=weights.unembedding.scale.float().numpy(),
@@ -196,14 +198,14 @@ class DecodeStep:
         for i, matrices in enumerate(of_each_layer):
             blocks = self._blocks(matrices)
             if whole is None:
-                shapes = [(len(of_each_layer), *each.shape) for each in blocks]
+                shapes = [(len(of_each_layer), *block.shape) for block in blocks]
                 whole = self.kernels.Int4(*map(np.empty, shapes, (np.uint8, np.uint16)))
             whole.fours[i], whole.scales[i] = blocks
         return whole
 
     def _blocks(self, matrices):
         """The matrices, one below the other, as Int4 has them."""
-        rows = torch.cat([each.rows for each in matrices]).float()
+        rows = torch.cat([matrix.rows for matrix in matrices]).float()
         scales = torch.cat([matrix.group_scales for matrix in matrices], dim=1)
         scale, offset = scales.float().unbind(-1)
         d_out, d_in = rows.shape

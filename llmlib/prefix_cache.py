@@ -45,9 +45,9 @@ class PrefixCache:
         own = self.model.new_cache(context=length)
         _copy(cache, own, length)
         covered = [ids[: len(known)] == known for known, _ in self.kept]
-        self.kept = [each for each, known in zip(self.kept, covered) if not known]
+        self.kept = [prefix for prefix, known in zip(self.kept, covered) if not known]
         self.kept.append((ids[:length], own))
-        while sum(each.nbytes for _, each in self.kept) > self.most_bytes:
+        while sum(kept.nbytes for _, kept in self.kept) > self.most_bytes:
             del self.kept[0]
 
     def _alike(self, known, ids, most):

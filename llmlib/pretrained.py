@@ -158,13 +158,13 @@ def _tokenizer(folder):
 
 
 def _gguf_tokenizer(gguf):
-    found = gguf_tokenizer.tokenizer(gguf)
-    if found is None:
+    tokenizer = gguf_tokenizer.tokenizer(gguf)
+    if tokenizer is None:
         return None
     try:
-        return Tokenizer.from_spec(json.loads(found.to_str()), gguf.path)
+        return Tokenizer.from_spec(json.loads(tokenizer.to_str()), gguf.path)
     except ValueError:
-        return OtherTokenizer(found)
+        return OtherTokenizer(tokenizer)
 
 
 class OtherTokenizer:
@@ -201,9 +201,10 @@ class OtherTokenizer:
         pair.
         """
         to_bytes(text)  # raises ValueError for half of a surrogate pair
-        found = self._tokenizer.encode(text)
-        twice = found.special_tokens_mask[:1] == [1] and found.ids[:1] == found.ids[1:2]
-        return found.ids[1:] if twice else found.ids  # a chat template wrote the first one, too
+        encoding = self._tokenizer.encode(text)
+        ids = encoding.ids
+        twice = encoding.special_tokens_mask[:1] == [1] and ids[:1] == ids[1:2]
+        return ids[1:] if twice else ids  # a chat template wrote the first one, too
 
     def encode_templated(self, text):
         """Ids of what a chat template wrote: it has put all special tokens there itself."""

@@ -79,16 +79,16 @@ def tokenizer_spec(spec, path):
 def _refuse_what_changes_ids(spec):
     """ValueError names a part that other tokenizers obey and `tokens.Tokenizer` does not."""
     names = ("ignore_merges", "dropout", "continuing_subword_prefix", "end_of_word_suffix")
-    found = [name for name in names if spec["model"].get(name)]
+    unsupported = [name for name in names if spec["model"].get(name)]
     for token in spec.get("added_tokens") or []:
-        found += [name for name in ("lstrip", "rstrip", "single_word") if token.get(name)]
+        unsupported += [name for name in ("lstrip", "rstrip", "single_word") if token.get(name)]
     after = str(spec.get("post_processor"))
     if any(kind in after for kind in ("SpecialToken", "BertProcessing", "RobertaProcessing")):
-        found.append("a post_processor that adds tokens")
+        unsupported.append("a post_processor that adds tokens")
     if spec["model"].get("unk_token") and not set(CHAR_TO_BYTE).issubset(spec["model"]["vocab"]):
-        found.append("an unk_token for bytes that its vocabulary lacks")
-    if found:
-        raise ValueError(f"a tokenizer with {found[0]} is not supported: GPT-2's has none")
+        unsupported.append("an unk_token for bytes that its vocabulary lacks")
+    if unsupported:
+        raise ValueError(f"a tokenizer with {unsupported[0]} is not supported: GPT-2's has none")
 
 
 def _patterns(spec):

@@ -73,8 +73,8 @@ def _attention_in_blocks(q, k, v):
             scores = by_onednn(some.flatten(0, 1), k[:end]).view(n_rep, rows, end)
             scores[..., -rows:].masked_fill_(later[:rows, :rows], -math.inf)
             torch.softmax(scores, dim=-1, out=scores)
-            found = by_onednn(scores.flatten(0, 1), v[:end].T)
-            answer[:, first : first + size] = found.view_as(some)
+            mixed = by_onednn(scores.flatten(0, 1), v[:end].T)
+            answer[:, first : first + size] = mixed.view_as(some)
     return answers
 
 

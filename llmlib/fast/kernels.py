@@ -58,8 +58,8 @@ def this_processor():
 def _vendor():
     cpuinfo = Path("/proc/cpuinfo")
     text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else platform.processor()
-    found = re.search(r"AuthenticAMD|GenuineIntel", text)
-    return found[0] if found else ""
+    vendor = re.search(r"AuthenticAMD|GenuineIntel", text)
+    return vendor[0] if vendor else ""
 
 
 def choose(processor, few_rows=None, long_prompt=None):

@@ -68,7 +68,7 @@ def linears(x, *weights):
     matrices, biases = zip(*weights)
     alike = len({bias is None for bias in biases}) == 1
     if not alike or (block := _block_of(matrices)) is None:
-        return torch.cat([linear(x, *each) for each in weights], dim=-1)
+        return torch.cat([linear(x, *pair) for pair in weights], dim=-1)
     return linear(x, block, None if biases[0] is None else torch.cat(biases))
 
 
@@ -82,11 +82,11 @@ def _block_of(matrices):
     strides, columns = block.stride(), block.size(1)
     row, place = strides[0] * block.element_size(), block.data_ptr()
     end = place + row * block.size(0)
-    for each in matrices:
-        looks = each.data_ptr(), each.stride(), each.size(1)
-        if each._base is not block or looks != (place, strides, columns):
+    for matrix in matrices:
+        looks = matrix.data_ptr(), matrix.stride(), matrix.size(1)
+        if matrix._base is not block or looks != (place, strides, columns):
             return None
-        place += row * each.size(0)
+        place += row * matrix.size(0)
     return block if place == end else None
 
 

@@ -95,10 +95,10 @@ class Packed:
     def consists_of(self, matrices):
         """Whether these are all of its blocks of rows, in their order. Asked for each token."""
         end = 0
-        for each in matrices:
-            if each._base is not self or each._place[0] != end:
+        for part in matrices:
+            if part._base is not self or part._place[0] != end:
                 return False
-            end = each._place[1]
+            end = part._place[1]
         return end == len(self.rows)
 
     def _between(self, start, end):

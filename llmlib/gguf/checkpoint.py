@@ -130,16 +130,16 @@ class GgufCheckpoint:
         settings["attention_bias"] = family.attention_bias and bool(biases)
 
     def _only(self, key, value):
-        if (found := self._get(key, value)) != value:
+        if (given := self._get(key, value)) != value:
             raise ValueError(
-                f"{self.path} sets {self._prefix}{key} to {found!r}: this engine supports {value!r}"
+                f"{self.path} sets {self._prefix}{key} to {given!r}: this engine supports {value!r}"
             )
 
     def _rope(self, settings, head_dim, tensors):
         kind = self._get("rope.scaling.type", "none")
         names = ("factor", "original_context_length", "attn_factor", "finetuned")
         factor, trained, sharper, _ = (self._get(f"rope.scaling.{name}") for name in names)
-        fast, slow = (self._get(f"rope.scaling.yarn_beta_{each}") for each in ("fast", "slow"))
+        fast, slow = (self._get(f"rope.scaling.yarn_beta_{end}") for end in ("fast", "slow"))
         rotary = self._get("rope.dimension_count", head_dim)
         rope = {}
         if (
@@ -186,7 +186,7 @@ class GgufCheckpoint:
             )
 
     def _tensors(self, stored):
-        found = {}
+        tensors = {}
         for name, tensor in stored.items():
             part, _, kind = name.rpartition(".")  # "blk.3.attn_q", "weight"
             place, inner = f"{TENSORS.get(part, part)}.", part
@@ -194,11 +194,11 @@ class GgufCheckpoint:
                 _, layer, inner = part.split(".")
                 place = f"model.layers.{layer}."
                 if inner.endswith("_exps") or inner == "ffn_gate_inp":
-                    found |= self._experts(place, inner, kind, tensor)
+                    tensors |= self._experts(place, inner, kind, tensor)
                     continue
                 place += self._inside(inner) + "."
-            found[place + kind] = self._as_trained(inner, tensor)
-        return found
+            tensors[place + kind] = self._as_trained(inner, tensor)
+        return tensors
 
     def _inside(self, inner):
         attn_norm, _, ffn_norm, _ = self._family.norms

@@ -111,7 +111,7 @@ def _add_tokens(made, about):
 
     kinds = about.get("token_type") or []
     for kind, add in ((CONTROL, made.add_special_tokens), (USER_DEFINED, made.add_tokens)):
-        tokens = [token for token, each in zip(about["tokens"], kinds) if each == kind]
+        tokens = [token for token, own in zip(about["tokens"], kinds) if own == kind]
         add([AddedToken(token, special=kind == CONTROL, normalized=False) for token in tokens])
 
 
