@@ -13,17 +13,27 @@ import ast
 import functools
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 PACKAGE = Path(__file__).resolve().parent
-ROOTS = {PACKAGE.name: PACKAGE}
-Roots = Mapping[str, Path]  # the first word of a module's name: its file or folder
 DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 FROM = re.compile(r"\bfrom\s+([\w.]+)\s+import\s*(\([^)]*\)|[^\n;]*)")
 PLAIN = re.compile(r"\bimport\s+(\w+)")
 FILE = re.compile(r"[\w-]+(?:\.\w+)+")
 DYNAMIC = {"import_module", "__import__", "walk_packages", "iter_modules"}
+
+
+class Roots(dict[str, Path]):
+    """Where modules are: {the first word of a name: its file or folder}. What a name was found to
+    be is remembered for each of these tables."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+    __eq__ = object.__eq__
+
+
+ROOTS = Roots({PACKAGE.name: PACKAGE})
 
 
 def fingerprint(starts: Iterable[str | Path], roots: Roots = ROOTS) -> str:
@@ -43,7 +53,7 @@ def closure(starts: Iterable[str | Path], roots: Roots = ROOTS) -> set[Path]:
     while waiting:
         if (path := waiting.pop()) not in found:
             found.add(path)
-            waiting += _needs(path, _changed(path), tuple(roots.items()))
+            waiting += _needs(path, _changed(path), roots)
     return found
 
 
@@ -57,96 +67,104 @@ def _digest(path: Path, _: tuple[int, int]) -> bytes:
     return hashlib.sha256(path.name.encode() + b"\0" + path.read_bytes()).digest()
 
 
-def _tree(path: Path) -> tuple[ast.AST, ast.AST]:
+@functools.cache
+def _needs(path: Path, changed: tuple[int, int], roots: Roots) -> list[Path]:
+    """What a file needs by itself."""
+    if path.suffix != ".py":
+        return []
+    code = _read(path, changed)[0]
+    text = "\n".join(code.strings)
+    named, files = _named(text, roots), set(FILE.findall(text))
+    needed = [*named, *_imported(code, path, roots)]
+    if not named and code.dynamic:
+        needed += path.parent.glob("*.py")
+    needed += [each for each in path.parent.iterdir() if each.name in files]
+    for root in roots.values():
+        needed += [each for each in _data(root) if each.name in files]
+    return needed
+
+
+class Code(NamedTuple):
+    """What a piece of code refers to."""
+
+    strings: set[str]  # that are part of an expression: docstrings are not
+    imports: set[tuple[int, str]]  # (dots in front, name)
+    dynamic: bool  # does it import by a name that it computes?
+
+
+@functools.cache
+def _read(path: Path, _: tuple[int, int]) -> tuple[Code, Code]:
     """The code of a module that others import, and that of its `__getattr__`."""
-    tree = ast.parse(path.read_bytes())
-    lazy = [each for each in tree.body if getattr(each, "name", "") == "__getattr__"]
-    tree.body = [each for each in tree.body if each not in lazy and not _is_program(each)]
-    return tree, ast.Module(lazy, [])
+    body = ast.parse(path.read_bytes()).body
+    lazy = [each for each in body if getattr(each, "name", "") == "__getattr__"]
+    return _code(each for each in body if each not in lazy and not _is_program(each)), _code(lazy)
 
 
 def _is_program(node: ast.stmt) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
 
 
-@functools.cache
-def _needs(path: Path, _: tuple[int, int], roots: tuple[tuple[str, Path], ...]) -> list[Path]:
-    """What a file needs by itself."""
-    if path.suffix != ".py":
-        return []
-    tree, places = _tree(path)[0], dict(roots)
-    strings = "\n".join(_strings(tree))
-    named, files = _named(strings, places), set(FILE.findall(strings))
-    needed = [*named, *_imported(tree, path, places)]
-    if not named and any(_called(node) in DYNAMIC for node in ast.walk(tree)):
-        needed += path.parent.glob("*.py")
-    needed += [each for each in path.parent.iterdir() if each.name in files]
-    for root in places.values():
-        needed += [each for each in _data(root) if each.name in files]
-    return needed
-
-
-def _strings(tree: ast.AST) -> Iterator[str]:
-    """All texts that are part of an expression: docstrings are not."""
-    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone:
-            yield node.value
-
-
-def _called(node: ast.AST) -> str:
-    function = node.func if isinstance(node, ast.Call) else None
-    return getattr(function, "attr", getattr(function, "id", ""))
-
-
-def _imported(tree: ast.AST, path: Path, roots: Roots) -> Iterator[Path]:
-    """The files of all that a module's code imports, or asks a package for."""
-    plain = {
-        each.name for node in ast.walk(tree) if isinstance(node, ast.Import) for each in node.names
-    }
-    for node in ast.walk(tree):
+def _code(body: Iterable[ast.stmt]) -> Code:
+    strings, imports, plain, attributes, alone = set(), set(), set(), set(), set()
+    called: set[str] = set()
+    for node in ast.walk(ast.Module([*body], [])):
         match node:
+            case ast.Expr(value=ast.Constant() as text):
+                alone.add(text)
+            case ast.Constant(value=str(text)) if node not in alone:
+                strings.add(text)
             case ast.Import():
-                for alias in node.names:
-                    yield from _module(alias.name, roots)
+                plain |= {alias.name for alias in node.names}
             case ast.ImportFrom():
-                base = path.parents[node.level - 1] if node.level else None
-                places = {"": base} if base else roots
-                name = ("." if base and node.module else "") + (node.module or "")
-                for alias in node.names:
-                    yield from _module(f"{name}.{alias.name}", places)
-            case ast.Attribute(value=ast.Name(id=name)) if name in plain:
-                yield from _module(f"{name}.{node.attr}", roots)
+                name = f"{node.module}." if node.module else ""
+                imports |= {(node.level, f"{name}{alias.name}") for alias in node.names}
+            case ast.Attribute(value=ast.Name(id=name)):
+                attributes.add((name, node.attr))
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+                called.add(name)
+    called |= {attribute for _, attribute in attributes}
+    asked = {(0, f"{name}.{attribute}") for name, attribute in attributes if name in plain}
+    imports |= asked | {(0, name) for name in plain}
+    return Code(strings, imports, not called.isdisjoint(DYNAMIC))
+
+
+def _imported(code: Code, path: Path, roots: Roots) -> Iterator[Path]:
+    """The files of all that a module's code imports, or asks a package for."""
+    for level, name in code.imports:
+        if level:
+            base = path.parents[level - 1]
+            yield from _module(f".{name}", Roots({"": base}))
+        else:
+            yield from _module(name, roots)
 
 
 def _named(text: str, roots: Roots) -> list[Path]:
     """The files of all modules that a text names, or imports as code does."""
-    names = [*DOTTED.findall(text), *PLAIN.findall(text)]
+    names = {*DOTTED.findall(text), *PLAIN.findall(text)}
     for module, imported in FROM.findall(text):
-        names += [f"{module}.{each}" for each in re.findall(r"\w+", imported)]
-    return [path for name in dict.fromkeys(names) for path in _module(name, roots)]
+        names |= {f"{module}.{each}" for each in re.findall(r"\w+", imported)}
+    return [path for name in names for path in _module(name, roots)]
 
 
-def _module(name: str, roots: Roots) -> Iterator[Path]:
+@functools.cache
+def _module(name: str, roots: Roots) -> list[Path]:
     """The files of a dotted name, as far as it is one of a module: its packages, and itself."""
     first, *rest = name.split(".")
-    at = roots.get(first)
+    at, found = roots.get(first), list[Path]()
     if at is None or at.is_file():
-        yield from [at] if at else []
-        return
+        return [at] if at else []
     for word in [*rest, ""]:
-        package = at / "__init__.py"
-        if package.is_file():
-            yield package
+        package, file = at / "__init__.py", at / f"{word}.py"
+        found += [package] if package.is_file() else []
         at = at / word
-        if (file := at.with_suffix(".py")).is_file() and word:
-            yield file
-            return
-        if not word or not at.is_dir():
-            if word and package.is_file():
-                tree, lazy = _tree(package)
-                yield from _imported(lazy, package, roots) if word in _strings(tree) else ()
-            return
+        if word and file.is_file():
+            return [*found, file]
+        if word and not at.is_dir():
+            if package.is_file():
+                code, lazy = _read(package, _changed(package))
+                found += _imported(lazy, package, roots) if word in code.strings else []
+            return found
+    return found
 
 
 @functools.cache

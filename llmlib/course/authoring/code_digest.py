@@ -13,7 +13,8 @@ from typing import Any
 from llmlib import import_closure
 
 _TOP = __name__.partition(".")[0]  # the package that this is in: it may import llmlib and itself
-ROOTS = import_closure.ROOTS | {_TOP: Path(str(sys.modules[_TOP].__file__)).parent}
+_ITS_FOLDER = Path(str(sys.modules[_TOP].__file__)).parent
+ROOTS = import_closure.Roots(import_closure.ROOTS | {_TOP: _ITS_FOLDER})
 
 
 def digest(parts: Iterable[str | ast.AST | Path]) -> str:
