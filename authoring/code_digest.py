@@ -4,7 +4,6 @@ not count, so that what was measured or drawn stays valid when only they change.
 
 import ast
 import hashlib
-import sys
 from collections.abc import Iterable, Set
 from functools import cache
 from pathlib import Path
@@ -12,10 +11,7 @@ from typing import Any
 
 from llmlib import import_closure
 
-_TOP = __name__.partition(".")[0]  # the package that this is in: it may import llmlib and itself
-ROOTS = import_closure.Roots(
-    import_closure.ROOTS | {_TOP: Path(str(sys.modules[_TOP].__file__)).parent}
-)
+ROOTS = import_closure.Roots(import_closure.ROOTS | {"authoring": Path(__file__).parent})
 
 
 def digest(parts: Iterable[str | ast.AST | Path]) -> str:

@@ -13,6 +13,7 @@ import pytest
 from nbgrader.converters import GenerateAssignment
 
 from authoring import build, code_digest, laptop, release
+from llmlib import import_closure
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT, SourceError
 
@@ -222,7 +223,7 @@ def test_code_of_the_library_that_a_notebook_imports_counts_and_its_comments_do_
     for module in ("__init__", "drawn", "plots", "other"):
         (package / f"{module}.py").write_text("")
     (package / "drawn.py").write_text("from llmlib import plots\n")
-    monkeypatch.setitem(code_digest.ROOTS, "llmlib", package)
+    monkeypatch.setattr(code_digest, "ROOTS", import_closure.Roots(llmlib=package))
     source = SOURCE.replace("import matplotlib.pyplot as plt", "from llmlib import drawn")
     notebook = notebooks.parse(source, "01_small")
 
