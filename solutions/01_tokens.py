@@ -1345,7 +1345,7 @@ coloured_tokens(
 #
 # The same article is 33 tokens in English and 172 in Russian: more time, more money, and less text in a model's longest input, its *context*.
 #
-# **Playground.** Type anything. The slider sets how many merges your `encode` may use; hover a token to see its id.
+# **Playground.** Type anything. The slider sets how many merges your `encode` may use; each token has its id below it.
 
 # %%
 from llmlib.widgets import tokenizer_playground

@@ -1077,8 +1077,8 @@ reveal("half", share, within=5)
 # that comes again usually costs less than the first time.
 
 # %% [markdown]
-# **Your own text.** Hover over a token, or unfold the list, to see the five tokens that the model had expected in its
-# place. Type over the text below, then click elsewhere.
+# **Your own text.** Type over the text below, and click a token to see the five tokens that the model had expected in
+# its place.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.widgets import surprise_reader

@@ -638,7 +638,7 @@ print(model.tokenizer.decode(new_ids))
 print("as transformers:", same_beginning(model.folder, prompt, new_ids) == 16)
 
 # %% [markdown]
-# **Token by token.** Each click is one turn of *your* loop. The picture above the controls is the second turn.
+# **Token by token.** Each click is one turn of *your* loop. The table above the controls is the second turn.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.widgets import generation_stepper

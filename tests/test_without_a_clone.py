@@ -109,6 +109,13 @@ def test_the_wheel_holds_the_package_the_notebooks_and_their_sources(wheel):
 
 
 @pytest.mark.slow
+def test_the_wheel_draws_widgets(program):
+    code = "from llmlib.widgets import joined as j; print(j.WEB, len(j.module('rope_clock')))"
+    where, length = program("python", "-c", code).split()
+    assert where.startswith(str(program.site)) and int(length) > 10_000
+
+
+@pytest.mark.slow
 def test_what_needs_a_clone_says_so_in_one_sentence(program):
     said = program("python", "-m", "llmlib.course.bootstrap", rc=1)
     assert "type llmlib lab" in said and said.count("\n") == 1 and "Traceback" not in said

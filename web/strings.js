@@ -114,7 +114,7 @@ export const strings = {
   loss: {
     title: "Loss lab",
     came: "what came",
-    thisCame: "{token} ← came",
+    thisCame: "{token} ←",
     columns: ["token", "logit", "", "probability", "gradient"],
     infinite: "infinite",
     said: "Loss = −ln {p} = {loss} nats. The gradient is the probability, minus 1 for what came: a step of training raises that logit and lowers the others.",
