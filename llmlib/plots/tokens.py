@@ -116,7 +116,7 @@ def chat_blocks(read, opens, decode):
             at += height + 1
     told = "; ".join(
         f"{title}: {len(chat)} messages, which begin with "
-        + ", ".join(repr(text.split(maxsplit=1)[0]) for text in chat)
+        + ", ".join(repr(text.partition("\n")[0].strip()) for text in chat)
         for title, chat in chats.items()
     )
     return plots.described(fig, f"The chat as blocks. {told}.")
