@@ -6,7 +6,7 @@ chapters     a solved notebook as a page: text, code, outputs, exercises
 predictions  what a prediction asks, and its answer
 quiz_page    the quiz
 errata       what the tutorial says that the course grew out of, and where it is run
-reference    the instructor's guide, the glossary, claims, errata
+reference    the instructor's guide and the claims
 markdown     Markdown with formulas as HTML with MathML
 pictures     the pictures of a page as files
 weights      the model's file in parts, for the engine in the page

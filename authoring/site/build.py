@@ -15,7 +15,7 @@ from llmlib.course.format.notebooks import ROOT
 
 FOLDER = ROOT / "build" / "site"
 NAME = "From Tokens to Tokens"
-REFERENCE = ("instructors", "glossary", "errata", "claims")
+REFERENCE = ("instructors", "errata", "claims")
 NOT_SERVED = shutil.ignore_patterns(
     "templates", "*.c", "*.toml", "*.html", ".*", "service-worker.js"
 )
@@ -36,7 +36,6 @@ def build(folder: Path = FOLDER, repository: str = "", weights_too: bool = True)
     pages += [chapters.page(each.name, drawings, links) for each in notebooks.lessons()]
     pages.append(quiz_page.page(drawings, links))
     pages.append(reference.instructors(drawings, links))
-    pages.append(reference.glossary(drawings, links))
     pages.append(errata.page(drawings, links))
     pages.append(reference.claims(drawings, links))
     for page in pages:

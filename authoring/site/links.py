@@ -2,7 +2,7 @@
 
 import re
 
-DOCUMENTS = {"INSTRUCTORS.md": "instructors.html", "docs/architecture.md": "glossary.html"}
+DOCUMENTS = {"INSTRUCTORS.md": "instructors.html"}
 ELSEWHERE = re.compile(r"^(https?:|mailto:|#)")
 
 

@@ -1,4 +1,4 @@
-"""The pages beside the chapters: the instructor's guide, the glossary, the claims."""
+"""The pages beside the chapters: the instructor's guide and the claims."""
 
 import ast
 import re
@@ -24,16 +24,6 @@ def instructors(drawings: Pictures, links: Links) -> Page:
     body = to_html(text, drawings, links.to, Anchors())
     about = "How to collect, grade and return notebooks, and what the grader can and cannot see."
     return Page("instructors", "Instructor's guide", body, about)
-
-
-def glossary(drawings: Pictures, links: Links) -> Page:
-    """The glossary of docs/architecture.md."""
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    terms = text.partition("\n## Glossary\n")[2]
-    intro = "# Glossary\n\nWords that this course and its repository use in a sense of their own.\n"
-    groups = re.sub(r"^\*\*(.+)\*\*$", r"## \1", terms, flags=re.MULTILINE)
-    body = to_html(intro + groups, drawings, lambda url: links.to(url, "docs"), Anchors())
-    return Page("glossary", "Glossary", body, "Words of the course, and the files they belong to.")
 
 
 @dataclass(frozen=True)
