@@ -27,14 +27,18 @@ export function inNotebook(widget) {
       const box = element("section", "widget", element("h4", "", widget.title));
       box.setAttribute("aria-label", widget.title);
       el.classList.add("llm-widget");
-      el.addEventListener("keydown", event => {
-        // Here a key is the control's: JupyterLab would go to the next cell, or delete this one.
-        const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey;
-        if (plain) event.stopPropagation();
-      });
+      // A plain key is the control's: Jupyter would go to the next cell, or delete this one.
+      const keys = ({ target, ctrlKey, metaKey, altKey, shiftKey }) => {
+        if (!el.contains(target)) return;
+        target.toggleAttribute("data-lm-suppress-shortcuts", !(ctrlKey || metaKey || altKey || shiftKey));
+      };
+      window.addEventListener("keydown", keys, true);
       el.append(box);
       widget.draw(box, source);
-      return () => model.off("msg:custom", hear);
+      return () => {
+        model.off("msg:custom", hear);
+        window.removeEventListener("keydown", keys, true);
+      };
     },
   };
 }
