@@ -152,3 +152,21 @@ def test_what_stops_a_reading_is_named(fault):
 
     with pytest.raises(submission.Unreadable, match=f"within the limits.*[(]{fault.__name__}[)]$"):
         read_submission.run_limited(work)
+
+
+def test_a_prediction_that_is_never_closed_costs_no_other_cell():
+    """However many backslashes are in it."""
+    open_end = Cell("code", None, 'predict("""' + "\\" * 60)
+    shown = analysis.analyse(corpus.TARGET, [open_end, Cell("code", "merge", "def merge(): ...")])
+    assert [step.title for step in shown.job.steps] == ["given_setup", "cell 1", "merge"]
+
+
+def test_a_comparison_below_changes_nothing_that_an_answer_calls():
+    """`torch` is the course's import: a method of it called as a statement is no change of it."""
+    below = "torch.testing.assert_close(merge([1], (1, 1), 2), softmax(torch.ones(1)))"
+    cells = [Cell("code", "softmax", corpus.SOLUTIONS["softmax"])]
+    cells += [
+        Cell("code", "merge", "def merge(*a): return torch.ones(1)"),
+        Cell("code", None, below),
+    ]
+    assert not any(analysis.analyse(corpus.TARGET, cells).leans_on.values())
