@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.verdict("tests/attacks/*.py", "solutions/*.py", together=True),
 ]
 LIMITS = Limits(cell=6, call=4, test=20, notebook=40)  # many an attack waits for one of them
-TRIES = 5  # of a run, while it says that this machine was too busy for some
+TRIES = 10  # of a run, while it says that this machine was too busy for some
 HONEST = ("a-honest", "z-honest")
 DEVICES = "null", "zero", "full", "random", "urandom"  # the sandbox has this machine's own
 NOTEBOOKS = {"target": corpus.TARGET}
