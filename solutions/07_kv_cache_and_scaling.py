@@ -706,11 +706,8 @@ predict(
 )
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.demonstrations.kv_cache_and_scaling import (
-    seconds,
-    times_with_cache,
-    times_without_cache,
-)
+from llmlib.demonstrations.kv_cache_and_scaling import seconds, times_with_cache
+from llmlib.demonstrations.kv_cache_and_scaling import times_without_cache
 
 N = 100
 new_ids, seconds_with = times_with_cache(mine, generate_cached, prompt, N)
@@ -1917,11 +1914,8 @@ predict(
 
 # %%
 from llmlib import generation
-from llmlib.demonstrations.kv_cache_and_scaling import (
-    LookUp,
-    Trigrams,
-    speculative_decode,
-)
+from llmlib.demonstrations.kv_cache_and_scaling import LookUp, Trigrams
+from llmlib.demonstrations.kv_cache_and_scaling import speculative_decode
 
 train_stories, held_out_stories = data.stories("train"), data.stories("held_out")
 counted = Trigrams([s.ids for s in train_stories], c.vocab_size)
