@@ -305,6 +305,7 @@ LIBRARY = [  # what a learner's globals may hold of a library, and a use of it
     ("import tokenizers", "tokenizers.Tokenizer"),
     ("import tokenizers as t", "t.models.BPE()"),
     ("from tokenizers import Tokenizer as T", "T(1)"),
+    ("import tokenizers\nmade = tokenizers.models.BPE()", "made.dropout"),
     ("from codecs import getincrementaldecoder as g", "g('utf-8')"),
     ("import codecs", "codecs.getincrementaldecoder('utf-8')"),
     ("from llmlib.tokens import merge", "merge([1], (1, 1), 2)"),

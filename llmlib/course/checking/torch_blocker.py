@@ -228,7 +228,8 @@ def _close(
 
     new = {}
     for key, value in space.items():
-        whole = home(value)
+        made = "" if "llmlib" in str(type(value).__module__) else home(type(value))
+        whole = home(value) or made  # also an object of a library's class
         if _library(whole) in closed and id(value) not in given:
             new[key] = StandIn(closed[_library(whole)] or whole)
     _put(new, space, after)
