@@ -218,7 +218,7 @@ def stream_decode(ids, merges):
         shown, waiting = shown + [text], (waiting + table[i])[used:]
     return shown
 """
-READY_MADE = {  # cell: (notebook, exercise, does it score, which is for the instructor to judge)
+READY_MADE = {  # cell: (notebook, exercise, does it score: known to be open)
     FLEXIBLE: ("03_attention", "cross_attention", False),
     FUSED: ("05_output_head", "adamw_step", False),
     BY_NODE: ("02_embeddings", "embedding_gradient", True),
@@ -231,12 +231,12 @@ READY_MADE = {  # cell: (notebook, exercise, does it score, which is for the ins
 
 
 @pytest.mark.parametrize("code", READY_MADE, ids=lambda code: READY_MADE[code][1])
-def test_what_does_the_work_under_another_name_is_refused_or_named(runner, code):
+def test_what_does_the_work_under_another_name_is_refused_or_known_to_be_open(runner, code):
     name, exercise, scores = READY_MADE[code]
     result = runner.grade(notebooks.load(name), [Cell("code", None, code)])
     assert result[exercise].solved == scores, result[exercise]
     assert scores or "is not allowed in this exercise" in result[exercise].message
-    assert result.findings, result
+    assert scores or result.findings, result
 
 
 PROCESSOR = """

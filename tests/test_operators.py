@@ -233,6 +233,18 @@ def test_another_thread_is_refused_as_well(name, number):
     assert not in_a_thread(SEEN[name][number])
 
 
+def test_an_operator_is_refused_for_each_of_its_names_however_late_one_is_asked_for():
+    """In a process of its own, in which the second is new."""
+    code = "import torch\nfrom llmlib.course.checking.torch_blocker import block, called\n"
+    code += "kept, x = torch.softmax, torch.ones(2)\nimport threading\n"
+    code += "def ask():\n    thread = threading.Thread(target=kept, args=(x, 0))\n"
+    code += "    thread.start()\n    thread.join()\n"
+    for name in ("torch.special.softmax", "torch.softmax", "torch.special.softmax"):
+        code += f"with block(['{name}']):\n    ask()\n"
+    code += "assert called() == {'torch.softmax', 'torch.special.softmax'}, called()"
+    assert subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE).returncode == 0
+
+
 def test_a_thread_of_a_listener_runs_nothing_that_is_not_allowed():
     import logging.handlers
     import queue
@@ -305,6 +317,7 @@ LIBRARY = [  # what a learner's globals may hold of a library, and a use of it
     ("import tokenizers", "tokenizers.Tokenizer"),
     ("import tokenizers as t", "t.models.BPE()"),
     ("from tokenizers import Tokenizer as T", "T(1)"),
+    ("import tokenizers\nmade = tokenizers.models.BPE()", "made.dropout"),
     ("from codecs import getincrementaldecoder as g", "g('utf-8')"),
     ("import codecs", "codecs.getincrementaldecoder('utf-8')"),
     ("from llmlib.tokens import merge", "merge([1], (1, 1), 2)"),

@@ -45,6 +45,7 @@ frame_at = sys._getframe
 names: list[str] = []  # what the board has room for, in its order
 board = mmap.mmap(-1, 2 * MOST)  # by name: is it refused now? From MOST on: was it called then?
 _libraries: dict[str, torch.library.Library] = {}
+_watched: dict[str, list[int]] = {}  # by operator: the places of the names that it is refused for
 Values = dict[str, Any]
 
 
@@ -95,7 +96,11 @@ def watch(disallowed: Iterable[str]) -> None:
         space, _, word = operator.partition("::")
         base, _, overload = word.partition(".")
         if found := [place for place, match in places.items() if match(base)]:
+            if operator in _watched:  # for another name: a second kernel would replace the first
+                _watched[operator] += found
+                continue
             handle = getattr(getattr(torch.ops, space), base)
+            _watched[operator] = found
             _watch(operator, getattr(handle, overload or "default"), found)
 
 
@@ -104,7 +109,7 @@ def _is_torchs(name: str) -> bool:
 
 
 def _watch(operator: str, handle: Any, places: list[int]) -> None:
-    """Put a kernel before one operator; several do no harm."""
+    """Put a kernel before one operator, which refuses where one of `places` says so."""
     space, _, word = operator.partition("::")
     library = _libraries.setdefault(space, torch.library.Library(space, "IMPL"))
     composite = torch._C._dispatch_has_kernel_for_dispatch_key(
@@ -230,7 +235,8 @@ def _close(
 
     new = {}
     for key, value in space.items():
-        whole = home(value)
+        made = "" if "llmlib" in str(type(value).__module__) else home(type(value))
+        whole = home(value) or made  # also an object of a library's class
         if _library(whole) in closed and id(value) not in given:
             new[key] = StandIn(closed[_library(whole)] or whole)
     _put(new, space, after)

@@ -52,7 +52,7 @@ class Missing:
 
 
 def missing(statement: ast.stmt) -> Iterator[tuple[str, Missing]]:
-    """(name, what stands for it) of an import that failed."""
+    """(name, its `Missing`) of an import that failed."""
     if isinstance(statement, (ast.Import, ast.ImportFrom)):
         module = f"{statement.module}." if isinstance(statement, ast.ImportFrom) else ""
         for alias in statement.names:
