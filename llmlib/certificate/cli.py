@@ -20,6 +20,7 @@ from llmlib.course.format import notebooks
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    """The words of `llmlib certificate`."""
     parser.epilog = (
         "Exit status: 0 issued, 1 something is missing (no certificate for those), 2 wrong usage."
     )

@@ -48,6 +48,7 @@ class Certificate:
 
     @property
     def attested(self) -> str:
+        """Who vouches for it, as the picture says."""
         if self.kind == INSTRUCTOR:
             return f"Issued by {self.issuer}, whose key signed it."
         own = "Self-attested: signed with a key made on the holder's own computer."

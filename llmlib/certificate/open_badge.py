@@ -33,15 +33,18 @@ class Badge:
 
     @property
     def kind(self) -> str:
+        """`SELF` or `INSTRUCTOR`. StopIteration for another achievement."""
         mine = self.credential.achievement.id
         return next(kind for kind, id in ACHIEVEMENT.items() if id == mine)
 
     @property
     def holder(self) -> str:
+        """The name that it was issued to; "" where it holds none."""
         named = (i.identity_hash for i in self.credential.identifiers if i.identity_type == "name")
         return next(named, "")
 
     def facts(self) -> dict[str, str]:
+        """What a reader wants to know of it, as words."""
         issued = self.credential.issuance_date
         return {
             "name": self.holder,

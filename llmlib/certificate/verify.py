@@ -68,6 +68,7 @@ def verify(
 
 
 def the_picture_is_the_one_that_was_signed(badge: Badge) -> None:
+    """Raises InvalidBadge unless the credential names this picture's digest."""
     evidence = badge.credential.evidence
     if f"sha256:{badge.picture}" not in [e.description for e in evidence if e.name == "Picture"]:
         why = "The credential is untouched, but the picture around it was altered"
@@ -75,6 +76,7 @@ def the_picture_is_the_one_that_was_signed(badge: Badge) -> None:
 
 
 def the_issuer_is_known(badge: Badge, key: bytes | None) -> None:
+    """Raises InvalidBadge unless it was signed with `key`, the issuer's public one in PEM."""
     if key is None and badge.kind == INSTRUCTOR:
         why = "Its signature is right, but anyone can make a key and a name for it"
         raise InvalidBadge(UNKNOWN_ISSUER, f"{why}: give the issuer's key with --issuer-key.")
@@ -83,6 +85,7 @@ def the_issuer_is_known(badge: Badge, key: bytes | None) -> None:
 
 
 def the_holder_is_the_one_asked_for(badge: Badge, name: str | None, email: str | None) -> None:
+    """Raises InvalidBadge where a name or an address was given and is not the holder's."""
     named = name is None or _same(name) == _same(badge.holder)
     address = badge.credential.recipient_id
     if not named or email is not None and not recipient_ids_match(address, f"mailto:{email}"):
@@ -90,6 +93,7 @@ def the_holder_is_the_one_asked_for(badge: Badge, name: str | None, email: str |
 
 
 def it_was_not_taken_back(badge: Badge, status_list: bytes | None, online: bool) -> str | None:
+    """What could not be checked, in a sentence. Raises InvalidBadge if it was revoked."""
     if not badge.credential.credential_status:
         asked_for = online or status_list is not None
         return (
@@ -126,6 +130,7 @@ def it_was_not_taken_back(badge: Badge, status_list: bytes | None, online: bool)
 
 
 def who_vouches_for_it(badge: Badge) -> str | None:
+    """A sentence where nobody but the holder does."""
     said = "Self-attested: unchanged since it was signed, with a key that nobody else vouches for."
     return said if badge.kind == SELF else None
 
@@ -135,6 +140,7 @@ def _same(name: str) -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The words of `llmlib verify`."""
     codes = ", ".join(f"{code} {words}" for code, words in WORDS.items())
     parser.epilog = f"Exit status: {codes}; 2 wrong usage."
     add = parser.add_argument

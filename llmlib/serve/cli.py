@@ -28,6 +28,7 @@ SETTINGS = {  # of generation: type, metavar, help
 
 
 def add_settings(parser: argparse.ArgumentParser, defaults: dict[str, float]) -> None:
+    """An option for each of `SETTINGS`."""
     for name, (kind, letter, words) in SETTINGS.items():
         words += f" (default: {defaults[name]:g})" if name in defaults else ""
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=letter, help=words)
@@ -47,6 +48,7 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The words that `chat` and `serve` share."""
     add = parser.add_argument
     models = (
         f'your {OWN}, a model folder, "smollm2", or a name on the Hugging Face hub '

@@ -12,6 +12,7 @@ from llmlib.serve.engine import load_compiled
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The words of `llmlib complete`."""
     add = parser.add_argument
     add("prompt", metavar="PROMPT", help="the text to continue")
     models = '"smollm2", a model folder, or a name on the Hugging Face hub (default: %(default)s)'
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    """Continue the prompt on the terminal. Raises ValueError in words."""
     other = os.path.isfile(args.model) and not args.model.endswith(".gguf")
     if args.model.endswith(".py") or other:  # the hub has none of that name
         where = "give the folder that holds config.json and model.safetensors, or a GGUF file"

@@ -33,6 +33,7 @@ class Engine:
 
     @property
     def special(self) -> dict[str, int]:
+        """{special token: its id}; empty where the tokenizer has none."""
         return getattr(self.names, "special_tokens", {})
 
     @property

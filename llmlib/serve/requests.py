@@ -47,6 +47,8 @@ class APIError(ValueError):
 
 @dataclass(frozen=True)
 class Request:
+    """What a client asked for, read and checked."""
+
     messages: list[dict[str, str]]  # of /v1/chat/completions
     prompts: tuple[str, ...]  # of /v1/completions
     stream: bool

@@ -38,9 +38,12 @@ class Job:
 
     @property
     def wanted(self) -> bool:
+        """Whether anybody still waits for its tokens."""
         return not self.left and self.client_waits()
 
     def put(self, new: Any, logits: torch.Tensor) -> None:
+        """Hand on one id and its logits [vocab], or what was raised. Leaves a client that takes
+        nothing."""
         if isinstance(new, Exception):
             self.tokens.put(new)
         elif self.tokens.qsize() > LONGEST_BACKLOG:

@@ -72,6 +72,7 @@ class Server:
 
     @property
     def address(self) -> str:
+        """The page, with the token."""
         return f"http://127.0.0.1:{self.port}/?token={self.token}"
 
     def admit(self, request: HTTPServerRequest) -> None:
@@ -95,6 +96,7 @@ class Server:
             self._loop.run(self._serve())
 
     def close(self) -> None:
+        """End `serve_forever`, from any thread."""
         self.scheduler.close()
         self._loop.get_loop().call_soon_threadsafe(self._ended.set)
 
@@ -149,13 +151,16 @@ class Handler(web.RequestHandler):
     """A request that is admitted, or refused in one sentence."""
 
     def initialize(self, server: Server) -> None:
+        """Tornado's way to hand over the server."""
         self.server = server
 
     def set_default_headers(self) -> None:
+        """Those of every answer, of refusals too."""
         for name, value in HEADERS.items():
             self.set_header(name, value)
 
     def prepare(self) -> None:
+        """Raises APIError where this request is not admitted."""
         self._allow()
         self.server.admit(self.request)
 
@@ -181,6 +186,7 @@ class Handler(web.RequestHandler):
             self.set_header(f"Access-Control-Allow-{name}", value)
 
     def write_error(self, status_code: int, **more: Any) -> None:
+        """One sentence, in the form of the API's errors."""
         error = more["exc_info"][1]
         if not isinstance(error, APIError):  # of tornado's, or a mistake of ours
             error = APIError(self._reason, status_code)
@@ -195,13 +201,19 @@ class Handler(web.RequestHandler):
 
 
 class NotFound(Handler):
+    """Every other address."""
+
     def prepare(self) -> None:
+        """Raises APIError, once the request is admitted."""
         super().prepare()
         raise APIError(f"there is no {self.request.path} here", 404)
 
 
 class Page(Handler):
+    """The chat page."""
+
     def get(self) -> None:
+        """The page, with a policy that lets it ask this server only."""
         nonce = secrets.token_urlsafe(16)
         only = f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
         only += "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
@@ -213,7 +225,10 @@ class Page(Handler):
 
 
 class Models(Handler):
+    """The API's section "Models": there is one."""
+
     def get(self, asked: str | None = None) -> None:
+        """List the model, or describe it. Raises APIError for another name."""
         name = self.server.engine.name
         model = {"id": name, "object": "model", "created": 0, "owned_by": "you"}
         if asked not in (None, name):
@@ -226,6 +241,7 @@ class Completions(Handler):
     """An answer to a conversation, or the continuation of prompts."""
 
     def initialize(self, server: Server) -> None:
+        """No body has come yet, and the client waits."""
         super().initialize(server)
         self.body, self.wanted = bytearray(), True
         self.refusal: APIError | None = None
@@ -250,14 +266,17 @@ class Completions(Handler):
             self.refusal = error
 
     def data_received(self, chunk: bytes) -> None:
+        """Keep a part of the body, unless the request is refused."""
         if not self.refusal:
             self.body += chunk
 
     def on_connection_close(self) -> None:
+        """The client has left: its answer ends."""
         super().on_connection_close()
         self.wanted = False
 
     async def post(self, kind: str | None) -> None:
+        """Answer, whole or in parts. Raises APIError for what cannot be answered."""
         if self.refusal:
             raise self.refusal
         try:
