@@ -63,6 +63,29 @@ def repeat_kv(x, n_rep):
     return x.repeat_interleave(n_rep, dim=1)
 
 
+def multi_head_attention(x, w_q, w_k, w_v, w_o, n_head, n_kv_head=None, mask=None, context=None):
+    """Multi-head attention (Vaswani et al. 2017, section 3.2.2): x [batch, seq, d_model] -> the
+    same.
+
+    Queries are grouped if n_kv_head < n_head. Weights as torch.nn.Linear stores them: w_q [n_head
+    * head_dim, d_model], w_k and w_v [n_kv_head * head_dim, d_model], w_o [d_model, n_head *
+    head_dim]. Keys and values come from `context` [batch, seq_k, d_model] if given
+    (cross-attention), else from x. Programs outside the course call it; the engine does not.
+    """
+    n_kv_head = n_kv_head or n_head
+    if n_head % n_kv_head:
+        raise ValueError(
+            f"{n_head} query heads cannot share {n_kv_head} key/value heads evenly: n_kv_head must "
+            f"divide n_head"
+        )
+    context = x if context is None else context
+    q = split_heads(x @ w_q.T, n_head)  # batch n_head seq head_dim
+    k, v = (
+        repeat_kv(split_heads(context @ w.T, n_kv_head), n_head // n_kv_head) for w in (w_k, w_v)
+    )
+    return merge_heads(scaled_dot_product_attention(q, k, v, mask)) @ w_o.T
+
+
 def attention_maps(model, ids):
     """Every head's attention weights on one text: ids [seq] -> [n_layer, n_head, seq, seq]; row i
     says where token i looks. ValueError for several texts."""

@@ -3,6 +3,8 @@ families, greedy ids, the cache.
 """
 
 import functools
+import importlib
+import inspect
 import math
 
 import pytest
@@ -337,6 +339,62 @@ def test_functions_against_torch():
     )
     assert mask.dtype == torch.bool and mask.tolist()[1] == [True, True, False, False, False]
     assert torch.equal(attention.causal_mask(2, start=3), attention.causal_mask(5)[3:])
+
+
+def test_multi_head_attention_against_torch():
+    g = torch.Generator().manual_seed(0)
+    reference = torch.nn.MultiheadAttention(24, 4, bias=False, batch_first=True)
+    w_q, w_k, w_v = reference.in_proj_weight.detach().chunk(3)
+    x, context, mask = (
+        torch.randn(2, 5, 24, generator=g),
+        torch.randn(2, 7, 24, generator=g),
+        attention.causal_mask(5),
+    )
+    expected, _ = reference(x, x, x, attn_mask=~mask)
+    w_o = reference.out_proj.weight.detach()
+    assert torch.allclose(
+        attention.multi_head_attention(x, w_q, w_k, w_v, w_o, 4, mask=mask), expected, atol=1e-6
+    )
+    expected, _ = reference(x, context, context)
+    assert torch.allclose(
+        attention.multi_head_attention(x, w_q, w_k, w_v, w_o, 4, context=context),
+        expected,
+        atol=1e-6,
+    )
+    with pytest.raises(ValueError, match="must divide"):
+        attention.multi_head_attention(x, w_q, w_k, w_v, w_o, 4, n_kv_head=3)
+
+
+@pytest.mark.parametrize(
+    "module, name, arguments",
+    [
+        ("tokens", "train_bpe", "text vocab_size special_tokens"),
+        ("tokens", "Tokenizer", "merges special_tokens"),
+        ("embeddings", "sinusoidal_positions", "seq d_model"),
+        ("embeddings", "apply_rope", "x positions theta"),
+        ("attention", "causal_mask", "seq"),
+        ("attention", "scaled_dot_product_attention", "q k v mask"),
+        ("attention", "multi_head_attention", "x w_q w_k w_v w_o n_head"),
+        ("layers", "layer_norm", "x weight bias eps"),
+        ("layers", "rms_norm", "x weight eps"),
+        ("layers", "gelu", "x"),
+        ("layers", "swiglu", "x w_gate w_up w_down"),
+        ("output_head", "softmax", "x dim"),
+        ("output_head", "cross_entropy", "logits targets"),
+        ("output_head", "perplexity", "logits targets"),
+        ("sampling", "apply_temperature", "logits t"),
+        ("sampling", "top_k", "logits k"),
+        ("sampling", "top_p", "logits p"),
+        ("sampling", "min_p", "logits p"),
+        ("pretrained", "load", "name_or_folder"),
+        ("", "complete", "model prompt max_new_tokens"),
+        ("", "generate", "model ids max_new_tokens temperature top_k top_p min_p seed use_cache"),
+    ],
+)
+def test_names_that_programs_outside_rely_on_take_these_arguments(module, name, arguments):
+    function = getattr(importlib.import_module(f"llmlib.{module}".strip(".")), name)
+    known, wanted = list(inspect.signature(function).parameters), arguments.split()
+    assert known[: len(wanted)] == wanted
 
 
 def test_no_block_of_rounded_weights_reaches_into_another_row():
