@@ -1,7 +1,6 @@
 """Training a tiny Llama-like model on short stories: the engine's own `forward`, with weights
 that learn."""
 
-import math
 from dataclasses import dataclass, fields, is_dataclass, replace
 
 import torch
@@ -193,8 +192,3 @@ def as_model(weights, config, tokenizer):
         LLAMA_PARTS,
         tokenizer,
     )
-
-
-def initial_loss():
-    """ln of the vocabulary: the loss per token of a model that knows nothing."""
-    return math.log(VOCAB_SIZE)

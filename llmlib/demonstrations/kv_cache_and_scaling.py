@@ -207,12 +207,6 @@ class SpeculativeRun:
     passes: int  # of the target, after the prefill
     seconds: float  # without the prefill
 
-    @property
-    def acceptance(self):
-        """How often a draft was kept, of those whose predecessors were."""
-        judged = self.kept + self.refused
-        return self.kept / judged if judged else 0.0
-
 
 def _target_probabilities(logits, temperature):
     """What the target draws from; certainty for the likeliest token where temperature is 0."""

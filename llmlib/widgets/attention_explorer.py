@@ -4,7 +4,6 @@ from functools import lru_cache
 
 import torch
 
-from llmlib.attention import scaled_dot_product_attention
 from llmlib.output_head import softmax
 from llmlib.widgets.kernel import Widget, encoded, rows, token
 
@@ -12,12 +11,9 @@ LONGEST = 40  # tokens: more would not be told apart in a square
 LIKELIEST = 5
 
 
-def attention_explorer(model, attention, text=None, layer=0, head=0):
+def attention_explorer(model, attention, text, layer=0, head=0):
     """Type a text, click a head and a token, and see where that token looks; switch heads off and
-    see what comes next. `attention(q, k, v, mask)` is the learner's. Notebooks of 1.0 give none:
-    `attention_explorer(model, text)` takes the library's."""
-    if text is None:
-        attention, text = scaled_dot_product_attention, attention
+    see what comes next. `attention(q, k, v, mask)` is the learner's."""
     look = lru_cache(maxsize=8)(lambda ids, off: run(model, attention, ids, off))
 
     def answer(asked):
