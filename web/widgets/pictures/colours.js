@@ -39,19 +39,24 @@ export function ink(rgb) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b < 0.179 ? "white" : "black";
 }
 
-const redraws = new Set();
+const drawn = new Set(), redraw = new WeakMap(); // neither keeps an element that nobody else does
 
 /** Draw now, and again whenever the reader changes the theme. */
 export function inTheme(element, draw) {
-  redraws.add([element, draw]);
+  if (!redraw.has(element)) drawn.add(new WeakRef(element));
+  redraw.set(element, draw);
   draw();
 }
 
 function themeChanged() {
   found.clear();
-  for (const each of redraws) {
-    if (each[0].isConnected) each[1]();
-    else redraws.delete(each);
+  for (const each of drawn) {
+    const element = each.deref();
+    if (element?.isConnected) redraw.get(element)();
+    else {
+      drawn.delete(each);
+      redraw.delete(element);
+    }
   }
 }
 
