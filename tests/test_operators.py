@@ -303,6 +303,26 @@ def test_what_is_watched_and_allowed_is_what_it_was(made):
     assert plain and out.stdout == plain, out.stderr
 
 
+TAKEN_APART = [
+    *(torch.softmax, torch.log_softmax, torch.logsumexp, F.softmin),
+    *(lambda x, _: F.layer_norm(x, [4]), lambda x, _: F.rms_norm(x, [4])),
+    lambda x, _: F.cross_entropy(x, torch.tensor([0, 3, 1])),
+    lambda x, _: F.cosine_similarity(x, x.roll(1)),
+    lambda x, _: F.scaled_dot_product_attention(x, x, x),
+]
+
+
+@pytest.mark.parametrize("made", TAKEN_APART)
+def test_torch_func_has_the_gradient_of_what_is_watched_and_allowed(made):
+    torch_blocker.watch(OPERATORS)
+    matrix = torch.arange(12.0).view(3, 4).sin()
+    leaf = matrix.clone().requires_grad_()
+    made(leaf, -1).pow(3).sum().backward()
+    found = torch.func.grad(lambda each: made(each, -1).pow(3).sum())(matrix)
+    torch.testing.assert_close(found, leaf.grad)
+    assert found.any()
+
+
 def test_a_refusal_that_is_caught_is_still_known():
     torch_blocker.forget()
     with block(["torch.softmax"]):

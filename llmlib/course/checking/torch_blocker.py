@@ -115,11 +115,11 @@ def _watch(operator: str, handle: Any, places: list[int]) -> None:
     composite = torch._C._dispatch_has_kernel_for_dispatch_key(
         operator, "CompositeImplicitAutograd"
     )
+    # Straight to a backend: between autograd and there torch.func leaves its level, and with it the
+    # gradient of all that is taken apart only below.
+    below = _dispatch_keyset_full_after(DispatchKey.BackendSelect)
+    kernel = functools.partial(_kernel, handle, below, places)
     for key in (SELECT, *COMPOSITE) if composite else (SELECT,):
-        below = _dispatch_keyset_full_after(
-            DispatchKey.BackendSelect if key == SELECT else DispatchKey.ADInplaceOrView
-        )
-        kernel = functools.partial(_kernel, handle, below, places)
         library.impl(word, kernel, key, with_keyset=True)
 
 
