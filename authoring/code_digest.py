@@ -72,8 +72,10 @@ def _defines(node: ast.stmt) -> list[str]:
     """The names of ours that a statement makes; a notebook's variables are not among them."""
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return [node.name]
-    targets = node.targets if isinstance(node, ast.Assign) else []
-    return [each.id for each in targets if isinstance(each, ast.Name) and each.id.isupper()]
+    targets = getattr(node, "targets", [getattr(node, "target", None)])  # `A = 1`, `A: int = 1`
+    names = (each.elts if isinstance(each, ast.Tuple) else [each] for each in targets)
+    single = [one for each in names for one in each]
+    return [one.id for one in single if isinstance(one, ast.Name) and one.id.isupper()]
 
 
 def plain(node: Any) -> Any:

@@ -26,8 +26,8 @@ from llmlib import assets, data, generate, pretrained
 from llmlib.output_head import cross_entropy
 
 PARTS = """
-    model parts fast/layers fast/attention fast/quantized fast/numba_kernels decode_step attention
-    embeddings layers
+    model input_ids parts fast/layers fast/attention fast/kernels fast/quantized fast/numba_kernels
+    decode_step attention embeddings layers
 """
 USED = "pretrained.py:load architectures.py:Llama generation.py:generate kv_cache.py:new_cache"
 CODE = [f"llmlib/{name}.py" for name in PARTS.split()]

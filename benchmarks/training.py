@@ -16,9 +16,12 @@ from benchmarks import nanogpt
 from benchmarks.measure import Comparison
 from llmlib import data, training
 
-PARTS = "model parts attention embeddings layers"
-CODE = [f"llmlib/{name}.py" for name in PARTS.split()] + ["llmlib/bpe_trainer.py"]
-CODE += [f"llmlib/training.py:{name}" for name in ("train", "new_weights", "tiny_config")]
+PARTS = "model parts fast/layers fast/attention attention embeddings layers"
+TOKENS = "pretokenizer.py bpe_trainer.py tokens.py:Tokenizer"
+USED = "train new_weights tiny_config story_tokenizer as_tokens"
+CODE = [f"llmlib/{name}.py" for name in PARTS.split()]
+CODE += [f"llmlib/{place}" for place in TOKENS.split()]
+CODE += [f"llmlib/training.py:{name}" for name in USED.split()]
 STEPS, WIDTH, WINDOW, PEAK = 400, 96, 64, 0.005  # windows of 64 tokens, about 140 bytes
 ROUNDS = 5
 

@@ -153,6 +153,9 @@ def test_a_recording_ages_with_the_code_that_it_measures(tmp_path, monkeypatch):
     in_load, in_find = (list(prints(code.replace(f"return {n}", "return 3"))) for n in (1, 2))
     assert in_load[0] != whole and in_load[1] != load
     assert in_find[0] != whole and in_find[1] == load
+    constants = "LOW, HIGH = 1, 2\nLAST: int = 3\n\n\ndef load():\n    return LOW + LAST\n"
+    _, load = prints(constants)
+    assert all(list(prints(constants.replace(n, "4")))[1] != load for n in "13")
     monkeypatch.setitem(sys.modules, "benchmarks.any", SimpleNamespace(CODE=["kernel.c"]))
     (tmp_path / "kernel.c").write_text("int one = 1;", encoding="utf-8")
     kernel = report.fingerprint("any")
