@@ -323,6 +323,14 @@ def test_torch_func_has_the_gradient_of_what_is_watched_and_allowed(made):
     assert found.any()
 
 
+def test_a_step_by_hand_may_use_what_only_sounds_like_an_optimizer():
+    with block(["torch.optim"]):
+        F.rms_norm(x, [6])
+        list(torch.utils.data.DataLoader([x, x], batch_size=None))
+        with torch.profiler.record_function("my step"):
+            w - 0.1 * w
+
+
 def test_a_refusal_that_is_caught_is_still_known():
     torch_blocker.forget()
     with block(["torch.softmax"]):

@@ -26,7 +26,7 @@ OPERATORS = {
     "torch.cosine_similarity": r"cosine_similarity|cosine_embedding_loss",
     "torch.multinomial": r"multinomial",
     "torch.autograd": r"backward|grad|_make_dual",
-    "torch.optim": r"_record_function_enter.*|_?(fused|single_tensor|multi_tensor)_.*|step",
+    "torch.optim": r"_record_function_enter.*|_?(fused_(ada|sgd)|(single|multi)_tensor_).*|step",
     "torch.quantize_per_channel": r"_?(fake_)?quantize_per_.*",
 }
 

@@ -125,9 +125,14 @@ def _watch(operator: str, handle: Any, places: list[int]) -> None:
 
 def _kernel(handle: Any, below: Any, places: list[int], keys: Any, *args: Any, **more: Any) -> Any:
     for place in places:
-        if board[place]:
+        if board[place] and not _times_another(args):
             refuse(names[place])
     return handle.redispatch(keys & below, *args, **more)
+
+
+def _times_another(args: Sequence[Any]) -> bool:
+    """Are these the arguments of torch's stopwatch, for something else than an optimizer's step?"""
+    return type(next(iter(args), None)) is str and not args[0].startswith("Optimizer.step#")
 
 
 class Engine:
@@ -290,7 +295,8 @@ class FunctionMode(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        if name := self.match(getattr(function, "__name__", "").partition(".")[0]):
+        name = self.match(getattr(function, "__name__", "").partition(".")[0])
+        if name and not _times_another(args):
             refuse(name)
         return function(*args, **(kwargs or {}))
 
