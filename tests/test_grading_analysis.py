@@ -4,6 +4,7 @@ instructor should look at."""
 import gc
 import json
 import os
+import signal
 import symtable
 from collections import Counter
 
@@ -15,7 +16,7 @@ from llmlib.course.checking import scopes, submission
 from llmlib.course.checking.submission import Cell
 from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading import nbgrader_plugin
-from llmlib.grading.host import read_submission
+from llmlib.grading.host import memory_kills, read_submission
 from llmlib.grading.marking import analysis
 
 pytestmark = pytest.mark.security
@@ -152,6 +153,13 @@ def test_what_stops_a_reading_is_named(fault):
 
     with pytest.raises(submission.Unreadable, match=f"within the limits.*[(]{fault.__name__}[)]$"):
         read_submission.run_limited(work)
+
+
+def test_a_reading_that_the_machine_ended_for_memory_says_nothing_of_the_notebook(monkeypatch):
+    kills = iter(range(9))
+    monkeypatch.setattr(memory_kills, "count", lambda: next(kills))
+    with pytest.raises(memory_kills.NoMemory):
+        read_submission.run_limited(lambda: os.kill(os.getpid(), signal.SIGKILL))
 
 
 def test_a_prediction_that_is_never_closed_costs_no_other_cell():

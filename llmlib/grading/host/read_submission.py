@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from llmlib.course.checking.submission import Unreadable
+from llmlib.grading.host import memory_kills
 from llmlib.grading.wire import Channel, Closed, TooSlow, UnsupportedValue, within
 
 MAX_FILE = 128 << 20  # bytes; outputs are dropped, so a notebook that printed a lot is still graded
@@ -44,7 +45,9 @@ def content(path: str | Path) -> bytes:
 
 def run_limited(work: Callable[[], Any]) -> Any:
     """What `work` returns, plain values, computed in a fork. Raises `Unreadable` where it says so,
-    fails, or takes too much; TimeoutError where this machine had no time for it."""
+    fails, or takes too much; TimeoutError where this machine had no time for it, `NoMemory` where
+    it had no memory."""
+    kills = memory_kills.count()
     ours, theirs = map(Channel, socket.socketpair())
     pid = os.fork()
     if pid == 0:
@@ -57,6 +60,8 @@ def run_limited(work: Callable[[], Any]) -> Any:
             f"not read in {WAIT_SECONDS} s: this machine is too busy; start again"
         ) from None
     except (Closed, UnsupportedValue):
+        if memory_kills.count() != kills:
+            raise memory_kills.NoMemory from None
         raise Unreadable(TOO_MUCH) from None
     finally:
         os.kill(pid, signal.SIGKILL)
