@@ -1,4 +1,4 @@
-"""nanoGPT's published recipe for a processor, written down anew in plain torch (it is on no package
+"""nanoGPT's published recipe for a processor, written down in plain torch (it is on no package
 registry): 4 layers, 4 heads, d_model 128, windows of 64 characters, 12 a batch, 2,000 steps.
 
 From its README and config/train_shakespeare_char.py: AdamW with betas 0.9 and 0.99, learning rate

@@ -1,5 +1,5 @@
 """What `make test` runs of all that `make proof` runs: no test marked `proof`, of the browser's
-journeys the one marked `journey`, and of the answers in tests/answers a sample of each exercise,
+journeys those marked `journey`, and of the answers in tests/answers a sample of each exercise,
 chosen by the commit. `pytest --sample=SEED`."""
 
 import random

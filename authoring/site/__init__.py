@@ -9,7 +9,9 @@ errata       what the tutorial says that the course grew out of, and where it is
 reference    the instructor's guide and the claims
 markdown     Markdown with formulas as HTML with MathML
 pictures     the pictures of a page as files
+recorded     the figures that are shown before the model is in the browser
 weights      the model's file in parts, for the engine in the page
+links, templates  where an address leads on the site; web/templates
 serve        the pages on this computer: `make site SERVE=1`
 
 What runs in the reader's browser is in web/: modules as they are, without a bundler. The templates

@@ -1,6 +1,7 @@
 """Checks a learner's notebooks: runs them in new processes against the visible tests.
 
-Notebooks are only read. The outcome of one is cached until the notebook changes.
+Notebooks are only read. The outcome of one is cached until the notebook, or code that it imports,
+changes.
 """
 
 import os
