@@ -37,6 +37,7 @@ def guard(name: str, space: dict[str, Any]) -> Callable[[], None]:
 
     @functools.wraps(mine)
     def guarded(*args: Any, **kwargs: Any) -> Any:
+        space[name] = mine  # what it calls of itself is in the block already
         try:
             with block(disallowed, space, given.values()):
                 return mine(*args, **kwargs)
@@ -44,6 +45,9 @@ def guard(name: str, space: dict[str, Any]) -> Callable[[], None]:
             line = feedback.DISALLOWED.format(error)
             error._render_traceback_ = lambda: [line]  # type: ignore[attr-defined]
             raise
+        finally:
+            if space.get(name) is mine:
+                space[name] = guarded
 
     def put_back() -> None:
         if space.get(name) is guarded:
