@@ -1,6 +1,9 @@
 """The sliders and buttons of the notebooks, one function and one file each:
 
 from llmlib.widgets import rope_clock
+
+What they show is drawn by `web/widgets`, in the notebook as on the page. `kernel` answers it,
+`joined` makes one module of its files, and `choice` is what two of them share.
 """
 
 from llmlib.widgets.attention_explorer import attention_explorer
