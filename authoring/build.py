@@ -4,9 +4,10 @@
     python -m authoring.build 03_attention     one notebook
     python -m authoring.build --force          all, changed or not
 
-A notebook is executed when one of its code cells has changed, or code of llmlib that they import.
-Where only text has, its outputs are kept. Two builds of the same source give the same bytes, on any
-processor with AVX2. Several people may build different notebooks at the same time.
+A notebook is executed when one of its code cells has changed, or code of llmlib that they import;
+the one that makes my_llm.py also when a function of that file has. Where only text has changed, its
+outputs are kept. Two builds of the same source give the same bytes, on any processor with AVX2.
+Several people may build different notebooks at the same time.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from nbformat import NotebookNode
 
 from authoring import code_digest, drawings, laptop, quiz_source, release
 from llmlib import files
-from llmlib.course import quiz
+from llmlib.course import my_llm, quiz
 from llmlib.course.environment import environment
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT, Notebook, SourceError
@@ -132,6 +133,8 @@ def fingerprints(notebook: Notebook) -> dict[str, str]:
     """What an executed notebook depends on, written into it to see later what has changed: its code
     cells, the code of llmlib that they import, and its drawings. Text is none of it."""
     key = [quiz.key_text()] if notebook.number is None else []  # what the quiz's cells show
+    if any("my_llm.make(" in cell.source for cell in notebook.cells):  # runs others' solutions
+        key.append(str(my_llm.collect(ROOT / "solutions")[0]))
     cells = [str((cell.source, cell.metadata.get("tags", []))) for cell in _code(notebook.cells)]
     imports = [cell.source for cell in _code(notebook.cells)]
     return {

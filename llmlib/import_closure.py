@@ -49,7 +49,10 @@ def closure(starts: Iterable[str | Path], roots: Roots = ROOTS) -> set[Path]:
     found: set[Path] = set()
     waiting: list[Path] = []
     for start in starts:
-        waiting += [start] if isinstance(start, Path) else _named(start, roots)
+        if isinstance(start, Path):
+            waiting.append(start)
+        else:
+            waiting += [*_named(start, roots), *_data_named(start, roots)]
     while waiting:
         if (path := waiting.pop()) not in found:
             found.add(path)
@@ -79,9 +82,7 @@ def _needs(path: Path, changed: tuple[int, int], roots: Roots) -> list[Path]:
     if not named and code.dynamic:
         needed += path.parent.glob("*.py")
     needed += [each for each in path.parent.iterdir() if each.name in files]
-    for root in roots.values():
-        needed += [each for each in _data(root) if each.name in files]
-    return needed
+    return [*needed, *_data_named(text, roots)]
 
 
 class Code(NamedTuple):
@@ -144,6 +145,13 @@ def _named(text: str, roots: Roots) -> list[Path]:
     for module, imported in FROM.findall(text):
         names |= {f"{module}.{each}" for each in re.findall(r"\w+", imported)}
     return [path for name in names for path in _module(name, roots)]
+
+
+def _data_named(text: str, roots: Roots) -> Iterator[Path]:
+    """The files beside modules that a text names, whatever folder they are in."""
+    files = set(FILE.findall(text))
+    for root in roots.values():
+        yield from (each for each in _data(root) if each.name in files)
 
 
 @functools.cache

@@ -237,6 +237,20 @@ def test_code_of_the_library_that_a_notebook_imports_counts_and_its_comments_do_
     assert library("plots", "WIDTH = 3\n") != first
 
 
+def test_the_notebook_that_makes_my_llm_is_executed_when_a_function_of_that_file_changes(
+    monkeypatch,
+):
+    making = notebooks.parse(SOURCE + '\n# %%\nmy_llm.make(".", "../my_llm.py", "Once")\n', "01_a")
+    other = notebooks.parse(SOURCE, "01_a")
+
+    def code(notebook, text):
+        monkeypatch.setattr(build.my_llm, "collect", lambda folder: (text, []))
+        return build.fingerprints(notebook)["code"]
+
+    assert code(making, "def f(): 1") == code(making, "def f(): 1") != code(making, "def f(): 2")
+    assert code(other, "def f(): 1") == code(other, "def f(): 2")
+
+
 @pytest.mark.parametrize(
     "old, new, says",
     [
@@ -312,6 +326,8 @@ def test_a_mistake_in_the_quiz_is_said_in_one_sentence_and_nothing_is_built(monk
     def broken():
         raise SourceError("quiz.toml: Expected '=' after a key")
 
+    for name in build.laptop.variables():  # what a build sets for itself ends with this test
+        monkeypatch.setenv(name, "")
     monkeypatch.setattr(build.quiz_source, "write", broken)
     monkeypatch.setattr(build, "build", lambda *_, **__: pytest.fail("built"))
     assert build.main(["quiz"]) == 1

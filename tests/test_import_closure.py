@@ -55,6 +55,7 @@ def project(tmp_path):
         ("import pkg\npkg.lazily(1)", {INIT, "pkg/lazy.py"}),
         ("import pkg, os\npkg.other", {INIT}),
         ("import helper", {"helper.py", INIT, "pkg/lazy.py"}),
+        ("import pkg\nopen(pkg.at('words.txt'))", {"pkg/sub/words.txt", INIT}),
         ("import os", set()),
     ],
 )
