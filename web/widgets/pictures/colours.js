@@ -27,11 +27,6 @@ export function diverging(value) {
   return mix(colour("--ground"), colour(value < 0 ? "--blue" : "--orange"), strength);
 }
 
-/** The colour of a share from 0 to 1. The root makes small shares visible. */
-export function sequential(share) {
-  return mix(colour("--ground"), colour("--blue"), Math.sqrt(share));
-}
-
 /** "black" or "white", whichever reads better on a colour (relative luminance, WCAG 2). */
 export function ink(rgb) {
   const [r, g, b] = rgb.map(each => each / 255)

@@ -32,7 +32,7 @@ export function slider(name, { min, max, step, value, format = String }, changed
 
 /** Temperature, top-k, top-p, min-p.
  * @param first { temperature, top_k, top_p, min_p }; null switches a filter off
- * @returns { place, settings() } */
+ * @returns { place, settings(), set(settings) } */
 export function filterSliders(first, changed) {
   const { off, temperature, top_k, top_p, min_p } = strings.widgets;
   const orOff = (value, format) => (each => (each === value ? off : format(each)));
