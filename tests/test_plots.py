@@ -1,5 +1,6 @@
 """What a figure leaves in a notebook: an image with its alt text, the same bytes each time."""
 
+import math
 import re
 import struct
 from base64 import b64decode
@@ -120,6 +121,29 @@ def test_the_words_of_a_figure_are_made_of_its_data():
     assert (
         "whole: 0.77; without 23.4: 0.14" in layers.one_head(off, torch.ones(2, 1), ["Paris"]).alt
     )
+
+
+def test_the_words_of_a_figure_follow_a_learners_own_run():
+    """Other prompts, texts and counts than the course's give other words."""
+    logits = torch.tensor([0.0, math.log(3.0)])
+    fig = sampling.next_tokens(Letters, {"Once": logits}, 2)
+    assert fig.alt.endswith(
+        f"After 'Once': {Letters.decode([1])} 0.75, {Letters.decode([0])} 0.25."
+    )
+    assert "has 0.75, all others 0.00." in sampling.temperatures(Letters, logits, (1.0,), 2).alt
+    assert "Ada: 2 different, the commonest 3 times." in sampling.answers({"Ada": [3, 1]}, 4).alt
+    assert "one: 3 of 4, 0.30 to 0.95." in sampling.shares({"one": (3, 4, 0.3, 0.95)}, "x", 0.1).alt
+    bars = {"as they are": [0.64, 0.36], "doubled": [0.86, 0.14]}
+    fig = output_head.grouped_bars("ab", bars, "probability", "Logits")
+    assert fig.alt.endswith("a 0.64 and 0.86, b 0.36 and 0.14.")
+    fig = output_head.logits_to_loss(["red", "tan"], [2.0, 1.0], [0.73, 0.27])
+    assert "red 2.00 and 0.73" in fig.alt and "the loss of red, 0.31." in fig.alt
+    assert "zlib 1,115 and 1,120." in output_head.file_sizes([("zlib", 1115, 1120)]).alt
+    fig = layers.parameter_shares({"tiny": {"tables": 1, "attention": 3}})
+    assert "tables and attention. tiny 25.0 and 75.0." in fig.alt
+    spelled = [bytes([b]) for b in range(256)] + [b"ab", b"abc"]
+    fig = tokens.merge_tree([257, 100], [(97, 98), (256, 99)], spelled)
+    assert "each of 2 tokens: abc, d." in fig.alt and fig.alt.endswith("ranks: ab 0, abc 1.")
 
 
 def test_a_machine_that_holds_no_text_has_no_line():

@@ -60,10 +60,11 @@ def activations(x, curves, up, gated):
 def parameter_shares(models):
     """Where the parameters are: {model: {part: count}} as one stacked bar each, in percent."""
     fig, ax = plots.figure(width=7.2, height=2.6)
-    names, left = list(models), torch.zeros(len(models))
+    names, left, told = list(models), torch.zeros(len(models)), {}
     for part, _, style in plots.look(models[names[0]]):
         share = [100 * models[name][part] / sum(models[name].values()) for name in names]
         stacked = ax.barh(names, share, left=left, label=part, **style)
+        told[part] = share
         words = [f"{s:.1f} %" if s > 3 else "" for s in share]
         ax.bar_label(stacked, words, label_type="center", bbox=plots.GROUND)
         left += torch.tensor(share)
@@ -72,8 +73,8 @@ def parameter_shares(models):
     ax.legend(ncols=len(models[names[0]]), loc="lower center", bbox_to_anchor=(0.45, 1.0))
     return plots.described(
         fig,
-        "Stacked bars: share of parameters in tables, attention and feed-forward. GPT-2 small: "
-        "31.7, 22.8 and 45.5; SmolLM2: 21.0, 19.8 and 59.2 percent.",
+        f"Stacked bars: share of the parameters in percent, {' and '.join(told)}. "
+        f"{plots.listed(dict(zip(names, zip(*told.values()))))}.",
     )
 
 

@@ -20,8 +20,8 @@ def grouped_bars(labels, series, ylabel, title):
     ax.legend()
     return plots.described(
         fig,
-        "Bars of four probabilities: adding 100 to all logits leaves them as they were; doubling "
-        "the logits makes the first one larger, from 0.64 to 0.86.",
+        f"{title}: bars of the {ylabel}, {' and '.join(series)}. "
+        f"{plots.listed(dict(zip(labels, zip(*series.values()))), '.2f')}.",
     )
 
 
@@ -49,8 +49,9 @@ def logits_to_loss(tokens, logits, shares):
     right.set(title="loss: −ln p", xlabel="p of what came", ylabel="nats")
     return plots.described(
         fig,
-        "Bars of four logits, the probabilities that softmax makes of them, and the curve of −ln "
-        "p with the loss of blue, 0.33.",
+        "Bars of logits and of the probabilities that softmax makes of them: "
+        f"{plots.listed(dict(zip(tokens, zip(logits, shares))), '.2f')}. Beside them the curve of "
+        f"−ln p with the loss of {tokens[0]}, {-np.log(p):.2f}.",
     )
 
 
@@ -94,9 +95,8 @@ def file_sizes(rows):
     ax.legend(loc="lower right")
     return plots.described(
         fig,
-        "Bytes for the same five paragraphs: 2,270 as they are, 1,115 with zlib, 1,103 with bz2, "
-        "about 300 with SmolLM2. With the words shuffled zlib and bz2 need hardly more, SmolLM2 "
-        "twice as much.",
+        f"Bars of bytes, {' and '.join(series)}: "
+        f"{plots.listed({name: both for name, *both in rows}, ',.0f')}.",
     )
 
 

@@ -14,16 +14,15 @@ from llmlib.output_head import softmax
 def next_tokens(tokenizer, next_logits, n=8):
     """Bars of the n likeliest next tokens, one panel a prompt: next_logits {prompt: [vocab]}."""
     fig, axes = plots.figure(1, len(next_logits), height=3.4, sharex=True)
+    told = []
     for ax, (text, logits) in zip(axes, next_logits.items()):
         best = softmax(logits).topk(n)
         names = plots.labels([tokenizer.decode([i]) for i in best.indices.tolist()])
         plots.bars(ax, names, best.values.tolist(), fmt="%.3f", across=True)
         ax.set(xlabel="probability", title=f"{text} …", xlim=(0, 1))
+        told.append(f"After {text!r}: {plots.listed(dict(zip(names, best.values)), '.2f')}")
     return plots.described(
-        fig,
-        "Two bar charts of next-token probabilities. After 'The capital of France is' one token, "
-        "Paris, has 0.77; after 'Once upon a time, there was a' the likeliest, small, has 0.06 "
-        "and the other seven of the eight have 0.03 to 0.05.",
+        fig, f"Bars of the {n} likeliest next tokens and their probabilities. {'. '.join(told)}."
     )
 
 
@@ -114,18 +113,18 @@ def temperatures(tokenizer, logits, ts, n=10):
     """Bars of the n likeliest next tokens and of all others together, one panel a temperature."""
     fig, axes = plots.figure(1, len(ts), height=4.2, sharex=True)
     ids = softmax(logits).topk(n).indices
-    names = plots.labels([tokenizer.decode([i]) for i in ids.tolist()])
+    names, told = plots.labels([tokenizer.decode([i]) for i in ids.tolist()]), []
     for ax, t in zip(axes, ts):
         shares = softmax(logits / t)[ids].tolist()
         labels = [*names, "all others"] if ax is axes[0] else [""] * (n + 1)
         plots.bars(ax, labels, [*shares, 1 - sum(shares)], fmt="%.3f", across=True)
         ax.patches[-1].set(facecolor=plots.ORANGE, hatch="///")
         ax.set(xlabel="probability", title=f"T = {t}", xlim=(0, 1.2), xticks=(0, 0.5, 1))
+        told.append(f"At {t} {names[0]} has {shares[0]:.2f}, all others {1 - sum(shares):z.2f}")
     return plots.described(
         fig,
-        "Bars of the ten likeliest next tokens and of all others together, for three "
-        "temperatures. At 0.5 Paris has 0.99. At 1 it has 0.77 and all others 0.10. At 1.5 Paris "
-        "has 0.24, and all others together 0.62.",
+        f"Bars of the {n} likeliest next tokens and of all others together, a panel a temperature. "
+        f"{'. '.join(told)}.",
     )
 
 
@@ -213,12 +212,12 @@ def answers(counts, total):
     ax.set(xlim=(0, total * 1.22), xlabel=f"of {total} draws; one box a year, the commonest first")
     ax.set_xticks(range(0, total + 1, 10))
     ax.grid(axis="y", visible=False)
+    told = "; ".join(
+        f"{name}: {len(found)} different, the commonest {max(found, default=0)} times"
+        for name, found in counts.items()
+    )
     return plots.described(
-        fig,
-        "Years among forty answers for each of six people, one box a year, the commonest first. "
-        "For Einstein one year fills 33. For Curie the commonest has 9. For Lovelace and the "
-        "invented Thackeray and Okonsker nearly every answer is another year. For the invented "
-        "Weinstein one year fills 20.",
+        fig, f"Different years among {total} answers, one box a year, the commonest first. {told}."
     )
 
 
@@ -232,12 +231,11 @@ def shares(found, xlabel, chance):
     plots.mark(ax, f"guessing {chance:.0%}", x=chance)
     ax.set(xlim=(-0.02, 1.18), ylim=(len(found) - 0.4, -0.9), xticks=np.arange(0, 1.1, 0.25))
     ax.set_xlabel(xlabel)
-    return plots.described(
-        fig,
-        "Share of right answers to sums with one to three operations, with intervals. One "
-        "operation: 15 of 24. Two: 3 of 24; three: 3 of 24, which 24 problems cannot tell from "
-        "guessing one of ten digits.",
+    told = "; ".join(
+        f"{name}: {hits} of {cases}, {low:.2f} to {high:.2f}"
+        for name, (hits, cases, low, high) in found.items()
     )
+    return plots.described(fig, f"Dots with bars, {xlabel}, and guessing at {chance:.2f}. {told}.")
 
 
 def places_and_picks(tables, letters="ABCD"):

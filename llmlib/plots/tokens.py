@@ -1,6 +1,7 @@
 """Pictures of notebook 1: text coloured by token, and what a token is worth."""
 
 from html import escape
+from itertools import repeat
 
 import numpy as np
 
@@ -138,13 +139,23 @@ def merge_tree(ids, merges, spelled):
         _draw(ax, i, at, merges, spelled, top=True)
         at += len(spelled[i])
     ax.set_title("Merges with their ranks; tokens in blue, bytes at the bottom")
+    found = sorted(set().union(*(_merged(i, merges) for i in ids)))
+    made = [f"{_word(i, spelled)} {i - 256:,}" for i in found]
     return plots.described(
         fig,
-        "A tree for each of the three tokens of ' embeddings'. At the bottom the bytes, above "
-        "them the merges with their ranks: i and n (rank 3), e and d (20), in and g (22), space "
-        "and e (48), ing and s (398), space-e and m (539), b and ed (2,821), and last ' em' and "
-        "'bed' (11,269). One d is left over.",
+        f"A tree for each of {len(ids)} tokens: {', '.join(map(_word, ids, repeat(spelled)))}. At "
+        f"the bottom the bytes, above them the merges, with their ranks: {', '.join(made)}.",
     )
+
+
+def _word(i, spelled):
+    """A token as it is written on its box."""
+    return spelled[i].decode("utf-8", errors="replace").replace(" ", plots.BLANK)
+
+
+def _merged(i, merges):
+    """The ids of all merges in a token's tree."""
+    return {i}.union(*(_merged(part, merges) for part in merges[i - 256])) if i > 255 else set()
 
 
 def _depth(i, merges):
@@ -153,7 +164,7 @@ def _depth(i, merges):
 
 def _draw(ax, i, at, merges, spelled, top=False):
     """One token's tree from byte `at` on; returns the middle of its box."""
-    word = spelled[i].decode("utf-8", errors="replace").replace(" ", plots.BLANK)
+    word = _word(i, spelled)
     level, width = _depth(i, merges), len(spelled[i])
     centre = at + width / 2
     if i > 255:
