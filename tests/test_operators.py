@@ -384,6 +384,18 @@ def test_what_given_cells_import_of_the_course_is_allowed():
         assert space["f"]() == [1]
 
 
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("listed", [f"llmlib.tokens.{e}" for e in ("split", "Tokenizer.encode")])
+def test_what_given_cells_import_and_the_exercise_lists_is_not(listed, inside):
+    from llmlib import tokens
+
+    name, space = listed.split(".")[2], {}
+    line = f"from llmlib.tokens import {name}\n"
+    exec(f"{line}def f():\n    {line * inside}    {name}([])", space)
+    with pytest.raises(DisallowedCall), block([listed], space, [getattr(tokens, name)]):
+        space["f"]()
+
+
 def test_after_the_call_everything_is_as_before():
     import codecs
 

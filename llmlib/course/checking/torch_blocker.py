@@ -17,7 +17,7 @@ import mmap
 import pkgutil
 import sys
 import types
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -154,14 +154,15 @@ class Engine:
 class block:
     """A context in which functions that one of `disallowed` (dotted names) stands for raise
     `DisallowedCall`. `space` are the learner's globals: what they hold of llmlib, but for the
-    objects in `given`, and of another library of which a part is disallowed, refuses as well."""
+    objects in `given` that are not listed, and of another library of which a part is disallowed,
+    refuses as well."""
 
     def __init__(
         self, disallowed: Iterable[str], space: Values | None = None, given: Iterable[Any] = ()
     ) -> None:
         self.names, self.space = tuple(disallowed), {} if space is None else space
         self.torchs = tuple(filter(_is_torchs, self.names))
-        self.given = {id(each) for each in given}
+        self.given = {*map(id, given)} - {id(each) for name in self.names for each in _along(name)}
         self.after = contextlib.ExitStack()
 
     def __enter__(self) -> "block":
@@ -209,6 +210,15 @@ def _replace(name: str, space: Values, after: contextlib.ExitStack) -> None:
             after.callback(setattr, parent, last, original)
             setattr(parent, last, refusing)
             _put({key: refusing for key, value in space.items() if value is original}, space, after)
+
+
+def _along(dotted: str) -> Iterator[Any]:
+    """The object of a dotted name and those that hold it, as far as they are loaded."""
+    first, *rest = dotted.split(".")
+    value = sys.modules.get(first)
+    while value is not None:
+        yield value
+        value = getattr(value, "__dict__", {}).get(rest.pop(0)) if rest else None
 
 
 def home(value: Any) -> str:
