@@ -52,7 +52,9 @@ def test_a_prompt_takes_the_walk_that_the_page_describes(capsys):
 
     def watch(frame, event, _):
         path = frame.f_code.co_filename
-        if event == "call" and path.startswith(str(ROOT / "llmlib")):
+        # another test of this process may have left kernels before torch's operators
+        refusing = path.endswith("torch_blocker.py")
+        if event == "call" and path.startswith(str(ROOT / "llmlib")) and not refusing:
             if frame.f_code.co_name != "<module>":  # an import
                 calls.setdefault((path.removeprefix(f"{ROOT}/"), frame.f_code.co_qualname))
 

@@ -60,7 +60,7 @@ CHIEF = {
 }
 OTHERS = {  # the classes of all others: the kinds of attacks in each
     "forgeries": {"forgery"},
-    "questions": {"ready-made", "leak", "honest"},
+    "questions": {"ready-made", "open", "leak", "honest"},
     "stalls": {"stall", "batch"},
     "machines": {"machine", "others"},
 }
@@ -271,7 +271,7 @@ def test_an_attack_scores_if_it_gets_through_and_only_then(monkeypatch, tmp_path
             submission = corpus.Submission(tmp_path, {})
             corpus.ATTACKS.pop().make(submission)
             submission.write()
-            found = read((tmp_path / "target.ipynb").read_bytes())[0]
+            found = read((tmp_path / "target.ipynb").read_bytes(), "target")[0]
             assert runner.grade(corpus.TARGET, found).points == points
 
 

@@ -143,7 +143,7 @@ def test_a_notebook_released_as_another_version_is_named_as_such(monkeypatch, na
     full = tuple(Outcome(each.name, each.points, each.points) for each in notebook.exercises)
     runner = SimpleNamespace(grade=lambda *_: Graded(full, (), False))
     graded = worker_pool.grade_bytes(runner, notebook, handed_in)
-    note = f"Handed in from version 1.2.4 of the course, graded with {ours}."
+    note = f"Handed in from version 1.2.4 of the course, graded with {ours}:"
     assert [each[: len(note)] for each in graded.notes] == [note] * (ours != "1.2.4")
     monkeypatch.setattr(release, "VERSION", ours)  # and the other way round
     monkeypatch.setattr(worker_pool, "VERSION", "1.2.4")

@@ -109,7 +109,7 @@ def test_what_is_loaded_before_all_submissions_may_write_a_scratch_file():
     setup = {"socket": theirs.fileno(), "preload": [], "jail": True, "python": []}
     code = "import sys, tempfile; sys.path.insert(0, '/course')\n"
     code += "from llmlib.grading.guest import zygote\n"
-    code += "zygote.load = lambda _: tempfile.NamedTemporaryFile().write(b'x')\n"
+    code += "zygote.load = lambda *_: tempfile.NamedTemporaryFile().write(b'x')\n"
     code += "zygote.main(sys.argv[1])"
     words = [*bubblewrap.command(), sys.executable, "-I", "-B", "-c", code]
     words.append(json.dumps(setup))

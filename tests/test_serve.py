@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import openai
@@ -765,7 +766,8 @@ def test_another_server_can_answer_with_the_handlers_below_an_address_of_its_own
         listener.stop()
 
     with served(small) as running:
-        asyncio.run(ask(running))
+        with ThreadPoolExecutor() as pool:  # a browser's loop may run in this thread
+            pool.submit(asyncio.run, ask(running)).result()
     assert [status for status, _ in said] == [200, 200, 404]
     assert re.findall(r'fetch\("([^"]*)"', said[0][1]) == ["v1/chat/completions"]  # relative
 

@@ -441,7 +441,7 @@ def test_a_widget_is_left_out_without_its_module(site):
 
 def _widgets_of(name):
     for cell in notebooks.load(name).cells:
-        yield from re.findall(r"from llmlib\.widgets import (\w+)", cell.source)
+        yield from re.findall(r"from llmlib\.widgets(?:\.\w+)? import (\w+)", cell.source)
 
 
 def test_a_link_that_leads_nowhere_leaves_its_words():

@@ -1062,29 +1062,6 @@ def some_heads_look_by_distance_and_others_do_not():
     )
 
 
-def the_wave_never_comes_back_as_high():
-    """“at distance 4; then waves, about six positions long, that never come back as” “nearly flat,
-    near -5 at all distances” “in a band about 16 wide.”
-
-    Another sentence, whose waves are the same.
-    """
-    other = "Two hundred people came to see how the old bridge was taken down on Sunday"
-    lines = []
-    for text in (CAT, other):
-        mean = _by_distance(16, 0, text).mean(dim=0).tolist()
-        tops = [i for i in range(1, 20) if mean[i - 1] < mean[i] > mean[i + 1]]
-        feet = [i for i in range(1, 20) if mean[i - 1] > mean[i] < mean[i + 1]]
-        long = [b - a for turns in (tops, feet) for a, b in zip(turns, turns[1:])]
-        assert tops[0] == 1 and len(tops) == 3 and 5 < sum(long) / len(long) < 7
-        assert mean[1] > 2.5 and max(mean[4:]) < -2.5 and abs(mean[4] + 15) < 0.1
-        assert abs(min(mean) + 19) < 0.3
-        lines.append(f"tops at {tops}, from the fourth on at most {max(mean[4:]):.1f}")
-    flat = _by_distance(18, 6)
-    low, high = torch.quantile(flat, torch.tensor([0.05, 0.95]), dim=0)
-    assert (flat.mean(dim=0) + 5).abs().max() < 0.8 and ((high - low) - 16).abs().max() < 0.7
-    return "; ".join(lines) + f"; band of the other head {(high - low).mean():.1f} wide"
-
-
 def what_rope_must_keep_of_its_training():
     """“Moved: no difference. A larger theta: next to none. Squeezed distances: worse. Backwards,
     all distances are what they were, and the model is about as lost as with no RoPE at all”

@@ -448,21 +448,6 @@ def the_heads_that_saw_cat_look_one_back():
     )
 
 
-def two_layers_amid_the_stack_have_no_sink():
-    """“the sink fills most of the layers above the second, but for 10 and 11”
-
-    The layers around them, on two pairs of random texts.
-    """
-    lines = []
-    for texts in (_texts(), _texts(1)):
-        maps = [attention_maps(model(), text)[:, :, 1:, 0] for text in texts]
-        share = sum(each.mean((1, 2)) for each in maps) / len(maps)  # n_layer
-        rest = [i for i in range(2, 30) if i not in (10, 11)]
-        assert share[[0, 1, 10, 11]].max() < 0.25 < share[rest].min()
-        lines.append(f"{share[10]:.2f} and {share[11]:.2f}, the rest {share[rest].min():.2f} up")
-    return "mean share to the first token, layers 10 and 11: " + "; other texts: ".join(lines)
-
-
 def both_kinds_of_heads_matter_and_16_0_most():
     """“**One head of 270, 16.0, takes most of the copying with it.** Its control costs next to
     nothing, the other eight heads of its layer *together* little. Both sets of five cost far more

@@ -110,21 +110,6 @@ def _read_by_mlp(text):
     return torch.stack(seen)
 
 
-def _stream(text, stack):
-    """The stream at a text's last token after the table and after each layer of `stack`."""
-    states = []
-
-    def block(x, **functions):
-        states.append(x[0, -1])
-        out = layers.pre_norm_block(x, **functions)
-        if len(states) == len(stack):
-            states.append(out[0, -1])
-        return out
-
-    _with_layers(stack).using(block=block, unembedding=lambda x, table: x)(_ids(text))
-    return torch.stack(states)
-
-
 def _block_in(layer, other):
     """The model whose layer `layer` is `other`, a block."""
     numbers = cycle(range(30))
@@ -699,21 +684,6 @@ def a_second_sink_is_made_by_the_same_layers():
         f"after layer 2: The {sizes[3, 0]:.0f}, the {sizes[3, 4]:.0f}, others at most "
         f"{sizes[3, [1, 2, 3, 5]].max():.0f}; my {other[3, 4]:.0f}"
     )
-
-
-def ordinary_streams_jump_first_and_grow_slowly_then():
-    """“The others jump from 2 to about 70 by layer 1, then grow slowly to”
-
-    Another text, all of its words but the first.
-    """
-    lines = []
-    for text, others in ((CAT, [1, 2, 3, 5]), (OTHER, slice(1, None))):
-        sizes = _writes(text).cumsum(0)[::2].norm(dim=-1)[:, others].median(dim=1).values
-        growth = sizes[1:] / sizes[:-1]
-        assert sizes[0] < 3 and abs(sizes[2] - 70) < 5 and growth[:2].prod() > 20
-        assert growth[2:].max() < 1.35 and 550 < sizes[2:].max() < 900
-        lines.append(f"{sizes[0]:.0f}, {sizes[2]:.0f}, at most {sizes.max():.0f}")
-    return "before layer 0, after 1, later: " + "; another text: ".join(lines)
 
 
 def two_neurons_make_the_sink():

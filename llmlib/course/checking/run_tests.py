@@ -47,6 +47,7 @@ def main() -> None:
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         job = json.loads(sys.stdin.buffer.read())
+        torch_blocker.new_board()  # a process that was forked has its parent's
         failed: dict[str, str | None] = {}  # title of a cell -> its error message
         sys.stdin = open(os.devnull, encoding="utf-8")
         warnings.simplefilter("ignore")
