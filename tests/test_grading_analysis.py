@@ -166,7 +166,7 @@ def test_a_prediction_that_is_never_closed_costs_no_other_cell():
     """However many backslashes are in it."""
     open_end = Cell("code", None, 'predict("""' + "\\" * 60)
     shown = analysis.analyse(corpus.TARGET, [open_end, Cell("code", "merge", "def merge(): ...")])
-    assert [step.title for step in shown.job.steps] == ["given_setup", "cell 1", "merge"]
+    assert [step.title for step in shown.job.steps] == ["cell 1", "given_setup", "merge"]
 
 
 def test_a_comparison_below_changes_nothing_that_an_answer_calls():
