@@ -133,6 +133,13 @@ def test_the_words_of_a_figure_follow_a_learners_own_run():
     assert "has 0.75, all others 0.00." in sampling.temperatures(Letters, logits, (1.0,), 2).alt
     assert "Ada: 2 different, the commonest 3 times." in sampling.answers({"Ada": [3, 1]}, 4).alt
     assert "one: 3 of 4, 0.30 to 0.95." in sampling.shares({"one": (3, 4, 0.3, 0.95)}, "x", 0.1).alt
+    assert "peak is 2020; after 2020 0.25 are" in sampling.years({2020: 0.75, 2021: 0.25}, 2020).alt
+    fig = attention.head_maps({"copies": torch.tensor([[0.1, 0.2], [0.9, 0.0]])}, 1)
+    assert "2 layers by 2 heads" in fig.alt and fig.alt.endswith("copies: 1.0 (0.90).")
+    fig = output_head.learning_rates([0.01, 0.1, 1.0], {"mine": [6.0, 5.1, 7.0]}, 6.2)
+    assert "mine: 6.0, lowest 5.1 at 0.1, then higher again." in fig.alt
+    assert "a -0.50 and 0.25 and 1.00." in output_head.gains_by_seed({"a": [-0.5, 1.0]}).alt
+    assert "x 0.10 and 0.60 and 0.50." in output_head.descent({"x": [0.1, 0.6, 0.5]}, "Down").alt
     bars = {"as they are": [0.64, 0.36], "doubled": [0.86, 0.14]}
     fig = output_head.grouped_bars("ab", bars, "probability", "Logits")
     assert fig.alt.endswith("a 0.64 and 0.86, b 0.36 and 0.14.")

@@ -119,10 +119,13 @@ def mixtures(values, outputs, names):
 def head_maps(maps, best=3):
     """Score of every head by layer and head: maps {title: [n_layer, n_head]}; `best` are framed."""
     fig, axes = plots.figure(1, len(maps), width=WIDTH, height=6.2, sharey=True)
+    told = []
     for ax, (title, scores) in zip(axes, maps.items()):
+        told.append(f"{title}:")
         picture = plots.heat(ax, scores, vmin=0, vmax=1, aspect="auto", origin="lower")
         for place in scores.flatten().topk(best).indices.tolist():
             layer, head = divmod(place, scores.shape[1])
+            told[-1] += f" {layer}.{head} ({scores[layer, head]:.2f})"
             corner = (head - 0.5, layer - 0.5)
             for width, colour in ((3.5, "black"), (1.5, "white")):
                 frame = {"lw": width, "ec": colour, "zorder": 3, "clip_on": False}
@@ -132,10 +135,8 @@ def head_maps(maps, best=3):
     fig.colorbar(picture, ax=axes, label="mean share of attention", shrink=0.6)
     return plots.described(
         fig,
-        "Three maps of 30 layers by 9 heads. Previous-token heads are few and scattered, the "
-        "sink fills most of the layers above the second, but for 10 and 11, induction heads are "
-        "few and sit in layers 17 to 23. Ringed are the best three of each: 16.0, 11.1 and 2.1; "
-        "18.8, 23.6 and 18.4; 18.6, 17.4 and 17.3.",
+        f"Maps of {len(scores)} layers by {scores.shape[1]} heads, the colour a mean share of "
+        f"attention. Framed are the best {best} of each. {'; '.join(told)}.",
     )
 
 

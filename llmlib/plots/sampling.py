@@ -259,14 +259,16 @@ def years(probabilities, released):
     """Probability of each year, {year: probability}, with that of the model's release marked."""
     fig, ax = plots.figure(height=3.2)
     ax.bar(*zip(*probabilities.items()), color=plots.BLUE, **plots.EDGED)
+    later = sum(p for year, p in probabilities.items() if year > released)
     plots.mark(ax, "after the model's release", x=released + 0.5)
     ax.set(xlabel="year", ylabel="probability")
     ax.set_title("“Today's date is January 1, …”: which year does the model believe it is?")
     ax.grid(axis="x", visible=False)
     return plots.described(
         fig,
-        "Probability of each year from 2000 to 2039 as the year of today's date. It rises to a "
-        "peak in 2023 and drops sharply after 2024.",
+        "Probability of each year as the year of today's date, "
+        f"{min(probabilities)} to {max(probabilities)}. The peak is "
+        f"{max(probabilities, key=probabilities.get)}; after {released} {later:.2f} are left.",
     )
 
 
