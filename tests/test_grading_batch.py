@@ -2,6 +2,7 @@
 nothing."""
 
 import ctypes
+import itertools
 import json
 import os
 import random
@@ -17,7 +18,7 @@ from grading_fakes import NOTEBOOKS, Stub, _Make, class_of, grade
 
 from llmlib.certificate.revocation import Register
 from llmlib.grading import batch, worker_pool
-from llmlib.grading.host import sandbox
+from llmlib.grading.host import memory_kills, sandbox
 from llmlib.grading.host.time_limits import CLOCK_FACTOR, Limits
 
 pytestmark = pytest.mark.security
@@ -29,6 +30,17 @@ def test_a_dead_worker_costs_its_own_submission_only(tmp_path):
     )
     assert "died on it, twice" in rows["bad"].reason and "RuntimeError" in rows["dan"].reason
     assert all(rows[student].points == 10 for student in ("ann", "cyd", "eve"))
+
+
+def test_a_worker_that_the_kernel_ended_as_memory_ran_out_is_no_word_on_its_submission(
+    tmp_path, monkeypatch
+):
+    kills = itertools.count()
+    monkeypatch.setattr(memory_kills, "count", lambda: next(kills))
+    monkeypatch.setattr(batch, "QUIET", 0)
+    rows = grade(class_of(tmp_path, {"bad": "#die"}), workers=1)
+    assert rows["bad"].yet and rows["bad"].reason.startswith("not graded yet: memory ran out")
+    assert not (tmp_path / "feedback").exists()
 
 
 def test_another_torch_grades_anew(monkeypatch):

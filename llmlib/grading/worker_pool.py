@@ -19,7 +19,7 @@ from llmlib.course.checking.submission import Cell
 from llmlib.course.environment import VERSION
 from llmlib.course.format.notebooks import Notebook
 from llmlib.grading import submissions
-from llmlib.grading.host import read_submission
+from llmlib.grading.host import memory_kills, read_submission
 from llmlib.grading.host.bubblewrap import Unavailable
 from llmlib.grading.host.time_limits import CLOCK_FACTOR, Exceeded, Limits, Starved
 from llmlib.grading.results import NotGraded, Result
@@ -122,6 +122,7 @@ class Worker:
         self.process.start()
         theirs.close()
         self.order: Order | None = order  # None: at rest
+        self.kills = memory_kills.count()  # when it began
         self.deadline = time.monotonic() + START
 
     def begin(self, order: Order, limits: Limits) -> None:
@@ -130,6 +131,7 @@ class Worker:
             order,
             time.monotonic() + CLOCK_FACTOR * limits.notebook + GRACE,
         )
+        self.kills = memory_kills.count()
         with contextlib.suppress(OSError):  # it died at rest: `said` will tell
             self.pipe.send((order.task.assignment, order.data))
 
@@ -186,7 +188,7 @@ def run(
                     case Lost() as how:
                         pool.remove(worker)
                         worker.stop()
-                        if failure := _try_again(order, how, again, started):
+                        if failure := _try_again(worker, order, how, again, started):
                             yield order, failure
                     case str(why):  # the others do its part
                         pool.remove(worker)
@@ -225,13 +227,17 @@ def _hand_out(
             pool.append(new_worker(order))
 
 
-def _try_again(order: Order, how: Lost, again: list[Order], started: bool) -> NotGraded | None:
-    """Put an order whose worker was lost among those to be tried `again`, or give it up. Raises
-    `Unavailable` if no worker has ever `started`."""
+def _try_again(
+    worker: Worker, order: Order, how: Lost, again: list[Order], started: bool
+) -> NotGraded | None:
+    """Put an order whose worker was lost among those to be tried `again`, or give it up: for now,
+    if memory ran out meanwhile. Raises `Unavailable` if no worker has ever `started`."""
     order.tries += 1
     if order.tries < TRIES:
         again.append(order)
         return None
     if not started:
         raise Unavailable("A worker could not start: is there enough memory?")
+    if memory_kills.count() != worker.kills:
+        return NotGraded(f"not graded yet: {memory_kills.NoMemory()}", yet=True)
     return NotGraded(f"the grader's worker {how} on it, twice")
