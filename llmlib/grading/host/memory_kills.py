@@ -17,7 +17,6 @@ class NoMemory(Starved):
 def count() -> int:
     """How many processes the kernel has ended so far because memory ran out, also in a cgroup."""
     with contextlib.suppress(OSError):
-        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
+        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
     return 0

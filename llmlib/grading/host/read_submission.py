@@ -38,8 +38,8 @@ def content(path: str | Path) -> bytes:
         raise Unreadable("it is not a file")
     with open(handle, "rb") as file:
         if status.st_size > MAX_FILE:
-            most = f"{MAX_FILE >> 20} MB"
-            raise Unreadable(f"it is larger than {most}; clear its outputs and hand it in again")
+            again = "clear its outputs and hand it in again"
+            raise Unreadable(f"it is larger than {MAX_FILE >> 20} MB; {again}")
         return file.read(MAX_FILE)
 
 
@@ -56,9 +56,8 @@ def run_limited(work: Callable[[], Any]) -> Any:
     try:
         fault, value = ours.receive(within(WAIT_SECONDS))
     except TooSlow:
-        raise TimeoutError(
-            f"not read in {WAIT_SECONDS} s: this machine is too busy; start again"
-        ) from None
+        busy = f"not read in {WAIT_SECONDS} s: this machine is too busy; start again"
+        raise TimeoutError(busy) from None
     except (Closed, UnsupportedValue):
         if memory_kills.count() != kills:
             raise memory_kills.NoMemory from None

@@ -38,18 +38,13 @@ def cut(said: Sequence[str]) -> list[str]:
 
 class RemoteProcess:
     """Runs a job's cells in the sandbox when first needed; `notes` says what went wrong with them.
-    Of llmlib it has the files of `library` alone; `answer` answers calls of what is not in it.
+    Of llmlib it has `files` alone; `answer` answers calls of what is not in it.
     After an `Exceeded` or `Starved` it is to be stopped."""
 
     def __init__(
-        self,
-        sandbox: Sandbox,
-        job: Plan,
-        library: Files,
-        limits: Limits,
-        answer: Call | None = None,
+        self, sandbox: Sandbox, job: Plan, files: Files, limits: Limits, answer: Call | None = None
     ) -> None:
-        self.sandbox, self.job, self.library, self.limits = sandbox, job, library, limits
+        self.sandbox, self.job, self.files, self.limits = sandbox, job, files, limits
         self.answer = answer or (lambda *_: ["off"])
         self.notebook = TimeLimit(limits.notebook, "the notebook", sandbox.usage)
         self.notes, self.skip, self.ran = list(job.notes), dict[int, str](), False
@@ -130,7 +125,7 @@ class RemoteProcess:
         self.errors = {steps[number].title: LearnerError(why) for number, why in self.skip.items()}
         self.channel = self.child.channel  # closed when it is stopped
         tries = (self.limits.notebook - self.notebook.used()) / 2
-        job = [self.library, [list(step[:2]) for step in steps], sorted(self.skip)]
+        job = [self.files, [list(step[:2]) for step in steps], sorted(self.skip)]
         left = self._within(seconds, "your notebook")
         self.channel.send([*job, seconds, tries, CLOCK_FACTOR], left)
         for _ in range(2 * len(steps) + 1):  # each begins and may fail; who says more is no cell

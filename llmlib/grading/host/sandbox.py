@@ -40,8 +40,8 @@ class Sandbox:
     def __init__(
         self, preload: Iterable[str] = (), unsafe: bool = False, disallowed: Iterable[str] = ()
     ) -> None:
-        self.preload, self.disallowed = list(preload), list(disallowed)
-        self.unsafe, self.numbers = unsafe, itertools.count()
+        self.preload, self.disallowed, self.unsafe = list(preload), list(disallowed), unsafe
+        self.numbers = itertools.count()
         self.process: subprocess.Popen | None = None
         self.past = NONE  # what processes used that are gone, and that no parent is told
         self.last, self.looked = NONE, 0.0

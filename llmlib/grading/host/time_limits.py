@@ -1,7 +1,7 @@
 """How much of this machine's time a submission may take, and what is raised when it takes more.
 Memory, files and processes are limited in guest/jail.py."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 CLOCK_FACTOR = 4  # seconds by the clock, for each second on a processor that a limit allows
 
@@ -20,9 +20,7 @@ class Limits:
     def for_cell(cls, seconds: float) -> "Limits":
         """Limits in the proportions of the defaults, with so many seconds for one cell."""
         times = seconds / cls.cell
-        return cls(
-            *(round(times * each, 3) for each in (cls.cell, cls.call, cls.test, cls.notebook))
-        )
+        return cls(*(round(times * each, 3) for each in astuple(cls())))
 
 
 class Exceeded(BaseException):
