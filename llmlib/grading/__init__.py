@@ -61,7 +61,8 @@ not covered a cluster's network: Dask's scheduler and workers are trusted (dask_
             the kernel: an escape from its namespaces is an escape from here. A kernel without
             filters, or not on x86-64 or ARM 64, refuses no system calls (seccomp)
             total memory: each of 32 processes is limited, their sum only by the cgroup in which the
-            grader was started (INSTRUCTORS.md). When memory runs out, the kernel ends them first
+            grader was started (INSTRUCTORS.md). When memory runs out, the kernel ends them first,
+            and the submission is not graded yet, also if it filled the memory on purpose
             torch itself: softmax is in there. What an exercise disallows raises, at torch's
             dispatcher, in every thread and process of a submission; but that is enforced inside
             the process it restricts. Other libraries and other roads to the same numbers are open
