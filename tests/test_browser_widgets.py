@@ -36,7 +36,7 @@ WIDGETS = {
     "token_playground": """from llmlib.widgets import tokenizer_playground
 pairs = [(97, 98)] * 50_000
 def encode(text, merges):
-    return list(text.encode())[:: 1 + len(merges) % 4]
+    return list(text.encode())[: 1 + len(merges) // 1000]  # fewer merges show
 tokenizer_playground(encode, {"one": pairs, "two": pairs[1:]}, "Donaudampfschiff 🙂 " * 4)""",
     "rope_clock": """from llmlib.widgets import rope_clock
 q, k = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
