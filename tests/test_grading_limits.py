@@ -162,7 +162,7 @@ def test_a_starved_submission_is_tried_again_by_the_same_run(tmp_path, monkeypat
 
 @pytest.mark.proof
 def test_tries_that_take_long_cost_no_exercise():
-    limits = Limits(cell=1, call=6, test=60, notebook=8)  # each cut short, they would take it all
+    limits = Limits(cell=1, call=6, test=60, notebook=20)  # each cut short, they would take it all
     code = [f"import time\nfor _ in range({n}): time.sleep(0.1)" for n in range(100, 120)]
     tries = [Cell("code", None, each) for each in code]
     merge = Cell("code", "merge", corpus.SOLUTIONS["merge"])

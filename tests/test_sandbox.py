@@ -106,7 +106,8 @@ def test_a_python_in_tmp_stays_importable_and_the_rest_of_tmp_is_out_of_sight(mo
 def test_what_is_loaded_before_all_submissions_may_write_a_scratch_file():
     """torch's builds for NVIDIA cards do, where there is a compiler."""
     ours, theirs = socket.socketpair()
-    setup = {"socket": theirs.fileno(), "preload": [], "jail": True, "python": []}
+    setup = {"socket": theirs.fileno(), "preload": [], "disallowed": []}
+    setup |= {"jail": True, "python": []}
     code = "import sys, tempfile; sys.path.insert(0, '/course')\n"
     code += "from llmlib.grading.guest import zygote\n"
     code += "zygote.load = lambda *_: tempfile.NamedTemporaryFile().write(b'x')\n"

@@ -648,7 +648,7 @@ def softmax(x, dim=-1):
     return out[0]
 """,
 )
-ready_made(
+left_open(
     "takes the vector-Jacobian product of logaddexp",
     """
 import functools, torch
@@ -656,6 +656,7 @@ def softmax(x, dim=-1):
     total = lambda y: functools.reduce(torch.logaddexp, y.unbind(dim)).sum()
     return torch.func.vjp(total, x)[1](torch.tensor(1.0))[0]
 """,
+    False,
 )
 left_open(
     "folds numpy's logaddexp",

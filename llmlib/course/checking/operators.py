@@ -14,7 +14,7 @@ from collections.abc import Callable
 OPERATORS = {
     "torch.softmax": r"_?(safe_|masked_|sparse_)?softmax|softmin|gumbel_softmax|.*attention.*",
     "torch.log_softmax": r"_?(sparse_)?log_softmax",
-    "torch.logsumexp": r"_?log(cum)?sumexp|logaddexp2?",
+    "torch.logsumexp": r"_?log(cum)?sumexp",
     "torch.nn.functional.cross_entropy": r"(linear_)?cross_entropy(_loss)?",
     "torch.nn.functional.nll_loss": r"nll_loss.*",
     "torch.nn.functional.layer_norm": r"_?(native_)?(layer|group|instance|batch)_norm.*",
