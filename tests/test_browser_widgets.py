@@ -228,6 +228,7 @@ def test_the_keyboard_moves_the_control_that_it_is_in(widgets, page):
     page.keyboard.press("ArrowDown")
     expect(model).to_be_focused()
     assert model.evaluate("each => each.selectedIndex") == first + 1
+    cards.fill("1")
     cards.focus()
     for key, value in (("ArrowUp", "2"), ("ArrowRight", "3"), ("ArrowDown", "2")):
         page.keyboard.press(key)
