@@ -35,7 +35,7 @@ class Units(LoadFileScheduling):
         return unit(nodeid)
 
     def remove_node(self, node):
-        # Given anew what a worker that died had wholly done, the next one would wait for ever.
+        # Given again what a worker that died had wholly done, the next one would wait for ever.
         units = self.assigned_work[node]
         for each in [each for each, tests in units.items() if all(tests.values())]:
             del units[each]

@@ -323,7 +323,7 @@ def test_each_turn_draws_one_token_and_the_cache_grows_by_what_was_read(model):
     assert second["bytes"] == pytest.approx(first["bytes"] * 6 / 5)
     assert turn("same")["coming"] == second["coming"]
     assert turn("first") == first
-    assert len(turn("same", "ab")["tokens"]) == 2  # another text begins anew
+    assert len(turn("same", "ab")["tokens"]) == 2  # another text begins again
     asked = {"text": "", "settings": FREE, "turn": "next"}
     assert fault(widget, asked) == "Type a text first."
     assert len(turn("next", "ab")["tokens"]) == 2
