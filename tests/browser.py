@@ -59,12 +59,12 @@ FAINT = """root => {
     .filter(([contrast]) => contrast < 4.5)
     .map(([contrast, each]) => `contrast ${contrast.toFixed(1)}: ${each.outerHTML.slice(0, 120)}`);
 }"""
-# Each request is kept in `unanswered` until the kernel is idle after it.
+# Each request is kept in `unanswered`, {id: its content}, until the kernel is idle after it.
 LISTEN = """() => {
   const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-  window.unanswered = new Set();
+  window.unanswered = new Map();
   kernel.anyMessage.connect((_, {msg, direction}) =>
-    direction === "send" && msg.channel === "shell" && unanswered.add(msg.header.msg_id));
+    direction === "send" && msg.channel === "shell" && unanswered.set(msg.header.msg_id, msg.content));
   kernel.iopubMessage.connect((_, msg) =>
     msg.content.execution_state === "idle" && unanswered.delete(msg.parent_header.msg_id));
 }"""

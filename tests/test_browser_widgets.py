@@ -248,17 +248,22 @@ def test_while_the_learners_function_is_slow_the_controls_move_and_the_newest_is
 ):
     widget, asked = widgets["serving_playground"], []
     words, cards = widget.locator(".found"), widget.get_by_label("cards")
+    # Its own questions: a text typed for an earlier test may be asked for only now.
+    own = "each => 'cards' in (each.data?.content?.question ?? {})"
+    questions = f"() => [...unanswered.values()].filter({own}).length"
     cards.fill("1")
     expect(words).to_contain_text("of 80 GB")
     answered(page)
     (folder / "slow").touch()
-    for number in range(2, 10):
-        cards.fill(str(number))
-        asked.append(page.evaluate("() => unanswered.size"))
-    expect(widget.locator(".note")).to_contain_text("has not answered yet")
-    expect(words).to_contain_text("of 80 GB")
-    assert max(asked) == 1  # not a queue of eight
-    (folder / "slow").unlink()
+    try:
+        for number in range(2, 10):
+            cards.fill(str(number))
+            asked.append(page.evaluate(questions))
+        expect(widget.locator(".note")).to_contain_text("has not answered yet")
+        expect(words).to_contain_text("of 80 GB")
+        assert max(asked) == 1, asked  # not a queue of eight
+    finally:
+        (folder / "slow").unlink()
     expect(words).to_contain_text("of 720 GB")
     expect(widget.locator(".note")).to_have_text("")
 
