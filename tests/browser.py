@@ -64,7 +64,8 @@ LISTEN = """() => {
   const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
   window.unanswered = new Map();
   kernel.anyMessage.connect((_, {msg, direction}) =>
-    direction === "send" && msg.channel === "shell" && unanswered.set(msg.header.msg_id, msg.content));
+    direction === "send" && msg.channel === "shell" &&
+      unanswered.set(msg.header.msg_id, msg.content));
   kernel.iopubMessage.connect((_, msg) =>
     msg.content.execution_state === "idle" && unanswered.delete(msg.parent_header.msg_id));
 }"""
