@@ -10,9 +10,12 @@ import re
 import sys
 from dataclasses import astuple, dataclass, fields
 
+from nbformat import NotebookNode
+
+from llmlib.course import prediction_cells
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import Notebook
-from llmlib.course.format.source import kind
+from llmlib.course.format.source import ATTACHED, kind
 
 FOLDED = re.compile(r"<details(?! class=\"reveal\").*?</details>", re.DOTALL)
 SUMMARY = re.compile(r"<summary>.*?</summary>")
@@ -22,31 +25,54 @@ MARKUP = re.compile(r"<[^>]*>|!\[[^\]]*\]\([^)]*\)|\]\([^)]*\)")
 WORD = re.compile(r"\S*\w\S*")  # a bar of a table or a mark of a list is none
 NUMBER = re.compile(r"(?<![\w.])[−-]?\d[\d.,]*")
 TALLEST = 80  # words in the longest paragraph
+FURTHER = re.compile(r"^## Further\b", re.MULTILINE)
+EXERCISE = re.compile(r"^### (?:Exercise|Experiment) .* (\d+) min", re.MULTILINE)
+SHOWN = re.compile(r"(?<![\w.])show\(")
+HOURS = ["no", "one", "two", "three", "four", "five"]
 
 
 @dataclass(frozen=True)
 class Load:
-    """Of one notebook."""
+    """Of the core of one notebook: all that stands above its heading Further."""
 
     words: int  # visible ones, statements of exercises among them
     parentheses: int
     numbers: int
-    given: int  # lines of code that are neither the learner's nor a test's
+    given: int  # open lines of code that are neither the learner's nor a test's
     longest: int  # words of the longest paragraph
+    predictions: int
+    pictures: int
+    exercises: int  # minutes, as their statements say
+
+    @property
+    def minutes(self) -> int:
+        """What the core takes somebody who is new to it."""
+        read = self.words / 180 + self.given / 15 + 1.5 * self.predictions + 0.5 * self.pictures
+        return round(read + 1.5 * self.exercises)
 
 
-GOAL = Load(4500, 40, 200, 650, TALLEST)
+def core(notebook: Notebook) -> list[NotebookNode]:
+    """The cells above the heading Further; all of them where there is none."""
+    cells = notebook.cells
+    further = [at for at, cell in enumerate(cells) if FURTHER.search(cell.source)]
+    return cells[: further[0]] if further else cells
 
 
 def load(notebook: Notebook) -> Load:
     """Count `notebook`, a source as written."""
-    words = parentheses = numbers = given = longest = 0
-    for cell in notebook.cells:
+    words = parentheses = numbers = given = longest = predictions = pictures = exercises = 0
+    for cell in core(notebook):
+        text = cell.source
         if kind(cell) in ("demo", "given"):
-            given += sum(1 for line in cell.source.split("\n") if line.strip())
-        if cell.cell_type != "markdown":
+            folded = "source_hidden" in cell.metadata.get("jupyter", {})
+            given += sum(1 for line in text.split("\n") if line.strip() and not folded)
+            pictures += len(SHOWN.findall(text))
+        if cell.cell_type == "code":
+            predictions += prediction_cells.is_prediction(text)
             continue
-        text = SUMMARY.sub("", FOLDED.sub("", cell.source))
+        pictures += len(ATTACHED.findall(text))
+        exercises += sum(map(int, EXERCISE.findall(text)))
+        text = SUMMARY.sub("", FOLDED.sub("", text))
         words += len(WORD.findall(MARKUP.sub("", text).replace("|", " ")))
         text = MARKUP.sub("", FORMULA.sub("", CODE.sub("", text)))
         for paragraph in re.split(r"\n\s*\n|\n(?=[-*] |\d+\. )", text):
@@ -54,17 +80,29 @@ def load(notebook: Notebook) -> Load:
             parentheses += prose.count("(")
             numbers += len(NUMBER.findall(re.sub(r"^\d+\. ", "", prose)))
             longest = max(longest, len(prose.split()))
-    return Load(words, parentheses, numbers, given, longest)
+    return Load(words, parentheses, numbers, given, longest, predictions, pictures, exercises)
+
+
+def stated(notebook: Notebook) -> int | None:
+    """The minutes that the opening says: "**It takes** about two hours and 55 minutes"."""
+    said = re.search(r"\*\*It takes\*\* about (.*?)[.:;]", notebook.cells[0].source)
+    hours = (
+        re.search(r"(\w+)(?: and (a half))? hours?(?: and (\d+) minutes)?", said[1])
+        if said
+        else None
+    )
+    if not hours or hours[1] not in HOURS:
+        return None
+    return 60 * HOURS.index(hours[1]) + 30 * bool(hours[2]) + int(hours[3] or 0)
 
 
 def main(names: list[str]) -> None:
-    """Print a row for each notebook, the goals below."""
-    heads = [each.name for each in fields(Load)]
+    """Print a row for each notebook."""
+    heads = [each.name for each in fields(Load)] + ["minutes"]
     print(f"{'':<24}" + "".join(f"{head:>12}" for head in heads))
-    chosen = names or [each for each in notebooks.names() if each != "quiz"]
-    rows = {name: load(notebooks.load(name)) for name in chosen} | {"at most": GOAL}
-    for name, row in rows.items():
-        print(f"{name:<24}" + "".join(f"{number:>12,}" for number in astuple(row)))
+    for name in names or [each.name for each in notebooks.lessons()]:
+        row = load(notebooks.load(name))
+        print(f"{name:<24}" + "".join(f"{n:>12,}" for n in (*astuple(row), row.minutes)))
 
 
 if __name__ == "__main__":

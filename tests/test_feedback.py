@@ -71,6 +71,18 @@ def test_a_check_that_failed_last_is_not_among_those_that_passed(shell):
     assert "Not passed yet: merge" in said and "are done" not in said
 
 
+def test_a_check_of_further_counts_for_nothing(shell, monkeypatch, tmp_path):
+    source = (notebooks.ROOT / "solutions/01_tokens.py").read_text(encoding="utf-8")
+    written = re.sub(r"# %% test merge points=\d", "# %% test merge points=0", source)
+    (tmp_path / "01_tokens.py").write_text(written, encoding="utf-8")
+    monkeypatch.setattr(feedback, "SOURCES", tmp_path)
+    feedback.home.cache_clear()
+    (said,) = shell("def merge(x):\n    return 2 * x", CHECK.format("merge"))
+    assert said["text/plain"] == "✓ merge: 1 check passed"
+    assert "merge" not in feedback.home("merge")[1]
+    feedback.home.cache_clear()
+
+
 def test_a_failed_check_and_an_ordinary_cell_say_nothing_more(shell):
     failed = shell("def merge(x):\n    return 5", CHECK.format("merge"))
     assert failed == "Mistake: twice two is four (got 5, expected 4)"

@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import nbformat
@@ -55,6 +56,21 @@ def test_feedback_names_the_mistake_and_holds_no_hidden_test(runner):
     assert "Read the statement of Exercise 0.1 again" in page and "Hint 1" in page
     assert "HIDDEN" not in page + nbformat.writes(node)
     assert "dim names the axis" not in page
+
+
+def test_an_exercise_of_further_is_on_the_page_once_it_is_begun(runner):
+    further = tuple(replace(each, points=0) for each in corpus.TARGET.exercises)
+    book = replace(corpus.TARGET, exercises=further)
+    cells = (
+        Cell("code", "merge", corpus.SOLUTIONS["merge"]),
+        Cell("code", "softmax", further[0].stub),
+    )
+    result = runner.grade(corpus.TARGET, cells)
+    graded = replace(result, outcomes=tuple(replace(o, points=0, worth=0) for o in result.outcomes))
+    node = nbgrader_plugin.fill(nbgrader_plugin.rebuild(corpus.TARGET, result.steps), graded)
+    page = report.feedback(book, "eve", node, Marks(dict.fromkeys(corpus.SOLUTIONS, 0.0), {}, 0.0))
+    assert "Solved: no points, as it stands in Further" in page
+    assert "softmax" not in page and "causal_mask" not in page
 
 
 def test_scores_and_class_report(tmp_path, runner):

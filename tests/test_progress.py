@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import answer_runner
 import forked_checks
@@ -17,6 +18,7 @@ import pytest
 import torch
 
 from llmlib import cli
+from llmlib.certificate import eligibility
 from llmlib.course.checking import check_notebooks, check_process, run_cells, submission
 from llmlib.course.checking.check_notebooks import DONE, FAILING, UNTOUCHED
 from llmlib.course.checking.cli import table
@@ -448,6 +450,20 @@ def test_the_picture_has_its_words_and_the_command_writes_it(tmp_path, capsys):
     rows = [check_notebooks.Status(name, (("f", DONE, None),)).row() for name in notebooks.names()]
     assert alt_text(rows).count("1 of 1 done") == len(rows)
     assert "1 / 1 done" in {text.get_text() for text in pipeline(rows).axes[0].texts}
+
+
+def test_what_stands_in_further_is_asked_for_by_nothing(monkeypatch):
+    book = notebooks.load(NAME)
+    last = book.exercises[-1]
+    further = replace(book, exercises=(*book.exercises[:-1], replace(last, points=0)))
+    monkeypatch.setattr(notebooks, "load", lambda name: further if name == NAME else book)
+    rows = tuple((each.name, DONE, None) for each in further.core)
+    status = check_notebooks.Status(NAME, (*rows, (last.name, UNTOUCHED, None)))
+    assert status.done and last.name not in table([status])
+    assert f"{len(rows)} of {len(rows)} done" in alt_text([status.row()])
+    begun = check_notebooks.Status(NAME, (*rows, (last.name, FAILING, "no")))
+    assert begun.done and (last.number, last.name, FAILING, "no") in begun.lines()
+    assert [*eligibility._missing(begun)] == []
 
 
 def test_the_picture_takes_in_a_new_notebook():

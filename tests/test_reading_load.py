@@ -2,10 +2,10 @@
 
 import ast
 import re
-from dataclasses import astuple, fields, replace
+from dataclasses import astuple, fields
 
 import pytest
-from reading_load import GOAL, Load, load
+from reading_load import TALLEST, Load, load, stated
 
 from authoring import drawings
 from llmlib.course import prediction_cells
@@ -14,15 +14,36 @@ from llmlib.grading import nbgrader_plugin
 
 pytestmark = pytest.mark.unit
 LESSONS = [each.name for each in notebooks.lessons()]
-LONGER = {"07_kv_cache_and_scaling": replace(GOAL, words=5000)}  # two parts, so two sittings
+CORE = Load(3300, 40, 200, 450, TALLEST, predictions=8, pictures=30, exercises=90)
+MINUTES = 180
+# Not yet parted into core and Further: no longer than this.
+WHOLE = Load(4700, 40, 200, 650, TALLEST, predictions=17, pictures=30, exercises=156)
 PREDICTION = re.compile(r'<details class="reveal" data-prediction="(.*?)">')
 
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_notebook_does_not_ask_for_more_than_its_reader_can_take(name):
-    counted, allowed = load(notebooks.load(name)), LONGER.get(name, GOAL)
-    for field, here, most in zip(fields(Load), astuple(counted), astuple(allowed)):
+    counted, parted = load(notebooks.load(name)), "\n## Further" in whole(name)
+    for field, here, most in zip(
+        fields(Load), astuple(counted), astuple(CORE if parted else WHOLE)
+    ):
         assert here <= most, f"{name}: {field.name} {here}, at most {most}"
+    if parted:
+        assert counted.minutes <= MINUTES
+        assert abs(stated(notebooks.load(name)) - counted.minutes) <= 5, counted.minutes
+
+
+def whole(name):
+    return "".join(f"\n{cell.source}" for cell in notebooks.load(name).cells)
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_what_stands_in_further_gives_no_points_and_says_its_minutes(name):
+    _, _, further = whole(name).partition("\n## Further")
+    pieces = re.findall(r"^### (.*)", further, re.MULTILINE)
+    assert all(re.search(r"· \d+ min\b", each) for each in pieces), pieces
+    for exercise in notebooks.load(name).exercises:
+        assert (exercise.points == 0) == (exercise.statement in further), exercise.name
 
 
 def test_what_is_folded_is_not_counted_and_what_a_prediction_uncovers_is():
@@ -52,6 +73,28 @@ a = 1
     counted = load(source.parse(text, "01_small"))
     assert (counted.parentheses, counted.numbers, counted.given) == (2, 5, 1)
     assert counted.words == 12 + 2
+
+
+def test_the_minutes_are_those_of_the_core():
+    text = """# %% [markdown]
+# # 1 · Small
+#
+# **It takes** about two and a half hours.
+#
+# ### Exercise 1.1 · `f` · ●○○ · 10 min
+
+# %%
+predict("a", "Which?", {"A": "one", "B": "two"}, yours=...)
+
+# %% [markdown]
+# ## Further
+#
+# ### Exercise 1.2 · `g` · ●○○ · 90 min
+"""
+    notebook = source.parse(text, "01_small")
+    counted = load(notebook)
+    assert (counted.predictions, counted.exercises, counted.minutes) == (1, 10, 17)
+    assert stated(notebook) == 150
 
 
 def test_what_a_prediction_shows_is_folded_below_its_answer():

@@ -34,8 +34,8 @@ def of_notebooks(folder: Path, tick: Callable) -> tuple[list[str], str, str | No
     if missing:
         return missing, "", None
     every = notebooks.notebooks()
-    exercises = sum(len(lesson.exercises) for lesson in notebooks.lessons())
-    questions = sum(len(notebook.exercises) for notebook in every) - exercises
+    exercises = sum(len(lesson.core) for lesson in notebooks.lessons())
+    questions = sum(len(notebook.core) for notebook in every) - exercises
     passed = f"All {exercises} exercises and {questions} questions passed their tests"
     try:
         missing = list(_hidden(folder, every, tick))
@@ -56,7 +56,7 @@ def of_notebooks(folder: Path, tick: Callable) -> tuple[list[str], str, str | No
 def _missing(status: check_notebooks.Status) -> Iterator[str]:
     if status.fault:
         yield f"{status.name}: {status.fault}"
-    for name, state, message in status.exercises:
+    for name, state, message in status.core:
         if state != check_notebooks.DONE:
             yield f"{status.name}: {name}: {message or NOT_WRITTEN_YET}"
 
@@ -67,7 +67,7 @@ def _hidden(folder: Path, every: list[notebooks.Notebook], tick: Callable) -> It
             graded = runner.grade(each, submission.load(folder / f"{each.name}.ipynb"))
             tick()
             for outcome in graded.outcomes:
-                if not outcome.solved:
+                if outcome.worth and not outcome.solved:
                     yield f"{each.name}: {outcome.exercise}: {outcome.message}"
 
 

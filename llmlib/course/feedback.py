@@ -93,14 +93,15 @@ def _after(result: Any) -> None:
 def passed(name: str, checks: int, done: Collection[str]) -> tuple[str, str]:
     """What a passed check of `name` says, as text and HTML; `done` are those that passed."""
     notebook, functions = home(name)
+    further = name not in functions
     missing = [each for each in functions if each not in done]
     plain = f"✓ {name}: {checks} check{'s' * (checks != 1)} passed" if checks else ""
-    if plain and missing:
+    if plain and missing and not further:
         plain += f" ({len(functions) - len(missing)} of {len(functions)})"
         if name == functions[-1]:
             plain += ". Not passed yet: " + ", ".join(missing[:5]) + ", …" * (len(missing) > 5)
     rich = escape(plain)
-    if notebook and not missing:
+    if notebook and not missing and not further:
         after = course_map.neighbours(notebook, course_map.stations())[1]
         plain += f"\n✓ All {len(functions)} of this notebook are done."
         rich += f"<br>✓ <b>All {len(functions)} of this notebook are done.</b>"
@@ -112,12 +113,13 @@ def passed(name: str, checks: int, done: Collection[str]) -> tuple[str, str]:
 
 @cache
 def home(name: str) -> tuple[str | None, list[str]]:
-    """The notebook of the exercise `name`, and its exercises in order; (None, []) for others."""
+    """The notebook of the exercise `name`, and in order those of its exercises that give points;
+    (None, []) for others."""
     for notebook in course_map.stations():
         source = (SOURCES / f"{notebook.name}.py").read_text(encoding="utf-8")
-        functions = re.findall(r"^# %% test (\w+)", source, re.M)
-        if name in functions:
-            return notebook.name, functions
+        points = dict(re.findall(r"^# %% test (\w+).*\bpoints=(\d+)", source, re.M))
+        if name in points:
+            return notebook.name, [each for each, worth in points.items() if int(worth)]
     return None, []
 
 

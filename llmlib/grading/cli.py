@@ -132,7 +132,8 @@ def summary(
             continue
         points = [(marks.get(task) or result).points for task, result in graded]
         solved = Counter(each.exercise for _, r in graded for each in r.outcomes if each.solved)
-        hardest = min((each.exercise for each in graded[0][1].outcomes), key=lambda e: solved[e])
+        core = (each.exercise for each in graded[0][1].outcomes if each.worth)
+        hardest = min(core, key=lambda exercise: solved[exercise])
         lines.append(
             f"{name}: {len(graded)} graded, mean {sum(points) / len(points):.1f} of "
             f"{graded[0][1].worth:g}; solved least: {hardest} ({solved[hardest]} of {len(graded)})"

@@ -60,8 +60,7 @@ def rebuild(notebook: course_notebooks.Notebook, steps: tuple[Step, ...]) -> Not
         if kind == "markdown":  # a copy of its drawings for every student would fill the disk
             source = source_format.drawings_in_words(source)
         if kind == "solution":
-            none = ["# There was no cell with this exercise's grade_id."]
-            source = "\n\n".join(written.get(name, none))
+            source = "\n\n".join(written.get(name, [report.NO_CELL]))
         elif kind == "test":
             source = visible[name.removeprefix("test_")]
         node.cells.append(NotebookNode(cell, source=source))  # checked when it is written

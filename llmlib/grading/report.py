@@ -19,16 +19,19 @@ from llmlib.grading.submissions import Task
 Rows = list[tuple[Task, Result]]
 # A spreadsheet runs a text that begins like one of these, in full width and other forms, too.
 FORMULA = re.compile(r"(^|[;\t\n])(?=[=+\-@\t\r＝＋－＠﹦﹢﹣﹫⁼⁺⁻₌₊₋−])")
+NO_CELL = "# There was no cell with this exercise's grade_id."  # in place of an answer
 PAGES = jinja2.Environment(loader=jinja2.PackageLoader("llmlib.grading", "."), autoescape=True)
 
 
 def feedback(notebook: Notebook, student: str, node: NotebookNode, marks: Marks) -> str:
     """One learner's page for one notebook: of `node`, as `plugin.fill` leaves it, and what the
-    gradebook says. Everything of the learner's is escaped; no hidden test is in it."""
+    gradebook says; of *Further* only what was begun. Everything of the learner's is escaped; no
+    hidden test is in it."""
     code = {grade_id(cell): cell for cell in node.cells}
     rows = [
         (each, Outcome(**code[f"test_{each.name}"].metadata.llmlib), code[each.name].source)
         for each in notebook.exercises
+        if each.points or code[each.name].source.strip() not in (each.stub.strip(), NO_CELL)
     ]
     graded = {"worth": sum(outcome.worth for _, outcome, _ in rows), **node.metadata.llmlib}
     words = {"notebook": notebook.name, "student": student, "rows": rows, "hint": first_hint}

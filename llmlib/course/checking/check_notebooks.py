@@ -42,9 +42,15 @@ class Status:
         """The notebook's heading: "3 Attention", "Quiz"."""
         return notebooks.load(self.name).heading
 
+    @property
+    def core(self) -> list[tuple[str, str, str | None]]:
+        """What a learner is asked for: all exercises but those of *Further*."""
+        further = {each.name for each in notebooks.load(self.name).exercises if not each.points}
+        return [row for row in self.exercises if row[0] not in further]
+
     def functions(self, *states: str) -> list[str]:
-        """The functions in one of these states, in order."""
-        return [name for name, state, _ in self.exercises if state in states]
+        """The functions of the core in one of these states, in order."""
+        return [name for name, state, _ in self.core if state in states]
 
     @property
     def begun(self) -> bool:
@@ -53,18 +59,21 @@ class Status:
 
     @property
     def done(self) -> bool:
-        """Whether all exercises pass."""
-        return not self.fault and len(self.functions(DONE)) == len(self.exercises)
+        """Whether all exercises of the core pass."""
+        return not self.fault and len(self.functions(DONE)) == len(self.core)
 
     def lines(self) -> list[tuple[str, str, str, str]]:
-        """(number, function, state, message) of every exercise, the wrong ones first."""
+        """(number, function, state, message) of every exercise, the wrong ones first; one of
+        *Further* is named once it is begun."""
         numbers = {each.name: each.number for each in notebooks.load(self.name).exercises}
-        rows = sorted(self.exercises, key=lambda row: row[1] != FAILING)
+        named = [row for row in self.exercises if row in self.core or row[1] != UNTOUCHED]
+        rows = sorted(named, key=lambda row: row[1] != FAILING)
         return [(numbers.get(name, ""), name, state, why or "") for name, state, why in rows]
 
     def row(self) -> dict[str, Any]:
         """As `plots.progress.pipeline` takes it."""
-        return asdict(self) | {"title": self.title, "number": notebooks.load(self.name).number}
+        number = notebooks.load(self.name).number
+        return asdict(self) | {"title": self.title, "number": number, "exercises": self.core}
 
 
 def default_folder() -> Path:

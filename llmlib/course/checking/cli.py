@@ -78,7 +78,7 @@ def table(statuses: list[Status], width: int = 100) -> str:
         if status.fault:
             lines += _wrapped(head + "unreadable  ", status.fault, width)
             continue
-        total, done = len(status.exercises), len(status.functions(DONE))
+        total, done = len(status.core), len(status.functions(DONE))
         bar = "█" * round(10 * done / total)
         lines.append(f"{head}{bar:░<10}  {done} of {total} done")
         if done < total and (status.begun or len(statuses) == 1):

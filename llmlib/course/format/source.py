@@ -46,7 +46,7 @@ class Exercise:
     stub: str  # what the learner gets
     visible: str  # the test cell without its hidden tests
     full: str  # the test cell with them
-    points: float
+    points: float  # 0 in *Further*: checked, and asked for by nothing
     disallowed: tuple[str, ...]  # ready-made functions that may not be used: "torch.softmax"
 
     @property
@@ -72,6 +72,11 @@ class Notebook:
     def cells(self) -> list[NotebookNode]:
         """Its cells, as nbformat has them."""
         return self.node.cells
+
+    @property
+    def core(self) -> tuple[Exercise, ...]:
+        """The exercises that give points. The others stand in *Further*; nothing asks for them."""
+        return tuple(each for each in self.exercises if each.points)
 
     @property
     def heading(self) -> str:

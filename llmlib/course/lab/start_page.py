@@ -53,6 +53,6 @@ def next_step(statuses: list[Status], folder: Path) -> tuple[str, str | None] | 
 
 
 def _minutes(notebook: notebooks.Notebook) -> int:
-    """What its exercises say that they take; a quiz says nothing."""
-    statements = "\n".join(each.statement for each in notebook.exercises)
+    """What the exercises of its core say that they take; a quiz says nothing."""
+    statements = "\n".join(each.statement for each in notebook.core)
     return sum(map(int, re.findall(r"### (?:Exercise|Experiment) .* (\d+) min", statements)))
