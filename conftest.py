@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import made_once
 import nbval.kernel
 import pytest
 import required_tools
@@ -164,6 +165,7 @@ def patient(start):
 
 
 def pytest_configure(config):
+    made_once.begin(config)
     nbval.kernel.start_new_kernel = patient(nbval.kernel.start_new_kernel)
     config.pluginmanager.register(Laptop())
     config.pluginmanager.register(Memory())
@@ -192,6 +194,10 @@ def pytest_collection_modifyitems(items):
         for reason in sorted(filter(None, map(lack, needs))):
             item.add_marker(pytest.mark.skip(reason=LEFT_OUT + reason))
     items[:] = scheduling.in_turn(items, layer)
+
+
+def pytest_unconfigure(config):
+    made_once.end(config)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -280,13 +286,11 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
+def site():
     """The folder of the built site, without the weights."""
     from authoring.site import build
 
-    folder = tmp_path_factory.mktemp("site")
-    build.build(folder, weights_too=False)
-    return folder
+    return made_once.folder("site", functools.partial(build.build, weights_too=False))
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@ the weights, and no chapters."""
 
 import functools
 import json
-import tempfile
-from pathlib import Path
+
+import made_once
 
 from authoring.site import build, recorded, weights
 from llmlib import files, pretrained
@@ -18,16 +18,17 @@ def model():
     return pretrained.load("smollm2")
 
 
-@functools.cache
 def built():
-    """The folder of the site, made once for each process."""
-    folder = Path(tempfile.mkdtemp(prefix="landing-"), "site")
+    """The folder of the site."""
+    return made_once.folder("landing", _fill)
+
+
+def _fill(folder):
     build._copy(folder)
     recorded.write(folder, model())
     weights.write(folder)
     page = build._landing()
     files.write(folder / page.file, build._whole(page, [page]))
-    return folder
 
 
 def figures(name):
