@@ -2,7 +2,8 @@
 their packages.
 
 python tests/suites.py check
-python tests/suites.py test     of every layer a part, a quarter of an hour; words go to pytest
+python tests/suites.py test     of every layer a part, a quarter of an hour; words go to pytest,
+                                but --proof, which is the same as
 python tests/suites.py proof    everything, but what has passed with the same inputs (--fresh: that
                                 too); more words go to pytest
 """
@@ -60,6 +61,8 @@ def command(name: str) -> list[str]:
 def test(words: list[str]) -> int:
     """Run a part of every layer of tests, or what the words say to pytest; returns the exit
     status. What passes is kept for `proof`."""
+    if "--proof" in words:
+        return proof([word for word in words if word != "--proof"])
     return run(words or [*together(), f"--sample={seed()}", "--fresh"])
 
 

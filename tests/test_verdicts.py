@@ -8,6 +8,7 @@ import sys
 import answer_runner
 import pytest
 import sample
+import suites
 
 from llmlib.course.format.notebooks import ROOT
 
@@ -159,3 +160,14 @@ def test_a_sample_holds_each_exercise_and_depends_on_its_seed_alone():
     for kind, number in sample.KINDS.items():
         some = [(each.notebook, each.function) for each in found["a"] if each.kind == kind]
         assert len(some) == number * len(exercises) and set(some) == exercises
+
+
+def test_the_second_command_runs_every_test_with_one_word(monkeypatch):
+    """As .ci/run has it: all in one run."""
+    ran = []
+    monkeypatch.setattr(suites, "run", ran.append)
+    suites.test(["--proof", "-x"])
+    suites.proof(["-x"])
+    assert ran[0] == ran[1] and "--verdicts" in ran[0] and "-x" in ran[0]
+    assert not any(word.startswith("--sample") for word in ran[0])
+    assert "make test ARGS=--proof" in (suites.ROOT / ".ci/run").read_text(encoding="utf-8")
