@@ -137,18 +137,12 @@ def widgets(lab, folder, page):
     }
 
 
-def _shade(page, name, width):
-    resize(page, 1280)
-    shade(page, name)
-    resize(page, width, 1400)
-
-
-def _looks(page, name, widget, shade, width):
+def _looks(page, name, widget, theme, width):
     """What is cut, covered or too faint; with a photograph."""
     widget.scroll_into_view_if_needed()
     faults = laid_out(page, lambda: widget.evaluate(LAYOUT) + widget.evaluate(FAINT))
-    widget.screenshot(path=SHOTS / f"{name}_{shade}_{width}.png")
-    return [(name, shade, fault) for fault in faults]
+    widget.screenshot(path=SHOTS / f"{name}_{theme}_{width}.png")
+    return [(name, theme, width, fault) for fault in faults]
 
 
 def _settled(page, widget):
@@ -189,10 +183,10 @@ def _controls(widget):
     ]
 
 
-@pytest.mark.parametrize(("width", "first"), [(390, "Dark"), (800, "Light"), (1280, "Dark")])
-def test_each_widget_fits_and_each_of_its_controls_does_something(widgets, page, width, first):
+def test_each_control_of_each_widget_does_something(widgets, page):
+    """On the narrowest page."""
     faults = []
-    _shade(page, first, width)
+    resize(page, 390, 1400)
     for name, widget in widgets.items():
         widget.scroll_into_view_if_needed()
         controls = _controls(widget)
@@ -209,12 +203,20 @@ def test_each_widget_fits_and_each_of_its_controls_does_something(widgets, page,
                 control.press(back)
             if control.inner_text() == "Pause":
                 control.click()
-        faults += _looks(page, name, widget, first, width)
-    other = "Light" if first == "Dark" else "Dark"
-    _shade(page, other, width)
-    for name, widget in widgets.items():
-        faults += _looks(page, name, widget, other, width)
     expect(widgets["sampling_lab"].locator(".texts li")).to_have_count(5)
+    assert not faults and not page.complaints, (faults, page.complaints)
+
+
+@pytest.mark.parametrize("theme", ["Dark", "Light"])
+def test_each_widget_fits_at_three_widths(widgets, page, theme):
+    """With what its controls have made of it."""
+    faults = []
+    resize(page, 1280)
+    shade(page, theme)
+    for width in (1280, 800, 390):
+        resize(page, width, 1400)
+        for name, widget in widgets.items():
+            faults += _looks(page, name, widget, theme, width)
     assert not faults and not page.complaints, (faults, page.complaints)
 
 
