@@ -27,6 +27,10 @@ EQUIVALENT = {  # why a survivor is no gap: (exercise, change) -> reason
     "accept_draft: Lt -> LtE": (
         "differs only where a drawn number equals the ratio exactly, which has probability 0"
     ),
+    "backward_by_hand: Gt -> GtE": "differs only where a hidden value is exactly 0",
+    "compare_filters: Lt -> LtE": "differs only where an entropy is exactly h",
+    "compare_filters: 30 -> 31": "halves the interval once more, below the tolerance",
+    "compare_filters: 100.0 -> 101.0": "moves the end of the search, which no temperature reaches",
     "repetition_penalty: Gt -> GtE": "a logit of 0 is 0 both multiplied and divided",
     "fit_power_law: Sub -> Add": (
         "the other factor has mean 0, so a shift of this one adds nothing to the sum"
