@@ -2,6 +2,7 @@
 and nothing asks another host for anything."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -25,6 +26,7 @@ from authoring.site import (
     build,
     chapters,
     errata,
+    glossary,
     links,
     page,
     predictions,
@@ -39,6 +41,7 @@ from llmlib.course.format.notebooks import ROOT, SourceError
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 NAMES = [*notebooks.names(), "index", *build.REFERENCE]
 LESSONS = [each.name for each in notebooks.lessons()]
+MINISEARCH = "0393b3ba253b809d5e55707c7b0875ef9b518a296a006c6739b28876e154edb3"  # 7.2.0, dist/es
 XHTML, MATH = "{http://www.w3.org/1999/xhtml}", "{http://www.w3.org/1998/Math/MathML}"
 NO_HOST = Pictures(Path("unused")), lambda url: url
 # What the parser is strict about and HTML is not: a slash at the end of a tag without content.
@@ -101,6 +104,7 @@ def test_every_link_and_anchor_leads_somewhere(site, name):
 
 def test_scripts_and_styles_name_no_other_host():
     files = [path for path in (ROOT / "web").rglob("*") if path.suffix in (".js", ".css", ".html")]
+    files = [path for path in files if "vendor" not in path.parts]  # its comments name papers
     assert len(files) > 10
     for path in files:
         found = set(re.findall(r"https?://[\w.-]+", path.read_text(encoding="utf-8")))
@@ -324,6 +328,51 @@ def test_a_wrong_erratum_is_refused(entry, said, monkeypatch, tmp_path):
         errata.page(*NO_HOST[:1], links.Links([]))
 
 
+def test_each_word_of_the_glossary_is_one_sentence_and_leads_to_where_it_is_explained(site):
+    words_ = glossary.read()
+    assert len(words_) >= 40
+    entries = having(site, "glossary", "dl", "glossary")[0]
+    terms, texts = entries.findall(XHTML + "dt"), entries.findall(XHTML + "dd")
+    assert [each.get("id") for each in terms] == [each.anchor for each in words_]
+    for word, text in zip(words_, texts, strict=True):
+        assert re.fullmatch(r"(?:[^.]|\.(?=\d))+\.", word.says), word.says
+        [link] = text.iter(XHTML + "a")
+        name, _, anchor = link.get("href").partition(".html#")
+        assert name == word.chapter
+        [section] = [
+            each
+            for each in page.Page(name, "", text_of(site, name), "").sections()
+            if each.anchor == anchor
+        ]
+        assert word.is_in(section.title) or word.is_in(section.text)
+
+
+def chapter_of(body):
+    return {"c": page.Page("c", "C", body, "")}
+
+
+def test_a_word_leads_to_its_heading_else_its_text_and_last_to_the_opening():
+    word = glossary.Word("head", "says", "c")
+    opening = "<h1 id='o'>O</h1><p>heads"
+    text = f"{opening}<h2 id='a'>overhead</h2><p>a head-on look<h2 id='b'>B</h2><p>Heads look"
+    assert glossary.place(word, chapter_of(opening)).anchor == "o"
+    assert glossary.place(word, chapter_of(text)).anchor == "b"
+    assert glossary.place(word, chapter_of(f"{text}<h2 id='d'>On heads</h2>")).anchor == "d"
+    written = glossary.Word("head", "says", "c", written="on look")
+    with pytest.raises(SourceError, match="c does not have the word 'head'. Name the chapter"):
+        glossary.place(written, chapter_of(text))
+    with pytest.raises(SourceError, match="'head' names the chapter 'c', which there is not"):
+        glossary.place(word, {})
+
+
+def test_an_entry_of_the_glossary_that_is_not_well_formed_is_named(monkeypatch, tmp_path):
+    source = tmp_path / "glossary.toml"
+    source.write_text('[[word]]\nword = "a"\nsays = "b."\nchapter = "c"\nsee = "d"\n')
+    monkeypatch.setattr(glossary, "SOURCE", source)
+    with pytest.raises(SourceError, match="glossary.toml, entry 1: .*'see'"):
+        glossary.read()
+
+
 def test_every_claim_is_listed_with_its_control_and_its_place(site):
     import claims.claim_runner as runner
 
@@ -371,13 +420,23 @@ def test_the_search_index_has_every_section(site):
             assert any(f"{exercise.number} · {exercise.name} ·" in title for title in titles)
 
 
+def test_the_searchs_library_is_the_one_that_was_published(site):
+    copied = (site / "assets/vendor/minisearch/index.js").read_bytes()
+    assert hashlib.sha256(copied).hexdigest() == MINISEARCH
+    assert "Permission is hereby granted" in (
+        site / "assets/vendor/minisearch/LICENSE.txt"
+    ).read_text(encoding="utf-8")
+
+
 def test_a_page_is_cut_at_its_headings():
     body = "<h1 id='a'>A &amp; B</h1><p>one</p><pre>code</pre><h2 id='b'>C</h2><p>two<b> three</b>"
+    body += "<dl><dt id='d'>word</dt><dd>four</dd><dt>no id</dt></dl>"
     cut = page.Page("x", "A & B", body, "").sections()
     assert [(each.anchor, each.title, each.text) for each in cut] == [
         ("", "A & B", ""),
         ("a", "A & B", "one"),
         ("b", "C", "two three"),
+        ("d", "word", "fourno id"),
     ]
 
 

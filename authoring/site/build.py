@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from authoring.site import chapters, errata, quiz_page, recorded, reference, weights
+from authoring.site import chapters, errata, glossary, quiz_page, recorded, reference, weights
 from authoring.site.links import Links
 from authoring.site.page import Page, contents
 from authoring.site.pictures import Pictures
@@ -15,7 +15,8 @@ from llmlib.course.format.notebooks import ROOT
 
 FOLDER = ROOT / "build" / "site"
 NAME = "From Tokens to Tokens"
-REFERENCE = ("instructors", "errata", "claims")
+REFERENCE = ("glossary", "instructors", "errata", "claims")
+FOUND_LAST = ("instructors", "errata", "claims")  # by the search: a learner seeks the chapters
 NOT_SERVED = shutil.ignore_patterns(
     "templates", "*.c", "*.toml", "*.html", ".*", "service-worker.js"
 )
@@ -34,7 +35,9 @@ def build(folder: Path = FOLDER, repository: str = "", weights_too: bool = True)
     links = Links(["index", *notebooks.names(), *REFERENCE], repository)
     pages = [_landing()]
     pages += [chapters.page(each.name, drawings, links) for each in notebooks.lessons()]
+    lessons = pages[1:]
     pages.append(quiz_page.page(drawings, links))
+    pages.append(glossary.page(lessons))
     pages.append(reference.instructors(drawings, links))
     pages.append(errata.page(drawings, links))
     pages.append(reference.claims(drawings, links))
@@ -90,13 +93,15 @@ def _whole(page: Page, pages: list[Page]) -> str:
 
 
 def _search_index(pages: list[Page]) -> str:
-    """search.json: of each section its address, its page, its title and its text."""
+    """search.json: of each section its address, its page, its title and its text, and whether it is
+    a guide, which the search finds last."""
     sections = [
         {
             "url": page.file + (f"#{section.anchor}" if section.anchor else ""),
             "page": page.title,
             "title": " ".join(section.title.split()),
             "text": " ".join(section.text.split()),
+            "guide": page.name in FOUND_LAST,
         }
         for page in pages
         for section in page.sections()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 
 NOT_SEARCHED = {"pre", "script", "style", "button", "math", "figure", "nav"}
-HEADINGS = {"h1": 1, "h2": 2, "h3": 3}
+HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "dt": 4}  # with an id: a word of the glossary, too
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,13 @@ class Section:
     level: int
     text: str = ""
 
+    @property
+    def short(self) -> str:
+        """The title, of an exercise without how hard it is and how long it takes."""
+        title = " ".join(self.title.split())
+        exercise = title.startswith(("Exercise", "Experiment"))
+        return " · ".join(title.split(" · ")[:2]) if exercise else title
+
 
 class _Reader(HTMLParser):
     """Collects the sections of a page."""
@@ -71,10 +78,5 @@ class _Reader(HTMLParser):
 
 
 def contents(page: Page) -> Iterator[Section]:
-    """What the table of contents lists: the headings below the title, without how hard an exercise
-    is and how long it takes."""
-    for each in page.sections():
-        if each.anchor and 1 < each.level <= page.depth:
-            short = each.title.startswith(("Exercise", "Experiment"))
-            each.title = " · ".join(each.title.split(" · ")[:2]) if short else each.title
-            yield each
+    """What the table of contents lists: the headings below the title."""
+    return (each for each in page.sections() if each.anchor and 1 < each.level <= page.depth)
