@@ -35,6 +35,7 @@ from authoring.site import (
 )
 from authoring.site.markdown import Anchors, to_html
 from authoring.site.pictures import Pictures
+from llmlib import assets
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT, SourceError
 
@@ -140,6 +141,85 @@ def test_pages_follow_each_other(site):
         assert found == {"prev": f"{before}.html"} | ({"next": f"{after}.html"} if after else {})
         current = [e for e in tree(site, name).iter() if e.get("aria-current") == "page"]
         assert [each.get("href") for each in current] == [f"{name}.html"]
+
+
+def meta(folder, name):
+    """{name or property: content} of a page's <meta>."""
+    return {
+        each.get("name") or each.get("property"): each.get("content")
+        for each in tree(folder, name).iter(XHTML + "meta")
+    }
+
+
+def test_every_page_has_a_title_a_description_and_a_preview_of_its_own(site):
+    found = {name: meta(site, name) for name in NAMES}
+    for name, said in found.items():
+        [title] = tree(site, name).iter(XHTML + "title")
+        assert said["og:title"] == title.text
+        assert said["og:description"] == said["description"] and len(said["description"]) > 30
+        assert said["og:image"] == f"previews/{name}.png"  # no address of the site is known
+        with Image.open(site / said["og:image"]) as picture:
+            assert picture.size == (1200, 630)
+            below = picture.crop((0, 220, 1200, 630))
+            assert ImageChops.invert(below.convert("L")).getbbox()
+    for kind in ("og:title", "og:description"):
+        assert len({said[kind] for said in found.values()}) == len(NAMES)
+    assert len({(site / said["og:image"]).read_bytes() for said in found.values()}) == len(NAMES)
+
+
+@pytest.mark.parametrize(
+    "repository, home",
+    [
+        ("", ""),
+        ("Someone/course", "https://someone.github.io/course/"),
+        ("Someone/Someone.github.io", "https://someone.github.io/"),
+    ],
+)
+def test_a_preview_has_a_whole_address_where_the_sites_is_known(repository, home):
+    known = links.Links([], repository)
+    pages = [build._landing(known)]
+    assert f'og:image" content="{home}previews/index.png"' in build._whole(pages[0], pages, known)
+
+
+def landing(repository):
+    return html5lib.parse(build._landing(links.Links([], repository)).body)
+
+
+def test_the_landing_page_says_how_to_start_with_the_sizes_that_the_guide_has():
+    said = words(landing("")).replace("\u00a0", " ")
+    guide = (ROOT / "docs/install.md").read_text("utf-8")
+    rows = re.findall(r"^\| (.*) \| ([\d.]+) GB \| .* \| ([\d.]+) GB \|$", guide, re.MULTILINE)
+    small = [(download, free) for system, download, free in rows if "CUDA" not in system]
+    assert len(small) == 3
+    download, free = max(small, key=lambda row: float(row[0]))
+    assert f"up to {download} GB to download, {free} GB of free disk" in said
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert "A notebook takes two to three hours" in readme
+    assert "first start takes a few minutes" in " ".join(readme.split())
+    assert "The first start takes a few minutes" in said and "two to three hours a notebook" in said
+    assert f"{assets.smollm2_gguf().stat().st_size / 1e6:.0f} MB, only if" in said
+
+
+def test_a_hosted_notebook_is_offered_where_the_repository_is_known():
+    assert "olab" not in words(landing("")) and "git clone" not in words(landing(""))
+    known = landing("someone/course")
+    assert "git clone https://github.com/someone/course cd course make lab" in words(known)
+    hrefs = [each.get("href") for each in known.iter(XHTML + "a")]
+    assert links.Links([], "someone/course").colab("01_tokens") in hrefs
+
+
+def test_a_card_knows_how_many_guesses_and_questions_there_are(site):
+    cards = {
+        each.get("data-kept"): (each.get("href"), int(each.get("data-of")))
+        for each in tree(site, "index").iter(XHTML + "a")
+        if each.get("data-kept")
+    }
+    counts = {
+        f"predictions:{name}": (f"{name}.html", len(having(site, name, "form", "prediction")))
+        for name in LESSONS
+    }
+    questions = len(having(site, "quiz", "section", "question"))
+    assert cards == counts | {"quiz": ("quiz.html", questions)}
 
 
 # Chapters ----------------------------------------------------------------------------------------

@@ -445,6 +445,32 @@ def test_every_option_gives_its_own_feedback(chromium, address):
         assert wrong == []
 
 
+# The cards of the landing page -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width, theme", [(390, "dark"), (1280, "light")])
+def test_a_card_says_how_far_the_reader_is(chromium, address, width, theme):
+    with opened(chromium, address, "index", width=width, color_scheme=theme) as page:
+        cards = page.locator(".chapters-list a")
+        browser.expect(cards).to_have_count(8)
+        assert page.locator(".progress").count() == 0
+        cards.first.click()
+        page.locator("form.prediction [data-guess='']").first.click()
+        page.locator("form.prediction [data-guess='']").nth(1).click()
+        page.goto(f"{address}/quiz.html")
+        page.locator("#q01 button[data-letter=A]").click()
+        page.goto(f"{address}/index.html")
+        total = cards.first.get_attribute("data-of")
+        browser.expect(cards.first).to_contain_text(f"2 of {total} guesses made")
+        browser.expect(cards.last).to_contain_text(f"1 of {len(quiz_source.read())} answered")
+        assert page.locator(".progress").count() == 2
+        page.locator(".course").screenshot(path=browser.SHOTS / f"site-cards-{width}-{theme}.png")
+        cards.first.click()
+        page.locator("form.prediction [data-guess='']").nth(2).click()
+        page.go_back()
+        browser.expect(cards.first).to_contain_text(f"3 of {total} guesses made")
+
+
 # Predictions --------------------------------------------------------------------------------------
 
 

@@ -1,11 +1,13 @@
 """One page of the site: its name, its HTML, and the headings in it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
 NOT_SEARCHED = {"pre", "script", "style", "button", "math", "figure", "nav"}
 HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "dt": 4}  # with an id: a word of the glossary, too
+PICTURE = re.compile(r'<img src="(pictures/[^"]+)"')
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,16 @@ class Page:
     def file(self) -> str:
         """Its file's name."""
         return f"{self.name}.html"
+
+    @property
+    def heading(self) -> str:
+        """Its <h1> as text."""
+        return next(each.title for each in self.sections() if each.anchor)
+
+    def first_picture(self) -> str:
+        """The address of its first picture, "" if it has none."""
+        found = PICTURE.search(self.body)
+        return found[1] if found else ""
 
     def sections(self) -> list["Section"]:
         """The page cut at its headings. Text before the first one belongs to the page's title."""
