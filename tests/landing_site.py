@@ -7,6 +7,7 @@ import json
 import made_once
 
 from authoring.site import build, recorded, weights
+from authoring.site.links import Links
 from llmlib import files, pretrained
 
 WEB = build.WEB
@@ -27,8 +28,9 @@ def _fill(folder):
     build._copy(folder)
     recorded.write(folder, model())
     weights.write(folder)
-    page = build._landing()
-    files.write(folder / page.file, build._whole(page, [page]))
+    links = Links([])
+    page = build._landing(links)
+    files.write(folder / page.file, build._whole(page, [page], links))
 
 
 def figures(name):

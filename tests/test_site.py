@@ -2,6 +2,7 @@
 and nothing asks another host for anything."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -25,6 +26,7 @@ from authoring.site import (
     build,
     chapters,
     errata,
+    glossary,
     links,
     page,
     predictions,
@@ -33,12 +35,14 @@ from authoring.site import (
 )
 from authoring.site.markdown import Anchors, to_html
 from authoring.site.pictures import Pictures
+from llmlib import assets
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT, SourceError
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 NAMES = [*notebooks.names(), "index", *build.REFERENCE]
 LESSONS = [each.name for each in notebooks.lessons()]
+MINISEARCH = "0393b3ba253b809d5e55707c7b0875ef9b518a296a006c6739b28876e154edb3"  # 7.2.0, dist/es
 XHTML, MATH = "{http://www.w3.org/1999/xhtml}", "{http://www.w3.org/1998/Math/MathML}"
 NO_HOST = Pictures(Path("unused")), lambda url: url
 # What the parser is strict about and HTML is not: a slash at the end of a tag without content.
@@ -101,6 +105,7 @@ def test_every_link_and_anchor_leads_somewhere(site, name):
 
 def test_scripts_and_styles_name_no_other_host():
     files = [path for path in (ROOT / "web").rglob("*") if path.suffix in (".js", ".css", ".html")]
+    files = [path for path in files if "vendor" not in path.parts]  # its comments name papers
     assert len(files) > 10
     for path in files:
         found = set(re.findall(r"https?://[\w.-]+", path.read_text(encoding="utf-8")))
@@ -136,6 +141,85 @@ def test_pages_follow_each_other(site):
         assert found == {"prev": f"{before}.html"} | ({"next": f"{after}.html"} if after else {})
         current = [e for e in tree(site, name).iter() if e.get("aria-current") == "page"]
         assert [each.get("href") for each in current] == [f"{name}.html"]
+
+
+def meta(folder, name):
+    """{name or property: content} of a page's <meta>."""
+    return {
+        each.get("name") or each.get("property"): each.get("content")
+        for each in tree(folder, name).iter(XHTML + "meta")
+    }
+
+
+def test_every_page_has_a_title_a_description_and_a_preview_of_its_own(site):
+    found = {name: meta(site, name) for name in NAMES}
+    for name, said in found.items():
+        [title] = tree(site, name).iter(XHTML + "title")
+        assert said["og:title"] == title.text
+        assert said["og:description"] == said["description"] and len(said["description"]) > 30
+        assert said["og:image"] == f"previews/{name}.png"  # no address of the site is known
+        with Image.open(site / said["og:image"]) as picture:
+            assert picture.size == (1200, 630)
+            below = picture.crop((0, 220, 1200, 630))
+            assert ImageChops.invert(below.convert("L")).getbbox()
+    for kind in ("og:title", "og:description"):
+        assert len({said[kind] for said in found.values()}) == len(NAMES)
+    assert len({(site / said["og:image"]).read_bytes() for said in found.values()}) == len(NAMES)
+
+
+@pytest.mark.parametrize(
+    "repository, home",
+    [
+        ("", ""),
+        ("Someone/course", "https://someone.github.io/course/"),
+        ("Someone/Someone.github.io", "https://someone.github.io/"),
+    ],
+)
+def test_a_preview_has_a_whole_address_where_the_sites_is_known(repository, home):
+    known = links.Links([], repository)
+    pages = [build._landing(known)]
+    assert f'og:image" content="{home}previews/index.png"' in build._whole(pages[0], pages, known)
+
+
+def landing(repository):
+    return html5lib.parse(build._landing(links.Links([], repository)).body)
+
+
+def test_the_landing_page_says_how_to_start_with_the_sizes_that_the_guide_has():
+    said = words(landing("")).replace("\u00a0", " ")
+    guide = (ROOT / "docs/install.md").read_text("utf-8")
+    rows = re.findall(r"^\| (.*) \| ([\d.]+) GB \| .* \| ([\d.]+) GB \|$", guide, re.MULTILINE)
+    small = [(download, free) for system, download, free in rows if "CUDA" not in system]
+    assert len(small) == 3
+    download, free = max(small, key=lambda row: float(row[0]))
+    assert f"up to {download} GB to download, {free} GB of free disk" in said
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert "A notebook takes two to three hours" in readme
+    assert "first start takes a few minutes" in " ".join(readme.split())
+    assert "The first start takes a few minutes" in said and "two to three hours a notebook" in said
+    assert f"{assets.smollm2_gguf().stat().st_size / 1e6:.0f} MB, only if" in said
+
+
+def test_a_hosted_notebook_is_offered_where_the_repository_is_known():
+    assert "olab" not in words(landing("")) and "git clone" not in words(landing(""))
+    known = landing("someone/course")
+    assert "git clone https://github.com/someone/course cd course make lab" in words(known)
+    hrefs = [each.get("href") for each in known.iter(XHTML + "a")]
+    assert links.Links([], "someone/course").colab("01_tokens") in hrefs
+
+
+def test_a_card_knows_how_many_guesses_and_questions_there_are(site):
+    cards = {
+        each.get("data-kept"): (each.get("href"), int(each.get("data-of")))
+        for each in tree(site, "index").iter(XHTML + "a")
+        if each.get("data-kept")
+    }
+    counts = {
+        f"predictions:{name}": (f"{name}.html", len(having(site, name, "form", "prediction")))
+        for name in LESSONS
+    }
+    questions = len(having(site, "quiz", "section", "question"))
+    assert cards == counts | {"quiz": ("quiz.html", questions)}
 
 
 # Chapters ----------------------------------------------------------------------------------------
@@ -324,6 +408,51 @@ def test_a_wrong_erratum_is_refused(entry, said, monkeypatch, tmp_path):
         errata.page(*NO_HOST[:1], links.Links([]))
 
 
+def test_each_word_of_the_glossary_is_one_sentence_and_leads_to_where_it_is_explained(site):
+    words_ = glossary.read()
+    assert len(words_) >= 40
+    entries = having(site, "glossary", "dl", "glossary")[0]
+    terms, texts = entries.findall(XHTML + "dt"), entries.findall(XHTML + "dd")
+    assert [each.get("id") for each in terms] == [each.anchor for each in words_]
+    for word, text in zip(words_, texts, strict=True):
+        assert re.fullmatch(r"(?:[^.]|\.(?=\d))+\.", word.says), word.says
+        [link] = text.iter(XHTML + "a")
+        name, _, anchor = link.get("href").partition(".html#")
+        assert name == word.chapter
+        [section] = [
+            each
+            for each in page.Page(name, "", text_of(site, name), "").sections()
+            if each.anchor == anchor
+        ]
+        assert word.is_in(section.title) or word.is_in(section.text)
+
+
+def chapter_of(body):
+    return {"c": page.Page("c", "C", body, "")}
+
+
+def test_a_word_leads_to_its_heading_else_its_text_and_last_to_the_opening():
+    word = glossary.Word("head", "says", "c")
+    opening = "<h1 id='o'>O</h1><p>heads"
+    text = f"{opening}<h2 id='a'>overhead</h2><p>a head-on look<h2 id='b'>B</h2><p>Heads look"
+    assert glossary.place(word, chapter_of(opening)).anchor == "o"
+    assert glossary.place(word, chapter_of(text)).anchor == "b"
+    assert glossary.place(word, chapter_of(f"{text}<h2 id='d'>On heads</h2>")).anchor == "d"
+    written = glossary.Word("head", "says", "c", written="on look")
+    with pytest.raises(SourceError, match="c does not have the word 'head'. Name the chapter"):
+        glossary.place(written, chapter_of(text))
+    with pytest.raises(SourceError, match="'head' names the chapter 'c', which there is not"):
+        glossary.place(word, {})
+
+
+def test_an_entry_of_the_glossary_that_is_not_well_formed_is_named(monkeypatch, tmp_path):
+    source = tmp_path / "glossary.toml"
+    source.write_text('[[word]]\nword = "a"\nsays = "b."\nchapter = "c"\nsee = "d"\n')
+    monkeypatch.setattr(glossary, "SOURCE", source)
+    with pytest.raises(SourceError, match="glossary.toml, entry 1: .*'see'"):
+        glossary.read()
+
+
 def test_every_claim_is_listed_with_its_control_and_its_place(site):
     import claims.claim_runner as runner
 
@@ -371,13 +500,23 @@ def test_the_search_index_has_every_section(site):
             assert any(f"{exercise.number} · {exercise.name} ·" in title for title in titles)
 
 
+def test_the_searchs_library_is_the_one_that_was_published(site):
+    copied = (site / "assets/vendor/minisearch/index.js").read_bytes()
+    assert hashlib.sha256(copied).hexdigest() == MINISEARCH
+    assert "Permission is hereby granted" in (
+        site / "assets/vendor/minisearch/LICENSE.txt"
+    ).read_text(encoding="utf-8")
+
+
 def test_a_page_is_cut_at_its_headings():
     body = "<h1 id='a'>A &amp; B</h1><p>one</p><pre>code</pre><h2 id='b'>C</h2><p>two<b> three</b>"
+    body += "<dl><dt id='d'>word</dt><dd>four</dd><dt>no id</dt></dl>"
     cut = page.Page("x", "A & B", body, "").sections()
     assert [(each.anchor, each.title, each.text) for each in cut] == [
         ("", "A & B", ""),
         ("a", "A & B", "one"),
         ("b", "C", "two three"),
+        ("d", "word", "fourno id"),
     ]
 
 

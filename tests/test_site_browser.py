@@ -3,6 +3,8 @@ what a reader did is there when they come back."""
 
 import contextlib
 import json
+import re
+import threading
 
 import browser
 import pytest
@@ -268,11 +270,11 @@ def test_the_search_finds_by_keyboard_and_leads_there(chromium, address):
         assert dialog.is_visible()
         page.keyboard.type("attention sink")
         first = dialog.locator("li a").first
-        browser.expect(first).to_have_text("The sink")
+        browser.expect(first).to_have_text("attention sink")
         assert "places" in dialog.locator("[role=status]").inner_text()
         assert dialog.locator("li mark").first.inner_text().lower() == "attention"
         page.keyboard.press("Enter")
-        page.wait_for_url("**/03_attention.html#the-sink")
+        page.wait_for_url("**/glossary.html#attention-sink")
         page.locator("#search-open").click()
         page.keyboard.type("xyzzy")
         browser.expect(dialog.locator("[role=status]")).to_contain_text("Nothing found")
@@ -280,31 +282,90 @@ def test_the_search_finds_by_keyboard_and_leads_there(chromium, address):
         assert not dialog.is_visible()
 
 
-def test_a_search_needs_every_word_and_titles_come_first(modules):
+FIND = """async ([sections, questions]) => {
+  const { find, indexOf } = await import("./assets/search.js");
+  const index = await indexOf(sections ?? await (await fetch("search.json")).json());
+  return questions.map(each => find(index, each).map(({ url, title }) => `${url} ${title}`));
+}"""
+
+
+@pytest.mark.parametrize(
+    "question, found",
+    [
+        ("cache", "bac"),  # in the title; in the text; in a guide, however often
+        ("CACHE keys", "badc"),  # every word first
+        ("naive", "d"),
+        ("mask", "ef"),  # the whole word before the longer one
+        ("normlisation", "g"),  # a slip of the pen
+        ("unmas", "f"),
+        ("what is a mask", "ef"),
+        ("normalisation of masks", "gef"),
+        ("why does it repeat itself", "h"),
+        ("is it", ""),
+        ("  ", ""),
+        ("(", ""),
+    ],
+)
+def test_whole_words_come_first_and_guides_last(modules, question, found):
     sections = [
-        {"page": "p", "title": "other", "text": "the cache, the cache, the cache", "url": "a"},
-        {"page": "p", "title": "The KV cache", "text": "keys", "url": "b"},
-        {"page": "p", "title": "naïve", "text": "keys", "url": "c"},
-        {"page": "p", "title": "long", "text": "masks " + 2000 * "word ", "url": "d"},
-        {"page": "p", "title": "short", "text": "masks", "url": "e"},
+        ("a", "other", "the cache, the cache, the cache", False),
+        ("b", "The KV cache", "keys", False),
+        ("c", "The cache of the cache", "grades", True),
+        ("d", "naïve", "keys", False),
+        ("e", "long", "mask " + 2000 * "word ", False),
+        ("f", "unmasked", "masked and unmasked masking", False),
+        ("g", "normalization", "layers", False),
+        ("h", "the penalty", "repetition", False),
     ]
-    find = """async ([sections, question]) =>
-      (await import("./assets/search.js")).find(sections, question).map(each => each.url)"""
-    for question, found in [
-        ("cache", ["b", "a"]),
-        ("CACHE keys", ["b"]),
-        ("naive", ["c"]),
-        ("masks", ["e", "d"]),
-        ("cache nothing", []),
-        ("  ", []),
-        ("(", []),
-    ]:
-        assert modules.evaluate(find, [sections, question]) == found
+    sections = [
+        dict(zip(("url", "title", "text", "guide"), each)) | {"page": "p"} for each in sections
+    ]
+    [urls] = modules.evaluate(FIND, [sections, [question]])
+    assert "".join(each[0] for each in urls) == found
 
 
-def test_a_search_without_its_index_says_so_and_tries_again(chromium, site):
+LEARNERS_ASK = {  # question: what one of the first three places is called or named
+    "what is a token": "glossary.html#token ",
+    "byte pair encoding": "train_bpe",
+    "why can't it count letters": "letters_right",
+    "what is an embedding": "glossary.html#embedding",
+    "king - man + woman": "02_embeddings.* woman",
+    "how does it know the order of words": "02_embeddings.*order",
+    "rope": "02_embeddings.*(rope|RoPE)",
+    "causal mask": "causal_mask",
+    "attention sink": "03_attention.*sink",
+    "multi-head attention": "glossary.html#head",
+    "residual stream": "04_layers.*residual stream",
+    "activation patching": "glossary.html#activation-patching",
+    "how many parameters": "count_parameters",
+    "softmx": "05_output_head.*softmax",
+    "loss": "05_output_head.*loss",
+    "learning rate": "exercise-.*learning_rate",
+    "temperature": "06_sampling.*[Tt]emperature",
+    "nucleus sampling": "top_p",
+    "why does the model repeat itself": "06_sampling.*repetition",
+    "why does it make things up": "06_sampling.*[Hh]allucination",
+    "quantisation": "quantize_int8",
+    "how much memory does the cache need": "cache_bytes",
+    "scaling laws": "07_.*[Ss]caling laws",
+}
+
+
+def test_learners_find_what_they_ask_for_among_the_first_three(modules):
+    found = modules.evaluate(FIND, [None, [*LEARNERS_ASK]])
+    assert len(LEARNERS_ASK) >= 20
+    missed = {
+        question: places[:3]
+        for (question, wanted), places in zip(LEARNERS_ASK.items(), found)
+        if not any(re.search(wanted, place) for place in places[:3])
+    }
+    assert not missed
+
+
+@pytest.mark.parametrize("file", ["search.json", "index.js"])
+def test_a_search_without_its_index_says_so_and_tries_again(chromium, site, file):
     with served(site) as server, browser.new_page(chromium) as page:
-        server.faults["search.json"] = status(503)
+        server.faults[file] = status(503)
         page.goto(f"{server.address}/errata.html")
         page.locator("#search-open").click()
         page.keyboard.type("rope")
@@ -313,6 +374,25 @@ def test_a_search_without_its_index_says_so_and_tries_again(chromium, site):
         server.faults.clear()
         page.keyboard.type(" ")
         browser.expect(said).to_contain_text("places")
+
+
+def test_a_letter_typed_while_the_index_fails_to_come_asks_again(chromium, site):
+    asked, typed = threading.Event(), threading.Event()
+
+    def late(request):
+        asked.set()
+        typed.wait(60)
+        request.send_error(503)
+
+    with served(site) as server, browser.new_page(chromium) as page:
+        server.faults["search.json"] = late
+        page.goto(f"{server.address}/errata.html")
+        page.locator("#search-open").click()
+        assert asked.wait(60)
+        page.keyboard.type("rope")
+        server.faults.clear()
+        typed.set()
+        browser.expect(page.locator("#search [role=status]")).to_contain_text("places")
 
 
 # The quiz -----------------------------------------------------------------------------------------
@@ -363,6 +443,32 @@ def test_every_option_gives_its_own_feedback(chromium, address):
               (section.querySelector(".why")?.hidden ?? !right) !== !right;
           })).map(section => section.id)""")
         assert wrong == []
+
+
+# The cards of the landing page -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width, theme", [(390, "dark"), (1280, "light")])
+def test_a_card_says_how_far_the_reader_is(chromium, address, width, theme):
+    with opened(chromium, address, "index", width=width, color_scheme=theme) as page:
+        cards = page.locator(".chapters-list a")
+        browser.expect(cards).to_have_count(8)
+        assert page.locator(".progress").count() == 0
+        cards.first.click()
+        page.locator("form.prediction [data-guess='']").first.click()
+        page.locator("form.prediction [data-guess='']").nth(1).click()
+        page.goto(f"{address}/quiz.html")
+        page.locator("#q01 button[data-letter=A]").click()
+        page.goto(f"{address}/index.html")
+        total = cards.first.get_attribute("data-of")
+        browser.expect(cards.first).to_contain_text(f"2 of {total} guesses made")
+        browser.expect(cards.last).to_contain_text(f"1 of {len(quiz_source.read())} answered")
+        assert page.locator(".progress").count() == 2
+        page.locator(".course").screenshot(path=browser.SHOTS / f"site-cards-{width}-{theme}.png")
+        cards.first.click()
+        page.locator("form.prediction [data-guess='']").nth(2).click()
+        page.go_back()
+        browser.expect(cards.first).to_contain_text(f"3 of {total} guesses made")
 
 
 # Predictions --------------------------------------------------------------------------------------

@@ -253,6 +253,86 @@ def test_a_head_can_be_picked_with_the_pointer_and_with_the_keyboard(still):
     assert picture.locator(".looking .later").count() == 4
 
 
+VIEW = {"layer": "4", "head": "2", "temperature": "0", "top-k": "7", "top-p": "0.5"}
+
+
+def shown_view(page):
+    return {name: page.get_by_label(name, exact=True).input_value() for name in VIEW}
+
+
+@pytest.mark.browser
+def test_a_copied_link_brings_back_what_was_seen(chromium, address):
+    options = {"reduced_motion": "reduce", "permissions": ["clipboard-read", "clipboard-write"]}
+    with new_context(chromium, **options) as context, new_tab(context) as page:
+        page.goto(address)
+        for name, value in VIEW.items():
+            page.get_by_label(name, exact=True).fill(value)
+        copy = page.locator("#stage-attention .copy-view")
+        copy.focus()
+        copy.press("Enter")
+        expect(copy).to_have_text("Link copied")
+        link = page.evaluate("navigator.clipboard.readText()")
+        assert link == page.url and link.startswith(f"{address}#text=Juliet")
+        expect(copy).to_have_text("Copy a link to this view")
+        assert not page.complaints
+    with new_page(chromium, width=390, reduced_motion="reduce") as page:
+        page.goto(link)
+        expect(page.locator(".looking")).to_be_visible()
+        assert shown_view(page) == VIEW
+        expect(page.locator("[data-picture=attention] .found")).to_contain_text("Layer 4, head 2")
+        expect(page.locator("#h-attention")).to_be_in_viewport()
+        page.goto(f"{address}#head=8&top_k=0")
+        expect(page.locator("[data-picture=attention] .found")).to_contain_text("head 8")
+        assert shown_view(page)["top-k"] == "0"
+        assert not page.complaints
+
+
+@pytest.mark.browser
+def test_a_link_with_a_text_of_its_own_says_what_it_needs(chromium, address):
+    with new_page(chromium, reduced_motion="reduce") as page:
+        page.goto(f"{address}#text=100%25+caf%C3%A9+%26+tea&layer=17&at=attention")
+        expect(page.locator("#prompt")).to_have_value("100% café & tea")
+        status_line = page.locator("#run-status")
+        expect(status_line).to_contain_text("The link has a text of its own")
+        expect(status_line).to_be_in_viewport()
+        assert not page.complaints
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "wrong", ["layer=30", "head=x", "head=1.5", "temperature=-1", "top_k=", "colour=red"]
+)
+def test_what_a_link_asks_in_vain_is_one_sentence(chromium, address, wrong):
+    with new_page(chromium, reduced_motion="reduce") as page:
+        page.goto(f"{address}#{wrong}&min_p=0.3")
+        name, _, value = wrong.partition("=")
+        said = (
+            f"The link asks for {name} {value}, which is not on this page. The rest is as it says."
+        )
+        expect(page.locator("#run-status")).to_have_text(said)
+        assert page.get_by_label("min-p", exact=True).input_value() == "0.3"
+        assert page.get_by_label("layer", exact=True).input_value() == "17"
+        assert not page.complaints
+
+
+@pytest.mark.browser
+def test_where_a_page_may_not_copy_the_link_is_in_the_address_bar(still):
+    still.evaluate("() => void (navigator.clipboard.writeText = async () => { throw Error(); })")
+    copy = still.locator("#prompt-form .copy-view")
+    copy.click()
+    expect(copy).to_have_text("The link is in the address bar")
+    assert "#text=" in still.url and "at=" not in still.url
+
+
+@pytest.mark.browser
+def test_half_an_address_leaves_the_page_whole(chromium, address):
+    with new_page(chromium, reduced_motion="reduce") as page:
+        page.goto(f"{address}#text=100%")
+        expect(page.locator("#prompt")).to_have_value("100%")
+        page.locator("#search-open").click()
+        expect(page.locator("#search")).to_be_visible()
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("theme", ("light", "dark"))
 def test_nothing_is_too_wide_and_axe_finds_nothing_serious(chromium, address, theme):

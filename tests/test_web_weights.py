@@ -263,11 +263,19 @@ START = """async () => {
   return engine.decode(await engine.generate(ids, { max_new_tokens: 3 }));
 }"""
 
+SECTIONS = '[{"url": "a", "page": "p", "title": "Heads", "text": "look back", "guide": false}]'
+SEARCH = """async () => {
+  const { find, indexOf } = await import("./assets/search.js");
+  const index = await indexOf(await (await fetch("search.json")).json());
+  return find(index, "head").map(each => each.url);
+}"""
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = static_server.lay_out(tmp_path_factory.mktemp("site"))
     weights.write(folder)
+    (folder / "search.json").write_text(SECTIONS, encoding="utf-8")
     return folder
 
 
@@ -275,6 +283,7 @@ def test_the_page_answers_with_its_server_stopped(chromium, site):
     with static_server.served(site) as server, new_context(chromium) as context:
         page = context.new_page()
         page.goto(f"{server.address}/index.html")
+        page.evaluate("""() => import("./assets/site.js").catch(() => {})""")  # as every page does
         assert page.evaluate(START) == " Paris.\n"
         kept = (
             "async () => (await caches.keys()).length === 2 && navigator.serviceWorker.controller"
@@ -283,7 +292,8 @@ def test_the_page_answers_with_its_server_stopped(chromium, site):
         page.wait_for_function(
             """async () => {
             const pages = await caches.open(`llmlib-site ${new URL("./", location)}`);
-            return Boolean(await pages.match(new URL("assets/engine/kernel.wasm", location)));
+            const names = ["assets/engine/kernel.wasm", "search.json"];
+            return (await Promise.all(names.map(each => pages.match(each)))).every(Boolean);
             }"""
         )
         server.stop()
@@ -291,6 +301,7 @@ def test_the_page_answers_with_its_server_stopped(chromium, site):
             page.reload()
             assert page.title() == "A page"
             assert page.evaluate(START) == " Paris.\n"
+            assert page.evaluate(SEARCH) == ["a"]  # though nobody had searched before
         finally:
             server.start()
 

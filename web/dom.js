@@ -31,6 +31,7 @@ export function memory(name) {
       kept[key] = value;
       save();
     },
+    count: () => Object.keys(kept).length,
     clear: () => {
       kept = {};
       save();

@@ -104,7 +104,8 @@ function print() {
 
 /* A link to what is folded away opens it. */
 function unfold() {
-  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const name = location.hash.slice(1); // with "=" it is a view of the landing page
+  const target = name.includes("=") ? null : document.getElementById(decodeURIComponent(name));
   for (let each = target; each; each = each.parentElement) if (each.localName === "details") each.open = true;
 }
 

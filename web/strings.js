@@ -135,6 +135,13 @@ export const strings = {
     doesNotFit: "That does not fit.",
     takes: "{ms} ms a token for each reader, {tokens} tokens a second.",
   },
+  progress: { guesses: "{count} of {of} guesses made", answers: "{count} of {of} answered" },
+  link: {
+    copied: "Link copied",
+    inBar: "The link is in the address bar",
+    needsModel: "The link has a text of its own, and to read it the page needs the model: press “Run here”.",
+    bad: "The link asks for {name} {value}, which is not on this page. The rest is as it says.",
+  },
   landing: {
     play: "Play",
     pause: "Pause",

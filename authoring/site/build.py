@@ -4,7 +4,18 @@ import json
 import shutil
 from pathlib import Path
 
-from authoring.site import chapters, errata, quiz_page, recorded, reference, weights
+from authoring import quiz_source
+from authoring.site import (
+    chapters,
+    errata,
+    glossary,
+    predictions,
+    previews,
+    quiz_page,
+    recorded,
+    reference,
+    weights,
+)
 from authoring.site.links import Links
 from authoring.site.page import Page, contents
 from authoring.site.pictures import Pictures
@@ -15,7 +26,8 @@ from llmlib.course.format.notebooks import ROOT
 
 FOLDER = ROOT / "build" / "site"
 NAME = "From Tokens to Tokens"
-REFERENCE = ("instructors", "errata", "claims")
+REFERENCE = ("glossary", "instructors", "errata", "claims")
+FOUND_LAST = ("instructors", "errata", "claims")  # by the search: a learner seeks the chapters
 NOT_SERVED = shutil.ignore_patterns(
     "templates", "*.c", "*.toml", "*.html", ".*", "service-worker.js"
 )
@@ -32,17 +44,20 @@ def build(folder: Path = FOLDER, repository: str = "", weights_too: bool = True)
     _copy(folder)
     drawings = Pictures(folder)
     links = Links(["index", *notebooks.names(), *REFERENCE], repository)
-    pages = [_landing()]
+    pages = [_landing(links)]
     pages += [chapters.page(each.name, drawings, links) for each in notebooks.lessons()]
+    lessons = pages[1:]
     pages.append(quiz_page.page(drawings, links))
+    pages.append(glossary.page(lessons))
     pages.append(reference.instructors(drawings, links))
     pages.append(errata.page(drawings, links))
     pages.append(reference.claims(drawings, links))
     for page in pages:
-        files.write(folder / page.file, _whole(page, pages))
+        files.write(folder / page.file, _whole(page, pages, links))
     drawings.remove_others()
     files.write(folder / "search.json", _search_index(pages))
     recorded.write(folder)
+    previews.write(folder, pages)
     if weights_too:
         weights.write(folder)
     return pages
@@ -66,21 +81,33 @@ def _copy(folder: Path) -> None:
     files.write(folder / ".nojekyll", "")
 
 
-def _landing() -> Page:
+def _landing(links: Links) -> Page:
     """The first page. Its middle is web/landing/landing.html."""
-    body = render("landing.html.j2")
-    scripts, styles = ("landing/landing.js",), ("landing/landing.css",)
+    lessons = [
+        {
+            "file": f"{each.name}.html",
+            "name": each.name,
+            "title": each.heading,
+            "about": chapters.ABOUT[each.name],
+            "guesses": sum(predictions.asked(cell) is not None for cell in each.cells),
+        }
+        for each in notebooks.lessons()
+    ]
+    questions = len(quiz_source.read())
+    body = render("landing.html.j2", links=links, lessons=lessons, questions=questions)
+    scripts = ("landing/landing.js", "landing/progress.js")
     about = "Write the engine of a large language model yourself, and watch it run in this page."
-    return Page("index", NAME, body, about, scripts, styles, wide=True)
+    return Page("index", NAME, body, about, scripts, ("landing/landing.css",), wide=True)
 
 
-def _whole(page: Page, pages: list[Page]) -> str:
+def _whole(page: Page, pages: list[Page], links: Links) -> str:
     """A page with its navigation around it."""
     at = pages.index(page)
     return render(
         "page.html.j2",
         site=NAME,
         page=page,
+        preview=f"{links.home}{previews.FOLDER}/{page.name}.png",
         chapters=[each for each in pages if each.name in notebooks.names()],
         reference=[each for each in pages if each.name in REFERENCE],
         contents=[] if page.wide else list(contents(page)),
@@ -90,13 +117,15 @@ def _whole(page: Page, pages: list[Page]) -> str:
 
 
 def _search_index(pages: list[Page]) -> str:
-    """search.json: of each section its address, its page, its title and its text."""
+    """search.json: of each section its address, its page, its title and its text, and whether it is
+    a guide, which the search finds last."""
     sections = [
         {
             "url": page.file + (f"#{section.anchor}" if section.anchor else ""),
             "page": page.title,
             "title": " ".join(section.title.split()),
             "text": " ".join(section.text.split()),
+            "guide": page.name in FOUND_LAST,
         }
         for page in pages
         for section in page.sections()

@@ -22,6 +22,15 @@ from llmlib.course.format.notebooks import ROOT, Exercise, Notebook, SourceError
 
 WIDGET = re.compile(r"from llmlib\.widgets(?:\.\w+)? import (\w+)")
 BACK_AND_FORTH = re.compile(r"^> ?\n> [^\n]*\.ipynb\)[^\n]*\n", re.MULTILINE)
+ABOUT = {  # what a chapter is about, on its card and in a link's preview
+    "01_tokens": "Train a tokenizer, and cut text as real models do.",
+    "02_embeddings": "Vectors with a meaning, and clock hands that tell positions.",
+    "03_attention": "Heads that look back, and what they look for.",
+    "04_layers": "Norms, neurons, and the whole model on one screen.",
+    "05_output_head": "Probabilities, loss, and training a small model.",
+    "06_sampling": "Temperature, filters, beams, and repetition.",
+    "07_kv_cache_and_scaling": "What makes it fast, and what it costs.",
+}
 LABELLED = re.compile(r"^# (Check of \w+: run this cell|[A-Z][^\n]*)\n")
 
 
@@ -50,8 +59,7 @@ def page(name: str, drawings: Pictures, links: Links) -> Page:
     notebook, cells = notebooks.load(name), executed(name).cells
     writer = Writer(notebook, cells, drawings, links)
     body = render("chapter.html.j2", name=name, blocks=list(writer.blocks()), links=links)
-    about = f"{notebook.heading}: a chapter of From Tokens to Tokens, with its code and outputs."
-    return Page(name, notebook.heading, drawings.as_files(body), about, ("chapters.js",))
+    return Page(name, notebook.heading, drawings.as_files(body), ABOUT[name], ("chapters.js",))
 
 
 def executed(name: str) -> NotebookNode:

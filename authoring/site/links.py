@@ -31,7 +31,19 @@ class Links:
             return f"{name}.html{mark}{fragment}"
         if path in DOCUMENTS:
             return f"{DOCUMENTS[path]}{mark}{fragment}"
-        return f"https://github.com/{self.repository}/blob/main/{path}" if self.repository else None
+        return f"{self.clone}/blob/main/{path}" if self.repository else None
+
+    @property
+    def clone(self) -> str:
+        """What `git clone` takes; "" without a repository."""
+        return f"https://github.com/{self.repository}" if self.repository else ""
+
+    @property
+    def home(self) -> str:
+        """Where GitHub's Pages publish the site; "" without a repository."""
+        owner, _, name = self.repository.lower().partition("/")
+        host = f"{owner}.github.io"
+        return f"https://{host}/{'' if name == host else f'{name}/'}" if owner else ""
 
     def colab(self, name: str) -> str:
         """Where Colab opens the learner's copy of a notebook; "" without a repository."""

@@ -1,11 +1,13 @@
 """One page of the site: its name, its HTML, and the headings in it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
 NOT_SEARCHED = {"pre", "script", "style", "button", "math", "figure", "nav"}
-HEADINGS = {"h1": 1, "h2": 2, "h3": 3}
+HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "dt": 4}  # with an id: a word of the glossary, too
+PICTURE = re.compile(r'<img src="(pictures/[^"]+)"')
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,16 @@ class Page:
         """Its file's name."""
         return f"{self.name}.html"
 
+    @property
+    def heading(self) -> str:
+        """Its <h1> as text."""
+        return next(each.title for each in self.sections() if each.anchor)
+
+    def first_picture(self) -> str:
+        """The address of its first picture, "" if it has none."""
+        found = PICTURE.search(self.body)
+        return found[1] if found else ""
+
     def sections(self) -> list["Section"]:
         """The page cut at its headings. Text before the first one belongs to the page's title."""
         reader = _Reader(self.title)
@@ -41,6 +53,13 @@ class Section:
     title: str
     level: int
     text: str = ""
+
+    @property
+    def short(self) -> str:
+        """The title, of an exercise without how hard it is and how long it takes."""
+        title = " ".join(self.title.split())
+        exercise = title.startswith(("Exercise", "Experiment"))
+        return " · ".join(title.split(" · ")[:2]) if exercise else title
 
 
 class _Reader(HTMLParser):
@@ -71,10 +90,5 @@ class _Reader(HTMLParser):
 
 
 def contents(page: Page) -> Iterator[Section]:
-    """What the table of contents lists: the headings below the title, without how hard an exercise
-    is and how long it takes."""
-    for each in page.sections():
-        if each.anchor and 1 < each.level <= page.depth:
-            short = each.title.startswith(("Exercise", "Experiment"))
-            each.title = " · ".join(each.title.split(" · ")[:2]) if short else each.title
-            yield each
+    """What the table of contents lists: the headings below the title."""
+    return (each for each in page.sections() if each.anchor and 1 < each.level <= page.depth)

@@ -143,8 +143,8 @@ async function keepPages(weights) {
     // no https, no support, or a site without the file
   }
 }
-const ENGINE_FILES = [ // what the worker loads, which the page does not see
+const ENGINE_FILES = [ // what the worker loads, which the page does not see, and the search when it is opened
   "worker.js", "checkpoint.js", "generation.js", "gguf.js", "kernel.js", "kernel.wasm", "kv_cache.js",
   "model.js", "parts.js", "sampler.js", "tokenizer.js", "weights.js",
-  "../strings.js",
+  "../strings.js", "../vendor/minisearch/index.js", "../../search.json",
 ].map((name) => new URL(name, import.meta.url).href);

@@ -11,6 +11,7 @@ import { chip, shown } from "../widgets/pictures/words.js";
 import { recordedInside, recordedLength, recordedView, prompt, settings, shape } from "../widgets/recorded_run.js";
 import { runHere } from "../widgets/run_here.js";
 import * as stages from "./stages.js";
+import { viewLinks } from "./view_link.js";
 
 const TURN = 1600; // ms between two tokens of a recorded run that plays
 const GLANCE = 120; // the same where the model is live
@@ -277,6 +278,24 @@ async function read() {
   }
 }
 
+/** Show what a link asks for. @returns whether it can be seen: another text needs the model */
+function showView({ text, layer, head, ...values }) {
+  field.value = text;
+  keepTyped();
+  Object.assign(state.look, { layer, head });
+  layerSlider.value = layer;
+  headSlider.value = head;
+  sliders.values = values;
+  draw();
+  if (engineNow()) read();
+  else if (text !== prompt) {
+    tell(strings.link.needsModel);
+    find("here").scrollIntoView({ block: "center" });
+    return false;
+  }
+  return true;
+}
+
 function keepTyped() {
   field.style.height = "auto";
   field.style.height = `${field.scrollHeight + 2}px`;
@@ -301,6 +320,12 @@ function start() {
   } catch {
     // the prompt of the recorded run stays
   }
+  viewLinks({
+    ranges: { layer: [0, shape.n_layer - 1], head: [0, shape.n_head - 1], ...sliders.ranges },
+    view: () => ({ text: field.value, layer: state.look.layer, head: state.look.head, ...sliders.values }),
+    show: showView,
+    tell,
+  });
   keepTyped();
   field.oninput = keepTyped;
   field.onkeydown = event => {

@@ -32,7 +32,7 @@ export function slider(name, { min, max, step, value, format = String }, changed
 
 /** Temperature, top-k, top-p, min-p.
  * @param first { temperature, top_k, top_p, min_p }; null switches a filter off
- * @returns { place, settings(), set(settings) } */
+ * @returns { place, settings(), set(settings), values: as the sliders have them, ranges: from, to } */
 export function filterSliders(first, changed) {
   const { off, temperature, top_k, top_p, min_p } = strings.widgets;
   const orOff = (value, format) => (each => (each === value ? off : format(each)));
@@ -51,6 +51,13 @@ export function filterSliders(first, changed) {
       top_p: made.top_p.value === 1 ? null : made.top_p.value,
       min_p: made.min_p.value || null,
     }),
+    ranges: Object.fromEntries(Object.entries(made).map(([name, { input }]) => [name, [Number(input.min), Number(input.max)]])),
+    get values() {
+      return Object.fromEntries(Object.entries(made).map(([name, { value }]) => [name, value]));
+    },
+    set values(values) {
+      for (const name of Object.keys(made)) made[name].value = values[name];
+    },
     set(settings) {
       made.temperature.value = settings.temperature;
       made.top_k.value = settings.top_k ?? 0;
