@@ -156,7 +156,9 @@ def test_the_pictures_of_the_recorded_text_say_what_the_model_says(still):
             expect(still.locator(".drawn li")).to_have_count(1)
     shares = output_head.softmax(model(ids[:-1], last=True)[0, -1])
     rank = (shares > shares[ids[-1]]).sum().item() + 1
-    assert rows(still, ".drawn li") == [f"·a {percent(shares[ids[-1]].item())} rank {rank}"]
+    word = found["tokens"][len(ids) - 1]["text"].replace(" ", "·")
+    drawn = f"{word} {percent(shares[ids[-1]].item())} rank {rank}"
+    assert rows(still, ".drawn li") == [drawn]
     still.get_by_role("button", name="One token back").click()
     expect(still.locator("#text .chip")).to_have_count(found["prompt_length"])
 
@@ -229,6 +231,30 @@ def test_the_sliders_say_what_would_be_drawn(still):
 
 
 @pytest.mark.browser
+def test_without_the_model_nothing_is_promised_that_the_recorded_run_does_not_do(still):
+    found = figures("recorded")
+    choice, onward = still.locator("[data-picture=choice]"), still.locator("#onward")
+    expect(onward).to_have_text("Next token ▶")  # the recorded token is the one that is drawn
+    choice.get_by_label("u", exact=True).fill("0.001")
+    expect(onward).to_have_text("Needs the model")
+    expect(choice.locator(".found").first).to_contain_text("The recorded run went on with ·her")
+    onward.click()
+    expect(still.locator("#run-status")).to_contain_text("run the model here")
+    expect(still.locator("#text .chip")).to_have_count(found["prompt_length"])
+    choice.get_by_role("button", name="As it was recorded").click()
+    for made, token in enumerate(found["tokens"][found["prompt_length"] :][:-1], 1):
+        word = token["text"].replace(" ", "·").replace("\n", "⏎")
+        expect(choice.get_by_role("img")).to_have_attribute(
+            "aria-label", re.compile(f"picks {re.escape(word)}\\.$")
+        )
+        onward.click()
+        expect(still.locator("#text .new")).to_have_count(made)
+    choice.get_by_label("temperature").fill("0")
+    still.get_by_role("button", name="Play again").click()
+    expect(choice.get_by_label("temperature")).to_have_value("0.8")
+
+
+@pytest.mark.browser
 def test_a_head_can_be_picked_with_the_pointer_and_with_the_keyboard(still):
     model = landing_site.model()
     ids = model.tokenizer.encode(figures("recorded")["prompt"])
@@ -249,8 +275,8 @@ def test_a_head_can_be_picked_with_the_pointer_and_with_the_keyboard(still):
     layer.press("ArrowRight")
     expect(picture.locator(".found")).to_contain_text("Layer 5, head 2: ")
     picture.locator(".looking button").nth(3).press("Enter")
-    expect(picture.locator(".looking .looks")).to_contain_text("Romeo")
-    assert picture.locator(".looking .later").count() == 4
+    expect(picture.locator(".looking .looks")).to_contain_text("on")
+    assert picture.locator(".looking .later").count() == len(ids) - 4
 
 
 @pytest.mark.browser

@@ -47,9 +47,10 @@ export class Engine {
   }
 
   /** @returns {Promise<Array<{ id, text, bytes, start, end }>>} the tokens of a text; special tokens in
-   * it become their own ids. start and end: where in the text its characters lie. */
-  encode(text) {
-    return this.#call("encode", [text]);
+   * it become their own ids. start and end: where in the text its characters lie. `merges`: how many of
+   * the first merges are used. */
+  encode(text, merges) {
+    return this.#call("encode", [text, merges]);
   }
 
   /** @returns {Promise<string>} */
@@ -69,6 +70,7 @@ export class Engine {
    *   last one (final norm and unembedding): [[{ id, text, p } …] …], n_layer + 1 lists
    * @param wanted.hold [[layer, neuron, value], …]: neurons of an MLP that are held at a value, at the
    *   last position; `natural` in the answer is what they would have been
+   * @param wanted.off [[layer, head], …]: heads that are switched off: what they read is 0
    * @param wanted.logits false if they are not wanted, nor `last`: the vector that the output head
    *   reads, after the final norm
    * @returns {Promise<{ logits: Float32Array, last: Float32Array, attention: Float32Array[], stream: Array }>} */

@@ -21,6 +21,7 @@ function printableAlphabet() {
 export class Tokenizer {
   #tokens; #id; #rank; #bytes; #specialPattern; #special; #known = new Map();
   #alphabet = printableAlphabet();
+  #merges = Infinity;
   #utf8 = new TextEncoder();
 
   /** @param metadata what a GGUF file says of its tokenizer, by name */
@@ -53,8 +54,26 @@ export class Tokenizer {
   }
 
   /** The tokens of `text`: [{ id, text, bytes, start, end }]. A token's text shows U+FFFD for half a
-   * character; start and end are where, in `text`, the characters lie that it holds a part of. */
-  tokens(text) {
+   * character; start and end are where, in `text`, the characters lie that it holds a part of. With
+   * `merges`, only so many of the first merges are used. */
+  tokens(text, merges = Infinity) {
+    const all = this.#using(merges);
+    try {
+      return this.#tokensOf(text);
+    } finally {
+      this.#using(all);
+    }
+  }
+
+  /** From now on use so many merges. @returns how many it were */
+  #using(merges) {
+    const before = this.#merges;
+    if (merges !== before) this.#known.clear();
+    this.#merges = merges;
+    return before;
+  }
+
+  #tokensOf(text) {
     const found = [];
     let at = 0; // in the text, in the units that JavaScript counts strings in
     for (const { piece, ids, letters } of this.#pieces(text)) {
@@ -133,7 +152,10 @@ export class Tokenizer {
 
   /** Merge the pair of lowest rank, the leftmost first, until no pair has a rank. */
   #merge(letters) {
-    const rank = (left, right) => this.#rank.get(`${left} ${right}`) ?? Infinity;
+    const rank = (left, right) => {
+      const found = this.#rank.get(`${left} ${right}`) ?? Infinity;
+      return found < this.#merges ? found : Infinity;
+    };
     let parts = letters;
     for (;;) {
       const lowest = parts.reduce(

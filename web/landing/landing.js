@@ -47,6 +47,9 @@ const choicePicture = element("div", "");
 
 const choiceNow = () => choose(view().logits, u(), sliders.settings());
 
+/** Whether the page can go on with the token that the sliders draw: a recorded run goes on in one way. */
+const canFollow = made => Boolean(state.live) || made.chosen === view().next.id;
+
 /** Fill a stage once its picture is ready; an earlier one that comes late is dropped. */
 const wanted = new Map();
 async function fill(name, picture) {
@@ -95,10 +98,22 @@ function drawLayers() {
 }
 
 function drawChoice() {
-  const made = choiceNow();
+  const made = choiceNow(), follows = canFollow(made);
   choicePicture.replaceChildren(...stages.choice(view(), made, u()));
+  if (!follows) choicePicture.prepend(element("p", "found", otherTurn(made)), button(strings.landing.asRecorded, asRecorded));
+  find("onward").textContent = follows ? strings.landing.onward : strings.widgets.needsModel;
   fill("scores", stages.scores(view(), made));
   if (moved) drawNext(made);
+}
+
+const otherTurn = made => say(strings.widgets.otherTurn, { token: shown(view().textOf(made.chosen)), recorded: shown(view().next) });
+
+/** The sliders and u as they were in the recorded run. */
+function asRecorded() {
+  sliders.set(settings);
+  state.u = null;
+  uSlider.value = u();
+  drawChoice();
 }
 
 /** The hero's list: the model's own probabilities. */
@@ -138,10 +153,14 @@ function ended() {
 /** One turn: the token is chosen, marked for a moment, and joins the text. */
 async function onward() {
   if (state.busy || ended()) return;
+  const now = view(), made = choiceNow(), id = made.chosen;
+  if (!canFollow(made)) {
+    tell(otherTurn(made));
+    find("run-here").focus();
+    return;
+  }
   state.busy = true;
   try {
-    const now = view(), made = choiceNow();
-    const id = state.live ? made.chosen : now.next.id; // a recorded run goes on as it was recorded
     const token = state.live ? await state.live.token(id) : now.next;
     state.chosen = id;
     drawNext(made);
@@ -179,6 +198,7 @@ async function back() {
 }
 
 function play() {
+  if (!state.live) asRecorded();
   if (ended()) {
     state.views.length = 1;
     state.made = [];

@@ -69,7 +69,7 @@ export function headGrid({ n_layer, n_head, seq, weights, chosen, pick, off = []
   return canvas;
 }
 
-/** "Layer 17, head 5: ·loved takes most from ·Romeo (76 %)." */
+/** "Layer 17, head 5: ·on takes most from ·his (85 %)." */
 export function found(tokens, row, layer, head, at) {
   const most = row.indexOf(Math.max(...row));
   return say(strings.landing.looks, { layer, head, token: shown(tokens[at]), most: shown(tokens[most]), share: percent(row[most]) });
