@@ -10,8 +10,6 @@ export const strings = {
   },
   predictions: {
     chosen: "chosen",
-    noted: "Noted: {guess}. Read on to see.",
-    none: "No prediction. Read on.",
     right: "✓ You said {guess}. It is {answer}.",
     wrong: "You said {guess}. It is {answer}.",
     answer: "It is {answer}.",
@@ -26,6 +24,11 @@ export const strings = {
     was: "it was",
     noGuess: "no guess",
     forget: "Forget my predictions in this chapter",
+  },
+  reading: {
+    show: "Show all code",
+    fold: "Fold all code",
+    section: "Show the code of this section",
   },
   quiz: {
     chosen: "chosen",
