@@ -2,6 +2,7 @@
 what a reader did is there when they come back."""
 
 import contextlib
+import re
 
 import browser
 import pytest
@@ -236,6 +237,47 @@ def test_a_widget_takes_the_place_of_its_picture_when_a_reader_comes_near(chromi
         assert not still.is_visible()
 
 
+# What a text tells its reader to do, and the control of the same page that does it.
+TOLD = (
+    r"(?i)\b(sliders?|hover|press(?! (?:&|and) Wolf)|drag|lock|unlock|unfold|click|pull on"
+    r"|switch heads|(?<!user )(?<!users )type)\b"
+)
+CONTROLS = {
+    r"sliders?\b|Pull on the logits": "input[type=range]",
+    r"Lock the distance|Unlock it": "label:has-text('lock the distance')",
+    r"switch heads off": "label:has-text('switch this head off')",
+    r"Press Play": "button:text-is('Play')",
+    r"Click a square, then a token": ".looking button",
+    r"click a token to see": ".surprise button",
+    r"Each click on “Next token”": "button:text-is('Next token')",
+    r"the button writes five texts": "button:has-text('Write 20 tokens, 5 times')",
+    r"(?i)\btype (anything|another|over)|text that you type": "textarea",
+}
+SAYS = """() => [...document.querySelectorAll("main :is(p, li)")]
+  .filter(each => !each.closest(".exercise, .widget, form, details:not(.reveal), .code-of"))
+  .map(each => each.textContent.replace(/\\s+/g, " "))"""
+
+
+@pytest.mark.parametrize("name", [each.name for each in notebooks.lessons()])
+def test_a_sentence_that_names_a_control_holds_on_the_page(chromium, address, name):
+    with opened(chromium, address, name) as page:
+        page.evaluate(EVERYTHING_OPEN)
+        for still in page.locator("[data-widget]").all():
+            still.evaluate("each => each.scrollIntoView()")
+        widgets = page.locator("section.widget")
+        browser.expect(widgets).to_have_count(page.locator("[data-widget]").count())
+        told = 0
+        for sentence in re.split(r"(?<=[.?!:]) ", " ".join(page.evaluate(SAYS))):
+            if not re.search(TOLD, sentence):
+                continue
+            told += 1
+            wanted = [place for words, place in CONTROLS.items() if re.search(words, sentence)]
+            assert wanted, f"no control is known for: {sentence}"
+            for place in wanted:
+                assert widgets.locator(place).count(), f"{place} is not there: {sentence}"
+        assert told or not widgets.count()
+
+
 def test_a_widget_that_cannot_be_fetched_leaves_its_picture(chromium, site):
     with served(site) as server, browser.new_page(chromium) as page:
         server.faults["tokenizer_playground.js"] = status(503)
@@ -245,6 +287,20 @@ def test_a_widget_that_cannot_be_fetched_leaves_its_picture(chromium, site):
             still.scroll_into_view_if_needed()
         page.wait_for_timeout(500)
         assert still.is_visible() and page.locator("section.widget").count() == 0
+
+
+@pytest.mark.parametrize("name", [each.name for each in notebooks.lessons()])
+def test_letters_in_pictures_are_large_enough_on_a_phone(chromium, address, name):
+    points, dots = 8.5, 2 * 100 / 72  # the smallest letters of llmlib.plots; pixels of one
+    scales = """() => [...document.querySelectorAll("main .frame img")].map(async each => {
+      each.loading = "eager";
+      await each.decode();
+      return each.checkVisibility() ? each.clientWidth / each.naturalWidth : 1;
+    })"""
+    with opened(chromium, address, name, width=390) as page:
+        found = page.evaluate(f"async () => Promise.all(({scales})())")
+        assert len(found) > 5 and min(found) * points * dots >= 11
+        assert page.evaluate(WIDER) == 0
 
 
 def test_motion_is_reduced_where_that_is_asked(chromium, address):
@@ -332,7 +388,9 @@ def test_a_question_is_answered_by_click_and_by_key_and_kept(chromium, address):
         option(first, wrong).click()
         assert "✗ not it" in option(first, wrong).inner_text()
         assert feedback(first).count() == 1
-        assert f"✗ {wrong} is not it." in page.locator(f"#{first.name} .said").inner_text()
+        said = page.locator(f"#{first.name} .said")
+        assert f"✗ {wrong} is not it." in said.inner_text()
+        assert said.bounding_box()["width"] <= 1  # for ears: the option says it to the eyes
         option(first, first.right).focus()
         page.keyboard.press("Enter")
         assert "✓ right" in option(first, first.right).inner_text()

@@ -280,6 +280,75 @@ def test_a_head_can_be_picked_with_the_pointer_and_with_the_keyboard(still):
 
 
 @pytest.mark.browser
+def test_vectors_stand_under_each_other(still):
+    lefts = still.locator(".vectors canvas").evaluate_all(
+        "found => found.map(each => each.getBoundingClientRect().left)"
+    )
+    assert len(lefts) == figures("recorded")["prompt_length"] and len({*lefts}) == 1
+
+
+FOCUSED = """() => {
+  const each = document.activeElement, bar = document.querySelector(".run-bar");
+  const under = !bar.contains(each) && !each.closest("footer")
+    && each.getBoundingClientRect().bottom > bar.getBoundingClientRect().top;
+  const part = each.closest("section, .run-bar");
+  return [part?.id || part?.className, under, each.className];
+}"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", (390, 1280))
+def test_the_tab_key_leads_through_the_page_and_never_below_the_bar(chromium, address, width):
+    with new_page(chromium, width=width, reduced_motion="reduce") as page:
+        page.goto(address)
+        expect(page.locator(".heads")).to_be_visible()
+        seen = []
+        page.keyboard.press("Tab")
+        while page.evaluate("document.activeElement !== document.body"):  # once through
+            seen.append(page.evaluate(FOCUSED))
+            page.keyboard.press("Tab")
+        assert 30 < len(seen) < 60
+        assert not [part for part, under, _ in seen if under]
+        parts = list(dict.fromkeys(part for part, *_ in seen))
+        assert (
+            parts.index("hero")
+            < parts.index("bar")
+            < parts.index("run")
+            < parts.index("stage-tokens")
+        )
+        assert parts.index("stage-layers") < parts.index("stage-choice")
+        rows = [name for *_, name in seen if "guess-row" in name]
+        assert len(rows) == 1  # all layers are one stop
+
+
+@pytest.mark.browser
+def test_arrow_keys_lead_from_layer_to_layer_and_from_token_to_token(still):
+    layers = still.locator(".guess-row")
+    layers.last.focus()
+    still.keyboard.press("ArrowUp")
+    still.keyboard.press("ArrowUp")
+    still.keyboard.press("Enter")
+    expect(layers.nth(28)).to_have_attribute("aria-pressed", "true")
+    expect(layers.nth(28)).to_be_focused()
+    still.keyboard.press("Home")
+    expect(layers.first).to_be_focused()
+    tokens = still.locator(".looking button")
+    tokens.last.focus()
+    still.keyboard.press("ArrowLeft")
+    still.keyboard.press("Enter")
+    expect(tokens.nth(tokens.count() - 2)).to_be_focused()
+    expect(tokens.nth(tokens.count() - 2)).to_have_attribute("aria-pressed", "true")
+
+
+@pytest.mark.browser
+def test_a_long_text_is_not_cut(still):
+    text = 1000 * "word "
+    still.locator("#prompt").fill(text)
+    assert still.locator("#prompt").input_value() == text
+    assert still.locator("#prompt").bounding_box()["height"] < 400
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("theme", ("light", "dark"))
 def test_nothing_is_too_wide_and_axe_finds_nothing_serious(chromium, address, theme):
     for width in SIZES:
@@ -379,6 +448,50 @@ def test_the_model_in_the_page(chromium, server, address):
         expect(page.get_by_role("button", name="Run here (98 MB, once)")).to_be_visible()
         bad = [each for each in page.complaints if "manifest" not in each]
         assert not bad
+
+
+@pytest.mark.browser
+def test_any_text_with_the_model_and_without_a_network(chromium, server, address):
+    with new_context(chromium, reduced_motion="reduce") as context, new_tab(context) as page:
+        page.goto(address)
+        start, status_line = page.locator("#run-here"), page.locator("#run-status")
+        place = start.bounding_box()
+        start.click()
+        expect(status_line).to_contain_text("Live")
+        expect(start).to_be_disabled()  # and where it was, nothing destroys anything
+        remove = page.get_by_role("button", name="Remove the model").bounding_box()
+        assert remove["y"] > place["y"] + place["height"]
+        title = page.locator("h1").bounding_box()
+
+        page.locator("#prompt").fill(160 * "word ")
+        page.get_by_role("button", name="Read it").click()
+        expect(page.locator("#text .chip")).to_have_count(161)
+        text = page.locator("#text")
+        assert text.bounding_box()["height"] < 280
+        assert text.evaluate("each => each.scrollTop + each.clientHeight >= each.scrollHeight - 1")
+        assert page.locator("h1").bounding_box() == title
+
+        page.locator("#prompt").fill(1500 * "word ")
+        page.get_by_role("button", name="Read it").click()
+        count = len(landing_site.model().tokenizer.encode(1500 * "word "))
+        expect(status_line).to_contain_text(f"This text is {count} tokens")
+
+        page.locator("#prompt").fill("I like 🥨")
+        page.get_by_role("button", name="Read it").click()
+        expect(page.locator("#now")).to_have_text("I like 🥨")
+        expect(page.locator("[data-picture=tokens] .note")).to_contain_text("part of a character")
+        assert "\ufffd" not in page.locator("body").inner_text()
+
+        keeps = "caches.keys().then(async names => (await (await caches.open(names.find(" + (
+            "each => each.startsWith('llmlib-site')))).keys()).some(each => "
+            "each.url.endsWith('search.json')))"
+        )
+        page.wait_for_function(keeps)
+        context.set_offline(True)
+        for path in ("", "index.html"):
+            page.goto(f"{server.address}/{path}")
+            expect(page.locator("h1")).to_be_visible()
+        context.set_offline(False)
 
 
 def _vectors_are_the_models(page, model):

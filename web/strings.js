@@ -42,7 +42,7 @@ export const strings = {
   runHere: {
     run: "Run here (98 MB, once)",
     again: "Run here (the model is in this browser)",
-    remove: "Remove the model from this browser",
+    here: "The model is in this page",
     loading: "{loaded} of {total} MB",
     starting: "The model starts.",
     removed: "Removed. The page goes on until you leave it.",
@@ -50,6 +50,7 @@ export const strings = {
   },
   pictures: {
     hidden: "hidden",
+    part: "{part} is a part of a character: its bytes.",
     cut: "cut",
     embedding: "start",
     afterLayer: "layer {layer}",

@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from authoring.site import predictions
+from authoring.site import predictions, wording
 from authoring.site.links import Links
 from authoring.site.markdown import Anchors, code_block, to_html
 from authoring.site.page import Page
@@ -56,6 +56,7 @@ class Block:
 def page(name: str, drawings: Pictures, links: Links) -> Page:
     """The solved notebook `name` as a page. SourceError if it has not been built."""
     notebook, cells = notebooks.load(name), executed(name).cells
+    wording.check([cell.source for cell in cells if cell.cell_type == "markdown"], name)
     writer = Writer(notebook, cells, drawings, links)
     blocks = widgets_first(cards(list(writer.blocks())))
     body = render("chapter.html.j2", name=name, blocks=blocks, links=links)
@@ -139,6 +140,7 @@ class Writer:
     def __init__(
         self, notebook: Notebook, cells: list[NotebookNode], drawings: Pictures, links: Links
     ) -> None:
+        self.name = notebook.name
         self.exercises = {exercise.name: exercise for exercise in notebook.exercises}
         self.cells, self.drawings, self.links = cells, drawings, links
         self.answers = predictions.answers(cells)
@@ -173,7 +175,7 @@ class Writer:
 
     def text(self, cell: NotebookNode) -> str:
         """A text cell as HTML."""
-        source = BACK_AND_FORTH.sub("", cell.source)
+        source = wording.reworded(BACK_AND_FORTH.sub("", cell.source), self.name)
         attachments = cell.get("attachments", {})
         return to_html(source, self.drawings, self.links.to, self.anchors, attachments)
 

@@ -53,6 +53,11 @@ export class Engine {
     return this.#call("encode", [text, merges]);
   }
 
+  /** @returns {Promise<Array<{ id, text, bytes }>>} the tokens with some ids */
+  tokens(ids) {
+    return this.#call("tokens", [[...ids]]);
+  }
+
   /** @returns {Promise<string>} */
   decode(ids) {
     return this.#call("decode", [[...ids]]);
@@ -67,7 +72,7 @@ export class Engine {
    * @param wanted.attention [[layer, head], …] or "all": a Float32Array(n * n) each, of all positions;
    *   entry i * n + j is how much token i takes from token j
    * @param wanted.stream how many guesses are wanted of the stream before each layer and behind the
-   *   last one (final norm and unembedding): [[{ id, text, p } …] …], n_layer + 1 lists
+   *   last one (final norm and unembedding): [[{ id, text, bytes, p } …] …], n_layer + 1 lists
    * @param wanted.hold [[layer, neuron, value], …]: neurons of an MLP that are held at a value, at the
    *   last position; `natural` in the answer is what they would have been
    * @param wanted.off [[layer, head], …]: heads that are switched off: what they read is 0
@@ -140,7 +145,8 @@ async function keepPages(weights) {
     await navigator.serviceWorker.register(new URL("service-worker.js", root));
     const { active } = await navigator.serviceWorker.ready;
     const loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
-    active.postMessage({ keep: [location.href, ...loaded, ...ENGINE_FILES] });
+    const others = ["./", "search.json"].map((name) => new URL(name, root).href);
+    active.postMessage({ keep: [location.href, ...others, ...loaded, ...ENGINE_FILES] });
   } catch {
     // no https, no support, or a site without the file
   }

@@ -149,7 +149,7 @@ export function rows(ids, model) {
 
 function guesses(logits, n, tokenizer) {
   const probabilities = softmax(logits);
-  return largest_ids(logits, n).map((id) => ({ id, text: tokenizer.decode([id]), p: probabilities[id] }));
+  return largest_ids(logits, n).map((id) => ({ ...tokenizer.token(id), p: probabilities[id] }));
 }
 
 /** The surprise at each token after the first, −ln p. @returns {Promise<Float32Array>} [n - 1] */

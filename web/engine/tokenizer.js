@@ -82,9 +82,7 @@ export class Tokenizer {
       for (const id of ids) {
         const bytes = this.token_bytes(id), last = done + bytes.length - 1;
         found.push({
-          id,
-          text: this.decode([id]),
-          bytes: [...bytes],
+          ...this.token(id),
           start: at + places[done].start,
           end: at + places[last].end,
         });
@@ -93,6 +91,11 @@ export class Tokenizer {
       at += piece.length;
     }
     return found;
+  }
+
+  /** { id, text, bytes } of one token. A part of a character has the text U+FFFD. */
+  token(id) {
+    return { id, text: this.decode([id]), bytes: [...this.token_bytes(id)] };
   }
 
   /** The bytes of one token. Error for an id that the vocabulary does not hold. */

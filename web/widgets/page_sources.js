@@ -69,8 +69,8 @@ export async function withoutHeads(engine, ids, off) {
 
 /** [{ text, before, after }] of some ids. */
 async function rowsFor(engine, ids, before, after) {
-  const texts = await Promise.all(ids.map(id => engine.decode([id])));
-  return ids.map((id, i) => ({ text: texts[i], before: before[id], after: after[id] }));
+  const tokens = await engine.tokens(ids);
+  return ids.map((id, i) => ({ text: tokens[i], before: before[id], after: after[id] }));
 }
 
 /** What is likely with a neuron held at `value`, and how likely it was without, as neuron_slider.js
@@ -105,7 +105,7 @@ function surprise_reader() {
       const losses = await engine.losses(ids);
       const expected = i => async () => {
         const { stream } = await engine.look(ids.slice(0, i + 1), { stream: 5, logits: false });
-        return stream.at(-1).map(({ text: word, p }) => [word, p]);
+        return stream.at(-1).map(each => [each, each.p]);
       };
       return { tokens: tokens.map((token, i) => ({ ...token, loss: losses[i], expected: expected(i) })) };
     },

@@ -4,7 +4,7 @@ import { element } from "../dom.js";
 import { say, strings } from "../strings.js";
 import { asking, newStatus, textField } from "./frame.js";
 import { choice, sliderOver } from "./pictures/controls.js";
-import { chip, thousands } from "./pictures/words.js";
+import { aboutParts, chip, thousands } from "./pictures/words.js";
 
 export const title = strings.widgets.playground;
 
@@ -18,7 +18,7 @@ export function summary(tokens, text) {
  * count }, is answered { tokens: [{ id, text, bytes }] }. */
 export function draw(box, source) {
   const { names, counts } = source.given, status = newStatus();
-  const picture = element("div", "ids"), words = element("p", "found");
+  const picture = element("div", "ids"), parts = element("div"), words = element("p", "found");
   const field = textField(source, status, () => again());
   const name = names && choice(strings.widgets.mergesOf, names, () => again());
   const count = sliderOver(counts, strings.widgets.merges, counts.at(-1), thousands, () => again());
@@ -26,8 +26,9 @@ export function draw(box, source) {
   const again = asking(source, status, question, ({ tokens }, { text }) => {
     picture.replaceChildren(...tokens.map((token, i) =>
       element("span", "with-id", chip(token, i), element("small", "", String(token.id)))));
+    parts.replaceChildren(...aboutParts(tokens));
     words.textContent = summary(tokens, text);
   });
-  box.append(field.place, element("div", "sliders two", ...(names ? [name.place] : []), count.place), status, words, picture);
+  box.append(field.place, element("div", "sliders two", ...(names ? [name.place] : []), count.place), status, words, picture, parts);
   return again();
 }

@@ -3,6 +3,7 @@
 import { element } from "../../dom.js";
 import { say, strings } from "../../strings.js";
 import { colour, inTheme, mix } from "./colours.js";
+import { oneTabStop } from "./controls.js";
 import { chip, percent, shown } from "./words.js";
 
 const CELL = 24; // pixels of a head's square before it is scaled
@@ -89,6 +90,7 @@ export function lookingBack(tokens, row, at, pick) {
     button.style.setProperty("--share", i <= at ? row[i] : 0);
     return button;
   });
+  oneTabStop(buttons, at);
   const line = element("div", "looking-row", ...buttons);
   box.append(arcs, line);
   const draw = () => {
