@@ -32,6 +32,7 @@ from authoring.site import (
     predictions,
     reference,
     serve,
+    wording,
 )
 from authoring.site.markdown import Anchors, to_html
 from authoring.site.pictures import Pictures
@@ -316,6 +317,14 @@ def test_predictions_have_their_answers_and_hide_them(site, name):
         else:
             assert float(form.get("data-answer")) is not None
     assert "You said" not in text_of(site, name)  # that was the author's guess
+
+
+def test_a_sentence_that_the_notebook_no_longer_has_is_named():
+    name, (said, *_) = "01_tokens", wording.ON_THE_PAGE["01_tokens"]
+    wording.check([said.replace(" ", "\n")], name)
+    assert wording.reworded(f"A. {said} B.", name) == f"A. {wording.ON_THE_PAGE[name][said]} B."
+    with pytest.raises(SourceError, match="correct authoring/site/wording.py"):
+        wording.check(["Another text."], name)
 
 
 def test_how_near_a_guess_must_be_is_what_the_cell_says():

@@ -156,7 +156,9 @@ def test_the_pictures_of_the_recorded_text_say_what_the_model_says(still):
             expect(still.locator(".drawn li")).to_have_count(1)
     shares = output_head.softmax(model(ids[:-1], last=True)[0, -1])
     rank = (shares > shares[ids[-1]]).sum().item() + 1
-    assert rows(still, ".drawn li") == [f"·a {percent(shares[ids[-1]].item())} rank {rank}"]
+    word = found["tokens"][len(ids) - 1]["text"].replace(" ", "·")
+    drawn = f"{word} {percent(shares[ids[-1]].item())} rank {rank}"
+    assert rows(still, ".drawn li") == [drawn]
     still.get_by_role("button", name="One token back").click()
     expect(still.locator("#text .chip")).to_have_count(found["prompt_length"])
 
@@ -229,6 +231,30 @@ def test_the_sliders_say_what_would_be_drawn(still):
 
 
 @pytest.mark.browser
+def test_without_the_model_nothing_is_promised_that_the_recorded_run_does_not_do(still):
+    found = figures("recorded")
+    choice, onward = still.locator("[data-picture=choice]"), still.locator("#onward")
+    expect(onward).to_have_text("Next token ▶")  # the recorded token is the one that is drawn
+    choice.get_by_label("u", exact=True).fill("0.001")
+    expect(onward).to_have_text("Needs the model")
+    expect(choice.locator(".found").first).to_contain_text("The recorded run went on with ·her")
+    onward.click()
+    expect(still.locator("#run-status")).to_contain_text("run the model here")
+    expect(still.locator("#text .chip")).to_have_count(found["prompt_length"])
+    choice.get_by_role("button", name="As it was recorded").click()
+    for made, token in enumerate(found["tokens"][found["prompt_length"] :][:-1], 1):
+        word = token["text"].replace(" ", "·").replace("\n", "⏎")
+        expect(choice.get_by_role("img")).to_have_attribute(
+            "aria-label", re.compile(f"picks {re.escape(word)}\\.$")
+        )
+        onward.click()
+        expect(still.locator("#text .new")).to_have_count(made)
+    choice.get_by_label("temperature").fill("0")
+    still.get_by_role("button", name="Play again").click()
+    expect(choice.get_by_label("temperature")).to_have_value("0.8")
+
+
+@pytest.mark.browser
 def test_a_head_can_be_picked_with_the_pointer_and_with_the_keyboard(still):
     model = landing_site.model()
     ids = model.tokenizer.encode(figures("recorded")["prompt"])
@@ -249,8 +275,77 @@ def test_a_head_can_be_picked_with_the_pointer_and_with_the_keyboard(still):
     layer.press("ArrowRight")
     expect(picture.locator(".found")).to_contain_text("Layer 5, head 2: ")
     picture.locator(".looking button").nth(3).press("Enter")
-    expect(picture.locator(".looking .looks")).to_contain_text("Romeo")
-    assert picture.locator(".looking .later").count() == 4
+    expect(picture.locator(".looking .looks")).to_contain_text("on")
+    assert picture.locator(".looking .later").count() == len(ids) - 4
+
+
+@pytest.mark.browser
+def test_vectors_stand_under_each_other(still):
+    lefts = still.locator(".vectors canvas").evaluate_all(
+        "found => found.map(each => each.getBoundingClientRect().left)"
+    )
+    assert len(lefts) == figures("recorded")["prompt_length"] and len({*lefts}) == 1
+
+
+FOCUSED = """() => {
+  const each = document.activeElement, bar = document.querySelector(".run-bar");
+  const under = !bar.contains(each) && !each.closest("footer")
+    && each.getBoundingClientRect().bottom > bar.getBoundingClientRect().top;
+  const part = each.closest("section, .run-bar");
+  return [part?.id || part?.className, under, each.className];
+}"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", (390, 1280))
+def test_the_tab_key_leads_through_the_page_and_never_below_the_bar(chromium, address, width):
+    with new_page(chromium, width=width, reduced_motion="reduce") as page:
+        page.goto(address)
+        expect(page.locator(".heads")).to_be_visible()
+        seen = []
+        page.keyboard.press("Tab")
+        while page.evaluate("document.activeElement !== document.body"):  # once through
+            seen.append(page.evaluate(FOCUSED))
+            page.keyboard.press("Tab")
+        assert 30 < len(seen) < 60
+        assert not [part for part, under, _ in seen if under]
+        parts = list(dict.fromkeys(part for part, *_ in seen))
+        assert (
+            parts.index("hero")
+            < parts.index("bar")
+            < parts.index("run")
+            < parts.index("stage-tokens")
+        )
+        assert parts.index("stage-layers") < parts.index("stage-choice")
+        rows = [name for *_, name in seen if "guess-row" in name]
+        assert len(rows) == 1  # all layers are one stop
+
+
+@pytest.mark.browser
+def test_arrow_keys_lead_from_layer_to_layer_and_from_token_to_token(still):
+    layers = still.locator(".guess-row")
+    layers.last.focus()
+    still.keyboard.press("ArrowUp")
+    still.keyboard.press("ArrowUp")
+    still.keyboard.press("Enter")
+    expect(layers.nth(28)).to_have_attribute("aria-pressed", "true")
+    expect(layers.nth(28)).to_be_focused()
+    still.keyboard.press("Home")
+    expect(layers.first).to_be_focused()
+    tokens = still.locator(".looking button")
+    tokens.last.focus()
+    still.keyboard.press("ArrowLeft")
+    still.keyboard.press("Enter")
+    expect(tokens.nth(tokens.count() - 2)).to_be_focused()
+    expect(tokens.nth(tokens.count() - 2)).to_have_attribute("aria-pressed", "true")
+
+
+@pytest.mark.browser
+def test_a_long_text_is_not_cut(still):
+    text = 1000 * "word "
+    still.locator("#prompt").fill(text)
+    assert still.locator("#prompt").input_value() == text
+    assert still.locator("#prompt").bounding_box()["height"] < 400
 
 
 VIEW = {"layer": "4", "head": "2", "temperature": "0", "top-k": "7", "top-p": "0.5"}
@@ -433,6 +528,50 @@ def test_the_model_in_the_page(chromium, server, address):
         expect(page.get_by_role("button", name="Run here (98 MB, once)")).to_be_visible()
         bad = [each for each in page.complaints if "manifest" not in each]
         assert not bad
+
+
+@pytest.mark.browser
+def test_any_text_with_the_model_and_without_a_network(chromium, server, address):
+    with new_context(chromium, reduced_motion="reduce") as context, new_tab(context) as page:
+        page.goto(address)
+        start, status_line = page.locator("#run-here"), page.locator("#run-status")
+        place = start.bounding_box()
+        start.click()
+        expect(status_line).to_contain_text("Live")
+        expect(start).to_be_disabled()  # and where it was, nothing destroys anything
+        remove = page.get_by_role("button", name="Remove the model").bounding_box()
+        assert remove["y"] > place["y"] + place["height"]
+        title = page.locator("h1").bounding_box()
+
+        page.locator("#prompt").fill(160 * "word ")
+        page.get_by_role("button", name="Read it").click()
+        expect(page.locator("#text .chip")).to_have_count(161)
+        text = page.locator("#text")
+        assert text.bounding_box()["height"] < 280
+        assert text.evaluate("each => each.scrollTop + each.clientHeight >= each.scrollHeight - 1")
+        assert page.locator("h1").bounding_box() == title
+
+        page.locator("#prompt").fill(1500 * "word ")
+        page.get_by_role("button", name="Read it").click()
+        count = len(landing_site.model().tokenizer.encode(1500 * "word "))
+        expect(status_line).to_contain_text(f"This text is {count} tokens")
+
+        page.locator("#prompt").fill("I like 🥨")
+        page.get_by_role("button", name="Read it").click()
+        expect(page.locator("#now")).to_have_text("I like 🥨")
+        expect(page.locator("[data-picture=tokens] .note")).to_contain_text("part of a character")
+        assert "\ufffd" not in page.locator("body").inner_text()
+
+        keeps = "caches.keys().then(async names => (await (await caches.open(names.find(" + (
+            "each => each.startsWith('llmlib-site')))).keys()).some(each => "
+            "each.url.endsWith('search.json')))"
+        )
+        page.wait_for_function(keeps)
+        context.set_offline(True)
+        for path in ("", "index.html"):
+            page.goto(f"{server.address}/{path}")
+            expect(page.locator("h1")).to_be_visible()
+        context.set_offline(False)
 
 
 def _vectors_are_the_models(page, model):

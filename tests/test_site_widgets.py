@@ -23,6 +23,7 @@ from llmlib.demonstrations.layers import head, neuron_held, neuron_strengths_on,
 from llmlib.plots import sampling as sampling_plots
 from llmlib.plots import tokens as token_plots
 from llmlib.scaling import H100
+from llmlib.tokens import Tokenizer
 from llmlib.widgets.attention_explorer import run as attention_maps
 from llmlib.widgets.choice import choice
 from llmlib.widgets.loss_lab import loss_lab
@@ -43,13 +44,13 @@ SETTINGS = [
 WIDGETS = {
     "tokenizer_playground": "27 tokens, 1.89 bytes a token",
     "rope_clock": "k stands 1 back",
-    "attention_explorer": "Layer 17, head 5: ·loved takes most from ·Romeo",
+    "attention_explorer": "Layer 17, head 5: ·on takes most from ·his",
     "neuron_slider": "Neuron 1135 of layer 29",
     "loss_lab": "Loss = −ln 0.720 = 0.328 nats",
     "surprise_reader": "nats for 22 tokens",
     "temperature_slider": "all others",
     "sampling_lab": "49,152 of 49,152 tokens are left",
-    "generation_stepper": "The cache holds 8 tokens, 0.37 MB",
+    "generation_stepper": "The cache holds 12 tokens, 0.55 MB",
     "serving_playground": "11,448 tokens a second",
 }
 
@@ -93,8 +94,9 @@ def test_the_recorded_text_is_what_llmlib_generates(model):
     ids = [*prompt, *new]
     assert [each["id"] for each in found["tokens"]] == ids
     assert [each["text"] for each in found["tokens"]] == [model.tokenizer.decode([i]) for i in ids]
-    assert found["prompt_length"] == len(prompt) == 8
-    assert b"".join(bytes(t["bytes"]) for t in found["tokens"][:8]).decode() == found["prompt"]
+    assert found["prompt_length"] == len(prompt)
+    spelled = [bytes(each["bytes"]) for each in found["tokens"][: len(prompt)]]
+    assert b"".join(spelled).decode() == found["prompt"]
 
 
 @pytest.mark.unit
@@ -115,6 +117,18 @@ def test_the_recorded_logits_and_the_stream_are_the_models(model):
             assert near([p for _, p in guesses], layer.topk(5).values.tolist(), 1e-3)
         last_words = [text for text, _ in each["stream"][-1]]
         assert last_words == [text for _, text, _ in each["likeliest"][:5]]
+
+
+@pytest.mark.unit
+@pytest.mark.slow
+def test_the_recorded_run_begins_with_a_likely_token_and_a_draft_that_changes():
+    first = figures("recorded")["steps"][0]
+    assert first["id"] == first["likeliest"][0][0] and first["stream"][-1][0][1] > 0.5
+    best = [guesses[0][0] for guesses in first["stream"]]
+    words = [word for word in best if word.strip().isalpha()]
+    assert len(words) > len(best) / 2
+    seen = [word for word in dict.fromkeys(words) if words.count(word) > 2]
+    assert len(seen) > 2 and seen[-1] == best[-1]
 
 
 @pytest.mark.unit
@@ -372,10 +386,11 @@ def test_a_loss_is_never_minus_0_and_that_of_0_is_infinite(page):
 @in_browser
 def test_the_cache_of_the_stepper_is_llmlibs(page, model):
     cache = model.new_cache(context=20)
-    model(model.tokenizer.encode(recorded.PROMPT), cache)
+    prompt = model.tokenizer.encode(recorded.PROMPT)
+    model(prompt, cache)
     model([1000], cache)
-    found = run(page, "page_sources", "m.cacheAfter(8, 1)")
-    assert found["held"] == cache.length == 9
+    found = run(page, "page_sources", "m.cacheAfter(x, 1)", len(prompt))
+    assert found["held"] == cache.length == len(prompt) + 1
     assert found["bytes"] == cache.length * cache.nbytes / cache.keys[0].shape[2]
     assert found["read"] == 1
 
@@ -418,6 +433,34 @@ def test_a_widget_shows_its_figures_before_the_model_is_there(page, name):
     assert WIDGETS[name] in text
     assert not page.complaints
     place.evaluate("place => place.remove()")
+
+
+@in_browser
+def test_the_stepper_goes_on_with_the_recorded_token_only(page):
+    place = page.evaluate_handle(MOUNT, "generation_stepper").as_element()
+    onward = place.query_selector("button:text('Next token')")
+    first = figures("recorded")["steps"][0]["likeliest"][0][1].replace(" ", "·")
+    expect(page.locator(".widget .cache .coming")).to_have_text(first)
+    slide = "(each, value) => { each.value = value; each.dispatchEvent(new Event('input')); }"
+    place.query_selector("[aria-label=temperature]").evaluate(slide, "3")
+    place.query_selector("[aria-label=top-p]").evaluate(slide, "1")
+    expect(page.locator(".widget .cache .coming")).not_to_have_text(first)
+    assert onward.is_disabled() and onward.inner_text() == "Needs the model"
+    said = place.query_selector(".found").inner_text()
+    assert f"The recorded run went on with {first}" in said
+    place.evaluate("place => place.remove()")
+
+
+@in_browser
+def test_the_playground_has_recorded_every_number_of_merges_of_its_slider(page, model):
+    found = figures("recorded_widgets")["tokens"]
+    for count, tokens in zip(found["counts"], found["tokens"], strict=True):
+        asked = {"text": found["text"], "count": count}
+        question = {"name": "tokenizer_playground", "question": asked}
+        assert run(page, "page_sources", ASKED, question) == {"tokens": tokens}
+    lengths = [len(tokens) for tokens in found["tokens"]]
+    assert lengths[0] == len(found["text"].encode()) and lengths == sorted(lengths, reverse=True)
+    assert lengths[-1] == len(model.tokenizer.encode(found["text"]))
 
 
 # The same with the model in the page -------------------------------------------------------------
@@ -476,6 +519,20 @@ def test_live_token_playground(widget, model):
 
 
 @in_browser
+@pytest.mark.parametrize("merges", [0, 300, 10000])
+def test_live_token_playground_with_fewer_merges(widget, model, merges):
+    place, whole = widget("tokenizer_playground"), model.tokenizer
+    few = Tokenizer(whole.merges[:merges], whole.special_tokens, whole.vocab, whole.patterns)
+    slider = place.get_by_label("merges used")
+    slider.fill(str(figures("recorded_widgets")["tokens"]["counts"].index(merges)))
+    ids = few.encode(MINE)
+    expect(place.locator(".with-id")).to_have_count(len(ids))
+    assert place.locator("small").all_inner_texts() == [str(i) for i in ids]
+    slider.press("End")
+    expect(place.locator(".with-id")).to_have_count(len(whole.encode(MINE)))
+
+
+@in_browser
 def test_live_reader_of_surprise(widget, model):
     place = widget("surprise_reader")
     ids = model.tokenizer.encode(MINE)
@@ -501,6 +558,23 @@ def test_live_attention_explorer(widget, model):
     found = [float(each.replace("\u00a0", " ").replace("<", "").split()[0]) for each in under]
     assert near(found, [100 * x for x in row.tolist()], 0.55)
     assert row.max() > 0.3  # a head that looks somewhere
+    off = [(17, 5), (17, 6), (3, 2)]
+    for layer, number in off:
+        place.get_by_label("layer").fill(str(layer))
+        place.get_by_label("head", exact=True).fill(str(number))
+        place.get_by_label("switch this head off").check()
+    expect(place.locator(".found").last).to_contain_text("without 17.5, 17.6, 3.2")
+    maps, logits = attention_maps(model, model.parts.attention, ids, off)
+    after, before = (output_head.softmax(each[-1]) for each in (logits, model(ids)[0]))
+    best = after.topk(5).indices.tolist()
+    expect(place.locator(".likely .word").first).to_have_text(dotted(model, best)[0])
+    shares = [re.findall(r"[\d.]+", each) for each in place.locator(".number").all_inner_texts()]
+    assert near([float(now) for _, now in shares], [100 * after[i].item() for i in best], 0.55)
+    assert near([float(was) for was, _ in shares], [100 * before[i].item() for i in best], 0.55)
+    assert not near(after[best].tolist(), before[best].tolist(), 0.02)
+    place.get_by_role("button", name="All heads on").click()
+    expect(place.locator(".found").last).to_contain_text("Switch a head off")
+    assert not place.get_by_label("switch this head off").is_checked()
 
 
 @in_browser

@@ -2,6 +2,7 @@
 
 import { predictions } from "./predictions.js";
 import { quiz } from "./quiz.js";
+import { reading } from "./reading.js";
 
 const page = document.body.dataset.page;
 
@@ -32,5 +33,6 @@ function widgets() {
 }
 
 predictions(page);
+reading();
 quiz();
 widgets();

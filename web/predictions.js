@@ -93,8 +93,7 @@ class Prediction {
   }
 
   draw() {
-    const { made } = this, { words } = this.form.dataset;
-    const done = made !== undefined;
+    const { made } = this, done = made !== undefined;
     this.form.querySelector("fieldset").disabled = done;
     for (const button of this.form.querySelectorAll("[data-guess]")) {
       const chosen = button.dataset.guess === made;
@@ -105,14 +104,10 @@ class Prediction {
     if (this.field && !done) this.field.value = "";
     if (this.field && done) this.field.value = made;
     if (this.slider && done && made !== NONE) this.slider.value = made;
-    this.said.className = "said";
-    if (!done) this.said.textContent = "";
-    else if (made === NONE) this.said.textContent = strings.predictions.none;
-    else this.said.textContent = say(strings.predictions.noted, { guess: this.inWords(made) });
-    if (words === undefined) this.form.dataset.words = ""; // a prediction without an answer
+    this.said.className = `said${done && this.right ? " right" : ""}`;
+    this.said.textContent = done ? this.verdict() : "";
   }
 
-  /* What is shown beside the answer. */
   verdict() {
     const { right, wrong, answer } = strings.predictions, said = this.form.dataset.words;
     if (this.made === NONE) return say(answer, { answer: said });
@@ -120,51 +115,51 @@ class Prediction {
   }
 }
 
-/* An output that shows an answer: covered, or with the verdicts below it. */
+/* What shows an answer: the lower part of the question's card, or, farther down, a covered output. */
 class Revealed {
-  constructor(place, all) {
-    this.place = place;
-    this.asked = JSON.parse(place.dataset.reveals).map(key => all.get(key)).filter(Boolean);
+  constructor(place, asked) {
+    Object.assign(this, { place, asked });
+    if (place.matches(".answer")) return; // in the card nothing needs a cover
     this.cover = element("p", "cover", strings.predictions.cover);
-    this.said = element("div", "verdicts");
-    this.said.setAttribute("role", "status");
-    this.output = element("div", "", ...place.childNodes);
-    place.append(this.cover, this.output, this.said);
+    place.before(this.cover);
   }
 
   draw() {
     const open = this.asked.every(each => each.made !== undefined);
-    this.cover.hidden = open;
-    this.output.hidden = !open;
-    this.said.replaceChildren(...(open ? this.asked : []).map(each =>
-      element("p", `said${each.right ? " right" : ""}`, each.verdict())));
+    if (this.cover) this.cover.hidden = open;
+    this.place.classList.toggle("open", open);
   }
 }
 
-/* A text that explains an answer: a fold that stays closed until there is a guess. */
-class Explained {
-  constructor(details, prediction) {
-    this.details = details;
-    this.prediction = prediction;
+/* A text that explains an answer, or code that computes it: a fold that stays closed until there is a
+ * guess. The text then opens by itself. */
+class Locked {
+  constructor(details, asked) {
+    Object.assign(this, { details, asked, opens: details.matches(".reveal") });
     this.summary = details.querySelector("summary");
     this.words = this.summary.textContent;
     this.summary.addEventListener("click", event => {
-      if (this.prediction.made === undefined) event.preventDefault();
+      if (!this.unlocked) event.preventDefault();
     });
   }
 
+  get unlocked() {
+    return this.asked.every(each => each.made !== undefined);
+  }
+
   draw() {
-    const open = this.prediction.made !== undefined;
-    this.details.open = open;
-    this.summary.textContent = open ? this.words : strings.predictions.closed;
-    this.summary.setAttribute("aria-disabled", !open);
+    const { unlocked, details, opens } = this;
+    if (opens || !unlocked) details.open = unlocked;
+    details.dataset.locked = !unlocked;
+    this.summary.textContent = unlocked ? this.words : strings.predictions.closed;
+    this.summary.setAttribute("aria-disabled", !unlocked);
   }
 }
 
 /* The table of all guesses at the end of a chapter. */
 function table(place, all, forget) {
   const { you, was, empty, table: some, all: every } = strings.predictions;
-  const known = [...all.values()].filter(each => each.made !== undefined && each.form.dataset.answer);
+  const known = [...all.values()].filter(each => each.made !== undefined);
   const made = known.filter(each => each.made !== NONE), hits = made.filter(each => each.right);
   const head = !made.length ? empty
     : say(hits.length === made.length ? every : some, { hits: hits.length, count: made.length });
@@ -202,10 +197,15 @@ export function predictions(page) {
     const made = new Prediction(form, kept, draw);
     all.set(made.key, made);
   }
-  for (const place of document.querySelectorAll("[data-reveals]")) others.push(new Revealed(place, all));
+  const asked = keys => keys.map(key => all.get(key));
+  for (const place of document.querySelectorAll("[data-reveals]")) {
+    others.push(new Revealed(place, asked(JSON.parse(place.dataset.reveals))));
+  }
   for (const details of document.querySelectorAll("details.reveal")) {
-    const about = all.get(details.dataset.prediction);
-    if (about) others.push(new Explained(details, about));
+    others.push(new Locked(details, asked([details.dataset.prediction])));
+  }
+  for (const details of document.querySelectorAll("[data-before]")) {
+    others.push(new Locked(details, asked(JSON.parse(details.dataset.before))));
   }
   draw();
 }

@@ -86,7 +86,7 @@ function reachable() {
       else target.removeAttribute("tabindex");
     }
   });
-  for (const each of document.querySelectorAll("pre, table, .rich, .formula")) watch.observe(each);
+  for (const each of document.querySelectorAll("pre, table, .rich, .formula, .frame")) watch.observe(each);
 }
 
 /* On paper nothing can be opened: folded text is printed open. */

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from llmlib.plots import (
+    BLANK,
     BLUE,
     CENTRE,
     GREEN,
@@ -137,7 +138,7 @@ def two_cuts() -> Figure:
         y, at = 3.1 - 1.3 * row, 0.1
         for i, piece in enumerate(pieces):
             wide = 0.25 * len(piece)
-            box(ax, at + 0.03, y, wide - 0.06, 0.8, piece.replace(" ", "␣"), (SKY, YELLOW)[row])
+            box(ax, at + 0.03, y, wide - 0.06, 0.8, piece.replace(" ", BLANK), (SKY, YELLOW)[row])
             at += wide
         ax.text(6.5, y + 0.62, cost, va="center")
         ax.text(6.5, y + 0.12, perplexity, va="center", weight="bold")

@@ -3,6 +3,7 @@
 build        all pages, their navigation, the files beside them
 page         one page: its headings, its sections for the search
 chapters     a solved notebook as a page: text, code, outputs, exercises
+wording      what a page says of its controls where the notebook's differ
 predictions  what a prediction asks, and its answer
 quiz_page    the quiz
 errata       what the tutorial says that the course grew out of, and where it is run

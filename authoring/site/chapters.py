@@ -1,5 +1,6 @@
-"""A solved notebook as a page: its text, code and outputs in their order; a prediction as a form,
-an exercise with its answer folded, a widget where the notebook has one."""
+"""A solved notebook as a page, for somebody who reads before they write: text and outputs, the
+code folded to a line, a prediction as a card that holds its answer, an exercise with its answer
+folded, a widget at the start of its section."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from authoring.site import predictions
+from authoring.site import predictions, wording
 from authoring.site.links import Links
 from authoring.site.markdown import Anchors, code_block, to_html
 from authoring.site.page import Page
@@ -21,6 +22,8 @@ from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT, Exercise, Notebook, SourceError
 
 WIDGET = re.compile(r"from llmlib\.widgets(?:\.\w+)? import (\w+)")
+NEAR = 2  # cells from a question to its answer: so near, the answer is in the question's card
+HEADING = re.compile(r"<h[23]\b[^>]*>(?!Ex(?:ercise|periment)\b)")
 BACK_AND_FORTH = re.compile(r"^> ?\n> [^\n]*\.ipynb\)[^\n]*\n", re.MULTILINE)
 ABOUT = {  # what a chapter is about, on its card and in a link's preview
     "01_tokens": "Train a tokenizer, and cut text as real models do.",
@@ -43,10 +46,15 @@ class Block:
     html: str = ""  # of a text; of code, the code
     outputs: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)  # predictions that this gives away
+    before: list[str] = field(default_factory=list)  # predictions that its code is not read before
     fold: str = ""  # the line that it is closed under
     widget: str = ""
+    lead: str = ""  # the text that belongs to the widget
     asked: dict[str, Any] = field(default_factory=dict)
     answer: predictions.Answer | None = None
+    inside: list["Block"] = field(
+        default_factory=list
+    )  # what a prediction's card shows after a guess
     exercise: Exercise | None = None
     between: list["Block"] = field(default_factory=list)
     stub: str = ""
@@ -57,8 +65,10 @@ class Block:
 def page(name: str, drawings: Pictures, links: Links) -> Page:
     """The solved notebook `name` as a page. SourceError if it has not been built."""
     notebook, cells = notebooks.load(name), executed(name).cells
+    wording.check([cell.source for cell in cells if cell.cell_type == "markdown"], name)
     writer = Writer(notebook, cells, drawings, links)
-    body = render("chapter.html.j2", name=name, blocks=list(writer.blocks()), links=links)
+    blocks = widgets_first(cards(list(writer.blocks())))
+    body = render("chapter.html.j2", name=name, blocks=blocks, links=links)
     return Page(name, notebook.heading, drawings.as_files(body), ABOUT[name], ("chapters.js",))
 
 
@@ -75,12 +85,70 @@ def anchor(cell: NotebookNode) -> str:
     return f"cell-{cell.id}"
 
 
+def cards(blocks: list[Block]) -> list[Block]:
+    """The blocks, with those that answer a prediction in its card, if they are near. Code between a
+    question and its answer is not read before the guess."""
+    found: list[Block] = []
+    open_keys: list[str] = []
+    rest = list(blocks)
+    while rest:
+        block = rest.pop(0)
+        found.append(block)
+        if block.kind == "prediction":
+            block.inside, rest = _answer(block.asked["key"], rest)
+            if not block.inside:
+                open_keys.append(block.asked["key"])
+        elif block.kind == "code":
+            block.before = list(open_keys)
+            open_keys = [key for key in open_keys if key not in block.keys]
+    return found
+
+
+def _answer(key: str, rest: list[Block]) -> tuple[list[Block], list[Block]]:
+    """The blocks up to the one that reveals `key` and its explanation, and those behind; none if it
+    reveals others, too, or is far."""
+    for i, block in enumerate(rest[:NEAR]):
+        if block.kind not in ("text", "code"):
+            break
+        if block.kind == "code" and block.keys == [key]:
+            explains = (
+                i + 1 < len(rest) and rest[i + 1].kind == "text" and rest[i + 1].keys == [key]
+            )
+            end = i + 1 + explains
+            return rest[:end], rest[end:]
+    return [], rest
+
+
+def widgets_first(blocks: list[Block]) -> list[Block]:
+    """The blocks, with every widget and the text that leads to it right after its section's first
+    text: behind a prediction of that section, which it might answer."""
+    found: list[Block] = []
+    for block in blocks:
+        if not block.widget or block.keys:
+            found.append(block)
+            continue
+        start = max(i for i, each in enumerate(found) if _begins(each)) + 1
+        if start < len(found) and found[-1].kind == "text" and not found[-1].keys:
+            before, mark, last = found[-1].html.rpartition("<p>")
+            block.lead, found[-1].html = mark + last, before
+            if not before:
+                found.pop()
+        found.insert(start, block)
+    return found
+
+
+def _begins(block: Block) -> bool:
+    asks = block.kind == "prediction" or block.keys
+    return bool(asks or block.kind == "text" and HEADING.search(block.html))
+
+
 class Writer:
     """Turns the cells of one notebook into blocks."""
 
     def __init__(
         self, notebook: Notebook, cells: list[NotebookNode], drawings: Pictures, links: Links
     ) -> None:
+        self.name = notebook.name
         self.exercises = {exercise.name: exercise for exercise in notebook.exercises}
         self.cells, self.drawings, self.links = cells, drawings, links
         self.answers = predictions.answers(cells)
@@ -97,9 +165,10 @@ class Writer:
             elif cell.cell_type == "markdown":
                 yield Block("text", anchor(cell), self.text(cell), keys=predictions.revealed(cell))
             elif asked := predictions.asked(cell):
-                yield Block(
-                    "prediction", anchor(cell), asked=asked, answer=self.answers.get(asked["key"])
-                )
+                if asked["key"] not in self.answers:
+                    raise SourceError(f"The prediction {asked['key']} is never revealed.")
+                answer = self.answers[asked["key"]]
+                yield Block("prediction", anchor(cell), asked=asked, answer=answer)
             elif re.search(r"^predictions\(\)", cell.source, re.MULTILINE):
                 yield Block("summary", anchor(cell))
             else:
@@ -114,7 +183,7 @@ class Writer:
 
     def text(self, cell: NotebookNode) -> str:
         """A text cell as HTML."""
-        source = BACK_AND_FORTH.sub("", cell.source)
+        source = wording.reworded(BACK_AND_FORTH.sub("", cell.source), self.name)
         attachments = cell.get("attachments", {})
         return to_html(source, self.drawings, self.links.to, self.anchors, attachments)
 

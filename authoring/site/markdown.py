@@ -67,7 +67,8 @@ class Renderer(IPythonRenderer):
         name = url.removeprefix("attachment:")
         png = base64.b64decode(self.attachments[name]["image/png"])
         address, (width, height) = self.drawings.write(png)
-        return pictures.tag(address, escape(TAG.sub("", text)), width, height)
+        shown = width // pictures.DENSITY, height // pictures.DENSITY
+        return pictures.tag(address, escape(TAG.sub("", text)), *shown)
 
     def block_code(self, code: str, info: str | None = None) -> str:
         """A block of code, coloured if it is Python."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
-NOT_SEARCHED = {"pre", "script", "style", "button", "math", "figure", "nav"}
+NOT_SEARCHED = {"pre", "script", "style", "button", "math", "figure", "nav", "summary"}
 HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "dt": 4}  # with an id: a word of the glossary, too
 PICTURE = re.compile(r'<img src="(pictures/[^"]+)"')
 

@@ -12,6 +12,7 @@ from PIL import Image
 from llmlib import files
 
 FOLDER = "pictures"
+DENSITY = 2  # pixels of a drawing to one of the page, as llmlib.plots draws them
 INLINE = re.compile(r'<img\b[^>]*?\bsrc="data:image/png;base64,([^"]+)"[^>]*>')
 ATTRIBUTE = r"""\b{}=(?:"([^"]*)"|'([^']*)')"""
 
@@ -54,10 +55,11 @@ class Pictures:
 
 
 def tag(address: str, alt: str, width: int, height: int) -> str:
-    """An <img> that is fetched when it comes into view. `alt` is HTML already."""
+    """An <img> that is fetched when it comes into view, in a frame that scrolls where the page is
+    so narrow that its lettering would be too small. `alt` is HTML already."""
     return (
-        f'<img src="{escape(address)}" alt="{alt}" width="{width}" height="{height}" '
-        'loading="lazy" decoding="async">'
+        f'<span class="frame" style="--width: {width}px"><img src="{escape(address)}" alt="{alt}" '
+        f'width="{width}" height="{height}" loading="lazy" decoding="async"></span>'
     )
 
 

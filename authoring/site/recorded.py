@@ -20,12 +20,14 @@ from llmlib.demonstrations.embeddings import queries_and_keys
 from llmlib.demonstrations.layers import head, mlp_inputs, neuron_strengths, residual_stream
 from llmlib.model import Model
 from llmlib.scaling import H100
+from llmlib.tokens import Tokenizer
 from llmlib.widgets.attention_explorer import run as run_watched
 from llmlib.widgets.serving_playground import MODELS
+from llmlib.widgets.tokenizer_playground import STEPS
 
-PROMPT = "Juliet loved Romeo, and Romeo loved"
+PROMPT = "The king sat on his throne, and the queen sat on"  # its draft says words in most layers
 SETTINGS = {"temperature": 0.8, "top_k": None, "top_p": 0.9, "min_p": None}
-SEED, NEW_TOKENS = 3, 12  # of fourteen seeds, one whose text takes a less likely turn
+SEED, NEW_TOKENS = 12, 12  # of 24 seeds, one that begins with the likeliest token
 LIKELIEST = 60  # tokens of each step that are kept with their logits; of the others, a histogram
 BIN = 0.25  # its bins, in logits
 GUESSES = 5  # of each layer
@@ -58,7 +60,7 @@ def run(model: Model) -> dict[str, Any]:
         "prompt": PROMPT,
         "settings": SETTINGS,
         "prompt_length": len(prompt),
-        "tokens": [token(model, i) for i in ids],
+        "tokens": [token(model.tokenizer, i) for i in ids],
         "shape": {
             name: getattr(model.config, name)
             for name in ("n_layer", "n_head", "n_kv_head", "d_model", "head_dim", "vocab_size")
@@ -84,14 +86,9 @@ def inside(model: Model, recorded: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def token(model: Model, i: int) -> dict[str, Any]:
+def token(tokenizer: Tokenizer, i: int) -> dict[str, Any]:
     """{id, text, bytes} of a token; a part of a character has the text "\\ufffd"."""
-    return {"id": i, "text": model.tokenizer.decode([i]), "bytes": [*spelled(model, i)]}
-
-
-def spelled(model: Model, i: int) -> bytes:
-    """The bytes of a token; a special token's are its name's."""
-    return model.tokenizer.vocab[i]
+    return {"id": i, "text": tokenizer.decode([i]), "bytes": [*tokenizer.vocab[i]]}
 
 
 def _step(model: Model, ids: list[int], u: torch.Tensor) -> dict[str, Any]:
@@ -174,9 +171,17 @@ def _corner(weight: torch.Tensor) -> str:
 def widgets(model: Model) -> dict[str, Any]:
     """What the widgets of the chapters need besides: {"tokens", "rope", "neuron", "loss",
     "surprise", "models", "card"}."""
-    typed = [token(model, i) for i in model.tokenizer.encode(TOKENS)]
-    about = {"tokens": {"text": TOKENS, "tokens": typed}, "rope": rope(model), "loss": LOSS}
+    about = {"tokens": playground(model.tokenizer), "rope": rope(model), "loss": LOSS}
     return about | {"neuron": neuron(model), "surprise": surprise(model)} | serving()
+
+
+def playground(tokenizer: Tokenizer) -> dict[str, Any]:
+    """A text cut with some numbers of merges: {"text", "counts", "tokens": for each [{id, …}]}."""
+    counts = [count for count in STEPS if count < len(tokenizer.merges)] + [len(tokenizer.merges)]
+    special, vocab, patterns = tokenizer.special_tokens, tokenizer.vocab, tokenizer.patterns
+    cut = [Tokenizer(tokenizer.merges[:count], special, vocab, patterns) for count in counts]
+    typed = [[token(each, i) for i in each.encode(TOKENS)] for each in cut]
+    return {"text": TOKENS, "counts": counts, "tokens": typed}
 
 
 def rope(model: Model) -> dict[str, Any]:

@@ -27,7 +27,7 @@ HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++")
 SEQUENTIAL = "viridis"  # dark to light, so that greyscale keeps the order
 DIVERGING = "RdBu_r"  # in greyscale its two ends are alike: write the numbers beside it
 
-BLANK = "␣"  # shown for a space, so that " cat" and "cat" differ
+BLANK = "·"  # shown for a space, so that " cat" and "cat" differ
 GROUND = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words that cross a line
 CENTRE = {"ha": "center", "va": "center"}
 EDGED = {"edgecolor": "black", "linewidth": 0.5}

@@ -31,8 +31,7 @@ def token_spans(title, tokens, ids=None):
     """A text cut into `tokens` (bytes) as HTML; with `ids`, each says its own when hovered."""
     spans = []
     for i, token in enumerate(tokens):
-        text = token_text(token)
-        shown = text.replace(" ", "·") if text.isspace() else text
+        shown = token_text(token).replace(" ", plots.BLANK)
         hover = f' title="id {ids[i]}"' if ids else ""
         spans.append(
             f'<span{hover} style="background-color:{BACKGROUNDS[i % 3]};color:#111111;border-left:'

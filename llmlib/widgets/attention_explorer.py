@@ -29,7 +29,7 @@ def attention_explorer(model, attention, text, layer=0, head=0):
         return {"tokens": tokens, "next": after}, [maps.float().contiguous().numpy()]
 
     shape = {name: getattr(model.config, name) for name in ("n_layer", "n_head")}
-    given = {"text": text, "layer": layer, "head": head, "switches": True}
+    given = {"text": text, "layer": layer, "head": head}
     return Widget("attention_explorer", answer, "", **given, **shape)
 
 

@@ -47,9 +47,15 @@ export class Engine {
   }
 
   /** @returns {Promise<Array<{ id, text, bytes, start, end }>>} the tokens of a text; special tokens in
-   * it become their own ids. start and end: where in the text its characters lie. */
-  encode(text) {
-    return this.#call("encode", [text]);
+   * it become their own ids. start and end: where in the text its characters lie. `merges`: how many of
+   * the first merges are used. */
+  encode(text, merges) {
+    return this.#call("encode", [text, merges]);
+  }
+
+  /** @returns {Promise<Array<{ id, text, bytes }>>} the tokens with some ids */
+  tokens(ids) {
+    return this.#call("tokens", [[...ids]]);
   }
 
   /** @returns {Promise<string>} */
@@ -66,9 +72,10 @@ export class Engine {
    * @param wanted.attention [[layer, head], …] or "all": a Float32Array(n * n) each, of all positions;
    *   entry i * n + j is how much token i takes from token j
    * @param wanted.stream how many guesses are wanted of the stream before each layer and behind the
-   *   last one (final norm and unembedding): [[{ id, text, p } …] …], n_layer + 1 lists
+   *   last one (final norm and unembedding): [[{ id, text, bytes, p } …] …], n_layer + 1 lists
    * @param wanted.hold [[layer, neuron, value], …]: neurons of an MLP that are held at a value, at the
    *   last position; `natural` in the answer is what they would have been
+   * @param wanted.off [[layer, head], …]: heads that are switched off: what they read is 0
    * @param wanted.logits false if they are not wanted, nor `last`: the vector that the output head
    *   reads, after the final norm
    * @returns {Promise<{ logits: Float32Array, last: Float32Array, attention: Float32Array[], stream: Array }>} */
@@ -138,7 +145,8 @@ async function keepPages(weights) {
     await navigator.serviceWorker.register(new URL("service-worker.js", root));
     const { active } = await navigator.serviceWorker.ready;
     const loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
-    active.postMessage({ keep: [location.href, ...loaded, ...ENGINE_FILES] });
+    const others = ["./", "search.json"].map((name) => new URL(name, root).href);
+    active.postMessage({ keep: [location.href, ...others, ...loaded, ...ENGINE_FILES] });
   } catch {
     // no https, no support, or a site without the file
   }

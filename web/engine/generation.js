@@ -77,12 +77,13 @@ function likelihoods(logits, id, settings, left, tokenizer) {
 /** What the model makes of a text at its last position: see engine.js. */
 export async function look(ids, wanted, { model, tokenizer, pause }) {
   check(ids, model);
-  const { n_layer, n_head, d_model, d_mlp, context } = model.config, n = ids.length;
+  const { n_layer, n_head, head_dim, d_model, d_mlp, context } = model.config, n = ids.length;
   const heads = wanted.attention === "all"
     ? Array.from({ length: n_layer * n_head }, (_, i) => [Math.floor(i / n_head), i % n_head])
     : wanted.attention ?? [];
+  const { off = [] } = wanted;
   const isIn = (i, n) => Number.isInteger(i) && i >= 0 && i < n;
-  for (const [layer, head] of heads) {
+  for (const [layer, head] of [...heads, ...off]) {
     if (!isIn(layer, n_layer) || !isIn(head, n_head)) {
       throw new Error(`there is no head ${head} in layer ${layer}: the model has ${n_layer} layers of ${n_head} heads`);
     }
@@ -92,12 +93,17 @@ export async function look(ids, wanted, { model, tokenizer, pause }) {
   }
   const attention = heads.map(() => new Float32Array(n * n)), stream = [];
   const watch = {};
-  if (heads.length) {
-    watch.attention = (at, position, weights) => heads.forEach(([layer, head], i) => {
-      if (layer !== at) return;
-      const row = model.kernel.floats(weights + 4 * head * context, position + 1);
-      attention[i].set(row, position * n);
-    });
+  if (heads.length || off.length) {
+    watch.attention = (at, position, weights, read) => {
+      heads.forEach(([layer, head], i) => {
+        if (layer !== at) return;
+        const row = model.kernel.floats(weights + 4 * head * context, position + 1);
+        attention[i].set(row, position * n);
+      });
+      for (const [layer, head] of off) {
+        if (layer === at) model.kernel.floats(read + 4 * head * head_dim, head_dim).fill(0);
+      }
+    };
   }
   if (wanted.stream) {
     watch.stream = (layer, x, seq) => { // that of the last block stays
@@ -120,12 +126,13 @@ export async function look(ids, wanted, { model, tokenizer, pause }) {
     });
   }
   try {
-    const x = await read(ids, model, pause, { watch, again: heads.length > 0 });
+    const x = await read(ids, model, pause, { watch, again: heads.length > 0 || off.length > 0 });
     if (wanted.logits === false) return { attention, stream, natural };
     const logits = unembed(x, model).slice();
     const last = model.kernel.floats(model.buffers.normed, d_model).slice(); // what unembed read
     return { logits, last, attention, stream, natural };
-  } finally { // keys and values of a token whose neurons were held are nobody else's
+  } finally { // keys and values of a changed model are nobody else's
+    if (off.length) model.cache.truncate(0);
     if (hold.length) model.cache.truncate(Math.min(model.cache.length, n - 1));
   }
 }
@@ -142,7 +149,7 @@ export function rows(ids, model) {
 
 function guesses(logits, n, tokenizer) {
   const probabilities = softmax(logits);
-  return largest_ids(logits, n).map((id) => ({ id, text: tokenizer.decode([id]), p: probabilities[id] }));
+  return largest_ids(logits, n).map((id) => ({ ...tokenizer.token(id), p: probabilities[id] }));
 }
 
 /** The surprise at each token after the first, −ln p. @returns {Promise<Float32Array>} [n - 1] */

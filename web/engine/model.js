@@ -6,8 +6,9 @@
  * residual stream behind the last layer, [ids.length, d_model]; `unembed` makes logits of it.
  *
  * `watch.stream(layer, x, seq)` sees the stream before each layer, and behind the last one (layer
- * n_layer). `watch.attention(layer, position, weights)` sees where a token's heads look:
- * weights [n_head, context] of floats, of which the first position + 1 are meant. `watch.neurons(layer,
+ * n_layer). `watch.attention(layer, position, weights, read)` sees where a token's heads look:
+ * weights [n_head, context] of floats, of which the first position + 1 are meant. It may change what they
+ * read there: read [n_head, head_dim]. `watch.neurons(layer,
  * gate, seq)` sees the strength of each neuron of the MLP [seq, d_mlp], and may change it.
  */
 export function forward(ids, model, cache, watch = {}) {
@@ -27,7 +28,7 @@ export function forward(ids, model, cache, watch = {}) {
       parts.apply_rope(k + 4 * t * n_kv_head * head_dim, n_kv_head, position);
       parts.write_cache(k, v, t, cache, i, position);
       parts.attention(q, t, cache, i, position, heads);
-      watch.attention?.(i, position, buffers.attention);
+      watch.attention?.(i, position, buffers.attention, heads + 4 * t * n_head * head_dim);
     }
     parts.linear(heads, [[layer.o, x]], seq, "add");
     parts.rms_norm(x, layer.norm_2, normed, seq);

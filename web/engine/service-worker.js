@@ -24,7 +24,7 @@ async function answer(request) {
   try {
     return await fromNetwork(request);
   } catch (error) {
-    const kept = await (await caches.open(CACHE)).match(request, { ignoreSearch: true, ignoreVary: true });
+    const kept = await (await caches.open(CACHE)).match(name(request), { ignoreSearch: true, ignoreVary: true });
     if (kept) return kept;
     throw error;
   }
@@ -32,6 +32,11 @@ async function answer(request) {
 
 async function fromNetwork(request) {
   const response = await fetch(request);
-  if (response.ok && !response.redirected) await (await caches.open(CACHE)).put(request, response.clone());
+  if (response.ok && !response.redirected) await (await caches.open(CACHE)).put(name(request), response.clone());
   return response;
+}
+
+/** The first page has two addresses, "" and "index.html", and is kept once. */
+function name(request) {
+  return new Request((request.url ?? request).replace(/\/index\.html(?=$|[?#])/, "/"));
 }

@@ -21,6 +21,7 @@ function printableAlphabet() {
 export class Tokenizer {
   #tokens; #id; #rank; #bytes; #specialPattern; #special; #known = new Map();
   #alphabet = printableAlphabet();
+  #merges = Infinity;
   #utf8 = new TextEncoder();
 
   /** @param metadata what a GGUF file says of its tokenizer, by name */
@@ -53,8 +54,26 @@ export class Tokenizer {
   }
 
   /** The tokens of `text`: [{ id, text, bytes, start, end }]. A token's text shows U+FFFD for half a
-   * character; start and end are where, in `text`, the characters lie that it holds a part of. */
-  tokens(text) {
+   * character; start and end are where, in `text`, the characters lie that it holds a part of. With
+   * `merges`, only so many of the first merges are used. */
+  tokens(text, merges = Infinity) {
+    const all = this.#using(merges);
+    try {
+      return this.#tokensOf(text);
+    } finally {
+      this.#using(all);
+    }
+  }
+
+  /** From now on use so many merges. @returns how many it were */
+  #using(merges) {
+    const before = this.#merges;
+    if (merges !== before) this.#known.clear();
+    this.#merges = merges;
+    return before;
+  }
+
+  #tokensOf(text) {
     const found = [];
     let at = 0; // in the text, in the units that JavaScript counts strings in
     for (const { piece, ids, letters } of this.#pieces(text)) {
@@ -63,9 +82,7 @@ export class Tokenizer {
       for (const id of ids) {
         const bytes = this.token_bytes(id), last = done + bytes.length - 1;
         found.push({
-          id,
-          text: this.decode([id]),
-          bytes: [...bytes],
+          ...this.token(id),
           start: at + places[done].start,
           end: at + places[last].end,
         });
@@ -74,6 +91,11 @@ export class Tokenizer {
       at += piece.length;
     }
     return found;
+  }
+
+  /** { id, text, bytes } of one token. A part of a character has the text U+FFFD. */
+  token(id) {
+    return { id, text: this.decode([id]), bytes: [...this.token_bytes(id)] };
   }
 
   /** The bytes of one token. Error for an id that the vocabulary does not hold. */
@@ -133,7 +155,10 @@ export class Tokenizer {
 
   /** Merge the pair of lowest rank, the leftmost first, until no pair has a rank. */
   #merge(letters) {
-    const rank = (left, right) => this.#rank.get(`${left} ${right}`) ?? Infinity;
+    const rank = (left, right) => {
+      const found = this.#rank.get(`${left} ${right}`) ?? Infinity;
+      return found < this.#merges ? found : Infinity;
+    };
     let parts = letters;
     for (;;) {
       const lowest = parts.reduce(

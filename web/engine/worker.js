@@ -19,7 +19,8 @@ const methods = {
     tokenizer = new Tokenizer(model.metadata);
     return model.config;
   },
-  encode: (call, text) => tokenizer.tokens(text),
+  encode: (call, text, merges) => tokenizer.tokens(text, merges),
+  tokens: (call, ids) => ids.map((id) => tokenizer.token(id)),
   decode: (call, ids) => tokenizer.decode(ids),
   rows: (call, ids) => rows(ids, model),
   look: (call, ids, wanted) => look(ids, wanted, surroundings(call)),

@@ -7,7 +7,7 @@ import { choose, rowsOf } from "../widgets/choose.js";
 import { engineNow, LiveRun, LONGEST, startEngine, withEngine } from "../widgets/live_run.js";
 import { likelyTable } from "../widgets/pictures/choice.js";
 import { button, filterSliders, slider } from "../widgets/pictures/controls.js";
-import { chip, shown } from "../widgets/pictures/words.js";
+import { chip, joined, shown } from "../widgets/pictures/words.js";
 import { recordedInside, recordedLength, recordedView, prompt, settings, shape } from "../widgets/recorded_run.js";
 import { runHere } from "../widgets/run_here.js";
 import * as stages from "./stages.js";
@@ -48,6 +48,9 @@ const choicePicture = element("div", "");
 
 const choiceNow = () => choose(view().logits, u(), sliders.settings());
 
+/** Whether the page can go on with the token that the sliders draw: a recorded run goes on in one way. */
+const canFollow = made => Boolean(state.live) || made.chosen === view().next.id;
+
 /** Fill a stage once its picture is ready; an earlier one that comes late is dropped. */
 const wanted = new Map();
 async function fill(name, picture) {
@@ -79,27 +82,40 @@ function draw() {
 }
 
 function drawAttention() {
-  fill("attention", stages.attention(view(), shape, state.look, pick => {
+  return fill("attention", stages.attention(view(), shape, state.look, async pick => {
     Object.assign(state.look, pick);
     layerSlider.value = state.look.layer;
     headSlider.value = state.look.head;
-    drawAttention();
+    await drawAttention();
+    if ("at" in pick) place("attention").querySelector("[aria-pressed=true]").focus({ preventScroll: true });
   }).then(made => (made.length > 1 ? [...made.slice(0, 2), headSliders, ...made.slice(2)] : made)));
 }
 
 function drawLayers() {
-  fill("layers", stages.layers(view(), state.layer, layer => {
+  return fill("layers", stages.layers(view(), state.layer, async layer => {
     state.layer = layer;
-    drawLayers();
+    await drawLayers();
     place("layers").querySelector("[aria-pressed=true]").focus({ preventScroll: true });
   }, state.matrices));
 }
 
 function drawChoice() {
-  const made = choiceNow();
+  const made = choiceNow(), follows = canFollow(made);
   choicePicture.replaceChildren(...stages.choice(view(), made, u()));
+  if (!follows) choicePicture.prepend(element("p", "found", otherTurn(made)), button(strings.landing.asRecorded, asRecorded));
+  find("onward").textContent = follows ? strings.landing.onward : strings.widgets.needsModel;
   fill("scores", stages.scores(view(), made));
   if (moved) drawNext(made);
+}
+
+const otherTurn = made => say(strings.widgets.otherTurn, { token: shown(view().textOf(made.chosen)), recorded: shown(view().next) });
+
+/** The sliders and u as they were in the recorded run. */
+function asRecorded() {
+  sliders.set(settings);
+  state.u = null;
+  uSlider.value = u();
+  drawChoice();
 }
 
 /** The hero's list: the model's own probabilities. */
@@ -114,7 +130,8 @@ function drawText() {
   const before = view().tokens.length - state.made.length;
   const chips = view().tokens.map((token, i) => chip(token, i, i < before ? "" : "new"));
   find("text").replaceChildren(...chips, element("span", "caret"));
-  const words = view().tokens.map(each => each.text).join("");
+  find("text").scrollTop = find("text").scrollHeight;
+  const words = joined(view().tokens);
   find("now").textContent = words.length > LATEST ? `…${words.slice(-LATEST)}` : words;
 }
 
@@ -139,10 +156,14 @@ function ended() {
 /** One turn: the token is chosen, marked for a moment, and joins the text. */
 async function onward() {
   if (state.busy || ended()) return;
+  const now = view(), made = choiceNow(), id = made.chosen;
+  if (!canFollow(made)) {
+    tell(otherTurn(made));
+    find("run-here").focus();
+    return;
+  }
   state.busy = true;
   try {
-    const now = view(), made = choiceNow();
-    const id = state.live ? made.chosen : now.next.id; // a recorded run goes on as it was recorded
     const token = state.live ? await state.live.token(id) : now.next;
     state.chosen = id;
     drawNext(made);
@@ -180,6 +201,7 @@ async function back() {
 }
 
 function play() {
+  if (!state.live) asRecorded();
   if (ended()) {
     state.views.length = 1;
     state.made = [];
@@ -223,9 +245,13 @@ async function fullSpeed() {
       const rank = candidates.findIndex(each => each.id === id) + 1;
       fresh.push({ token: { id, text }, rank: rank || null, stop: live.stops(id) });
       find("text").insertBefore(chip({ text }, fresh.length, "new"), find("text").lastChild);
+      find("text").scrollTop = find("text").scrollHeight;
     });
-    const seconds = (performance.now() - began) / 1000;
-    const text = [...now.tokens, ...fresh.map(each => each.token)], next = await live.view(text);
+    const seconds = (performance.now() - began) / 1000, written = await live.engine.tokens(ids);
+    written.forEach((token, i) => {
+      fresh[i].token = token;
+    });
+    const text = [...now.tokens, ...written], next = await live.view(text);
     const losses = await live.engine.losses(text.map(each => each.id)); // −ln p, as the model has it
     if (view() !== now) return; // another text was read meanwhile
     fresh.forEach((each, i) => {
@@ -344,7 +370,7 @@ function start() {
   find("back").onclick = back;
   find("fast").onclick = fullSpeed;
   find("play").onclick = () => (state.playing ? stop() : play());
-  runHere({ button: find("run-here"), progress: find("progress"), status: find("run-status"), start: startEngine });
+  runHere({ button: find("run-here"), progress: find("progress"), status: find("run-status"), remove: find("remove"), start: startEngine });
   withEngine(read);
   draw();
   recordedInside().then(({ matrices }) => {

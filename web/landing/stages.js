@@ -10,7 +10,7 @@ import { likelyTable, strip, survivors } from "../widgets/pictures/choice.js";
 import { matrixPicture } from "../widgets/pictures/matrix.js";
 import { streamTable } from "../widgets/pictures/stream.js";
 import { vectorBar } from "../widgets/pictures/vector.js";
-import { chip, percent, shown, thousands } from "../widgets/pictures/words.js";
+import { aboutParts, chip, percent, shown, thousands } from "../widgets/pictures/words.js";
 
 const MOST = 0.4; // of an embedding's numbers: it gets the full colour; nearly all are smaller
 const ROWS = 6; // of the output head
@@ -19,7 +19,7 @@ const NEWEST = 12; // tokens whose vectors, and whose draws, are shown
 /** Stage 1: the tokens with their ids. */
 export function tokens(view) {
   return [element("div", "ids", ...view.tokens.map((token, i) =>
-    element("span", "with-id", chip(token, i), element("small", "", String(token.id)))))];
+    element("span", "with-id", chip(token, i), element("small", "", String(token.id))))), ...aboutParts(view.tokens)];
 }
 
 /** Stage 2: the row of each token, as it is looked up. */

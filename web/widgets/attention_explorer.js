@@ -1,5 +1,5 @@
-// The attention explorer of notebook 3: all heads at once, where one of them looks, and in a notebook
-// what is said with some of them switched off.
+// The attention explorer of notebook 3: all heads at once, where one of them looks, and what is said with
+// some of them switched off.
 
 import { element } from "../dom.js";
 import { say, strings } from "../strings.js";
@@ -11,12 +11,12 @@ import { shown } from "./pictures/words.js";
 
 export const title = strings.widgets.explorer;
 
-/** given { text, n_layer, n_head, layer, head, switches: whether heads can be switched off }. Asks
- * { text, off: [[layer, head], …] }, is answered { tokens: [{ text, bytes }], weights(layer, head, i, j),
- * next: for each position [{ text, before, after }], with switches }. A kernel gives the weights as
- * float32 in a buffer [n_layer, n_head, seq, seq]. */
+/** given { text, n_layer, n_head, layer, head }. Asks { text, off: [[layer, head], …] }, is answered
+ * { tokens: [{ text, bytes }], weights(layer, head, i, j), next: for each position [{ text, before, after }],
+ * or a function from a position to a promise of that; null where no head can be switched off yet }. A
+ * kernel gives the weights as float32 in a buffer [n_layer, n_head, seq, seq]. */
 export function draw(box, source) {
-  const { n_layer, n_head, layer: first, head: its, switches } = source.given, texts = strings.widgets, status = newStatus();
+  const { n_layer, n_head, layer: first, head: its } = source.given, texts = strings.widgets, status = newStatus();
   const picture = element("div", ""), words = element("p", "found"), row = element("div", ""), next = element("div", "");
   let tokens, weights, likely, at, off = [];
   const layer = slider(texts.layer, { min: 0, max: n_layer - 1, step: 1, value: first }, show);
@@ -40,8 +40,7 @@ export function draw(box, source) {
     show();
   });
   box.append(field.place, status, picture, element("div", "sliders two", layer.place, head.place));
-  if (switches) box.append(element("div", "row", silence.place, allOn));
-  box.append(words, row, next);
+  box.append(element("div", "row", silence.place, allOn), words, row, next);
   return again();
 
   function inBuffer({ buffer, byteOffset, byteLength }, seq) {
@@ -54,6 +53,8 @@ export function draw(box, source) {
     const seq = tokens.length, chosen = [layer.value, head.value];
     const shares = tokens.slice(0, at + 1).map((_, j) => weights(...chosen, at, j));
     silence.checked = silent();
+    silence.input.disabled = allOn.disabled = !likely;
+    silence.place.lastChild.textContent = likely ? texts.switchOff : texts.switchOffLater;
     words.textContent = found(tokens, shares, ...chosen, at);
     picture.replaceChildren(headGrid({
       n_layer, n_head, seq, weights, chosen, off,
@@ -68,10 +69,16 @@ export function draw(box, source) {
       show();
       row.querySelector("[aria-pressed=true]").focus();
     }));
-    if (!switches) return;
-    const left = off.map(each => each.join(".")).join(", ");
+    next.replaceChildren();
+    if (likely) showNext();
+  }
+
+  async function showNext() {
+    const asked = likely, position = at, left = off.map(each => each.join(".")).join(", ");
+    const rows = typeof likely === "function" ? await likely(position) : likely[position];
+    if (likely !== asked || at !== position) return; // something else is shown by now
     const note = off.length ? say(texts.without, { left }) : texts.noneOff;
     const after = say(texts.after, { token: shown(tokens[at]) });
-    next.replaceChildren(element("p", "found", `${after} ${note}`), likelyTable(likely[at], true));
+    next.replaceChildren(element("p", "found", `${after} ${note}`), likelyTable(rows, true));
   }
 }

@@ -64,7 +64,7 @@ export function textField(source, status, changed) {
     made.text = field.value;
     return changed();
   };
-  Object.assign(field, { rows: 2, maxLength: 4000, spellcheck: false, value: source.typed?.get() ?? text });
+  Object.assign(field, { rows: 2, spellcheck: false, value: source.typed?.get() ?? text });
   let waiting;
   field.oninput = () => {
     source.typed?.set(field.value);

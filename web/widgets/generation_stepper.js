@@ -11,7 +11,8 @@ export const title = strings.widgets.stepper;
 
 /** given { text, settings }. Asks { text, settings, turn: "first", "next" or "same" }, is answered
  * { tokens: those in the cache, coming: the one that was drawn, read: how many the latest pass read,
- * bytes of the cache, choice as in pictures/choice.js, ended }. */
+ * bytes of the cache, choice as in pictures/choice.js, ended, recorded: the token that a recorded run
+ * went on with, if that is another one }. */
 export function draw(box, source) {
   const texts = strings.widgets, status = newStatus(), picture = element("div", "");
   let turn = "first";
@@ -27,7 +28,7 @@ export function draw(box, source) {
     turn = "same";
     return asked;
   };
-  const again = asking(source, status, question, ({ tokens, coming, read, bytes, choice, ended }) => {
+  const again = asking(source, status, question, ({ tokens, coming, read, bytes, choice, ended, recorded }) => {
     const held = tokens.length, boxes = tokens.map((token, i) =>
       element("span", i < held - read ? "cached" : "reading", shown(token)));
     boxes.push(element("span", "coming", shown(coming)));
@@ -35,7 +36,9 @@ export function draw(box, source) {
     picture.replaceChildren(strip(choice), likelyTable(choice.rows), element("p", "found", survivors(choice)),
       element("p", "found", words), element("div", "cache", ...boxes),
       ...(ended ? [element("p", "found", texts.loopEnded)] : []));
-    onward.disabled = ended;
+    if (recorded) picture.prepend(element("p", "found", say(texts.otherTurn, { token: shown(coming), recorded: shown(recorded) })));
+    onward.textContent = recorded ? texts.needsModel : texts.onward;
+    onward.disabled = ended || Boolean(recorded);
   });
   box.append(field.place, status, sliders.place, element("div", "row", onward, over), picture);
   return again();

@@ -6,6 +6,7 @@ import { largest_ids, newGenerator } from "../engine/sampler.js";
 
 export const WEIGHTS = "weights/manifest.json";
 export const LONGEST = 256; // tokens that the pages read
+const NAMED = 60; // tokens of each step
 const ALL_HEADS = 128; // up to so many tokens the squares of all heads are drawn
 
 let starting = null, running = null;
@@ -57,7 +58,7 @@ export class LiveRun {
   constructor(engine, seed = 0) {
     this.engine = engine;
     this.random = newGenerator(seed);
-    this.texts = new Map();
+    this.known = new Map(); // the tokens that may be named
   }
 
   /** The view of a text, given as its tokens. */
@@ -65,8 +66,8 @@ export class LiveRun {
     const ids = tokens.map(each => each.id), { n_layer, n_head } = this.engine.config;
     const attention = ids.length <= ALL_HEADS ? "all" : [];
     const found = await this.engine.look(ids, { attention, stream: guesses, logits: true });
-    for (const each of [...tokens, ...found.stream.flat()]) this.texts.set(each.id, each.text);
-    await this.#learn(found.logits);
+    for (const each of [...tokens, ...found.stream.flat()]) this.known.set(each.id, each);
+    await this.#learn(largest_ids(found.logits, NAMED));
     const weights = attention === "all"
       ? (layer, head, i, j) => found.attention[layer * n_head + head][i * ids.length + j]
       : null;
@@ -76,7 +77,7 @@ export class LiveRun {
       stream: found.stream,
       u: this.random(),
       next: null,
-      textOf: id => this.texts.get(id) ?? "…",
+      textOf: id => this.known.get(id) ?? "…",
       inside: async () => ({
         weights,
         row: async id => (await this.engine.rows([id]))[0],
@@ -92,16 +93,12 @@ export class LiveRun {
 
   /** The token with this id, with its text and its bytes. */
   async token(id) {
-    const text = await this.engine.decode([id]);
-    this.texts.set(id, text);
-    return { id, text, bytes: text.includes("\ufffd") ? undefined : [...new TextEncoder().encode(text)] };
+    await this.#learn([id]);
+    return this.known.get(id);
   }
 
-  /** The texts of the tokens that may be named: one question for each that is new. */
-  async #learn(logits, n = 60) {
-    const likely = largest_ids(logits, n);
-    const missing = likely.filter(id => !this.texts.has(id));
-    const texts = await Promise.all(missing.map(id => this.engine.decode([id])));
-    missing.forEach((id, i) => this.texts.set(id, texts[i]));
+  async #learn(ids) {
+    const missing = ids.filter(id => !this.known.has(id));
+    for (const each of await this.engine.tokens(missing)) this.known.set(each.id, each);
   }
 }

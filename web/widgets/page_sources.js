@@ -10,13 +10,13 @@ import { prompt, recordedLength, recordedView, settings, shape } from "./recorde
 import recorded from "./recorded_widgets.js";
 
 const END = 0; // <|endoftext|>: in front of a text whose losses are read
-const INDUCTION = [17, 5]; // of the recorded text: from the second "loved" to what followed the first
+const INDUCTION = [17, 5]; // of the recorded text: from the second "on" to what followed the first
 const TEXTS = 5, LENGTH = 20;
-const NEURON_TOKENS = 6, LIKELIEST = 10;
+const NEURON_TOKENS = 6, LIKELIEST = 10, WITHOUT_HEADS = 5, MOST_TOKENS = 1000;
 
 /** The tokens of a text. @throws Error if there are too many */
-async function tokensOf(engine, text, longest = LONGEST) {
-  const tokens = await engine.encode(text);
+async function tokensOf(engine, text, longest = LONGEST, merges = undefined) {
+  const tokens = await engine.encode(text, merges);
   if (tokens.length > longest) throw new Error(say(strings.landing.longer, { tokens: tokens.length, longest }));
   return tokens;
 }
@@ -36,10 +36,12 @@ function viewing(longest = LONGEST) {
 }
 
 function tokenizer_playground() {
-  const { text, tokens } = recorded.tokens;
+  const { text, counts, tokens } = recorded.tokens;
   return {
-    given: { text },
-    answer: async (asked, engine) => ({ tokens: engine ? await tokensOf(engine, asked.text, 1000) : tokens }),
+    given: { text, counts },
+    answer: async ({ text: mine, count }, engine) => ({
+      tokens: engine ? await tokensOf(engine, mine, MOST_TOKENS, count) : tokens[counts.indexOf(count)],
+    }),
   };
 }
 
@@ -47,11 +49,28 @@ function attention_explorer() {
   const { n_layer, n_head } = shape, [layer, head] = INDUCTION, viewOf = viewing(40);
   return {
     given: { text: prompt, n_layer, n_head, layer, head },
-    async answer({ text }, engine) {
-      const { tokens, inside } = await viewOf(engine, text);
-      return { tokens, weights: (await inside()).weights };
+    async answer({ text, off = [] }, engine) {
+      const { tokens, inside } = await viewOf(engine, text), { weights } = await inside();
+      if (!engine) return { tokens, weights, next: null };
+      const ids = tokens.map(each => each.id), next = at => withoutHeads(engine, ids.slice(0, at + 1), off);
+      if (!off.length) return { tokens, weights, next };
+      const { attention } = await engine.look(ids, { attention: "all", off, logits: false });
+      return { tokens, weights: (l, h, i, j) => attention[l * n_head + h][i * ids.length + j], next };
     },
   };
+}
+
+/** What is likely after a text with heads switched off, and how likely it was with all of them. */
+export async function withoutHeads(engine, ids, off) {
+  const free = softmax((await engine.look(ids)).logits);
+  const left = off.length ? softmax((await engine.look(ids, { off })).logits) : free;
+  return rowsFor(engine, largest_ids(left, WITHOUT_HEADS), free, left);
+}
+
+/** [{ text, before, after }] of some ids. */
+async function rowsFor(engine, ids, before, after) {
+  const tokens = await engine.tokens(ids);
+  return ids.map((id, i) => ({ text: tokens[i], before: before[id], after: after[id] }));
 }
 
 /** What is likely with a neuron held at `value`, and how likely it was without, as neuron_slider.js
@@ -59,9 +78,7 @@ function attention_explorer() {
 export async function heldAt(engine, ids, layer, neuron, value) {
   const free = softmax((await engine.look(ids)).logits);
   const { logits, natural } = await engine.look(ids, { hold: [[layer, neuron, value]] });
-  const held = softmax(logits), best = largest_ids(logits, NEURON_TOKENS);
-  const texts = await Promise.all(best.map(id => engine.decode([id])));
-  return { strength: natural[0], rows: best.map((id, i) => ({ text: texts[i], before: free[id], after: held[id] })) };
+  return { strength: natural[0], rows: await rowsFor(engine, largest_ids(logits, NEURON_TOKENS), free, softmax(logits)) };
 }
 
 function neuron_slider() {
@@ -88,7 +105,7 @@ function surprise_reader() {
       const losses = await engine.losses(ids);
       const expected = i => async () => {
         const { stream } = await engine.look(ids.slice(0, i + 1), { stream: 5, logits: false });
-        return stream.at(-1).map(({ text: word, p }) => [word, p]);
+        return stream.at(-1).map(each => [each, each.p]);
       };
       return { tokens: tokens.map((token, i) => ({ ...token, loss: losses[i], expected: expected(i) })) };
     },
@@ -147,10 +164,7 @@ export function cacheAfter(prompt_length, made) {
 
 function generation_stepper() {
   let view, live = null, made, of = null;
-  const chosen = wanted => {
-    const choice = choose(view.logits, view.u, wanted, 6);
-    return live ? choice : { ...choice, chosen: view.next.id };
-  };
+  const chosen = wanted => choose(view.logits, view.u, wanted, 6);
   return {
     given: { text: prompt, settings },
     async answer(asked, engine) {
@@ -167,7 +181,8 @@ function generation_stepper() {
       }
       const { tokens, textOf, u } = view, choice = drawn(chosen(asked.settings), u, textOf);
       const ended = live ? live.stops(tokens.at(-1).id) || tokens.length >= LONGEST : made >= recordedLength - 1;
-      return { ...cacheAfter(tokens.length - made, made), tokens, coming: choice.chosen, choice, ended };
+      const recorded = live || choice.chosen === view.next.text ? null : view.next;
+      return { ...cacheAfter(tokens.length - made, made), tokens, coming: choice.chosen, choice, ended, recorded };
     },
   };
 }

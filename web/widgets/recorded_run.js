@@ -5,7 +5,7 @@ import recorded from "./recorded.js";
 
 /** A view is what the pages draw of a text:
  * { tokens: [{ id, text, bytes }], logits: Float32Array(vocab_size), stream, u, next: the id that
- *   was drawn here, textOf(id), inside(): Promise<{ weights(layer, head, i, j), row(id), last }> } */
+ *   was drawn here, textOf(id): its text, or the token, inside(): Promise<{ weights(layer, head, i, j), row(id), last }> } */
 export function recordedView(step) {
   const { tokens, prompt_length, steps, shape } = recorded, { likeliest, others, stream, u, id } = steps[step];
   const texts = new Map(likeliest.map(([each, text]) => [each, text]));

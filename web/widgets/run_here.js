@@ -1,21 +1,22 @@
-// "Run here": the button that brings the model into the page, and removes it again.
+// "Run here": the button that brings the model into the page; another one, apart, removes it again.
 
 import { say, strings } from "../strings.js";
 import { isKept, removeWeights } from "./live_run.js";
 
 const MB = 1e6;
 
-/** @param button, progress, status its elements; @param start startEngine of live_run.js */
-export async function runHere({ button, progress, status, start }) {
+/** @param button, progress, status its elements; @param remove a button, if the page has one for that
+ * @param start startEngine of live_run.js */
+export async function runHere({ button, progress, status, remove, start }) {
   const texts = strings.runHere;
   let here = false;
   const tell = text => {
     status.textContent = text;
   };
   const offer = kept => {
-    button.textContent = here ? texts.remove : kept ? texts.again : texts.run;
-    button.classList.toggle("call", !here);
-    button.disabled = false;
+    button.textContent = here ? texts.here : kept ? texts.again : texts.run;
+    button.disabled = here;
+    if (remove) remove.hidden = !kept;
   };
   const load = async () => {
     button.disabled = true;
@@ -35,12 +36,14 @@ export async function runHere({ button, progress, status, start }) {
       offer(await isKept());
     }
   };
-  const remove = async () => {
-    const found = await removeWeights();
-    here = false;
-    tell(found ? texts.removed : texts.nothing);
-    offer(false);
-  };
-  button.onclick = () => (here ? remove() : load());
+  button.onclick = load;
+  if (remove) {
+    remove.onclick = async () => {
+      tell(await removeWeights() ? texts.removed : texts.nothing);
+      status.tabIndex = -1;
+      status.focus(); // the button goes
+      offer(false);
+    };
+  }
   offer(await isKept());
 }

@@ -22,6 +22,7 @@ export function draw(box, source) {
   const again = asking(source, status, question, choice => {
     picture.replaceChildren(strip(choice), likelyTable(choice.rows), element("p", "found", survivors(choice)));
     write.disabled = choice.writes === false;
+    write.textContent = write.disabled ? strings.widgets.writeLater : strings.widgets.write;
   });
   const write = button(strings.widgets.write, async () => {
     const { text } = field;

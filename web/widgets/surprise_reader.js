@@ -5,6 +5,7 @@ import { element } from "../dom.js";
 import { say, strings } from "../strings.js";
 import { asking, newStatus, textField } from "./frame.js";
 import { colour, ink, inTheme, mix } from "./pictures/colours.js";
+import { oneTabStop } from "./pictures/controls.js";
 import { percent, shown } from "./pictures/words.js";
 
 const MOST = 10; // nats: more are drawn alike
@@ -43,6 +44,7 @@ export function draw(box, source) {
       };
       return button;
     }));
+    oneTabStop([...text.children], 0);
     inTheme(text, () => [...text.children].forEach((button, i) => {
       const shade = mix(colour("--ground"), colour("--blue"), Math.min(1, (tokens[i]?.loss ?? 0) / MOST));
       button.style.background = `rgb(${shade})`;

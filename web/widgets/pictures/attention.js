@@ -3,6 +3,7 @@
 import { element } from "../../dom.js";
 import { say, strings } from "../../strings.js";
 import { colour, inTheme, mix } from "./colours.js";
+import { oneTabStop } from "./controls.js";
 import { chip, percent, shown } from "./words.js";
 
 const CELL = 24; // pixels of a head's square before it is scaled
@@ -69,7 +70,7 @@ export function headGrid({ n_layer, n_head, seq, weights, chosen, pick, off = []
   return canvas;
 }
 
-/** "Layer 17, head 5: ·loved takes most from ·Romeo (76 %)." */
+/** "Layer 17, head 5: ·on takes most from ·his (85 %)." */
 export function found(tokens, row, layer, head, at) {
   const most = row.indexOf(Math.max(...row));
   return say(strings.landing.looks, { layer, head, token: shown(tokens[at]), most: shown(tokens[most]), share: percent(row[most]) });
@@ -89,6 +90,7 @@ export function lookingBack(tokens, row, at, pick) {
     button.style.setProperty("--share", i <= at ? row[i] : 0);
     return button;
   });
+  oneTabStop(buttons, at);
   const line = element("div", "looking-row", ...buttons);
   box.append(arcs, line);
   const draw = () => {

@@ -99,6 +99,24 @@ export function checkbox(name, checked, changed) {
   };
 }
 
+/** Buttons side by side as one stop of the Tab key, the button `first`; arrow keys lead to the others. */
+export function oneTabStop(buttons, first) {
+  const stop = chosen => buttons.forEach((each, i) => {
+    each.tabIndex = i === chosen ? 0 : -1;
+  });
+  const steps = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -Infinity, End: Infinity };
+  buttons.forEach((each, i) => {
+    each.onfocus = () => stop(i);
+    each.onkeydown = event => {
+      const step = steps[event.key];
+      if (!step) return;
+      event.preventDefault();
+      buttons[Math.min(buttons.length - 1, Math.max(0, i + step))].focus();
+    };
+  });
+  stop(first);
+}
+
 /** A button that does something. */
 export function button(text, act, className = "") {
   const made = element("button", className, text);

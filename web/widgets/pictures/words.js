@@ -1,6 +1,7 @@
 // How tokens and numbers are written.
 
 import { element } from "../../dom.js";
+import { say, strings } from "../../strings.js";
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 const nbsp = "\u00a0";
@@ -17,6 +18,24 @@ export function shown(token) {
     }
   }
   return text.replaceAll(" ", "·").replaceAll("\n", "⏎").replaceAll("\t", "⇥");
+}
+
+/** Whether a token is a part of a character, which has no text of its own. */
+export function isPart(token) {
+  return shown(token).startsWith("‹") && shown(token) !== token.text;
+}
+
+/** The text of tokens in a row: characters whose parts are several tokens are whole there. */
+export function joined(tokens) {
+  const utf8 = new TextEncoder();
+  const bytes = tokens.flatMap(({ text, bytes: its }) => its ?? [...utf8.encode(text)]);
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(new Uint8Array(bytes)).replace(/\ufffd$/, "");
+}
+
+/** A line for tokens that are parts of characters; none where there are none. */
+export function aboutParts(tokens) {
+  const part = tokens.find(isPart);
+  return part ? [element("p", "note", say(strings.pictures.part, { part: shown(part) }))] : [];
 }
 
 /** A token in a box; `i` chooses one of three grounds, so that neighbours differ. */
