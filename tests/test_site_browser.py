@@ -2,7 +2,6 @@
 what a reader did is there when they come back."""
 
 import contextlib
-import json
 import re
 import threading
 
