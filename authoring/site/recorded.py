@@ -21,6 +21,7 @@ from llmlib.demonstrations.layers import head, mlp_inputs, neuron_strengths, res
 from llmlib.model import Model
 from llmlib.scaling import H100
 from llmlib.widgets.attention_explorer import run as run_watched
+from llmlib.widgets.bpe_stepper import MERGES
 from llmlib.widgets.serving_playground import MODELS
 
 PROMPT = "Juliet loved Romeo, and Romeo loved"
@@ -36,6 +37,11 @@ SURPRISE = (
     "I put the cake in the oven, set the timer for forty minutes and sat down to watch the moon."
 )
 TOKENS = "Donaudampfschifffahrt on 2024-12-31, isn't it? 🙂"
+BPE = {  # of notebook 1
+    "text": "low lower lowest (slow slower slowest)\n    new newer newest",
+    "word": "lowest slowness",
+    "merges": MERGES,
+}
 DOCTOR, SHE, HE, LAST_LAYER = "The doctor said that", " she", " he", 29  # of notebook 4
 CAT = "The cat sat on the mat, and the dog slept by the door."  # of notebook 2
 LOSS = {
@@ -173,9 +179,10 @@ def _corner(weight: torch.Tensor) -> str:
 
 def widgets(model: Model) -> dict[str, Any]:
     """What the widgets of the chapters need besides: {"tokens", "rope", "neuron", "loss",
-    "surprise", "models", "card"}."""
+    "surprise", "bpe", "models", "card"}."""
     typed = [token(model, i) for i in model.tokenizer.encode(TOKENS)]
     about = {"tokens": {"text": TOKENS, "tokens": typed}, "rope": rope(model), "loss": LOSS}
+    about |= {"bpe": BPE}
     return about | {"neuron": neuron(model), "surprise": surprise(model)} | serving()
 
 
