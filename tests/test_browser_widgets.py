@@ -38,6 +38,11 @@ pairs = [(97, 98)] * 50_000
 def encode(text, merges):
     return list(text.encode())[: 1 + len(merges) // 1000]  # fewer merges show
 tokenizer_playground(encode, {"one": pairs, "two": pairs[1:]}, "Donaudampfschiff 🙂 " * 4)""",
+    "bpe_stepper": """from llmlib.widgets import bpe_stepper
+def commonest(counts):
+    return max(counts, key=lambda item: item[1])[0]
+text = "low lower lowest (slow slower)\\n    new newer 12345"
+bpe_stepper(tokens.count_pairs, tokens.merge, commonest, text, "lowest slowness")""",
     "rope_clock": """from llmlib.widgets import rope_clock
 q, k = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
 shown(rope_clock(embeddings.apply_rope, q, k, 100.0))""",
@@ -325,3 +330,22 @@ def test_saved_without_its_kernel_each_widget_leaves_a_picture(widgets, lab, pag
     expected = [said for said in page.complaints if "widget model not found" in said]
     assert page.complaints == expected  # ipywidgets notes it
     page.complaints.clear()
+
+
+def test_the_stepper_is_worked_by_the_keyboard(widgets, page):
+    """Its button merges on Enter, its slider on an arrow; the words say how far BPE has come."""
+    widget = widgets["bpe_stepper"]
+    merges, words = widget.get_by_label("merges learned"), widget.locator(".bpe .found").first
+    merges.fill("0")
+    answered(page)
+    before = int(re.search(r"\d+", words.inner_text())[0])
+    widget.get_by_role("button", name="Merge the commonest pair").focus()
+    page.keyboard.press("Enter")
+    expect(merges).to_have_value("1")
+    expect(words).to_contain_text("After 1 merges")
+    merges.focus()
+    page.keyboard.press("ArrowRight")
+    expect(words).to_contain_text("After 2 merges")
+    assert int(re.findall(r"\d+", words.inner_text())[-1]) < before
+    widget.get_by_label("A new text").fill("")
+    expect(widget.locator(".note")).to_contain_text("Type a text first.")

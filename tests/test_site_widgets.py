@@ -20,11 +20,13 @@ from llmlib import embeddings, generation, output_head, plots, sampling
 from llmlib.course.format.notebooks import ROOT
 from llmlib.demonstrations.embeddings import queries_and_keys
 from llmlib.demonstrations.layers import head, neuron_held, neuron_strengths_on, residual_stream
+from llmlib.demonstrations.tokens import PATTERNS
 from llmlib.plots import sampling as sampling_plots
 from llmlib.plots import tokens as token_plots
 from llmlib.scaling import H100
 from llmlib.tokens import Tokenizer
 from llmlib.widgets.attention_explorer import run as attention_maps
+from llmlib.widgets.bpe_stepper import steps
 from llmlib.widgets.choice import choice
 from llmlib.widgets.loss_lab import loss_lab
 from llmlib.widgets.rope_clock import rope_clock
@@ -43,6 +45,7 @@ SETTINGS = [
 ]
 WIDGETS = {
     "tokenizer_playground": "27 tokens, 1.89 bytes a token",
+    "bpe_stepper": "Commonest pair: l + o, 6 times",
     "rope_clock": "k stands 1 back",
     "attention_explorer": "Layer 17, head 5: ·on takes most from ·his",
     "neuron_slider": "Neuron 1135 of layer 29",
@@ -306,6 +309,29 @@ def test_the_stretches_are_those_of_the_notebook(page):
     assert [i for i, _ in found] == [i for i, _ in expected]
     assert near([share for _, share in found], [share for _, share in expected], 1e-6)
     assert {None} < {i for i, _ in found}
+
+
+@in_browser
+def test_the_stepper_of_bpe_is_notebook_1s(page):
+    """On prose, code and bytes of most kinds; with each pattern."""
+    functions = [solved("01_tokens")[name] for name in ("count_pairs", "merge", "commonest")]
+    prose = (ROOT / "llmlib" / "data" / "prose.txt").read_text(encoding="utf-8")
+    every = "".join(map(chr, [*range(33, 127), *range(161, 400)])) * 2
+    texts = [
+        recorded.BPE["text"],
+        prose[:600],
+        "def f(x):\n\treturn  x + 12345  # IT'S é 語 🦊\n",
+        every,
+    ]
+    for text in texts:
+        for pattern in PATTERNS:
+            for merges in (0, 1, 25):
+                asked = {"text": text, "word": texts[0], "pattern": pattern, "merges": merges}
+                question = {"name": "bpe_stepper", "question": asked}
+                found = run(page, "page_sources", ASKED, question)
+                assert same(found, steps(*functions, **asked), 0)
+    source = (ROOT / "solutions" / "01_tokens.py").read_text(encoding="utf-8")
+    assert all(json.dumps(recorded.BPE[name]) in source for name in ("text", "word"))
 
 
 @in_browser

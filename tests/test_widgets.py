@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from llmlib import embeddings, output_head, plots, sampling, training, widgets
+from llmlib import embeddings, output_head, plots, sampling, tokens, training, widgets
 from llmlib.attention import attention_maps, scaled_dot_product_attention
 from llmlib.kv_cache import KVCache, generate_cached
 from llmlib.model import LLAMA_PARTS, Model
@@ -172,6 +172,31 @@ def test_tokens_are_cut_by_the_learners_encode():
     assert ask("é", "mine", 0)["tokens"][0] == {"id": 195, "text": "\ufffd", "bytes": [195]}
     asked = {"text": "boom", "name": "mine", "count": 0}
     assert fault(view, asked) == "encode raised ValueError: not <yet>"
+
+
+def test_the_stepper_learns_with_the_learners_functions():
+    def commonest(counts):
+        return max(counts, key=lambda item: item[1])[0]
+
+    learners = tokens.count_pairs, tokens.merge, commonest
+    still, view = left(widgets.bpe_stepper, *learners, "low low slow", "lowlo")
+    assert "0 merges, 12 tokens. Commonest pair: 'l' + 'o', 3 times." in still["text/plain"]
+    assert "The new text as bytes: l|o|w|l|o" in still["text/plain"]
+    assert "after merge 1: lo|w|lo\nafter merge 2: low|lo" in still["text/plain"]
+    asked = {"text": "low low slow", "word": "lowlo", "pattern": "GPT-2"}
+    two = view.answer(asked | {"merges": 2})
+    assert two["learned"] == 2 and two["total"] == 6
+    assert [token["text"] for token in two["made"]] == ["lo", "w"]
+    assert [each["rank"] for each in two["rows"]] == [None, 0, 1]
+    assert sum(each["times"] for each in two["pieces"]) == 3
+    end = view.answer(asked | {"merges": 40})
+    assert end["pairs"] == [] and end["learned"] < 40 and end["total"] == 3
+    whole = view.answer(asked | {"pattern": "none", "merges": 40})
+    assert whole["total"] == 1  # without pieces a merge reaches over the spaces
+    assert fault(view, asked | {"text": "", "merges": 0}) == "Type a text first."
+    assert "2,000 characters" in fault(view, asked | {"text": "a" * 2001, "merges": 0})
+    with pytest.raises(ValueError, match="not <yet>"):
+        widgets.bpe_stepper(broken, *learners[1:], "low", "low")
 
 
 def test_the_clock_turns_by_the_learners_function():

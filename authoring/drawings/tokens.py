@@ -1,6 +1,5 @@
-"""The drawings of notebook 1: text, pieces, bytes and tokens as boxes."""
+"""The drawings of notebook 1: text, bytes and tokens as boxes."""
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -135,104 +134,6 @@ def three_units() -> Figure:
     return fig
 
 
-def shrinking() -> Figure:
-    """Three merges of "aaabdaaabac": 11, 9, 7 and 5 boxes."""
-    fig, ax = sheet(4.4)
-    ids, spelled = list(b"aaabdaaabac"), {i: chr(i) for i in range(256)}
-    colours = {256: WARM, 257: CALM, 258: plots.SKY}
-    for n, new in enumerate([None, 256, 257, 258]):
-        y = 3.65 - 1.15 * n
-        if new:
-            pair = max(tokens.count_pairs(ids), key=lambda item: item[1])[0]
-            spelled[new] = spelled[pair[0]] + spelled[pair[1]]
-            ids = tokens.merge(ids, pair, new)
-            made = f"{spelled[pair[0]]} + {spelled[pair[1]]}  →  {new}"
-            plots.arrow(ax, (0.5, y + 0.98), (0.5, y + 0.6))
-            words(ax, 0.75, y + 0.79, made, SMALL, ha="left", weight="bold")
-        places = row(
-            ax,
-            0.1,
-            y,
-            [spelled[i] for i in ids],
-            [0.56 * len(spelled[i]) for i in ids],
-            [colours.get(i, BYTE) for i in ids],
-        )
-        words(ax, places[-1] + 0.08, y + 0.25, f"{len(ids)} boxes", SMALL, ha="left", weight="bold")
-    return fig
-
-
-def fences() -> Figure:
-    """Pieces as fields with fences between them: merges inside, none across."""
-    fig, ax = sheet(2.7)
-    pieces, at = ["It", "'s", " two", " dogs", "!"], 0.1
-    for n, piece in enumerate(pieces):
-        width = 0.41 * len(piece) + 0.14
-        block(ax, at, 0.75, width, 0.9, colour=(PALE, WARM, CALM)[n % 3])
-        for k, letter in enumerate(visible(piece)):
-            block(ax, at + 0.08 + 0.41 * k, 0.93, 0.38, 0.52, letter)
-        if piece == " two":
-            _arc(ax, at + 0.68, at + 1.09, 1.75, plots.GREEN)
-            words(ax, at + 0.7, 2.3, "merge: yes", SMALL, color="#006b4e", weight="bold")
-        at += width + 0.16
-        if piece == " two":
-            _arc(ax, at - 0.42, at + 0.27, 1.75, plots.RED, "--")
-            words(ax, at + 0.95, 2.3, "across: never", SMALL, color="#a84700", weight="bold")
-        if n < len(pieces) - 1:
-            ax.plot([at - 0.08] * 2, [0.55, 1.85], color="black", linewidth=3)
-    words(ax, 3.6, 0.25, "five pieces; the space goes with the word after it", SMALL)
-    return fig
-
-
-def _arc(ax: Axes, left: float, right: float, y: float, colour: str, style: str = "-") -> None:
-    ax.plot(
-        [left, left, right, right],
-        [y - 0.1, y + 0.2, y + 0.2, y - 0.1],
-        color=colour,
-        linewidth=2.5,
-        linestyle=style,
-    )
-
-
-def pieces_and_counts() -> Figure:
-    """Three pieces, how often each occurs, and the pairs that this gives."""
-    fig, ax = sheet(3.5)
-    times = {"low": 5, " lower": 2, " now": 4}
-    pairs: Counter[tuple[int, int]] = Counter()
-    for n, (piece, often) in enumerate(times.items()):
-        y = 2.55 - 0.75 * n
-        row(ax, 0.1, y, visible(piece), [0.4] * len(piece), [PALE] * len(piece), size=SMALL)
-        words(ax, 2.85, y + 0.25, f"{often} times", SMALL)
-        for pair, count in tokens.count_pairs(list(piece.encode())):
-            pairs[pair] += count * often
-    words(ax, 1.3, 3.3, "pieces of the text", SMALL, weight="bold")
-    words(ax, 5.3, 3.3, "pairs in all of them", SMALL, weight="bold")
-    for n, (pair, count) in enumerate(pairs.most_common(4)):
-        y = 2.6 - 0.62 * n
-        words(
-            ax, 4.3, y + 0.2, visible(bytes(pair).decode()), LARGE, ha="right", family="monospace"
-        )
-        colour = plots.ORANGE if n == 0 else BYTE
-        block(ax, 4.45, y, 0.24 * count, 0.42, f"{count}", colour, SMALL)
-    words(ax, 3.75, 0.25, "the commonest pair is merged; then count again", SMALL)
-    return fig
-
-
-def by_rank() -> Figure:
-    """The bytes of "abc", two merges that could be made, and the older one that is."""
-    fig, ax = sheet(2.9)
-    for n, letter in enumerate("abc"):
-        block(ax, 0.3 + 0.75 * n, 2.15, 0.65, 0.55, letter, BYTE)
-    plots.arrow(ax, (1.8, 2.08), (1.8, 1.5), linewidth=3)
-    words(ax, 2.6, 2.42, "merges, in the order learned:   1.  b + c    2.  a + b", SMALL, ha="left")
-    block(ax, 0.3, 0.85, 0.65, 0.55, "a", BYTE)
-    block(ax, 1.05, 0.85, 1.4, 0.55, "bc", plots.SKY)
-    words(ax, 2.6, 1.12, "yes: the oldest merge that fits goes first", SMALL, ha="left")
-    block(ax, 0.3, 0.1, 1.4, 0.55, "ab", "white", linestyle="--")
-    block(ax, 1.8, 0.1, 0.65, 0.55, "c", "white", linestyle="--")
-    words(ax, 2.6, 0.37, "no: though a and b come first in the text", SMALL, ha="left")
-    return fig
-
-
 def a_chat() -> Figure:
     """One message of a chat: special tokens around what somebody said."""
     fig, ax = sheet(2.3)
@@ -254,27 +155,6 @@ def a_chat() -> Figure:
     words(ax, 3.3, 0.58, "text, encoded as always", SMALL)
     words(ax, 5.4, 0.58, "one id", SMALL)
     words(ax, 3.75, 2.08, "a message, as the model sees it", SMALL, weight="bold")
-    return fig
-
-
-def join_first() -> Figure:
-    """The two bytes of é: decoded one by one they are nothing, joined they are é."""
-    fig, ax = sheet(2.6)
-    for y, joined in ((1.65, True), (0.35, False)):
-        for n, (i, byte) in enumerate(((195, "c3"), (169, "a9"))):
-            words(ax, 0.45, y + 0.27 + 0.3 - 0.6 * n, str(i), LARGE)
-            plots.arrow(ax, (0.85, y + 0.57 - 0.6 * n), (1.4, y + 0.57 - 0.6 * n))
-            block(ax, 1.5, y + 0.32 - 0.6 * n, 0.75, 0.5, byte, BYTE)
-            if joined:
-                plots.arrow(ax, (2.3, y + 0.57 - 0.6 * n), (2.95, y + 0.27))
-            else:
-                plots.arrow(ax, (2.3, y + 0.57 - 0.6 * n), (4.6, y + 0.57 - 0.6 * n))
-                block(ax, 4.7, y + 0.32 - 0.6 * n, 0.6, 0.5, "\ufffd", plots.ORANGE)
-        if joined:
-            block(ax, 3.0, y + 0.02, 1.05, 0.5, "c3 a9", BYTE)
-            plots.arrow(ax, (4.1, y + 0.27), (4.6, y + 0.27))
-            block(ax, 4.7, y + 0.02, 0.6, 0.5, "é", plots.SKY)
-        words(ax, 5.5, y + 0.27, "join first" if joined else "byte by byte", SMALL, ha="left")
     return fig
 
 

@@ -22,6 +22,7 @@ from llmlib.model import Model
 from llmlib.scaling import H100
 from llmlib.tokens import Tokenizer
 from llmlib.widgets.attention_explorer import run as run_watched
+from llmlib.widgets.bpe_stepper import MERGES
 from llmlib.widgets.serving_playground import MODELS
 from llmlib.widgets.tokenizer_playground import STEPS
 
@@ -38,6 +39,11 @@ SURPRISE = (
     "I put the cake in the oven, set the timer for forty minutes and sat down to watch the moon."
 )
 TOKENS = "Donaudampfschifffahrt on 2024-12-31, isn't it? 🙂"
+BPE = {  # of notebook 1
+    "text": "low lower lowest (slow slower slowest)\n    new newer newest",
+    "word": "lowest slowness",
+    "merges": MERGES,
+}
 DOCTOR, SHE, HE, LAST_LAYER = "The doctor said that", " she", " he", 29  # of notebook 4
 CAT = "The cat sat on the mat, and the dog slept by the door."  # of notebook 2
 LOSS = {
@@ -170,8 +176,8 @@ def _corner(weight: torch.Tensor) -> str:
 
 def widgets(model: Model) -> dict[str, Any]:
     """What the widgets of the chapters need besides: {"tokens", "rope", "neuron", "loss",
-    "surprise", "models", "card"}."""
-    about = {"tokens": playground(model.tokenizer), "rope": rope(model), "loss": LOSS}
+    "surprise", "bpe", "models", "card"}."""
+    about = {"tokens": playground(model.tokenizer), "rope": rope(model), "loss": LOSS, "bpe": BPE}
     return about | {"neuron": neuron(model), "surprise": surprise(model)} | serving()
 
 

@@ -3,6 +3,15 @@
 import torch
 
 from llmlib.generation import shared_prompt
+from llmlib.tokenizer_files import GPT2_SPLIT
+
+# Patterns that cut a text before any merge. GPT-4's is cl100k_base of the package tiktoken; GPT-4
+# joins up to three digits, takes any sign before a word with it, and keeps line ends together.
+GPT4_SPLIT = (
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]|\s+(?!\S)|\s+"
+)
+PATTERNS = {"GPT-2": GPT2_SPLIT, "GPT-4": GPT4_SPLIT, "none": r"[\s\S]+"}
 
 # The tokens of a text where the longest that fits is always taken, as WordPiece does.
 
@@ -18,7 +27,7 @@ def longest_match(text, spelled):
     return tokens
 
 
-# What a model writes when it is asked for the letters of a word.
+# What a model says when it is asked for the letters of a word.
 
 # Five letters each, and each one token at the start of a text, in SmolLM2 as in GPT-2.
 WORDS = (
@@ -39,54 +48,48 @@ def letter_by_letter(model, word):
     return [i for letter in word for i in model.tokenizer.encode(letter)]
 
 
-def spell(model, words, write=one_token, examples=EXAMPLES, steps=7):
-    """Ask for the letters of each word, after two examples -> what the model writes, one line a
-    word: " t a b l e". `write` makes the ids of a word; all words must have equally many."""
+def spell(model, words, write=one_token, examples=EXAMPLES):
+    """Ask for the letters of each word, after two examples; before each letter the right ones are
+    given -> what the model says, a line for each word: "t a b ? e", where ? is no letter. `write`
+    makes the ids of a word; all words must have equally many ids, and equally many letters."""
     encode = model.tokenizer.encode
     question, answer = encode('The letters of "'), encode('":')
     start = []
     for word in examples:
         start += question + write(model, word) + answer + encode(f" {' '.join(word)}\n")
     start += question
-    asked = torch.tensor([write(model, word) + answer for word in words])
-    cache, _ = shared_prompt(model, start, len(words), asked.shape[1] + steps)
-    written, ids = [], asked
-    for _ in range(steps):
-        ids = model(ids, cache, last=True)[:, -1].argmax(dim=-1, keepdim=True)
-        written.append(ids)
-    lines = torch.cat(written, dim=1).tolist()
-    return [model.tokenizer.decode(line).partition("\n")[0] for line in lines]
+    letters = [[encode(f" {letter}")[0] for letter in word] for word in words]
+    asked = [write(model, word) + answer + each[:-1] for word, each in zip(words, letters)]
+    cache, _ = shared_prompt(model, start, len(words), len(asked[0]))
+    said = model(torch.tensor(asked), cache)[:, -len(words[0]) :].argmax(dim=-1).tolist()
+    return [" ".join(_letter(model.tokenizer.decode([i])) for i in line) for line in said]
+
+
+def _letter(text):
+    """A token as a letter: " b" -> "b"; what is none -> "?"."""
+    return text[1:] if len(text) == 2 and text[0] == " " and text[1].isalpha() else "?"
 
 
 # What a model says when it is asked how often a letter occurs in a word.
 
-ASKED = (
-    "r strawberry, o dog, e committee, f giraffe, s mississippi, p apple, s grass, o moon, "
-    "t letter, b bubble, z pizza, c cat, m summer, g garden, i river, u music"
-)
-QUESTIONS = [tuple(each.split()) for each in ASKED.split(", ")]  # [(letter, word), ...]
 
-
-def line(letter, word, form):
+def line(letter, word):
     """The question, up to where the count stands."""
-    return f'In "{form(word)}" the letter {letter} occurs '
+    return f'In "{word}" the letter {letter} occurs '
 
 
-def counts(model, examples, questions=QUESTIONS, form="".join):
-    """The likeliest digit for each (letter, word), after examples of the same kind -> a list of
-    digits as text. `form` writes a word: " ".join shows its letters."""
+def counts(model, examples, questions):
+    """The likeliest digit for each question (letter, word), after examples of the same kind -> a
+    list of digits as text."""
     encode = model.tokenizer.encode
     start = "".join(
-        f"{line(letter, word, form)}{word.count(letter)} time{'s' * (word.count(letter) > 1)}.\n"
+        f"{line(letter, word)}{word.count(letter)} time{'s' * (word.count(letter) > 1)}.\n"
         for letter, word in examples
     )
     digits = [encode(str(digit))[0] for digit in range(10)]
-    before, asked = encode(start), [encode(line(*each, form)) for each in questions]
+    before, asked = encode(start), [encode(line(*each)) for each in questions]
     longest = max(map(len, asked))
-    if before:
-        cache, _ = shared_prompt(model, before, len(asked), longest)
-    else:
-        cache = model.new_cache(len(asked), longest)
+    cache, _ = shared_prompt(model, before, len(asked), longest)
     padded = [ids + ids[-1:] * (longest - len(ids)) for ids in asked]  # after the end, unread
     scores = model(torch.tensor(padded), cache)[..., digits]
     ends = torch.tensor([len(ids) - 1 for ids in asked])

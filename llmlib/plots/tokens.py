@@ -96,38 +96,6 @@ def right_by_letter(scores):
     )
 
 
-def chat_blocks(read, opens, decode):
-    """Chats side by side as blocks, a new one at every id `opens`: {title: ids}."""
-    chats = {title: _messages(ids, opens, decode) for title, ids in read.items()}
-    lines = max(sum(len(text.split("\n")) + 1 for text in chat) for chat in chats.values())
-    fig, ax = plots.canvas(WIDTH, 0.25 * lines + 0.6, 2, -lines)
-    ax.set_ylim(lines, -2.6)
-    for column, (title, chat) in enumerate(chats.items()):
-        title = f"{title}:\n{len(chat)} messages"
-        ax.text(column + 0.5, -1.4, title, fontsize=12, weight="bold", **plots.CENTRE)
-        at = 0
-        for text in chat:
-            height = len(text.split("\n"))
-            colour = "#fde9bd" if text.startswith("assistant") else "#cfe6f5"
-            plots.box(
-                ax, column + 0.04, at, 0.92, height + 0.4, "", colour, boxstyle="square,pad=0"
-            )
-            ax.text(column + 0.07, at + 0.2 + height / 2, text, fontsize=9, va="center")
-            at += height + 1
-    told = "; ".join(
-        f"{title}: {len(chat)} messages, which begin with "
-        + ", ".join(repr(text.partition("\n")[0].strip()) for text in chat)
-        for title, chat in chats.items()
-    )
-    return plots.described(fig, f"The chat as blocks. {told}.")
-
-
-def _messages(ids, opens, decode):
-    starts = [place for place, i in enumerate(ids) if i == opens]
-    ends = [*starts[1:], len(ids)]
-    return [decode(ids[start + 1 : end]).strip() or " " for start, end in zip(starts, ends)]
-
-
 def merge_tree(ids, merges, spelled):
     """The tokens `ids` as trees of merges with their ranks; `spelled` are the bytes of each id."""
     width = sum(len(spelled[i]) for i in ids)

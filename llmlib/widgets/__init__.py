@@ -7,6 +7,7 @@ What they show is drawn by `web/widgets`, in the notebook as on the page. `kerne
 """
 
 from llmlib.widgets.attention_explorer import attention_explorer
+from llmlib.widgets.bpe_stepper import bpe_stepper
 from llmlib.widgets.generation_stepper import generation_stepper
 from llmlib.widgets.loss_lab import loss_lab
 from llmlib.widgets.neuron_slider import neuron_slider
@@ -19,6 +20,7 @@ from llmlib.widgets.tokenizer_playground import tokenizer_playground
 
 __all__ = [
     "attention_explorer",
+    "bpe_stepper",
     "generation_stepper",
     "loss_lab",
     "neuron_slider",

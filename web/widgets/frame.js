@@ -51,10 +51,11 @@ export function asking(source, status, question, draw) {
 
 /** A text to read, with a list of others if some are given. In a notebook it is read as one types; on a
  * page with Enter or the button, once the model is there.
- * @param changed called when there is another text @returns { place, text: the one to ask about } */
-export function textField(source, status, changed) {
+ * @param changed called when there is another text @param name of the field
+ * @returns { place, text: the one to ask about } */
+export function textField(source, status, changed, name = strings.widgets.text) {
   const field = element("textarea"), { text, prompts = [] } = source.given;
-  const made = { text, place: element("div", "", element("label", "typed", strings.widgets.text, field)) };
+  const made = { text, place: element("div", "", element("label", "typed", name, field)) };
   const read = () => {
     const refused = source.refuses?.(field.value) ?? (field.value ? undefined : strings.landing.empty);
     if (refused !== undefined) {

@@ -3,6 +3,7 @@
 
 import { apply_temperature, largest_ids, softmax } from "../engine/sampler.js";
 import { say, strings } from "../strings.js";
+import { patterns, steps } from "./bpe.js";
 import { cache_bytes } from "./cache_bytes.js";
 import { choose, drawn } from "./choose.js";
 import { LiveRun, LONGEST } from "./live_run.js";
@@ -42,6 +43,14 @@ function tokenizer_playground() {
     answer: async ({ text: mine, count }, engine) => ({
       tokens: engine ? await tokensOf(engine, mine, MOST_TOKENS, count) : tokens[counts.indexOf(count)],
     }),
+  };
+}
+
+function bpe_stepper() {
+  const { empty } = strings.landing, { tooLong } = strings.bpe;
+  return {
+    given: { ...recorded.bpe, patterns },
+    answer: async asked => steps(asked, { empty, tooLong }),
   };
 }
 
@@ -244,6 +253,6 @@ function serving_playground() {
 /** A source for each widget, { given, answer(question, engine, onPart) }; without an engine it answers
  * for the given text. */
 export const sources = {
-  tokenizer_playground, rope_clock, attention_explorer, neuron_slider, loss_lab, surprise_reader, temperature_slider,
+  tokenizer_playground, bpe_stepper, rope_clock, attention_explorer, neuron_slider, loss_lab, surprise_reader, temperature_slider,
   sampling_lab, generation_stepper, serving_playground,
 };

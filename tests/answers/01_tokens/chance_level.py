@@ -40,52 +40,63 @@ def chance_level(answers, words):
     return shares
 
 
-# %% wrong: its own word among the others
-# says: leave its own word out
+# %% right: the next word only
 def chance_level(answers, words):
-    pairs = [(a, w) for a in answers for w in words]
-    return letters_right([a for a, _ in pairs], [w for _, w in pairs])
+    return letters_right(answers, words[1:] + words[:1])
+
+
+# %% right: the words shuffled once, with a seed
+import random
+
+
+def chance_level(answers, words):
+    mixed = list(words)
+    while any(a is b for a, b in zip(mixed, words)) and len(words) > 2:
+        random.Random(len(mixed)).shuffle(mixed)
+        break
+    return letters_right(answers, mixed if len(words) > 2 else list(words)[::-1])
+
+
+# %% right: for each answer three other words, drawn at random
+import random
+
+
+def chance_level(answers, words):
+    rng, said, others = random.Random(7), [], []
+    for i, answer in enumerate(answers):
+        rest = [word for k, word in enumerate(words) if k != i]
+        said += [answer] * 3
+        others += rng.choices(rest, k=3)
+    return letters_right(said, others)
 
 
 # %% wrong: vacuous, one in 26 whatever the answers
-# says: 1 in 26 is the luck of dice
+# says: does not look at the answers
 def chance_level(answers, words):
     return [1 / 26] * len(words[0])
 
 
 # %% wrong: vacuous, nothing can fit
-# says: score against words that can fit
+# says: it cannot show luck
 def chance_level(answers, words):
     return letters_right(answers, ["?" * len(word) for word in words])
 
 
 # %% wrong: unmatched, against the word's own letters backwards
-# says: keeps what the answer is about
+# says: ties each answer to its own word
 def chance_level(answers, words):
     return letters_right(answers, [word[::-1] for word in words])
 
 
-# %% wrong: a lucky sample, the next word only
-# says: a lucky or an unlucky sample
-def chance_level(answers, words):
-    return letters_right(answers, words[1:] + words[:1])
-
-
-# %% wrong: a lucky sample, the list backwards
-# says: a lucky or an unlucky sample
-def chance_level(answers, words):
-    return letters_right(answers, words[::-1])
-
-
 # %% wrong: equal words count as its own
-# says: luck is taken out of the control
+# says: tell places apart, not words
 def chance_level(answers, words):
     pairs = [(a, other) for a, own in zip(answers, words) for other in words if other != own]
     return letters_right([a for a, _ in pairs], [w for _, w in pairs])
 
 
 # %% wrong: one mean over pairs and places
-# says: a share for each place
+# says: a list with a share for each place
 def chance_level(answers, words):
     n = len(words)
     pairs = [(answers[i], words[k]) for i in range(n) for k in range(n) if i != k]
@@ -94,7 +105,7 @@ def chance_level(answers, words):
 
 
 # %% wrong: the sum over the other words
-# says: n words make n times n - 1 pairs
+# says: divide by how many answers you scored
 def chance_level(answers, words):
     total = [0.0] * len(words[0])
     for shift in range(1, len(words)):
@@ -104,7 +115,7 @@ def chance_level(answers, words):
 
 
 # %% wrong: hits, no shares
-# says: a share lies between 0 and 1
+# says: divide by how many answers you scored
 def chance_level(answers, words):
     hits = [0] * len(words[0])
     for i, answer in enumerate(answers):
@@ -115,7 +126,7 @@ def chance_level(answers, words):
 
 
 # %% wrong: divided by n times n
-# says: divide by the number of pairs
+# says: divide by how many pairs
 def chance_level(answers, words):
     n = len(words)
     hits = [0] * len(words[0])
@@ -126,20 +137,14 @@ def chance_level(answers, words):
     return [hit / n**2 for hit in hits]
 
 
-# %% wrong: shortcut: the numbers of the example
-# says: score the answers that are given
-def chance_level(answers, words):
-    return [1 / 3, 1 / 3, 0.0][: len(words[0])]
-
-
 # %% wrong: shortcut: the measurement itself, called the control
-# says: or skill counts as luck
+# says: ties each answer to its own word
 def chance_level(answers, words):
     return letters_right(answers, words)
 
 
 # %% wrong: shortcut: the answers are not looked at, only how alike the words are
-# says: not the words alone
+# says: does not look at the answers
 def chance_level(answers, words):
     spelled = [" " + " ".join(word) for word in words]
     said, others = [], []
@@ -152,17 +157,25 @@ def chance_level(answers, words):
 
 
 # %% wrong: shortcut: one in so many words
-# says: not a number of your own
+# says: does not look at the answers
 def chance_level(answers, words):
     return [1 / len(words)] * len(words[0])
 
 
-# %% wrong: shortcut: the words shuffled once, with a seed
-# says: a lucky or an unlucky sample
-import random
-
-
+# %% wrong: the letters of its own word, shuffled
+# says: ties each answer to its own word
 def chance_level(answers, words):
-    mixed = list(words)
-    random.Random(1).shuffle(mixed)
-    return letters_right(answers, mixed)
+    return letters_right(answers, [word[2::-1] + word[3:] for word in words])
+
+
+# %% wrong: shortcut: one number, the mean of the measurement, at every place
+# says: ties each answer to its own word
+def chance_level(answers, words):
+    shares = letters_right(answers, words)
+    return [sum(shares) / len(shares)] * len(shares)
+
+
+# %% wrong: shortcut: a part of the measurement
+# says: the control must give what letters_right gives
+def chance_level(answers, words):
+    return [share / 3 for share in letters_right(answers, words)]

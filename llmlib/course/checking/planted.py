@@ -1,0 +1,47 @@
+"""Made-up models on which notebook 1's experiments are tried: what each of them knows is known."""
+
+import random
+from collections.abc import Callable
+
+COMMON = "eeeetttaaaooinnsrhdl"  # letters as unequal as in English
+
+# Models that spell ------------------------------------------------------------------------------
+
+
+def words_of_letters(rng: random.Random, n: int, size: int = 5) -> list[str]:
+    """Words of `size` letters, some letters far commoner than others."""
+    return ["".join(rng.choices(COMMON, k=size)) for _ in range(n)]
+
+
+def spelled(word: str) -> str:
+    """The answer of a model that knows every letter."""
+    return " ".join(word)
+
+
+def first_letter_only(word: str) -> str:
+    """The answer of a model that knows how a word begins, and then always says the same."""
+    return " ".join([word[0], *"etaoinsrhd"[: len(word) - 1]])
+
+
+# Models that answer how often a letter occurs ---------------------------------------------------
+
+Counter = Callable[[str, str], int]
+ONE_ALONE = {f"says {n} to every question": lambda _, word, n=n: n for n in range(10)}
+BY_LENGTH = {
+    f"says a number for the length of the word (letters / {by}, rounded down)": (
+        lambda _, word, by=by: len(word) // by
+    )
+    for by in (2, 3, 4)
+}
+BY_DOUBLES: dict[str, Counter] = {
+    "says 2 if a letter stands twice in a row anywhere in the word, and 1 if not": (
+        lambda _, word: 1 + any(a == b for a, b in zip(word, word[1:]))
+    )
+}
+NOT_COUNTING: dict[str, Counter] = ONE_ALONE | BY_LENGTH | BY_DOUBLES
+
+
+def share_right(model: Counter, questions: list[tuple[str, str]]) -> float:
+    """The share of the questions (letter, word) that a made-up model answers right."""
+    right = sum(model(letter, word) == word.count(letter) for letter, word in questions)
+    return right / len(questions)
