@@ -477,6 +477,18 @@ def test_no_code_and_no_text_between_a_question_and_its_answer_can_be_read_befor
         assert page.locator("[data-locked=true]").count() == 0
 
 
+def test_a_link_into_a_covered_answer_leads_to_its_question(chromium, address):
+    with opened(chromium, address, CHAPTER) as page:
+        hidden = page.locator(".answer").nth(5).locator(".cell").first
+        anchor = hidden.get_attribute("id")
+        form = page.locator(f".card:has(#{anchor}) form")
+        page.goto(f"{address}/{CHAPTER}.html#{anchor}")
+        browser.expect(form).to_be_in_viewport()
+        form.locator("[data-guess='']").click()
+        page.reload()
+        browser.expect(hidden).to_be_in_viewport()
+
+
 def test_code_is_one_line_until_it_is_asked_for_and_that_is_kept(chromium, address):
     code = "details.source > pre:visible"
     with opened(chromium, address, CHAPTER) as page:
@@ -488,6 +500,9 @@ def test_code_is_one_line_until_it_is_asked_for_and_that_is_kept(chromium, addre
         page.keyboard.press("Enter")
         some = page.locator(code).count()
         assert 0 < some < 15
+        page.keyboard.press("Enter")
+        assert page.locator(code).count() == 0
+        page.keyboard.press("Enter")
         page.get_by_role("button", name="Show all code").click()
         every = page.locator(code).count()
         assert every > some
