@@ -461,8 +461,7 @@ def test_no_code_and_no_text_between_a_question_and_its_answer_can_be_read_befor
     with opened(chromium, address, name) as page:
         forms = page.locator("form.prediction")
         assert page.locator(".answer:visible, .reveals:visible").count() == 0
-        page.evaluate("""() => document.querySelectorAll(".code-of button")
-          .forEach(button => button.click())""")
+        page.get_by_role("button", name="Show all code").click()
         page.evaluate(
             """locked => document.querySelectorAll(locked)
           .forEach(summary => summary.click())""",
