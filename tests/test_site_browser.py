@@ -530,7 +530,7 @@ def test_a_widget_is_at_the_start_of_its_section(chromium, address):
         for lesson in notebooks.lessons():
             page.goto(f"{address}/{lesson.name}.html")
             found += page.evaluate(between)
-        assert len(found) == 10 and not [each for each in found if each[1] > 1]
+        assert len(found) >= 10 and not [each for each in found if each[1] > 1]
 
 
 def test_a_number_is_guessed_as_people_type_it(chromium, address):
