@@ -566,8 +566,7 @@ def test_no_code_and_no_text_between_a_question_and_its_answer_can_be_read_befor
     with opened(chromium, address, name) as page:
         forms = page.locator("form.prediction")
         assert page.locator(".answer:visible, .reveals:visible").count() == 0
-        page.evaluate("""() => document.querySelectorAll(".code-of button")
-          .forEach(button => button.click())""")
+        page.get_by_role("button", name="Show all code").click()
         page.evaluate(
             """locked => document.querySelectorAll(locked)
           .forEach(summary => summary.click())""",
@@ -582,6 +581,18 @@ def test_no_code_and_no_text_between_a_question_and_its_answer_can_be_read_befor
         assert page.locator("[data-locked=true]").count() == 0
 
 
+def test_a_link_into_a_covered_answer_leads_to_its_question(chromium, address):
+    with opened(chromium, address, CHAPTER) as page:
+        hidden = page.locator(".answer").nth(5).locator(".cell").first
+        anchor = hidden.get_attribute("id")
+        form = page.locator(f".card:has(#{anchor}) form")
+        page.goto(f"{address}/{CHAPTER}.html#{anchor}")
+        browser.expect(form).to_be_in_viewport()
+        form.locator("[data-guess='']").click()
+        page.reload()
+        browser.expect(hidden).to_be_in_viewport()
+
+
 def test_code_is_one_line_until_it_is_asked_for_and_that_is_kept(chromium, address):
     code = "details.source > pre:visible"
     with opened(chromium, address, CHAPTER) as page:
@@ -593,6 +604,9 @@ def test_code_is_one_line_until_it_is_asked_for_and_that_is_kept(chromium, addre
         page.keyboard.press("Enter")
         some = page.locator(code).count()
         assert 0 < some < 15
+        page.keyboard.press("Enter")
+        assert page.locator(code).count() == 0
+        page.keyboard.press("Enter")
         page.get_by_role("button", name="Show all code").click()
         every = page.locator(code).count()
         assert every > some
@@ -621,7 +635,7 @@ def test_a_widget_is_at_the_start_of_its_section(chromium, address):
         for lesson in notebooks.lessons():
             page.goto(f"{address}/{lesson.name}.html")
             found += page.evaluate(between)
-        assert len(found) == 10 and not [each for each in found if each[1] > 1]
+        assert len(found) >= 10 and not [each for each in found if each[1] > 1]
 
 
 def test_a_number_is_guessed_as_people_type_it(chromium, address):

@@ -32,7 +32,16 @@ function widgets() {
   for (const still of document.querySelectorAll("[data-widget]")) near.observe(still);
 }
 
+/* A link may lead into an answer that is still covered: then to its question. */
+function arrive() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const card = target?.closest(".card");
+  if (card) (target.checkVisibility() ? target : card).scrollIntoView();
+}
+
 predictions(page);
 reading();
 quiz();
 widgets();
+arrive();
+addEventListener("hashchange", arrive);

@@ -23,7 +23,13 @@ function sections() {
   let heading = null, folds = [];
   const close = () => {
     const own = folds;
-    if (heading && own.length) heading.after(element("p", "code-of", button(strings.reading.section, () => open(own, true))));
+    if (!heading || !own.length) return;
+    const made = button(strings.reading.section, () => {
+      const wanted = own.some(each => !each.open && !isLocked(each));
+      open(own, wanted);
+      made.textContent = wanted ? strings.reading.foldSection : strings.reading.section;
+    });
+    heading.after(element("p", "code-of", made));
   };
   for (const each of document.querySelectorAll(`main h2, main ${FOLDS}`)) {
     if (each.localName === "h2") {

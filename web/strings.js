@@ -29,6 +29,7 @@ export const strings = {
     show: "Show all code",
     fold: "Fold all code",
     section: "Show the code of this section",
+    foldSection: "Fold the code of this section",
   },
   quiz: {
     chosen: "chosen",

@@ -126,11 +126,18 @@ function drawNext(made) {
   find("next").querySelector("ol").replaceWith(likelyTable(rowsOf(own, view().textOf)));
 }
 
+/** A long text scrolls in its frame, by keyboard as well, and shows its end. */
+function toEnd(text) {
+  text.scrollTop = text.scrollHeight;
+  if (text.scrollHeight > text.clientHeight) text.tabIndex = 0;
+  else text.removeAttribute("tabindex");
+}
+
 function drawText() {
   const before = view().tokens.length - state.made.length;
   const chips = view().tokens.map((token, i) => chip(token, i, i < before ? "" : "new"));
   find("text").replaceChildren(...chips, element("span", "caret"));
-  find("text").scrollTop = find("text").scrollHeight;
+  toEnd(find("text"));
   const words = joined(view().tokens);
   find("now").textContent = words.length > LATEST ? `…${words.slice(-LATEST)}` : words;
 }
@@ -245,7 +252,7 @@ async function fullSpeed() {
       const rank = candidates.findIndex(each => each.id === id) + 1;
       fresh.push({ token: { id, text }, rank: rank || null, stop: live.stops(id) });
       find("text").insertBefore(chip({ text }, fresh.length, "new"), find("text").lastChild);
-      find("text").scrollTop = find("text").scrollHeight;
+      toEnd(find("text"));
     });
     const seconds = (performance.now() - began) / 1000, written = await live.engine.tokens(ids);
     written.forEach((token, i) => {
