@@ -1483,7 +1483,7 @@ predict(
     yours=3,
 )
 
-# %%
+# %% folded="Measure: characters for each token"
 from llmlib.plots.tokens import characters_per_token, same_text
 
 samples = {
@@ -1691,7 +1691,7 @@ for _seed in range(3):
 # %% [markdown]
 # Now the model. The second group changes nothing but the ids: the same text, with an id for each letter of the word.
 
-# %%
+# %% folded="Measure: your control on the real model"
 from llmlib.plots.tokens import right_by_letter
 
 written = {
@@ -1824,7 +1824,7 @@ predict(
     yours="C",
 )
 
-# %%
+# %% folded="Measure: your questions to the real model"
 questions = counting_questions()
 truth = [str(word.count(letter)) for letter, word in questions]
 tiger, banana, ladder = ("g", "tiger"), ("a", "banana"), ("d", "ladder")
