@@ -373,11 +373,14 @@ def test_an_answer_is_covered_until_there_is_a_guess(chromium, address):
         form = page.locator("form[data-key=question]")
         revealed = page.locator("""[data-reveals='["question"]']""")
         explained = page.locator("details.reveal[data-prediction=question]")
+        code = page.locator("""[data-after-guess='["question"]']""")
+        assert code.inner_text() == "The code of this run opens when you have guessed."
         assert "Predict first" in revealed.inner_text() and "0.279" not in revealed.inner_text()
         explained.locator("summary").click()
         assert explained.get_attribute("open") is None
         form.locator("[data-guess=B]").click()
         assert "Noted: B, ' Machine'" in form.locator(".said").inner_text()
+        assert "show_next(" in code.inner_text() and "have guessed" not in code.inner_text()
         said = "You said B, ' Machine'. It is A, a new line."
         assert said in revealed.inner_text() and "0.279" in revealed.inner_text()
         assert explained.get_attribute("open") is not None

@@ -141,6 +141,22 @@ class Revealed {
   }
 }
 
+/* Code that computes an answer: covered by one line. */
+class AfterGuess {
+  constructor(place, all) {
+    this.asked = JSON.parse(place.dataset.afterGuess).map(key => all.get(key)).filter(Boolean);
+    this.cover = element("p", "cover", strings.predictions.code);
+    this.code = element("div", "", ...place.childNodes);
+    place.append(this.cover, this.code);
+  }
+
+  draw() {
+    const open = this.asked.every(each => each.made !== undefined);
+    this.cover.hidden = open;
+    this.code.hidden = !open;
+  }
+}
+
 /* A text that explains an answer: a fold that stays closed until there is a guess. */
 class Explained {
   constructor(details, prediction) {
@@ -201,6 +217,9 @@ export function predictions(page) {
   for (const form of document.querySelectorAll("form.prediction")) {
     const made = new Prediction(form, kept, draw);
     all.set(made.key, made);
+  }
+  for (const place of document.querySelectorAll("[data-after-guess]")) {
+    others.push(new AfterGuess(place, all));
   }
   for (const place of document.querySelectorAll("[data-reveals]")) others.push(new Revealed(place, all));
   for (const details of document.querySelectorAll("details.reveal")) {

@@ -18,6 +18,7 @@ export const strings = {
     choose: "Choose one of the letters {letters}.",
     number: "Write a number below 1e300: 3, 0.5, 50% or 1/2.",
     cover: "Predict first: the answer is here once you have chosen, or said that you have no guess.",
+    code: "The code of this run opens when you have guessed.",
     closed: "Predict first",
     table: "{hits} of {count} as you predicted. The others are worth a second look.",
     all: "All {count} as you predicted.",

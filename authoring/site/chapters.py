@@ -34,6 +34,7 @@ class Block:
     html: str = ""  # of a text; of code, the code
     outputs: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)  # predictions that this gives away
+    after: list[str] = field(default_factory=list)  # predictions that its code comes after
     fold: str = ""  # the line that it is closed under
     widget: str = ""
     asked: dict[str, Any] = field(default_factory=dict)
@@ -146,6 +147,7 @@ class Writer:
             code_block(cell.source[label.end() :] if label and fold else cell.source),
             outputs=[html for each in cell.outputs if (html := self.output(each))],
             keys=predictions.revealed(cell),
+            after=cell.metadata.get("after_guess", []),
             fold=fold,
             widget=widget[1] if widget and lives else "",
         )
