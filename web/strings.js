@@ -75,6 +75,7 @@ export const strings = {
     recorded: "Recorded: “{text}”. Run the model here to use your own text.",
     playground: "Token playground",
     tokens: "{tokens} tokens, {bytes} bytes a token",
+    parts: "Bytes between ‹ and › are a part of a character.",
     mergesOf: "merges of",
     merges: "merges used",
     explorer: "Attention explorer: click a square, then a token",

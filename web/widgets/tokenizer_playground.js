@@ -4,7 +4,7 @@ import { element } from "../dom.js";
 import { say, strings } from "../strings.js";
 import { asking, newStatus, textField } from "./frame.js";
 import { choice, sliderOver } from "./pictures/controls.js";
-import { chip, thousands } from "./pictures/words.js";
+import { chip, isPart, thousands } from "./pictures/words.js";
 
 export const title = strings.widgets.playground;
 
@@ -26,7 +26,8 @@ export function draw(box, source) {
   const again = asking(source, status, question, ({ tokens }, { text }) => {
     picture.replaceChildren(...tokens.map((token, i) =>
       element("span", "with-id", chip(token, i), element("small", "", String(token.id)))));
-    words.textContent = summary(tokens, text);
+    const parts = tokens.some(isPart) ? ` ${strings.widgets.parts}` : "";
+    words.textContent = summary(tokens, text) + parts;
   });
   box.append(field.place, ...(names ? [element("div", "sliders two", name.place, count.place)] : []), status, words, picture);
   return again();

@@ -5,17 +5,24 @@ import { element } from "../../dom.js";
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 const nbsp = "\u00a0";
 
+/** Whether a token ends within a character. */
+export function isPart({ bytes }) {
+  if (!bytes) return false;
+  try {
+    UTF8.decode(new Uint8Array(bytes));
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 /** The text of a token as it is shown: a space as ·, a line end as ⏎, a part of a character as its
  * bytes in hex. `token` is { text, bytes } or a text. */
 export function shown(token) {
-  const { text, bytes } = typeof token === "string" ? { text: token } : token;
-  if (bytes) {
-    try {
-      UTF8.decode(new Uint8Array(bytes));
-    } catch {
-      return `‹${bytes.map(each => each.toString(16).padStart(2, "0")).join(nbsp)}›`;
-    }
+  if (isPart(token)) {
+    return `‹${token.bytes.map(each => each.toString(16).padStart(2, "0")).join(nbsp)}›`;
   }
+  const text = token.text ?? token;
   return text.replaceAll(" ", "·").replaceAll("\n", "⏎").replaceAll("\t", "⇥");
 }
 
