@@ -104,6 +104,28 @@ def listed(rows, fmt=".1f"):
     )
 
 
+def number(value):
+    """A number as an alt text says it: two digits, or all that are before the point."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}"
+
+
+def told(x, curves):
+    """Curves as an alt text says them, {name: values}: each from its first value to its last, and
+    where it lies beyond both. `x`: all places, or the first, the others 1 apart."""
+    said = []
+    for name, values in curves.items():
+        values = [float(value) for value in values]
+        ends = number(values[0]), number(values[-1])
+        words = f"{name} from {ends[0]} to {ends[1]}"
+        for kind, value in (("lowest", min(values)), ("highest", max(values))):
+            if number(value) not in ends:
+                at = values.index(value)
+                place = x + at if isinstance(x, int) else float(x[at])
+                words += f", {kind} {number(value)} at {place:,g}"
+        said.append(words)
+    return "; ".join(said)
+
+
 def show(fig: Figure, alt: str = "", widget=None):
     """Show a figure with its alt text, as `described` unless `alt` is given. ValueError without
     that text. With `widget` (llmlib.widgets), that follows below: the figure stays where no kernel
