@@ -168,9 +168,10 @@ def test_curves_are_told_by_their_ends_and_by_what_lies_beyond():
     curves = {"up": [1, 2, 3], "dip": [3.0, 0.512, 2.0], "peak": np.array([150.0, 2345.6, 150.0])}
     assert plots.told(-1, curves) == (
         "up from 1 to 3; dip from 3 to 2, lowest 0.51 at 0; "
-        "peak from 150 to 150, highest 2,346 at 0"
+        "peak from 150 to 150, highest 2,350 at 0"
     )
     assert plots.told([1, 100, 10_000], {"a": [1, 5, 1]}) == "a from 1 to 1, highest 5 at 100"
+    assert plots.told(0, {"noise": [2.0, 0.99, 1.0, 2.01, 1.0]}) == "noise from 2 to 1"
 
 
 def drawn(at):

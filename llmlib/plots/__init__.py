@@ -105,20 +105,21 @@ def listed(rows, fmt=".1f"):
 
 
 def number(value):
-    """A number as an alt text says it: two digits, or all that are before the point."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}"
+    """A number as an alt text says it: two digits, or three from a hundred on."""
+    return f"{float(f'{value:.3g}'):,.0f}" if abs(value) >= 100 else f"{value:.2g}"
 
 
 def told(x, curves):
     """Curves as an alt text says them, {name: values}: each from its first value to its last, and
-    where it lies beyond both. `x`: all places, or the first, the others 1 apart."""
+    where it lies clearly beyond both. `x`: all places, or the first, the others 1 apart."""
     said = []
     for name, values in curves.items():
         values = [float(value) for value in values]
-        ends = number(values[0]), number(values[-1])
-        words = f"{name} from {ends[0]} to {ends[1]}"
-        for kind, value in (("lowest", min(values)), ("highest", max(values))):
-            if number(value) not in ends:
+        ends, (low, high) = sorted((values[0], values[-1])), (min(values), max(values))
+        words = f"{name.strip()} from {number(values[0])} to {number(values[-1])}"
+        beyond = {"lowest": (low, ends[0] - low), "highest": (high, high - ends[1])}
+        for kind, (value, by) in beyond.items():
+            if by > 0.05 * (high - low):
                 at = values.index(value)
                 place = x + at if isinstance(x, int) else float(x[at])
                 words += f", {kind} {number(value)} at {place:,g}"

@@ -260,9 +260,7 @@ def sink_life(curves, events):
     for i, (layer, words) in enumerate(events.items()):  # at two heights, as neighbours may touch
         ax.axvline(layer, color=plots.GREY, ls=":", lw=1, ymax=0.86)
         ax.text(layer, 55_000 * 1.8 ** (i % 2), words, ha="center", va="bottom", fontsize=10)
-    told = ", ".join(
-        f"{words} in layer {layer}".replace("\n", " ") for layer, words in events.items()
-    )
+    told = ", ".join(f"{words} at {layer:g}".replace("\n", " ") for layer, words in events.items())
     return plots.described(
         fig,
         f"Length of the stream by layer, logarithmic. {plots.told(-1, curves)}. Marked: {told}.",

@@ -326,7 +326,7 @@ def differences(found, xlabel):
     ax.margins(x=0.1)
     ax.grid(axis="y", visible=False)
     told = "; ".join(
-        f"{name}: {mean:+.3f}, {low:+.3f} to {high:+.3f}"
+        f"{name}: {mean:+z.3f}, {low:+z.3f} to {high:+z.3f}"
         for name, (mean, low, high) in found.items()
     )
     return plots.described(fig, f"Means with their 95 % intervals, {xlabel}. {told}.")
