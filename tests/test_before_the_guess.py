@@ -1,5 +1,5 @@
 """What a reader sees of each prediction before making a guess: the released notebook around it,
-without what is folded. The answer is not there."""
+without what is folded. The answer is not there, and the code that computes it is folded."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from authoring import release
 from authoring.site import predictions
-from llmlib.course.format import notebooks
+from llmlib.course.format import notebooks, source
 
 pytestmark = pytest.mark.unit
 BEFORE = 3  # cells above the question
@@ -34,8 +34,15 @@ def seen(cell):
     """What a reader sees of a cell before the guess."""
     if cell.cell_type == "markdown":
         return re.sub(r"<details.*?</details>", "", cell.source, flags=re.DOTALL)
-    folded = cell.metadata.get("jupyter", {}).get("source_hidden")
-    return "" if folded or predictions.asked(cell) else cell.source
+    if folded(cell):  # where no front end of ours says another line, its first one is seen
+        first = cell.source.partition("\n")[0]
+        return first if first.startswith("#") else ""
+    return "" if predictions.asked(cell) else cell.source
+
+
+def folded(cell):
+    """Whether JupyterLab shows the cell closed."""
+    return cell.metadata.get("jupyter", {}).get("source_hidden") is True
 
 
 def told(code):
@@ -53,7 +60,13 @@ def faults(around):
     found = []
     for key, cells, answer in around:
         words = re.sub(r"^[A-H], ", "", answer.words) if answer else ""
+        asked = False
         for cell in cells:
+            form = predictions.asked(cell)
+            asked = asked or form is not None and form["key"] == key
+            demo = notebooks.kind(cell) == "demo" and not form
+            if asked and demo and not folded(cell):
+                found.append(f"{key}: code that computes its answer is open: {cell.source[:60]!r}")
             said = [seen(cell)]
             if cell.cell_type == "code":
                 calls = [n for n in ast.walk(ast.parse(said[0])) if isinstance(n, ast.Call)]
@@ -93,8 +106,44 @@ def test_a_planted_answer_is_found(code, fault):
     answer = predictions.Answer("B", "B, promises too much", None)
     found = faults([("k", [new_code_cell(code)], answer)])
     assert [fault in each for each in found] == [True] * bool(fault)
-    folded = new_code_cell(code, metadata={"jupyter": {"source_hidden": True}})
-    assert not faults([("k", [folded], answer)])
+    shut = new_code_cell(f"x = 2\n{code}", metadata={"jupyter": {"source_hidden": True}})
+    assert not faults([("k", [shut], answer)])
     assert bool(faults([("k", [new_markdown_cell("It promises too much.")], answer)]))
     shut = "<details><summary>Why</summary>It promises too much.</details>"
     assert not faults([("k", [new_markdown_cell(shut)], answer)])
+
+
+def test_code_that_computes_an_answer_is_open_only_above_its_question():
+    asked = new_code_cell('predict("k", "Which?", {"A": "this", "B": "that one"}, yours=...)')
+    code, shut = new_code_cell("x = 1"), {"jupyter": {"source_hidden": True}}
+    answer = predictions.Answer("B", "B, that one", None)
+    assert not faults([("k", [code, asked, new_code_cell("x = 1", metadata=shut)], answer)])
+    (found,) = faults([("k", [asked, code], answer)])
+    assert "is open" in found
+    said = new_code_cell("# that one wins\nx = 1", metadata=shut)
+    (found,) = faults([("k", [asked, said], answer)])
+    assert "'that one' is the answer" in found
+
+
+def test_what_is_folded_is_what_comes_before_an_answer_and_nobody_writes():
+    """From the question to its answer, without exercises and other questions. What is folded anyway
+    keeps its line, and nothing is folded below a question that is never answered."""
+    one = 'predict("{}", "How many?", yours=1)'
+    exercise = [
+        "# %% solution half\ndef half(x):\n    ### BEGIN SOLUTION\n    return x / 2\n"
+        "    ### END SOLUTION",
+        "# %% test half points=1\nassert half(2) == 1",
+    ]
+    made = ["a = 1", one.format("k"), "b = 2", one.format("m"), *exercise]
+    made += ['# %% folded="Set-up"\nc = 3', 'reveal("k", b)', 'reveal("m", 1)', "d = 4"]
+    made += [one.format("never"), "e = 5"]
+    text = "\n\n".join(each if each.startswith("# %%") else f"# %%\n{each}" for each in made)
+    cells = source.parse(text, "x", notebooks.ROOT / "solutions").cells
+    after = {cell.source.partition("\n")[0]: cell.metadata.get("after_guess") for cell in cells}
+    assert {line: keys for line, keys in after.items() if keys} == {
+        "b = 2": ["k"],
+        'reveal("k", b)': ["k", "m"],
+        'reveal("m", 1)': ["m"],
+    }
+    shut = {cell.source.partition("\n")[0] for cell in cells if folded(cell)}
+    assert shut >= {"b = 2", "# Set-up"} and not shut & {"a = 1", "d = 4", "e = 5"}

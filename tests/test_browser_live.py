@@ -52,8 +52,14 @@ def test_what_is_typed_changes_tokens_bars_and_pattern(lab, page):
     text.fill("a b " * 40)
     expect(said).to_have_text("This text is 81 tokens: this page reads 32 at most.")
     expect(tokens).to_have_count(6)
+    text.fill("I like 🦕")
+    note = machine.get_by_text("Bytes between ‹ and › are a part of a character.")
+    expect(note).to_be_visible()
+    expect(tokens.last).to_contain_text("‹")
+    assert "�" not in machine.inner_text()
     text.fill("The")
     expect(tokens).to_have_count(1)
+    expect(note).to_be_hidden()
     text.focus()
     with page.expect_response(re.compile("llmlib/start(?!.*known=0)")):  # the page around it is new
         page.evaluate("""() => jupyterapp.serviceManager.contents.save("notes.txt",

@@ -5,16 +5,32 @@ import re
 
 import nbformat
 import pytest
-from browser import FAINT, MINUTES, SHOTS, api, open_notebook, resize, save, shade, stop_kernels
+from browser import (
+    FAINT,
+    MINUTES,
+    SHOTS,
+    answered,
+    api,
+    listen,
+    open_notebook,
+    resize,
+    save,
+    shade,
+    stop_kernels,
+)
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import expect
 
 from llmlib.course.format.source import METADATA, REVEALED
-from llmlib.course.prediction_cells import guess_in, with_guess
+from llmlib.course.prediction_cells import guess_in, is_prediction, with_guess
 
 pytestmark = pytest.mark.browser
 WHICH = 'predict("which", "What is the likeliest?", {"A": "a line", "B": "a word"}, yours=...)'
 PARIS = 'predict("paris", "How probable is it, from 0 to 1?", yours=...)'
+OPENS = "The code of this run opens when you have guessed."
+HELD = (
+    "() => document.activeElement.closest('.llm-prediction')?.querySelector('legend').textContent"
+)
 # What of a form lies beyond the notebook's edge.
 BEYOND = """form => [...form.querySelectorAll("fieldset *")].filter(each =>
   each.getBoundingClientRect().right > form.closest(".jp-Notebook").getBoundingClientRect().right)
@@ -28,7 +44,10 @@ def opened(lab, folder, page):
     cells = [
         new_code_cell("from llmlib.course.predict import predict, predictions, reveal"),
         new_code_cell(WHICH),
-        new_code_cell('reveal("which", "B")'),
+        new_code_cell(
+            "# a word wins\nreveal('which', 'B')",
+            metadata={"after_guess": ["which"], "jupyter": {"source_hidden": True}},
+        ),
         explained,
         new_code_cell(PARIS),
         new_code_cell('reveal("paris", 0.5)'),
@@ -65,6 +84,9 @@ def test_a_prediction_is_clicked_kept_and_explained_only_once_it_was_shown(lab, 
     explained.locator("summary").click()
     explained.locator("summary").press("Enter")
     expect(explained.locator("p")).to_be_hidden()
+    expect(panel.get_by_text("a word wins")).to_be_hidden()
+    folded = panel.locator(".llm-after-guess .jp-Placeholder-content")
+    assert OPENS in folded.evaluate("each => getComputedStyle(each, '::before').content")
     page.locator(".lm-MenuBar-item", has_text="Run").click()
     page.locator(".lm-Menu-item", has_text=re.compile("^Run All Cells$")).click()
     expect(panel.get_by_text("Predict first: choose one.")).to_be_visible(timeout=2 * MINUTES)
@@ -74,13 +96,15 @@ def test_a_prediction_is_clicked_kept_and_explained_only_once_it_was_shown(lab, 
     word.click()
     expect(panel.get_by_text("Noted: B, a word.").last).to_be_visible(timeout=2 * MINUTES)
     expect(word).to_have_attribute("aria-pressed", "true")
-    expect(word).to_be_focused()
+    code = panel.locator(".jp-CodeCell").nth(2)
+    expect(code).to_contain_text("a word wins")  # it was folded until the guess
+    word.focus()
     word.press("Shift+Tab")
     page.keyboard.press("Enter")  # the other one, by keys: in JupyterLab, "edit this cell"
     expect(panel.get_by_text("Noted: A, a line.").last).to_be_visible()
     assert saved()[1] == with_guess(WHICH, '"A"')
-    panel.locator(".jp-CodeCell", has_text='reveal("which"').locator(".cm-content").click()
-    page.keyboard.press("Control+Enter")
+    expect(panel.locator(".jp-Cell.jp-mod-active")).to_contain_text("a word wins")
+    page.keyboard.press("Shift+Enter")
     expect(panel.get_by_text("You said A, a line. It is B, a word.")).to_be_visible()
     expect(explained.locator("p")).to_have_text("A word: so it is.")
     expect(explained.locator("p")).to_be_visible()
@@ -134,3 +158,36 @@ def test_a_number_is_taken_as_people_write_it_in_the_field_and_in_the_cell(opene
     panel.locator(".jp-CodeCell", has_text='reveal("paris"').locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
     expect(panel.get_by_text("Half.").last).to_be_visible()
+
+
+def test_every_guess_of_notebook_1_is_made_by_keyboard_alone_to_the_end(lab, page):
+    """Shift+Enter all the way. Where a guess is missing the keyboard is led to the form; once it is
+    made, Shift+Enter goes on."""
+    open_notebook(page, lab.format("unpredicted.ipynb"))
+    listen(page)
+    panel = page.locator(".jp-NotebookPanel:visible")
+    count = page.evaluate("() => jupyterapp.shell.currentWidget.content.widgets.length")
+    active = "() => jupyterapp.shell.currentWidget.content.activeCellIndex"
+    asked, runs = [], 0
+    panel.locator(".jp-Cell").first.focus()
+    while page.evaluate(active) < count - 1:
+        assert (runs := runs + 1) < 2 * count, asked
+        page.keyboard.press("Shift+Enter")
+        answered(page)
+        if question := page.evaluate(HELD):
+            assert asked[-1:] != [question], "the same question again: Shift+Enter does not go on"
+            asked.append(question)
+            if page.evaluate("() => document.activeElement.localName") == "input":
+                page.keyboard.type("0.5")
+            page.keyboard.press("Enter")
+            page.wait_for_function(f"question => ({HELD})() !== question", arg=question)
+    assert len(asked) == sum(map(is_prediction, _sources(page)))
+    assert "yours=..." not in "".join(_sources(page))
+    expect(panel.locator("[data-mime-type='application/vnd.jupyter.stderr']")).to_have_count(0)
+
+
+def _sources(page):
+    return page.evaluate(
+        "() => jupyterapp.shell.currentWidget.content.widgets.map("
+        "cell => cell.model.sharedModel.getSource())"
+    )

@@ -91,6 +91,17 @@ def test_a_text_that_changes_is_read_as_if_it_were_new(model):
 
 
 @pytest.mark.slow
+def test_a_part_of_a_character_is_its_bytes(model):
+    """U+FFFD is in no text here, so it would be a token that was decoded alone."""
+    text = "I like 🦕 and 🧑‍🚀"
+    said = live.Live(model).look(text)
+    parts = [each for each in said["tokens"] if isinstance(each, list)]
+    assert parts and "\ufffd" not in json.dumps(said, ensure_ascii=False)
+    spelled = [bytes(t) if isinstance(t, list) else t.encode() for t in said["tokens"]]
+    assert b"".join(spelled).decode() == text
+
+
+@pytest.mark.slow
 def test_what_cannot_be_read_is_told_in_one_sentence(model):
     reader = live.Live(model)
     reader.look(live.PROMPT)

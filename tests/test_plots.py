@@ -1,5 +1,7 @@
 """What a figure leaves in a notebook: an image with its alt text, the same bytes each time."""
 
+import ast
+import inspect
 import math
 import re
 import struct
@@ -19,7 +21,16 @@ from nbval.plugin import get_sanitize_patterns
 from llmlib import plots
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT
-from llmlib.plots import attention, embeddings, kv_cache, layers, output_head, sampling, tokens
+from llmlib.plots import (
+    attention,
+    embeddings,
+    kv_cache,
+    layers,
+    output_head,
+    sampling,
+    scaling,
+    tokens,
+)
 
 pytestmark = pytest.mark.unit
 ALT = 'Three bars; the one of " & <s>" is the highest, 70 %.'
@@ -151,6 +162,87 @@ def test_the_words_of_a_figure_follow_a_learners_own_run():
     spelled = [bytes([b]) for b in range(256)] + [b"ab", b"abc"]
     fig = tokens.merge_tree([257, 100], [(97, 98), (256, 99)], spelled)
     assert "each of 2 tokens: abc, d." in fig.alt and fig.alt.endswith("ranks: ab 0, abc 1.")
+
+
+def test_curves_are_told_by_their_ends_and_by_what_lies_beyond():
+    curves = {"up": [1, 2, 3], "dip": [3.0, 0.512, 2.0], "peak": np.array([150.0, 2345.6, 150.0])}
+    assert plots.told(-1, curves) == (
+        "up from 1 to 3; dip from 3 to 2, lowest 0.51 at 0; "
+        "peak from 150 to 150, highest 2,350 at 0"
+    )
+    assert plots.told([1, 100, 10_000], {"a": [1, 5, 1]}) == "a from 1 to 1, highest 5 at 100"
+    assert plots.told(0, {"noise": [2.0, 0.99, 1.0, 2.01, 1.0]}) == "noise from 2 to 1"
+
+
+def drawn(at):
+    """{what a figure is of: the figure, of data that no notebook of the course has}."""
+    ones, down = torch.ones(2, 2), {"mine": torch.tensor([at, 1.5, 1.0])}
+    many = {"mine": torch.linspace(at, 1.0, 20).tolist()}
+    heads = torch.tensor([[0.0, at / 10], [0.2, 0.0]])
+    return {
+        "grids": attention.grids({"all": torch.tensor([[at, 0.0], [0.5, float("nan")]])}, "ab"),
+        "gradients": attention.gradients(down),
+        "by_layer": attention.by_layer(down, "share"),
+        "scaling": attention.scaling([4, 8, 16], down, down),
+        "cosines": attention.cosines([0.1, 0.1, at / 10], at / 10),
+        "lengths": attention.lengths(down),
+        "looks_and_says": attention.looks_and_says(heads, heads, [(0, 1)]),
+        "patch_map": attention.patch_map(heads),
+        "recovered": attention.recovered({"all": [at, 0.0]}),
+        "learning": attention.learning({"mine": [at] * 20}, at),
+        "one_head": attention.one_head(ones, ones * at, ones, "ab"),
+        "cache_gain": kv_cache.cache_gain([1.0] * int(10 * at), [0.5] * int(10 * at), 1),
+        "cache_size": kv_cache.cache_size([1, 2, 3], down, 500.0),
+        "ladder": kv_cache.ladder(
+            [{"bits": 8, "block": block, "loss": at} for block in ("matrix", "row", 32)], 1.0, 5.0
+        ),
+        "serving": kv_cache.serving(lambda n, context: n / 10 / at, {"mine": ({}, {})}, 10),
+        "norm_map": layers.norm_map(ones, ones, at * ones),
+        "flop_shares": layers.flop_shares(
+            torch.arange(1, 10), {"one": at * torch.ones(9), "other": torch.ones(9)}, 5
+        ),
+        "gradient_lengths": layers.gradient_lengths({"w": down}),
+        "patch_map of layers": layers.patch_map([[at / 5], [0.9], [0.1]], ["France"]),
+        "layer_costs": layers.layer_costs([at, 3.0], [3.0], 3.0),
+        "told_apart": layers.told_apart({"mine": [at, 90.0]}, 10),
+        "race": layers.race(many, 2.0, "rare"),
+        "running_sums": layers.running_sums(
+            {"one": torch.tensor([1.0, at, 0.0]), "two": torch.tensor([at, 1.0, 0.0])}
+        ),
+        "sink_life": layers.sink_life({"mine": [at, 9.0]}, {0: "a jump"}),
+        "neuron_turned": layers.neuron_turned([1, 2, 3], down, (0, 1)),
+        "river": layers.river([1, 2, 10 * at], [1, at], [1, 1], {("attention", 0): "x"}, "end"),
+        "loss_on_text": output_head.loss_on_text(["a", " b"], [None, at], "A text"),
+        "two_gradients": output_head.two_gradients(many, 6.0),
+        "one_batch": output_head.one_batch(down, 6.0),
+        "what_it_learns": output_head.what_it_learns(
+            [at, 1.0], [(1, 1.0)], {"rule": 1.0}, [1, 2, 3], down
+        ),
+        "beam_tree": sampling.beam_tree(Letters, [[([0], math.log(at / 10))]]),
+        "surprises": sampling.surprises(Letters, {"t": ([0, 1], torch.tensor([-at, -1.0]))}),
+        "places_and_picks": sampling.places_and_picks({"m": [[int(10 * at), 0], [0, 1]]}, "AB"),
+        "copies": sampling.copies(down),
+        "differences": sampling.differences({"m": (at, 0.0, 9.0)}, "gain"),
+        "in_a_row": scaling.in_a_row([1, 2, 3], down),
+    }
+
+
+def test_no_figure_says_numbers_of_a_run_that_it_is_not_drawn_from():
+    """Other data, other words; and no fraction stands in an alt text as it was written."""
+    one, two = drawn(2.3), drawn(4.1)
+    assert [name for name in one if one[name].alt == two[name].alt] == []
+    below = output_head.calibration(np.array([0.35, 0.95]), np.array([0, 1]))
+    assert "Of 2 points 1 lie below the diagonal" in below.alt
+    inside = sampling.draws({"u": (torch.tensor([9.0, 9.0]), torch.tensor([9, 0]))})
+    assert "u: 1 of 2 in the band, 1 at 0" in inside.alt
+    told = []
+    for module in (attention, kv_cache, layers, output_head, sampling, scaling):
+        for call in ast.walk(ast.parse(inspect.getsource(module))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "plots.described":
+                parts = getattr(call.args[1], "values", [call.args[1]])
+                told += [each.value for each in parts if isinstance(each, ast.Constant)]
+    assert len(told) > 50
+    assert [words for words in told if re.search(r"\d\.\d|\de-\d", words)] == []
 
 
 def test_a_machine_that_holds_no_text_has_no_line():

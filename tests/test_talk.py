@@ -51,7 +51,9 @@ def test_after_each_notebook_the_engine_talks_and_says_whose_it_is(tmp_path, don
         assert engine.makers == (f"Your engine: all {len(every)} functions are yours.",)
         return
     about, *lines = engine.makers
-    assert about == f"Your engine so far: {len(mine)} of {len(every)} functions are yours."
+    solved = sum(len(course_notebooks.load(name).exercises) for name in names[:done])
+    functions = f"{len(mine)} of this engine's {len(every)} functions are yours."
+    assert about == f"{solved} exercises solved: {functions}"
     assert len(lines) == len(names)
     for name, line in zip(names, lines):
         whose = "yours" if name in names[:done] else "the course's"
@@ -76,7 +78,24 @@ def test_of_untouched_notebooks_no_function_is_tested_and_the_engine_is_the_quic
 
     monkeypatch.setattr(learner_functions, "run_job", run_job)
     engine = talk.engine_so_far(notebooks(tmp_path, []))
-    assert engine.model is not None and " 0 of " in engine.makers[0]
+    assert engine.model is not None
+    assert engine.makers[0] == (
+        "No exercise solved yet. "
+        "The first function that this engine will take from you is merge (exercise 1.2)."
+    )
+
+
+@pytest.mark.slow
+def test_what_is_solved_is_said_though_the_engine_does_not_call_it(tmp_path):
+    every = {each.name: each for each in course_notebooks.load("01_tokens").exercises}
+    code = {name: each.stub for name, each in every.items()}
+    code["count_pairs"] = every["count_pairs"].solution
+    notebooks(tmp_path, [])
+    handed_in = answer_runner.handed_in_notebook("01_tokens", code)
+    nbformat.write(handed_in, tmp_path / "01_tokens.ipynb")
+    about, *lines = talk.engine_so_far(tmp_path).makers
+    assert about.startswith("1 exercise solved: count_pairs. The first function")
+    assert lines[0] == "1 Tokens: the course's: merge, encode, stream_decode"
 
 
 @pytest.mark.slow
@@ -103,7 +122,7 @@ def test_the_server_of_the_lab_s_button_serves_the_learner_s_engine(tmp_path):
         address = server.start(notebooks(tmp_path, ["01_tokens"]))
         with urllib.request.urlopen(address, timeout=60) as answer:
             page = answer.read().decode()
-        assert "Your engine so far: 3 of " in page and chat.STARTERS[0] in page
+        assert "exercises solved: 3 of this engine" in page and chat.STARTERS[0] in page
         first = server.process
         server.start(tmp_path)
         assert first.poll() is not None and server.process.poll() is None

@@ -72,7 +72,7 @@ def visible(text: str) -> str:
 def there_and_back() -> Figure:
     """Text, ids, the model, an id, text."""
     fig, ax = sheet(4.2)
-    tokenizer = tokens.Tokenizer.gpt2()
+    tokenizer = tokens.Tokenizer.smollm2()  # of the model that the notebook runs below
     ids = tokenizer.encode("The capital of France is")
     pieces = [tokenizer.decode([i]) for i in ids]
     widths, colours = [1.0, 1.5, 0.85, 1.5, 0.85], [PALE, WARM, CALM] * 2
@@ -81,7 +81,7 @@ def there_and_back() -> Figure:
     words(ax, 3.45, 3.63, "cut", SMALL, ha="left")
     places = row(ax, 0.35, 2.9, map(visible, pieces), widths, colours)
     plots.arrow(ax, (3.2, 2.84), (3.2, 2.5))
-    words(ax, 3.45, 2.67, "look up the number", SMALL, ha="left")
+    words(ax, 3.45, 2.67, "look up SmolLM2's number", SMALL, ha="left")
     for i, (place, width) in enumerate(zip(places, widths)):
         words(ax, place + width / 2 - 0.03, 2.28, str(ids[i]), LARGE)
     plots.arrow(ax, (3.2, 2.08), (3.2, 1.78))

@@ -62,14 +62,7 @@ def revealed(cell: NotebookNode) -> list[str]:
 
 def _reveals(cell: NotebookNode) -> list[tuple[str, float | None]]:
     """(key, within) of each call of `reveal` in a cell, in order."""
-    if cell.cell_type != "code" or "reveal(" not in cell.source:
-        return []
-    calls = [
-        node
-        for node in ast.walk(ast.parse(cell.source))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "reveal"
-    ]
-    calls.sort(key=lambda call: call.lineno)
+    calls = prediction_cells.reveals(cell.source) if cell.cell_type == "code" else []
     return [(ast.literal_eval(call.args[0]), _within(call)) for call in calls]
 
 

@@ -82,6 +82,22 @@ def form(source: str) -> dict[str, Any] | None:
     }
 
 
+def reveals(source: str) -> list[ast.Call]:
+    """The calls of `reveal` in a cell, in order; none in a cell that is no Python."""
+    if "reveal(" not in source:
+        return []
+    try:
+        nodes = ast.walk(ast.parse(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    calls = [
+        node
+        for node in nodes
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "reveal"
+    ]
+    return sorted(calls, key=lambda call: call.lineno)
+
+
 def code_of(source: str, said: str) -> str:
     """The code of a guess that was clicked or typed for a prediction cell: 'A', '50 %', or '' for
     no guess. ValueError with a sentence if it is none."""

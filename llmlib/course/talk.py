@@ -10,7 +10,7 @@ from pathlib import Path
 from llmlib.course.checking import check_notebooks
 from llmlib.course.feedback import NOT_WRITTEN_YET
 from llmlib.course.format import notebooks
-from llmlib.course.my_llm.learner_functions import Gap, collect, engine_exercises
+from llmlib.course.my_llm.learner_functions import Gap, collect, engine_exercises, engine_notebooks
 from llmlib.serve import cli, engine
 
 
@@ -46,9 +46,10 @@ def engine_so_far(folder: Path) -> engine.Engine:
 
     It is llmlib's, which is faster, where none of them is the learner's. Raises OSError as
     `collect`, and as `engine.load`."""
-    text, gaps = collect(folder, fill=True)
+    statuses = check_notebooks.check(engine_notebooks(), folder)
+    text, gaps = collect(folder, fill=True, statuses=statuses)
     assert text
-    said = makers(gaps)
+    said = makers(gaps, [f for each in statuses for f in each.functions(check_notebooks.DONE)])
     if len(gaps) == len(engine_exercises()):
         return replace(engine.load("smollm2"), makers=said)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
@@ -57,15 +58,21 @@ def engine_so_far(folder: Path) -> engine.Engine:
         return replace(engine.load(str(path)), makers=said)
 
 
-def makers(gaps: list[Gap]) -> tuple[str, ...]:
-    """Whose the engine's functions are where `gaps` are filled: a summary, then a line for each
-    notebook."""
+def makers(gaps: list[Gap], solved: list[str]) -> tuple[str, ...]:
+    """What is `solved`, and whose the engine's functions are where `gaps` are filled: a summary,
+    then a line for each notebook."""
     filled = {gap.function: "" if gap.why == NOT_WRITTEN_YET else " (wrong)" for gap in gaps}
     every = engine_exercises()
     mine = len(every) - len(filled)
     if not filled:
         return (f"Your engine: all {len(every)} functions are yours.",)
-    lines = [f"Your engine so far: {mine} of {len(every)} functions are yours."]
+    done = f"{len(solved) or 'No'} exercise{'' if len(solved) < 2 else 's'} solved"
+    if mine:
+        lines = [f"{done}: {mine} of this engine's {len(every)} functions are yours."]
+    else:
+        done += f": {', '.join(solved)}." if solved else " yet."
+        first = f"{gaps[0].function} (exercise {gaps[0].number})"
+        lines = [f"{done} The first function that this engine will take from you is {first}."]
     for name in dict.fromkeys(each.notebook for each in every.values()):
         own = [f for f, each in every.items() if each.notebook == name and f not in filled]
         ours = [f + filled[f] for f, e in every.items() if e.notebook == name and f in filled]

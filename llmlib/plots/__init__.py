@@ -104,6 +104,29 @@ def listed(rows, fmt=".1f"):
     )
 
 
+def number(value):
+    """A number as an alt text says it: two digits, or three from a hundred on."""
+    return f"{float(f'{value:.3g}'):,.0f}" if abs(value) >= 100 else f"{value:.2g}"
+
+
+def told(x, curves):
+    """Curves as an alt text says them, {name: values}: each from its first value to its last, and
+    where it lies clearly beyond both. `x`: all places, or the first, the others 1 apart."""
+    said = []
+    for name, values in curves.items():
+        values = [float(value) for value in values]
+        ends, (low, high) = sorted((values[0], values[-1])), (min(values), max(values))
+        words = f"{name.strip()} from {number(values[0])} to {number(values[-1])}"
+        beyond = {"lowest": (low, ends[0] - low), "highest": (high, high - ends[1])}
+        for kind, (value, by) in beyond.items():
+            if by > 0.05 * (high - low):
+                at = values.index(value)
+                place = x + at if isinstance(x, int) else float(x[at])
+                words += f", {kind} {number(value)} at {place:,g}"
+        said.append(words)
+    return "; ".join(said)
+
+
 def show(fig: Figure, alt: str = "", widget=None):
     """Show a figure with its alt text, as `described` unless `alt` is given. ValueError without
     that text. With `widget` (llmlib.widgets), that follows below: the figure stays where no kernel

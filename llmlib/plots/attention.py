@@ -43,11 +43,15 @@ def grids(panels, tokens):
         ax.set(xlabel="looked at (key)", title=title)
         ax.tick_params(axis="x", rotation=45)
     axes[0].set_ylabel("looks (query)")
+    told = []
+    for title, shares in panels.items():
+        shares = torch.as_tensor(shares).float()
+        sums = ", ".join(f"{total:.2f}" for total in shares.nansum(-1).tolist())
+        told.append(f"{title}: {int(shares.isnan().sum())} cells masked, its rows sum to {sums}")
     return plots.described(
         fig,
-        "Three 3 by 3 grids of shares. Without a mask all cells are filled. With either mask the "
-        "upper triangle is white; masked after the softmax, the rows keep their old numbers; "
-        "masked before, each row sums to 1.",
+        f"Grids of shares, {len(tokens)} tokens that look by {len(tokens)} that are looked at; "
+        f"masked cells are white. {'; '.join(told)}.",
     )
 
 
@@ -57,23 +61,14 @@ def gradients(curves):
     ax.set(xlabel="steps back from the last one", ylabel="norm of the gradient (log scale)")
     ax.set_title("How loudly the last output still hears an early input")
     return plots.described(
-        ax.figure,
-        "Gradient norm against steps back, log scale. The plain RNN falls in a straight line to "
-        "3e-18 at 50 steps, the LSTM to 2e-12, the RNN with a rotation to 5e-8; the LSTM with "
-        "its gate open and attention stay level above 1e-2.",
+        ax.figure, f"Gradient norm against steps back, log scale. {plots.told(0, curves)}."
     )
 
 
 def by_layer(curves, ylabel):
     """A value of each layer: {name: [n_layer]}."""
     ax = plots.chart(0, curves, width=WIDTH, xlabel="layer (0 is the first)", ylabel=ylabel)
-    return plots.described(
-        ax.figure,
-        "Mean share on the first token by layer for three texts: low in the first two layers and "
-        "in layers 10 and 11, from 0.3 to 0.5 in layer 2, above 0.5 elsewhere. In layers 3 to 8 "
-        "the line of the first text stands near 0.6, clearly below the other two, from 0.7 to "
-        "0.9.",
-    )
+    return plots.described(ax.figure, f"{ylabel}, by layer. {plots.told(0, curves)}.")
 
 
 def scaling(head_dims, deviations, largest):
@@ -87,9 +82,8 @@ def scaling(head_dims, deviations, largest):
     plots.mark(axes[1], "all equal", y=0.1, color=plots.GREY)
     return plots.described(
         fig,
-        "Left: the deviation of raw scores grows from 2 to 32 as head_dim grows from 4 to 1024; "
-        "divided scores stay at 1. Right: the largest of 10 shares rises towards 1 for raw "
-        "scores and stays near 0.32 for divided ones.",
+        f"By head_dim, {head_dims[0]} to {head_dims[-1]}. Left, {what[0]}: "
+        f"{plots.told(head_dims, deviations)}. Right, {what[1]}: {plots.told(head_dims, largest)}.",
     )
 
 
@@ -160,11 +154,14 @@ def cosines(values, copied):
     ax.hist(np.asarray(values), bins=np.linspace(-0.8, 0.8, 65), color=plots.SKY, **plots.EDGED)
     plots.mark(ax, "a head made to copy", x=copied)
     ax.set(xlabel="cosine of what a head writes with what it looks at", ylabel="heads × tokens")
+    values = np.asarray(values)
+    low, high = np.quantile(values, (0.25, 0.75)).tolist()
     return plots.described(
         fig,
         "Histogram of the cosine between what a head writes and what it looks at, for all heads "
-        "and tokens of a sentence: a narrow heap around 0. A dashed line marks a head made to "
-        "copy, at 0.3, where few are left.",
+        f"and tokens of a sentence. The middle half lies between {low:z.2f} and {high:z.2f}; "
+        f"{(values > copied).mean():.0%} lie above the dashed line of a head made to copy, at "
+        f"{copied:.2f}.",
     )
 
 
@@ -175,9 +172,8 @@ def lengths(curves):
     ax.legend(loc="center right", bbox_to_anchor=(1, 0.6))
     return plots.described(
         ax.figure,
-        "Length of each token's vector after layer 11, log scale. With all of the past, the "
-        "first token is about 24,000 long and the others one or two hundred; with itself and the "
-        "first, one other, ' the', is 9,000 long. With only itself, every token is 24,000 long.",
+        "Length of each token's vector after layer 11 by position, log scale. "
+        f"{plots.told(0, curves)}.",
     )
 
 
@@ -216,11 +212,14 @@ def looks_and_says(looks, says, named):
         taken.append(place)
     ax.set(xlabel="looks: induction score", ylabel="says: votes above other tokens' (logits)")
     ax.set_xlim(-0.03, 1.08)
+    told = ", ".join(
+        f"{layer}.{head} ({looks[layer, head]:z.1f} and {says[layer, head]:z.1f})"
+        for layer, head in sorted(named)
+    )
     return plots.described(
         fig,
         "Each head a dot: from left to right where it looks, its induction score; upwards how "
-        "much it votes for the token it should copy. 18.6 and the heads of layer 17 are far "
-        "right and low, 29.1 is at the top left, heads of layer 23 are between.",
+        f"much it votes for the token it should copy. Named: {told}.",
     )
 
 
@@ -234,11 +233,12 @@ def patch_map(part):
         ax.text(layer, head, f"{100 * part[layer, head]:.0f}", color=ink, **plots.CENTRE)
     ax.set(xlabel="layer (0 is the first)", ylabel="head", yticks=range(part.shape[1]))
     fig.colorbar(drawn, ax=ax, label="part of the name that is back")
+    most = sorted((part > 0.1).nonzero().tolist(), key=lambda place: -part[tuple(place)])
+    told = ", ".join(f"{layer}.{head} {part[layer, head]:.2f}" for layer, head in most)
     return plots.described(
         fig,
-        "Map of 270 heads, layers from left to right: how much of the name each brings back "
-        "alone. Nearly all are at zero; heads 0, 1 and 7 of layer 23 and head 1 of layer 29 "
-        "stand out, and a few are negative.",
+        f"Map of {part.numel()} heads, layers from left to right: how much of the name each "
+        f"brings back alone. Above a tenth: {told or 'none'}; the lowest {part.min():z.2f}.",
     )
 
 
@@ -256,9 +256,8 @@ def recovered(parts):
     ax.set(xlabel="part of the name that is back; a dot is a pair of names", xlim=(-0.3, 1.3))
     return plots.described(
         fig,
-        "How much of the name is back, a dot for each of three pairs of names. The four "
-        "carriers: above half. Their control: near 0. All 270 heads: 1. None: 0. The four from a "
-        "third name: much less than from the right one.",
+        "How much of the name is back, from 0, corrupted, to 1, clean, a dot a pair of names: "
+        f"{plots.listed(parts, 'z.1f')}.",
     )
 
 
@@ -272,10 +271,8 @@ def learning(curves, chance):
     ax.legend(loc="center right", bbox_to_anchor=(1, 0.38))
     return plots.described(
         ax.figure,
-        "Loss on the repetition against training steps. One layer with fixed length falls to "
-        "near 0 within 100 steps; one layer with varying lengths comes down to 2.5 and stays "
-        "there; two layers are still near 2.7 after 100 steps, fall to 0.5 within the next 80, "
-        "and end at 0.3.",
+        f"Loss on the repetition against training steps, guessing at {chance:.1f}. "
+        f"{plots.told(steps, smooth)}.",
     )
 
 
@@ -299,11 +296,14 @@ def one_head(q, k, v, names):
         ax.add_patch(Rectangle(last, values.shape[1], 1, fill=False, lw=3, ec="black", zorder=3))
         ax.set_title(title)
         plots.note(ax, then, (1.0, 0.5), (6, 0), xycoords="axes fraction", va="center", fontsize=10)
+    last = ", ".join(f"{value:.0f}" for value in scores[-1].tolist())
+    given = ", ".join(f"{value:.2f}" for value in shares[-1].tolist())
     return plots.described(
         fig,
-        "One head in four steps, with its numbers. Queries times keys give a 3 by 3 grid of "
-        "scores; over √2 and through softmax, a grid of shares, each row summing to 1; times the "
-        "values, the outputs. The row of sat is framed: scores −2, 2, 0, shares 0.05, 0.77, 0.19.",
+        f"One head in four steps, with its numbers. Queries times keys give a {len(q)} by {len(k)} "
+        f"grid of scores; over √{width} and through softmax, a grid of shares, each row summing to "
+        f"1; times the values, the outputs. The row of {names[-1]} is framed: scores {last}, "
+        f"shares {given}.",
     )
 
 

@@ -18,9 +18,9 @@ def cache_gain(without, with_cache, prompt):
     right.set(xlabel="new tokens", ylabel="times fewer, times faster", ylim=(0, None))
     return plots.described(
         fig,
-        "Left: seconds against new tokens; without a cache they are several times as many. "
-        "Right: how many times fewer token computations, a line that rises to about 50, and how "
-        "many times faster by the clock, which stays far below it.",
+        "Left: seconds against new tokens, without a cache and with one. Right: how many times "
+        f"fewer token computations, a line that rises to {counted[-1]:.0f}, and how many times "
+        "faster by the clock.",
     )
 
 
@@ -36,9 +36,9 @@ def pass_times(tokens, milliseconds):
     plots.plain(ax.yaxis)
     return plots.described(
         ax.figure,
-        "Milliseconds of one pass against the tokens in it, both on logarithmic axes. At 128 "
-        "tokens the measured line lies far below the dashed line of as many passes over one "
-        "token each; where it lies lower, the gap is what is saved.",
+        f"Milliseconds of one pass against the tokens in it, {tokens[0]} to {tokens[-1]}, both on "
+        "logarithmic axes, and a dashed line of as many passes over one token each. Where the "
+        "measured line lies lower, the gap is what is saved.",
     )
 
 
@@ -56,9 +56,11 @@ def roofline(intensity, achieved, bandwidth, peak):
     ax.text(ridge / 1.15, s="memory-bound", ha="right", color=plots.BLUE, **at)
     ax.text(ridge * 1.15, s="compute-bound", ha="left", color=plots.RED, **at)
     thin = {"arrowprops": {"arrowstyle": "-", "lw": 0.8}, "fontsize": 10}  # the next point is near
+    named = []
     for place, words, down in (0.5, "decoding, 1 token", -24), (64, "prefill, 128", -30):
         if place in speed:
             plots.note(ax, words, (place, speed[place]), (-8, down), **thin)
+            named.append(f"; at {place:g}: {words}")
     ax.set(xscale="log", yscale="log", ylim=(min(achieved) / 5e9, 3 * peak / 1e9))
     ax.set_xlabel("arithmetic intensity\n(operations a byte of weights, log scale)")
     ax.set_ylabel("billion operations a second\n(log scale)")
@@ -69,8 +71,8 @@ def roofline(intensity, achieved, bandwidth, peak):
         fig,
         "Speed against arithmetic intensity, both on logarithmic axes: measured points lie on or "
         "below the slanted roof of the memory's bandwidth, and towards the right near the level "
-        f"roof of the processor's peak. The roofs meet at {ridge:.0f} operations a byte. The first "
-        "point, at 0.5, is decoding, one token a pass; the one at 64 is a prefill of 128 tokens.",
+        f"roof of the processor's peak. The roofs meet at {ridge:.0f} operations a "
+        f"byte{''.join(named)}.",
     )
 
 
@@ -83,9 +85,8 @@ def cache_size(tokens, megabytes, weights_megabytes):
     ax.xaxis.set_major_formatter("{x:,.0f}")
     return plots.described(
         fig,
-        "Megabytes of cache against tokens, three straight lines: with 9 key/value heads the "
-        "cache outgrows the weights before half the context, with 3 it stays below them, with 1 "
-        "it is a third of that.",
+        f"Megabytes of cache against {tokens[0]:,} to {tokens[-1]:,} tokens, straight lines: "
+        f"{plots.told(tokens, megabytes)}. All weights take {weights_megabytes:,.0f}.",
     )
 
 
@@ -123,11 +124,14 @@ def ladder(rows, full, chance):
     plots.mark(ax, f"all {round(math.exp(chance)):,} tokens equally likely", y=chance)
     ax.set(xlabel="bits of a rounded weight", ylabel="loss (nats a token)")
     ax.set(ylim=(0, 20), xticks=bits)
+    told = "; ".join(
+        f"{name}: {plots.listed({f'{b} bits': loss for b, loss in zip(bits, losses)})}"
+        for name, losses in curves.items()
+    )
     return plots.described(
         ax.figure,
-        "Loss against bits a weight, one line for each kind of scale. At 8 bits all are close to "
-        "float32. At 4 bits one scale for the matrix is far above guessing, a scale a row is "
-        "poor, a scale for 32 weights is best. At 2 bits none is better than guessing.",
+        f"Loss against bits a weight, one line for each kind of scale; float32 at {full:.1f}, all "
+        f"tokens equally likely at {chance:.1f}. {told}.",
     )
 
 
@@ -135,12 +139,14 @@ def serving(step_seconds, machines, context):
     """Tokens a second against texts at once, up to where memory is full: machines {name: (model,
     machine)}, both keyword arguments of `step_seconds`."""
     fig, ax = plots.figure(height=3.8, width=6.4)
-    batches = np.unique(np.geomspace(1, 4096, 80).round().astype(int)).tolist()
+    batches, told = np.unique(np.geomspace(1, 4096, 80).round().astype(int)).tolist(), []
     for name, style, _ in plots.look(machines):
         model, machine = machines[name]
         times = {n: step_seconds(n, context, **model, **machine) for n in batches}
         fits = [n for n in batches if np.isfinite(times[n])]
         ax.plot(fits, [n / times[n] for n in fits], label=name, **style | {"marker": None})
+        ends = [f"{n / times[n]:,.0f} with {n:,}" for n in fits[:1] + fits[-1:]]
+        told.append(f"{name}: {', '.join(ends) or 'not one text fits'}")
         if fits and fits[-1] < batches[-1]:
             ax.plot(fits[-1], fits[-1] / times[fits[-1]], "X", color=style["color"], markersize=9)
     ax.plot([], [], "X", color="black", label="memory is full")
@@ -151,10 +157,8 @@ def serving(step_seconds, machines, context):
     ax.legend()
     return plots.described(
         fig,
-        "Tokens a second against the number of texts in the batch, both logarithmic. Each curve "
-        "first rises nearly in proportion to the batch; SmolLM2's flattens, that of 9 cards "
-        "bends a little, and each ends where the memory is full: for 175B on 5 cards after about "
-        "ten texts, on 9 cards after some eighty.",
+        "Tokens a second against the number of texts in the batch, both logarithmic, each curve "
+        f"up to where the memory is full. {'; '.join(told)}.",
     )
 
 

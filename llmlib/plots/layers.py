@@ -27,16 +27,18 @@ def norm_map(points, rms, centred):
         ax.set(title=title, aspect="equal", xlabel="entry 0")
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
     axes[1].axline((0, 0), slope=1, color=plots.BLUE, ls=":", label="both entries equal")
+    places = []
     for (x, y), n in Counter((round(x, 2), round(y, 2)) for x, y in centred.tolist()).items():
         offset = (0, 22 if y > 0 else -32)
+        places.append(f"{n} land on ({x:z.2g}, {y:z.2g})")
         plots.note(axes[1], f"{n} points", (x, y), offset, ha="center", bbox=plots.GROUND)
     axes[0].set_ylabel("entry 1")
     fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return plots.described(
         fig,
-        "Eighteen points, each joined to its image. Left, RMSNorm: every point moves along its "
-        "ray onto the circle of radius 1.41. Right, LayerNorm: all land on (-1, 1) or (1, -1), "
-        "on either side of the diagonal of equal entries.",
+        f"{len(points)} points, each joined to its image. Left, RMSNorm: every point moves along "
+        f"its ray onto the circle of radius {math.sqrt(2):.2f}. Right, LayerNorm: "
+        f"{' and '.join(places)}, on either side of the diagonal of equal entries.",
     )
 
 
@@ -94,11 +96,13 @@ def flop_shares(lengths, parts, context):
     ax.set(xscale="log", xlim=(lengths[0], lengths[-1]), ylim=(0, 100))
     ax.set(xlabel="length of the text (tokens, log scale)", ylabel="share of the FLOPs (%)")
     plots.plain(ax.xaxis, [100, 1000, 10_000, 100_000])
+    at = [0, int((torch.as_tensor(lengths) - context).abs().argmin()), -1]
+    named = {name: [share[i] for i in at] for name, share in zip(parts, shares)}
     return plots.described(
         fig,
-        "Share of FLOPs by text length, stacked. The feed-forward takes most of the work for "
-        "short texts, the products inside attention nearly all of it for texts of 100,000 "
-        "tokens. At SmolLM2's context of 8,192 they take over half.",
+        f"Share of FLOPs by text length, stacked, in percent at {lengths[0]:,.0f}, {context:,} "
+        f"(SmolLM2's context) and {lengths[-1]:,.0f} tokens: "
+        f"{plots.listed(named, '.0f')}.",
     )
 
 
@@ -112,12 +116,8 @@ def gradient_lengths(panels):
         ax.set_xticks(range(0, n_layer, 2 if n_layer < 20 else 10))
     axes[0].set_ylabel("length of the gradient (log scale)")
     axes[-1].legend(loc="lower left")
-    return plots.described(
-        fig,
-        "Three panels by layer, logarithmic. w_q: pre-norm falls from 0.3 to 0.04, post-norm "
-        "from 0.1 to under 0.01, without + from 0.004 to under 0.00001. w_v and w_out: all three "
-        "wirings stay between 0.2 and 3, without + at the top.",
-    )
+    told = ". ".join(f"{matrix}: {plots.told(0, curves)}" for matrix, curves in panels.items())
+    return plots.described(fig, f"Length of the gradient by layer, logarithmic. {told}.")
 
 
 def patch_map(recovered, words):
@@ -132,11 +132,16 @@ def patch_map(recovered, words):
     ax.set_xticks(ticks, ["table", *(f"{n - 1}" for n in ticks[1:])])
     ax.set(xlabel="patched after layer", ylabel="patched token")
     fig.colorbar(drawn, ax=ax, label="recovered")
+    names = ["the table", *(f"layer {n}" for n in range(states - 1))]
+    told = []
+    for word, row in zip(words, values > 0.5):
+        if row.any():
+            after = np.flatnonzero(row)
+            told.append(f"{word} from {names[after[0]]} to {names[after[-1]]}")
     return plots.described(
         fig,
-        "A map of recovered answers, tokens by layers. The row of France is 1 up to layer 22 and "
-        "0 from layer 23 on; the row of is, the last token, is 0 up to layer 22 and 1 from layer "
-        "23 on; the other rows are 0 everywhere.",
+        "A map of recovered answers, tokens by layers. More than half comes back by patching "
+        f"{' and '.join(told) or 'no token'}.",
     )
 
 
@@ -150,12 +155,14 @@ def layer_costs(removed, swapped, base):
     ax.set(yscale="log", xlabel="layer", ylabel="loss (nats per token, log scale)")
     plots.plain(ax.yaxis, [3, 4, 5, 6, 8, 10, 13])
     ax.legend(loc="upper center")
+    costly = sorted(range(len(removed)), key=lambda i: -removed[i])[:4]
+    pairs = sorted(range(len(swapped)), key=lambda i: -swapped[i])[:3]
     return plots.described(
         fig,
-        "Loss after removing each of the 30 layers, on a logarithmic axis. Without layer 0 it is "
-        "near 14, without layer 1 near 9; layers 8, 11, 28 and 29 cost 0.8 or more; most others "
-        "cost little. Swapping neighbours costs most at both ends, and 0.8 to 0.9 at the pairs "
-        "8-9 and 11-12.",
+        f"Loss after removing each of {len(removed)} layers, on a logarithmic axis; all in their "
+        f"places {base:.1f}. The costliest: "
+        f"{plots.listed({f'layer {i}': removed[i] for i in costly})}. Swapping costs most at "
+        f"{plots.listed({f'{i}-{i + 1}': swapped[i] for i in pairs})}.",
     )
 
 
@@ -171,10 +178,7 @@ def told_apart(curves, sentences):
     ax.set(xlabel="read after layer (−1: the table)", ylabel="told apart (%)")
     plots.mark(ax, "chance", y=50)
     return plots.described(
-        ax.figure,
-        "Percent told apart by layer. Noun or verb rises from chance to 100 by layer 1; my or "
-        "your is at 100 from layer 0 on and falls to 83 in the last ten; the meaning of bank "
-        "rises more slowly, to 96 by layer 4.",
+        ax.figure, f"Percent told apart by layer, chance at 50. {plots.told(-1, curves)}."
     )
 
 
@@ -188,15 +192,15 @@ def race(curves, chance, words):
     ax.set(xlabel="training step", ylabel="loss (nats per letter)")
     return plots.described(
         ax.figure,
-        "Loss against training steps. Pre-norm, and post-norm with small writes, fall to 2.6; "
-        "post-norm with and without warm-up and the stack without + stop at 2.9, the dashed line "
-        "of a model that knows only how common each letter is.",
+        f"Loss against training steps, and a dashed line at {chance:.1f}: {words}. "
+        f"{plots.told(2, smooth)}.",
     )
 
 
 def running_sums(panels):
     """What the writes add to one number, for several numbers: {label: [1 + 2 * n_layer] terms}."""
     fig, axes = plots.figure(len(panels), 1, width=7.2, height=6.0, sharex=True)
+    told = []
     for ax, (label, terms) in zip(axes, panels.items()):
         attention, mlp = terms[1::2], terms[2::2]
         layers = range(-1, len(attention))
@@ -205,16 +209,20 @@ def running_sums(panels):
             ax.bar([i + shift for i in layers[1:]], added[name], 0.38, label=name, **style)
         total = terms[0] + torch.cat([torch.zeros(1), (attention + mlp).cumsum(0)])
         ax.plot(layers, total, color="black", marker="o", ms=3, lw=1.5, label="sum so far")
+        most = max(range(len(attention)), key=lambda i: attention[i])
+        name = label.replace("\n", " ")
+        told.append(
+            f"{name}: from {terms[0]:z.1f} to {total[-1]:z.1f}; attention adds most in layer "
+            f"{most}, {attention[most]:.1f}"
+        )
         ax.axhline(0, color=plots.GREY, lw=1)
         ax.set(ylabel=label, xticks=[-1, *range(5, len(attention), 5), len(attention) - 1])
     axes[-1].set_xlabel("layer (−1: the table)")
     axes[0].legend(loc="upper left")
     return plots.described(
         fig,
-        "Two panels by layer. Top, Paris against London: below zero up to layer 22, then "
-        "attention in layer 23 adds 3 of 4. Bottom, Paris against the mean logit: the sum grows "
-        "slowly to 6 by layer 22, attention in layer 23 adds about 3 of 19, and many writes of "
-        "the last layers add the rest.",
+        f"{len(panels)} panels by layer: bars of what each sublayer adds, and a line of the sum so "
+        f"far. {'. '.join(told)}.",
     )
 
 
@@ -252,12 +260,10 @@ def sink_life(curves, events):
     for i, (layer, words) in enumerate(events.items()):  # at two heights, as neighbours may touch
         ax.axvline(layer, color=plots.GREY, ls=":", lw=1, ymax=0.86)
         ax.text(layer, 55_000 * 1.8 ** (i % 2), words, ha="center", va="bottom", fontsize=10)
+    told = ", ".join(f"{words} at {layer:g}".replace("\n", " ") for layer, words in events.items())
     return plots.described(
         fig,
-        "Length of the stream by layer, logarithmic. The first token and the second the climb to "
-        "about 670 by layer 2 and are back among the others by layer 10; in layer 11 the first "
-        "token alone jumps to over 22,000, and falls to 5,000 in layers 28 and 29. The others "
-        "jump from 2 to about 70 by layer 1, then grow slowly to 600.",
+        f"Length of the stream by layer, logarithmic. {plots.told(-1, curves)}. Marked: {told}.",
     )
 
 
@@ -270,9 +276,9 @@ def neuron_turned(values, curves, natural):
     ax.set(xlabel="the neuron is held at", ylabel="probability of the next token")
     return plots.described(
         ax.figure,
-        "Probability of the next token while the neuron is held between -20 and 20. she rises "
-        "from 0 to 0.15 at 0 and 0.68 near 15, her to 0.34 at 20; he falls above 0. A grey band "
-        "from -20 to 0 marks the neuron's numbers in the story.",
+        "Probability of the next token while the neuron is held at a value. "
+        f"{plots.told(values, curves)}. A grey band from {low:.0f} to {high:.0f} marks its "
+        "numbers in the story.",
     )
 
 
@@ -369,12 +375,17 @@ def river(stream, attention, mlp, words, end):
     ax.text(5.3, high - 160, "a length\nof 200", va="center", fontsize=10)
     ax.grid(visible=False)
     ax.legend(loc="lower left")
+    sums = np.asarray(attention) + np.asarray(mlp)
+    largest = " and ".join(map(str, sorted(np.argsort(sums)[-2:].tolist())))
+    said = "; ".join(
+        f"{sublayer} in layer {layer} says {word}".replace("\n", " ")
+        for (sublayer, layer), word in words.items()
+    )
     return plots.described(
         fig,
-        "A river that starts as a thread at the table and is broad at layer 29. Blue bars of "
-        "attention flow in from above, hatched orange ones of the feed-forward from below; the "
-        "largest come in layers 24 and 29. Attention in layer 23 says France French Breton, in "
-        "layer 27 the city capital; the feed-forward of layer 24 says capitals.",
+        f"A river that starts as a thread at the table and is {stream[-1]:.0f} broad at layer "
+        f"{len(sums) - 1}. Blue bars of attention flow in from above, hatched orange ones of the "
+        f"feed-forward from below; the largest come in layers {largest}. {said}.",
     )
 
 

@@ -77,10 +77,12 @@ def loss_on_text(pieces, losses, title, width=78):
     shape = {"orientation": "horizontal", "fraction": 0.04, "pad": 0.02, "aspect": 50}
     bar = fig.colorbar(SURPRISE, ax=ax, **shape)
     bar.set_label("loss in nats (10 and more are drawn alike)", fontsize=9)
+    known = [(loss, piece.strip()) for piece, loss in zip(pieces, losses) if loss is not None]
+    darkest = ", ".join(f"{piece} {loss:.1f}" for loss, piece in sorted(known)[:-6:-1])
     return plots.described(
         fig,
-        "A paragraph about tides, each token shaded by its loss: content words such as centre, "
-        "line, high and strength are dark, function words and full stops light.",
+        f"{title}: a text, each token the darker the larger its loss in nats. The darkest: "
+        f"{darkest}.",
     )
 
 
@@ -119,8 +121,8 @@ def two_gradients(curves, start):
     plots.mark(ax, "ln V", y=start)
     return plots.described(
         ax.figure,
-        "Loss against steps of gradient descent, two curves from 6.24: both fall to 3.8 within "
-        "200 steps; the one with the forgotten gate ends a little higher.",
+        f"Loss against steps of gradient descent; guessing at {start:.1f}. "
+        f"{plots.told(10, smooth)}.",
     )
 
 
@@ -171,9 +173,7 @@ def one_batch(curves, start):
     ax.legend(loc="upper right", ncols=2)
     return plots.described(
         ax.figure,
-        "Loss on one batch over 50 steps. As it is, without a causal mask and on random tokens "
-        "it falls from 6.24 to nearly 0 within 40 steps; with a rate 100 times as large it jumps "
-        "out of the picture, comes back and stays above 4.",
+        f"Loss on one batch, again and again; guessing at {start:.1f}. {plots.told(0, curves)}.",
     )
 
 
@@ -195,10 +195,9 @@ def what_it_learns(losses, unseen, marks, seen, distances):
     near.set(ylabel="distance of the predictions (nats)", title="Which rule it is closest to")
     return plots.described(
         fig,
-        "Left: the loss falls from 6.24, passes the unigram's, 5.2, within 20 steps and, on "
-        "unseen stories, the bigram's, 3.8, before the end. Right: the distance to the uniform "
-        "rule grows from 0; that to the unigram is smallest at step 20; that to the bigram falls "
-        "all the time and is the smallest at the end.",
+        f"Left: the loss falls from {losses[0]:.1f}; on unseen stories it ends at "
+        f"{unseen[-1][1]:.1f}. The rules: {plots.listed(marks)}. Right: the distance of the "
+        f"predictions to each rule by steps taken. {plots.told(seen, distances)}.",
     )
 
 
@@ -224,7 +223,8 @@ def calibration(confidence, right, n_bins=10):
     return plots.described(
         fig,
         "Above: how often the likeliest token was right against the probability the model gave "
-        "it, in ten bins with error bars of two standard errors: the points rise with the "
-        "diagonal, nine of the ten below it, so the model promises more than it delivers. Below: "
-        "the number of tokens in each bin, most in the first five.",
+        "it, with error bars of two standard errors. Of "
+        f"{int((tokens > 0).sum())} points {int((true < said).sum())} lie below the diagonal, "
+        "where a model promises more than it delivers. Below: the tokens of each bin, "
+        f"{tokens.min():,} to {tokens.max():,}.",
     )

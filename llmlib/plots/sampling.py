@@ -85,6 +85,7 @@ def stretches(shares, thin):
 def draws(panels):
     """Counts {title: (expected, observed)} of each token, in a band of two standard deviations."""
     fig, axes = plots.figure(1, len(panels), height=4.0, sharex=True, sharey=True)
+    told = []
     for ax, (title, (expected, observed)) in zip(axes, panels.items()):
         line = torch.logspace(math.log10(expected.min()), math.log10(expected.max()), 100)
         low, high = (line - 2 * line.sqrt()).clamp(min=0.5), line + 2 * line.sqrt()
@@ -94,6 +95,10 @@ def draws(panels):
         # a count of 0 has no place on a logarithmic axis: it stands on the lower edge
         dots = {"color": plots.BLUE, "markersize": 3.5, "label": "one token"}
         ax.plot(expected, observed.clamp(min=0.5), "o", **dots)
+        inside = ((observed - expected).abs() <= 2 * expected.sqrt()).sum()
+        told.append(
+            f"{title}: {inside} of {len(expected)} in the band, {(observed == 0).sum()} at 0"
+        )
         ax.set(xscale="log", yscale="log", title=title, xlabel="expected count (log scale)")
         plots.plain(ax.xaxis, [5, 20, 100, 500])
         ax.yaxis.set_ticks([0.5, 5, 20, 100, 500], ["0", "5", "20", "100", "500"])
@@ -102,10 +107,8 @@ def draws(panels):
     axes[0].legend(loc="upper left")
     return plots.described(
         fig,
-        "Expected against observed counts of each common token in 10,000 draws, on logarithmic "
-        "axes. Left, with u as it is, nearly all points lie in the band of two standard "
-        "deviations around the diagonal. Right, with u of three digits, the rarer tokens stray "
-        "far out of the band, and many stand at 0.",
+        "Expected against observed counts of each token, on logarithmic axes, with a band of two "
+        f"standard deviations around the diagonal. {'; '.join(told)}.",
     )
 
 
@@ -171,12 +174,16 @@ def beam_tree(tokenizer, steps):
             start, end = (from_x + (0.4 if ids[:-1] else 0.25), from_y), (x - 0.41, y)
             plots.arrow(ax, start, end, linestyle="-" if on_the_way else "--", **line)
             places[ids] = (x, y)
+    way = ", ".join(
+        f"{tokenizer.decode([best[n - 1]])!r} with {math.exp(score):.3f}, place {row + 1}"
+        for n, beams in enumerate(steps, 1)
+        for row, (ids, score) in enumerate(beams)
+        if n <= len(best) and tuple(ids) == best[:n]
+    )
     return plots.described(
         fig,
-        "The first three steps of a beam search of width 3 from Darwin's prompt, as a tree: "
-        "three boxes a step with the probability of the text up to there. The way to the best, "
-        "in blue, is ' is' with 0.332, the first of its step, then ' the' with 0.026, second to "
-        "' a' with 0.057, then ' most' with 0.005.",
+        f"A beam search of width {width} as a tree, {len(steps)} steps, a box a token with the "
+        f"probability of the text up to there. The way to the best, in blue: {way}.",
     )
 
 
@@ -192,11 +199,12 @@ def surprises(tokenizer, texts):
         ax.set_ylim(0, 1.25 * max(-log_p.min() for _, log_p in texts.values()))
         ax.grid(axis="x", visible=False)
     fig.supylabel("surprise, −log p (nats)", fontsize=10)
+    told = []
+    for name, (ids, log_p) in texts.items():
+        most = {repr(tokenizer.decode([ids[i]])): -log_p[i] for i in log_p.argsort()[:3].tolist()}
+        told.append(f"{name}: {-log_p.mean():.1f} a token, most {plots.listed(most)}")
     return plots.described(
-        fig,
-        "Surprise of the model at each token of three texts, in nats. Darwin's words have bars "
-        "of up to 10: wears, des and volcanic. Beam search's tokens stay below 5. The drawn text "
-        "has high bars as well.",
+        fig, f"Surprise of the model at each token of a text, in nats. {'; '.join(told)}."
     )
 
 
@@ -246,12 +254,14 @@ def places_and_picks(tables, letters="ABCD"):
         plots.heat(ax, table, "d", (list(letters), list(letters)), cmap="Blues", vmin=0, vmax=top)
         ax.set(xlabel="letter that the model picked", title=title)
     axes[0].set_ylabel("letter of the right option")
+    told = []
+    for title, table in tables.items():
+        picks = dict(zip(letters, (sum(column) for column in zip(*table))))
+        told.append(f"{title}: {plots.listed(picks, '.0f')}")
     return plots.described(
         fig,
-        "Three tables, where the right option stands against which letter is picked. Without "
-        "examples every pick is A. With four examples most picks are B, with the same examples "
-        "reversed most are C. In each table the four rows are nearly alike: where the right "
-        "option stands makes hardly any difference.",
+        "Tables, where the right option stands against which letter is picked. Picks of each "
+        f"letter, wherever the right one stood: {'; '.join(told)}.",
     )
 
 
@@ -283,12 +293,14 @@ def pronouns(found):
     plots.mark(ax, "equally likely", x=0.5)
     ax.set(xlim=(0, 1.02), xlabel="share of “ she” among “ she” and “ he” as the next token")
     ax.legend(loc="lower right")
+    told = "; ".join(
+        f"{name}: {plots.listed({who: shares[who] for who in (*order[:2], *order[-2:])}, '.2f')}"
+        for name, shares in found.items()
+    )
     return plots.described(
         fig,
-        "Share of she among she and he for ten occupations, person, man and woman, after two "
-        "sentences. Man is near the bottom, woman at the top. Nurse, librarian and secretary lie "
-        "above person, carpenter far below, in both; doctor and engineer lie below person in the "
-        "first and above it in the second.",
+        f"Share of she among she and he for {len(order)} persons, after {len(found)} sentences. "
+        f"The lowest and the highest two of the first: {told}.",
     )
 
 
@@ -298,9 +310,7 @@ def copies(found):
     labels = {"xlabel": "copy", "ylabel": "probability of a token\n(geometric mean)"}
     ax = plots.chart(1, found, height=3.2, **labels, ylim=(0, 1), xticks=range(1, n + 1))
     return plots.described(
-        ax.figure,
-        "Mean probability of a token in copies 1 to 6. The phrase itself rises from about 0.2 "
-        "towards 0.9. Three shuffled versions stay below 0.15.",
+        ax.figure, f"Mean probability of a token in copies 1 to {n}. {plots.told(1, found)}."
     )
 
 
@@ -315,9 +325,8 @@ def differences(found, xlabel):
     ax.set(xlabel=xlabel, ylim=(len(found) - 0.5, -0.7))
     ax.margins(x=0.1)
     ax.grid(axis="y", visible=False)
-    return plots.described(
-        fig,
-        "Mean differences of quality with 95 % intervals. Top-k 20, top-p 0.9 and min-p 0.1 "
-        "minus temperature alone lie at or below 0, min-p lowest. Top-k 20 minus min-p 0.1 lies "
-        "above 0.",
+    told = "; ".join(
+        f"{name}: {mean:+z.3f}, {low:+z.3f} to {high:+z.3f}"
+        for name, (mean, low, high) in found.items()
     )
+    return plots.described(fig, f"Means with their 95 % intervals, {xlabel}. {told}.")

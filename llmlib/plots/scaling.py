@@ -142,8 +142,7 @@ def in_a_row(n, shares_right):
     return plots.described(
         ax.figure,
         "Share right, as a part of the widest model's, over the number of parameters, one line "
-        "for each k on one axis. One in a row rises steadily from the start. Two in a row start "
-        "lower. Five in a row stay near 0 for three models, then rise steeply.",
+        f"for each k on one axis. {plots.told(n, curves)}.",
     )
 
 

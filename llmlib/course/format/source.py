@@ -1,5 +1,6 @@
 """The format of a notebook's source, `solutions/NN_name.py`: its cells and its exercises."""
 
+import ast
 import hashlib
 import re
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import jupytext
 from nbformat import NotebookNode
 
+from llmlib.course import prediction_cells
 from llmlib.course.environment import SOURCES
 from llmlib.course.feedback import CHECK_OF, NOT_WRITTEN
 from llmlib.course.format.course_map import stations, with_map
@@ -107,6 +109,7 @@ def parse(text: str, name: str, sources: Path = SOURCES) -> Notebook:
             cell.id = _cell_id(cell, seen)
             for key in ("lines_to_next_cell", "makes", "shape"):  # jupytext's note, and the map's
                 cell.metadata.pop(key, None)
+        _fold_answers(node.cells)
         return Notebook(name, node, tuple(_exercises(node.cells, name)))
     except SourceError as error:
         raise SourceError(f"{name}: {error}") from None
@@ -150,6 +153,30 @@ def _fold(cell: NotebookNode) -> None:
         if cell.cell_type != "markdown" or re.search(r"^#", cell.source, re.MULTILINE):
             raise SourceError(f'reveals="{key}" is for a text without a heading.')
         cell.source = REVEALED.format(key, cell.source)
+
+
+def _fold_answers(cells: list[NotebookNode]) -> None:
+    """Fold the demonstrations from each prediction to the cell that reveals its answer: they
+    compute it, and may say it. `after_guess` names the predictions: JupyterLab's extension and the
+    page open the cell once they are made. What is folded anyway stays as it is."""
+    asked: dict[str, int] = {}
+    open_demos = [
+        kind(cell) == "demo"
+        and "jupyter" not in cell.metadata
+        and not prediction_cells.is_prediction(cell.source)
+        for cell in cells
+    ]
+    for at, cell in enumerate(cells):
+        if cell.cell_type != "code":
+            continue
+        if form := prediction_cells.form(cell.source):
+            asked[form["key"]] = at
+        for call in prediction_cells.reveals(cell.source):
+            key = ast.literal_eval(call.args[0])
+            for n in range(asked.pop(key, at) + 1, at + 1):
+                if open_demos[n]:
+                    cells[n].metadata.setdefault("after_guess", []).append(key)
+                    cells[n].metadata["jupyter"] = NotebookNode(source_hidden=True)
 
 
 def drawings_in_words(text: str) -> str:

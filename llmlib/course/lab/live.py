@@ -40,8 +40,8 @@ class Live:
 
     def look(self, text: str) -> dict[str, Any]:
         """{"text", "tokens", "next": [[token, probability], …], "attention": {head: rows}}: row i
-        of a head has the i + 1 shares of token i. {"fault"} with a sentence for a text that is
-        empty or too long."""
+        of a head has the i + 1 shares of token i. A token is a text, or where it is a part of a
+        character its bytes. {"fault"} with a sentence for a text that is empty or too long."""
         text = text.encode("utf-8", "replace").decode()  # half a character may have been sent
         if not text:
             return {"fault": "Type something, and the model reads it."}
@@ -50,18 +50,24 @@ class Live:
         ids = self.model.tokenizer.encode(text)
         if len(ids) > LONGEST:
             return {"fault": f"This text is {len(ids)} tokens: this page reads {LONGEST} at most."}
-        decode = self.model.tokenizer.decode
         likely = self._read(ids).softmax(-1).topk(NEXT)
         chances = zip(likely.indices.tolist(), likely.values.tolist())
         return {
             "text": text,
-            "tokens": [decode([i]) for i in ids],
-            "next": [[decode([i]), round(chance, 4)] for i, chance in chances],
+            "tokens": [self._token(i) for i in ids],
+            "next": [[self._token(i), round(chance, 4)] for i, chance in chances],
             "attention": {
                 name: [[round(x, 3) for x in row] for row in rows]
                 for name, rows in self.shares.items()
             },
         }
+
+    def _token(self, i: int) -> str | list[int]:
+        spelled = self.model.tokenizer.token_bytes(i)
+        try:
+            return spelled.decode()
+        except UnicodeDecodeError:
+            return [*spelled]
 
     def _read(self, ids: list[int]) -> torch.Tensor:
         """The logits [vocab] after `ids`, and their shares."""

@@ -61,8 +61,10 @@ def names_in_file() -> frozenset[str]:
     return names(TEMPLATE).binds | frozenset(engine_exercises())
 
 
-def collect(folder: Path, fill: bool = False) -> tuple[str | None, list[Gap]]:
-    """(the file's text, gaps) from the notebooks in `folder`.
+def collect(
+    folder: Path, fill: bool = False, statuses: Iterable[check_notebooks.Status] = ()
+) -> tuple[str | None, list[Gap]]:
+    """(the file's text, gaps) from the notebooks in `folder`, whose `statuses` may be known.
 
     There is a gap for each function that is not written, fails its check, or needs a name that the
     file cannot take from its notebook. With `fill` the course's own function fills each gap;
@@ -71,7 +73,7 @@ def collect(folder: Path, fill: bool = False) -> tuple[str | None, list[Gap]]:
     if folder.resolve() == notebooks.ROOT / "solutions":  # proven by the tests
         sections = [_solution_section(name) for name in engine_notebooks()]
         return render(sections, set(engine_exercises())), []
-    reasons = _reasons(folder)
+    reasons = _reasons(statuses or check_notebooks.check(engine_notebooks(), folder), folder)
     while fill or not reasons:
         sections = [s for name in engine_notebooks() for s in _sections(folder, name, set(reasons))]
         text = render(sections, set(engine_exercises()))
@@ -84,10 +86,10 @@ def collect(folder: Path, fill: bool = False) -> tuple[str | None, list[Gap]]:
     return text if fill or not gaps else None, gaps
 
 
-def _reasons(folder: Path) -> dict[str, str]:
+def _reasons(statuses: Iterable[check_notebooks.Status], folder: Path) -> dict[str, str]:
     """{function: why it cannot be used}, from the notebooks' own checks and for missing names."""
     reasons = {}
-    for status in check_notebooks.check(engine_notebooks(), folder):
+    for status in statuses:
         outcome = {name: (state, message) for name, state, message in status.exercises}
         theirs = [] if status.fault else _learner_definitions(folder, status.name)
         for function in _functions_of(status.name):

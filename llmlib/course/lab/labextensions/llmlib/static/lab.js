@@ -4,7 +4,7 @@
  * `init` receives the packages that JupyterLab shares, `get` returns our plugins.
  */
 (() => {
-  let shared, element, gradeId;
+  let shared, element, gradeId, source, connected;
 
   const ask = async (lab, verb, words = {}, body) => {
     const settings = lab.services.ServerConnection.makeSettings();
@@ -22,15 +22,71 @@
   const isExercise = cell => cell.model.getMetadata("nbgrader")?.solution === true;
 
   /* Show the exercise of that name: its statement on top, its cell active. */
-  async function goTo(panel, name) {
+  async function goTo(lab, panel, name) {
     const at = panel.content.widgets.findIndex(cell => gradeId(cell) === name);
     if (at < 0) return;
     panel.content.activeCellIndex = at;
     panel.content.activate();  // a dialog that closes gives the focus back to its button
+    prepare(lab, panel, at);
+    await scroll(panel, Math.max(at - 1, 0), "start");
+  }
+
+  /* Bring a cell into view; the newest call wins. */
+  async function scroll(panel, at, where) {
+    const turn = (panel.scrolling = {});
     for (const wait of [0, 400, 800]) {  // cells above it are still finding their height
       await new Promise(done => setTimeout(done, wait));
-      await panel.content.scrollToItem(Math.max(at - 1, 0), "start");
+      if (panel.scrolling !== turn || panel.isDisposed) return;
+      await panel.content.scrollToItem(at, where);
     }
+  }
+
+  /* Whoever comes back has a kernel that knows nothing. Run what the cell `at` needs and the kernel has
+   * not run: the given cells above it, and the functions above it. It shows no output, and says so. */
+  async function prepare(lab, panel, at) {
+    const above = panel.content.widgets.slice(0, at).filter(cell => {
+      const kind = cell.model.getMetadata("nbgrader");
+      return cell.model.type === "code" && kind && !kind.grade && (kind.locked || kind.solution);
+    });
+    if (!above.length || panel.content.widgets.some(cell => gradeId(cell) === "q01")) return;
+    await connected(panel);
+    const { kernel } = panel.sessionContext.session ?? {};
+    if (!kernel || panel.isDisposed) return;
+    const texts = JSON.stringify(above.map(cell => source(cell).replace(/\n+$/, "")));
+    const names = JSON.stringify(above.map(cell => isExercise(cell) ? gradeId(cell) : ""));
+    const known = "[name in globals() if name else text in get_ipython().history_manager.input_hist_raw"
+      + ` for name, text in zip(${names}, ${texts})]`;
+    const { content } = await kernel.requestExecute(
+      { code: "", silent: true, store_history: false, user_expressions: { known } }).done;
+    const answers = content.user_expressions?.known?.data?.["text/plain"].match(/True|False/g) ?? [];
+    const lacking = above.filter((_, i) => answers[i] === "False");
+    if (!lacking.length) return;
+    const { Notification } = lab.apputils;
+    const id = Notification.emit("Running the set-up above this cell …", "in-progress");
+    const faults = [];
+    for (const cell of lacking) {
+      const done = await kernel.requestExecute({ code: source(cell), stop_on_error: false }).done;
+      if (done.content.status === "error") faults.push(`${done.content.ename}: ${done.content.evalue}`);
+    }
+    const message = faults.length ? `A cell of the set-up above failed: ${faults[0]}`
+      : "Your kernel was new. The set-up above, and your functions there, were run for you.";
+    Notification.update({
+      id, message, type: faults.length ? "warning" : "success", autoClose: 10_000 });
+  }
+
+  /* A reload comes back to the cell that was active. The browser's tab keeps it, as JupyterLab keeps
+   * which notebooks are open. */
+  async function comeBack(lab, panel) {
+    const { content, context } = panel, place = `llmlib:cell:${context.path}`;
+    const at = content.widgets.findIndex(
+      cell => cell.model.id === window.sessionStorage.getItem(place));
+    if (at > 0) content.activeCellIndex = at;
+    content.activeCellChanged.connect((_, cell) =>
+      cell && window.sessionStorage.setItem(`llmlib:cell:${context.path}`, cell.model.id));
+    if (at <= 0) return;
+    prepare(lab, panel, at);
+    while (!panel.isVisible && !panel.isDisposed) await new Promise(done => setTimeout(done, 200));
+    if (content.activeCellIndex === at) await scroll(panel, at, "center");
   }
 
   // Talk --------------------------------------------------------------------------------------
@@ -163,7 +219,7 @@
         const { notebook, exercise } = link.dataset;
         const panel = await this.app.commands.execute("docmanager:open", { path: notebook });
         await panel.revealed;
-        if (exercise) goTo(panel, exercise);
+        if (exercise) goTo(lab, panel, exercise);
       }
     }
 
@@ -250,7 +306,7 @@
     const jump = async name => {
       dialog.resolve();
       await closed;
-      goTo(panel, name);
+      goTo(lab, panel, name);
     };
     try {
       const said = await (await ask(lab, "check", {}, { path: panel.context.path })).json();
@@ -262,12 +318,22 @@
 
   // Solution ----------------------------------------------------------------------------------
 
-  /* The exercise that the active cell belongs to: a check's own, else the next one below. */
-  function exerciseAt(panel) {
-    const cells = panel.content.widgets, at = panel.content.activeCellIndex;
-    const checked = gradeId(cells[at]).replace(/^test_/, "");
-    const own = cells.find(cell => isExercise(cell) && gradeId(cell) === checked);
-    return own ?? cells.slice(at).find(isExercise) ?? cells.findLast(isExercise);
+  const tried = new WeakMap();  // {notebook: the name of the check that failed last}
+
+  function executed(_, { notebook, cell, success }) {
+    const name = /^test_(.*)/.exec(gradeId(cell))?.[1];
+    if (!name) return;
+    if (!success) tried.set(notebook, name);
+    else if (tried.get(notebook) === name) tried.delete(notebook);
+  }
+
+  /* The exercise whose cell or check is active; else the one whose check failed last; else the one
+   * above. */
+  function exerciseAt({ content }) {
+    const cells = content.widgets, at = content.activeCellIndex;
+    const named = name => cells.find(cell => isExercise(cell) && gradeId(cell) === name);
+    return named(gradeId(cells[at]).replace(/^test_/, "")) ?? named(tried.get(content))
+      ?? cells.slice(0, at).findLast(isExercise) ?? cells.find(isExercise);
   }
 
   async function solution(lab, panel) {
@@ -307,10 +373,7 @@
     const at = stopped >= 0 ? stopped : kinds.findLastIndex(each => each.length);
     if (at < 0) return;
     panel.content.activeCellIndex = at;
-    for (const wait of [0, 400]) {  // cells above it are still finding their height
-      await new Promise(done => setTimeout(done, wait));
-      await panel.content.scrollToItem(at, "center");
-    }
+    await scroll(panel, at, "center");
   }
 
   function runAll() {
@@ -359,12 +422,16 @@
       panel.context.ready.then(() => {
         if (panel.content.widgets.some(isExercise)) made.forEach(button => button.show());
         untouched(panel);
+        comeBack(lab, panel);
       });
     };
     return {
       id: "llmlib:check",
       autoStart: true,
-      activate: app => void app.docRegistry.addWidgetExtension("Notebook", { createNew: add }),
+      activate: app => {
+        app.docRegistry.addWidgetExtension("Notebook", { createNew: add });
+        lab.notebook.NotebookActions.executed.connect(executed);
+      },
     };
   }
 
@@ -373,7 +440,7 @@
     get: async () => {
       const common = await import("../../llmlib-quiz/static/common.js");
       const from = common.sharing(shared);
-      ({ element, gradeId } = common);
+      ({ element, gradeId, source, connected } = common);
       const { predictions } = await import("./predictions.js");
       const lab = { widgets: await from("@lumino/widgets") };
       for (const name of ["application", "apputils", "coreutils", "mainmenu", "notebook", "services"])

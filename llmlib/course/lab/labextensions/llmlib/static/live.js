@@ -8,8 +8,12 @@
 const PAUSE = 120; // milliseconds without a key before a text is sent
 const SVG = "http://www.w3.org/2000/svg";
 
-/* A token as Python shows it: its spaces and line breaks are seen. */
-const shown = token => `'${token.replace(/\n/g, "\\n").replace(/\t/g, "\\t")}'`;
+/* A token as Python shows it: its spaces and line breaks are seen. A part of a character comes as its
+ * bytes. */
+const shown = token => Array.isArray(token)
+  ? `‹${token.map(byte => byte.toString(16).padStart(2, "0")).join(" ")}›`
+  : `'${token.replace(/\n/g, "\\n").replace(/\t/g, "\\t")}'`;
+const PART = "Bytes between ‹ and › are a part of a character.";
 const percent = share =>
   (share > 0 && share < 0.01 ? "<1" : `${Math.round(100 * share)}`) + "\u00a0%";
 const DOES = {
@@ -31,12 +35,17 @@ export function live(lab, section, { element }) {
     found.next.forEach(([token, chance], i) => {
       const row = (rows[i] ??= nextRow());
       row.button.dataset.token = token;
+      row.button.disabled = Array.isArray(token);  // no text to append
       row.label.textContent = shown(token);
       row.bar.style.width = `${100 * chance}%`;
       row.chance.textContent = percent(chance);
-      row.button.setAttribute("aria-label", `${shown(token)}, ${percent(chance)}: append it`);
+      row.button.setAttribute("aria-label", Array.isArray(token)
+        ? `${shown(token)}, part of a character, ${percent(chance)}`
+        : `${shown(token)}, ${percent(chance)}: append it`);
     });
     part("tokens").replaceChildren(...found.tokens.map(chip));
+    const cut = [...found.tokens, ...found.next.map(([token]) => token)].some(Array.isArray);
+    part("bytes").textContent = cut ? PART : "";
     drawHead();
   }
 

@@ -1,13 +1,19 @@
 /* Predictions by click: a prediction cell gets its choices as buttons, or a field for a number.
  *
- * A click writes the guess into the cell, yours="B", and runs it. So the guess is the cell's own
- * text, which is saved like one that was typed; nothing here keeps it. What a cell asks, and what a
- * typed number means, is read by the server (llmlib/course/prediction_cells.py). The text that
- * explains an answer stays closed until the answer was shown.
+ * A click writes the guess into the cell, yours="B", runs it and goes on to the next cell. So the
+ * guess is the cell's own text, which is saved like one that was typed; nothing here keeps it. What a
+ * cell asks, and what a typed number means, is read by the server (llmlib/course/prediction_cells.py).
+ * The code that computes an answer stays folded until the guess, the text that explains it until the
+ * answer was shown.
  */
 
 const IMPORT = "from llmlib.course.predict import predict, predictions, reveal";
 const REVEALED = /^(✓ )?(You said .*)?It is /s;
+
+const noGuess = cell => {
+  const [first] = cell.model.toJSON().outputs ?? [];
+  return first?.output_type === "error" && first.ename === "NoGuess";
+};
 
 /* What a reveal's output begins with tells it from what else its cell prints. */
 const answersIn = cell => cell.model.toJSON().outputs
@@ -20,8 +26,11 @@ export function predictions(lab, { connected, drawAgain, element, source }) {
       this.panel = panel;
       this.asked = new Map(); // what the server has said of a cell's text
       this.forms = new WeakMap(); // of cells
+      this.opened = new WeakSet(); // folded cells, opened once: a reader may fold them again
       this.turn = Promise.resolve(); // one click is dealt with after the other
       drawAgain(panel, () => this.draw());
+      lab.notebook.NotebookActions.executed.connect(this.executed, this);
+      panel.disposed.connect(() => lab.notebook.NotebookActions.executed.disconnect(this.executed, this));
     }
 
     get code() {
@@ -37,6 +46,7 @@ export function predictions(lab, { connected, drawAgain, element, source }) {
         if (asked) this.place(cell, asked, shown.get(asked.key));
         else if (asked === null) this.remove(cell);
       }
+      this.unfold(cells);
       this.cover(shown);
     }
 
@@ -102,8 +112,7 @@ export function predictions(lab, { connected, drawAgain, element, source }) {
 
     /* What the kernel has said: a guess that it cannot take is told here and not in red below. */
     tell(cell, form, asked) {
-      const [first] = cell.model.toJSON().outputs;
-      const refused = first?.output_type === "error" && first.ename === "NoGuess";
+      const [first] = cell.model.toJSON().outputs, refused = noGuess(cell);
       cell.node.classList.toggle("llm-no-guess", refused);
       form.said.className = refused ? "llm-refused" : "llm-said";
       const plain = [first?.data?.["text/plain"] ?? ""].flat().join("");
@@ -170,21 +179,57 @@ export function predictions(lab, { connected, drawAgain, element, source }) {
         .then(() => control.removeAttribute("aria-busy"));
     }
 
-    /* Write the guess into the cell and run it; the page and the focus stay where they are. */
+    /* Write the guess into the cell and run it. Then the next cell is active, so that Shift+Enter goes
+     * on; the page does not move. */
     async choose(cell, guess, control) {
       const { content, sessionContext } = this.panel;
       const answer = await lab.ask("guess", {}, { source: source(cell), guess });
       const { fault, source: written } = await answer.json();
       if (fault) throw new Error(fault);
       cell.model.sharedModel.setSource(written);
-      content.activeCellIndex = content.widgets.indexOf(cell);
+      const at = content.widgets.indexOf(cell), next = content.widgets[at + 1];
+      content.activeCellIndex = at;
       control.focus({ preventScroll: true });
       await connected(this.panel);
       const { kernel } = sessionContext.session;
       // The cell with the import may not have been run; run twice it changes nothing.
       await kernel.requestExecute({ code: IMPORT, silent: true, store_history: false }).done;
       await lab.notebook.NotebookActions.runCells(content, [cell], sessionContext);
-      if (control.isConnected) control.focus({ preventScroll: true });
+      if (!next || content.activeCell !== cell) return; // its reader has gone on already
+      content.activeCellIndex = at + 1;
+      if (this.focused) content.activate();
+    }
+
+    /* Whether the keyboard is in this notebook, or nowhere. */
+    get focused() {
+      const held = document.activeElement;
+      return held === document.body || this.panel.content.node.contains(held);
+    }
+
+    /* Whoever runs on past a prediction without a guess is led to its form. */
+    executed(_, { notebook, cell, success }) {
+      const { content } = this.panel, form = this.forms.get(cell);
+      if (notebook !== content || success || !form || !noGuess(cell)) return;
+      const at = content.widgets.indexOf(cell), ahead = content.activeCellIndex - at;
+      if (content.mode !== "command" || ahead < 0 || ahead > 1 || !this.focused) return;
+      content.activeCellIndex = at;
+      (form.field ?? form.node.querySelector("[data-guess]")).focus();
+    }
+
+    // What computes an answer -----------------------------------------------------------------
+
+    unfold(asking) {
+      const forms = asking.map(cell => this.asked.get(source(cell))).filter(Boolean);
+      const made = new Set(forms.filter(each => each.yours !== null).map(each => each.key));
+      for (const cell of this.code) {
+        const keys = cell.model.getMetadata("after_guess");
+        if (!keys) continue;
+        const open = keys.every(key => made.has(key));
+        cell.node.classList.toggle("llm-after-guess", !open);
+        if (!open || this.opened.has(cell)) continue;
+        this.opened.add(cell);
+        cell.inputHidden = false;
+      }
     }
 
     // What explains an answer -----------------------------------------------------------------
@@ -223,8 +268,15 @@ export function predictions(lab, { connected, drawAgain, element, source }) {
     activate: (app, tracker) => {
       window.addEventListener("keydown", event => {
         // In a form, Enter is not JupyterLab's "edit this cell", nor B "insert a cell below"; it
-        // opens a folded text.
-        const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+        // opens a folded text. Shift+Enter runs on, with the number that was typed.
+        const run = event.key === "Enter" && event.shiftKey;
+        const form = run ? event.target.closest?.(".llm-prediction input")?.form : null;
+        if (form?.querySelector("input:not([type=range])").value.trim()) {
+          event.preventDefault();
+          event.stopPropagation();
+          return form.requestSubmit();
+        }
+        const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !run;
         const fold = ["Enter", " "].includes(event.key) && event.target.localName === "summary";
         if (plain && (fold || event.target.closest?.(".llm-prediction"))) event.stopPropagation();
       }, true);
