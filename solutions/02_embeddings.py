@@ -512,7 +512,7 @@ for text in [" dog", " good", " three", "7", " walked", " bank", "ing", " strugg
 # - **words that are used alike**: ` three` and ` four`, ` good` and ` bad`. Opposites are often neighbours: where one of them stands, the other mostly could;
 # - **tokens that look alike**: digits near digits, *ing* near *ed*, fragments near fragments.
 #
-# So why did long fragments win by dot product? Give every row two numbers: how far it goes *along* the mean of all rows, and how far *across* it, in all other directions together.
+# So why did parts of words win by dot product? Give every row two numbers: how far it goes *along* the mean of all rows, and how far *across* it, in all other directions together.
 
 # %%
 mean_row = table.mean(dim=0)
@@ -864,7 +864,7 @@ x = x + embed(torch.arange(len(ids)), position_table)
 print("with positions:", torch.equal(x[4], x[7]))
 
 # %% [markdown]
-# The table ends: GPT-2 cannot take a text longer than 1,024 tokens. And words get mixed with positions. Let $x$ and $y$ be the rows of two tokens, and $p_m$ the row of position $m$. A score multiplies two sums, and four products come out:
+# This table ends: GPT-2 cannot take a text longer than 1,024 tokens. And words get mixed with positions. Let $x$ and $y$ be the rows of two tokens, and $p_m$ the row of position $m$. A score multiplies two sums, and four products come out:
 #
 # $$(x + p_m) \cdot (y + p_n) = x \cdot y + x \cdot p_n + p_m \cdot y + p_m \cdot p_n.$$
 #
@@ -1064,7 +1064,7 @@ all_same = same_ids(
 #
 # - An **embedding** is a table look-up: one trained row of `d_model` numbers for each token.
 # - The **gradient** is the slope of the loss at every number. The look-up passes it back by adding up over the places of a token.
-# - Words that are **used alike** get like gradients, so their rows come to lie together.
+# - Words that are **used alike** get similar gradients, so their rows come to lie together.
 # - Nearly all rows lean in **one shared direction**.
 # - Your **control** showed that most sums such as *capital − country + other country* that are right need no true pair.
 # - Your **matched comparison** showed that for some words with two senses, after 30 layers the topic adds more than the word.
@@ -1398,7 +1398,7 @@ for name, heads, loaded in [("q", 9, layer_3.q[0]), ("k", 3, layer_3.k[0])]:
 # %% [markdown]
 # ### Positions that are computed · 5 min
 #
-# The first transformer did not learn the position vectors that it added: it computed them (Vaswani et al. 2017). Pair $i$ of the columns is a clock hand that turns by $\omega_i = 10000^{-2i/d_{model}}$ radians per position, and the columns hold the sine and the cosine of its angle. RoPE has its hands from here.
+# The first transformer did not learn the position vectors that it added: it computed them (Vaswani et al. 2017). Pair $i$ of the columns is a clock hand that turns by $\omega_i = 10000^{-2i/d_{model}}$ radians per position, and the columns hold the sine and the cosine of its angle. RoPE took its turning pairs from here.
 
 
 # %% given sinusoidal_positions

@@ -149,6 +149,7 @@ def promise() -> Figure:
     plots.arrow(ax, places["woman"], places["queen"], color=plots.GREY, linestyle="--", shrinkB=6)
     _words(ax, 3.3, 0.95, "woman − man", color=plots.BLUE)
     _words(ax, 5.9, 5.15, "the same arrow", color=plots.BLUE)
+    _words(ax, 8.6, 0.5, "a sketch", fontsize=10, fontstyle="italic")
     return _finish(fig, ax, 10, 6)
 
 

@@ -44,8 +44,9 @@ def paths(steps, names):
     fig, ax = plots.figure(width=WIDTH, height=5.4)
     ends = steps[-1].tolist()
     ax.plot(*steps.permute(2, 0, 1), color=plots.GREY, linewidth=0.6, alpha=0.6)
-    ax.plot(*zip(*ends), "o", color=plots.BLUE)
-    ax.plot(*steps[0].T, ".", color=plots.RED, markersize=4)
+    ax.plot(*zip(*ends), "o", color=plots.BLUE, label="after training")
+    ax.plot(*steps[0].T, ".", color=plots.RED, markersize=4, label="before")
+    ax.legend(loc="upper right")
     words(fig, ax, [(p, name.strip(), "right") for p, name in zip(ends, names)], ends)
     ax.set(xlabel="first column", ylabel="second column")
     apart = torch.cdist(steps[-1], steps[-1]).fill_diagonal_(torch.inf).argmin(dim=1).tolist()
@@ -174,7 +175,9 @@ def by_distance(curves):
     for name, style, _ in plots.look(curves):
         low, high = torch.quantile(curves[name], torch.tensor([0.05, 0.95]), dim=0)
         ax.fill_between(range(len(low)), low, high, color=style["color"], alpha=0.2, linewidth=0)
-    ax.set(ylabel="score q · k / 8\n(band: nine tenths of the pairs)")
+    many = any(len(scores) > 1 for scores in curves.values())
+    band = "\n(band: nine tenths of the pairs)" if many else ""
+    ax.set(ylabel=f"score q · k / 8{band}")
     ax.set(xlabel="how many positions back the key stands")
     ax.set_xticks(range(0, len(low), 2))
     told = []
@@ -184,8 +187,8 @@ def by_distance(curves):
         told.append(f"{name}: {ends}, {mean.min():.1f}")
     return plots.described(
         ax.figure,
-        f"Score against how far back the key stands, 0 to {len(low) - 1} positions; bands hold "
-        f"nine tenths of the pairs. {'. '.join(told)}.",
+        f"Score against how far back the key stands, 0 to {len(low) - 1} positions"
+        f"{'; bands hold nine tenths of the pairs' if many else ''}. {'. '.join(told)}.",
     )
 
 
