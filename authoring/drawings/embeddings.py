@@ -1,17 +1,16 @@
 """The drawings of notebook 2: rows, look-up, slopes, sums of words, senses, positions."""
 
-import math
 from functools import cache
 from typing import Any
 
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, Rectangle
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from llmlib import plots, pretrained
-from llmlib.demonstrations.embeddings import nearest_to_sum, vectors_by_layer
+from llmlib.demonstrations.embeddings import vectors_by_layer
 from llmlib.embeddings import sinusoidal_positions
 from llmlib.model import Model
 from llmlib.plots import embeddings as pictures
@@ -137,41 +136,6 @@ def downhill() -> Figure:
     return fig
 
 
-def exchangeable() -> Figure:
-    """A sentence with a gap, and words that fit."""
-    fig, ax = plots.canvas(6.4, 2.6, 12, 8)
-    _words(ax, 3.8, 7.0, "It was a very", ha="right")
-    ax.add_patch(
-        Rectangle((4.0, 6.4), 2.0, 1.2, facecolor="white", edgecolor="black", linestyle="--")
-    )
-    _words(ax, 6.2, 7.0, "day for all of us.", ha="left")
-    for n, text in enumerate((" good", " nice", " bad", " long")):
-        y = 4.6 - 1.4 * n
-        plots.box(ax, 4.1, y, 1.8, 0.9, plots.BLANK + text.strip(), plots.YELLOW)
-        _bar(ax, 6.3, y, 5.2, 0.9, _row(text)[:32])
-    plots.arrow(ax, (5.0, 5.65), (5.0, 6.35))
-    return _finish(fig, ax, 12, 8)
-
-
-def umbrella() -> Figure:
-    """Arrows in all directions, and arrows that lean one way."""
-    fig, axes = plots.figure(1, 2, width=6.4, height=2.8)
-    generator = torch.Generator().manual_seed(3)
-    around = torch.rand(40, generator=generator) * 2 * math.pi
-    leaning = 0.75 + 0.42 * torch.randn(40, generator=generator)
-    longs = 0.8 + 0.45 * torch.rand(40, generator=generator)
-    for ax, title, angles in zip(axes, ("expected", "found"), (around, leaning)):
-        for angle, length in zip(angles.tolist(), longs.tolist()):
-            tip = length * math.cos(angle), length * math.sin(angle)
-            plots.arrow(ax, (0, 0), tip, color=plots.BLUE, linewidth=1, alpha=0.7)
-        ax.plot(0, 0, "o", color="black")
-        ax.set(title=title, xlim=(-1.35, 1.35), ylim=(-1.35, 1.35), aspect="equal")
-        ax.set_axis_off()
-    plots.arrow(axes[1], (0, 0), (0.92, 0.86), color=plots.RED, linewidth=4)
-    plots.note(axes[1], "mean row", (0.92, 0.86), (4, -14), fontsize=11, color=plots.RED)
-    return fig
-
-
 def promise() -> Figure:
     """The parallelogram of the claim."""
     fig, ax = plots.canvas(6.4, 3.0, 10, 6)
@@ -185,39 +149,8 @@ def promise() -> Figure:
     plots.arrow(ax, places["woman"], places["queen"], color=plots.GREY, linestyle="--", shrinkB=6)
     _words(ax, 3.3, 0.95, "woman − man", color=plots.BLUE)
     _words(ax, 5.9, 5.15, "the same arrow", color=plots.BLUE)
+    _words(ax, 8.6, 0.5, "a sketch", fontsize=10, fontstyle="italic")
     return _finish(fig, ax, 10, 6)
-
-
-def landing() -> Figure:
-    """Where king - man + woman lands, mean row subtracted: the angle to each word around it."""
-    tokenizer, table = _model().tokenizer, _model().weights.embedding
-    fresh = table - table.mean(dim=0)
-    king, man, woman = (tokenizer.encode(text)[0] for text in (" king", " man", " woman"))
-    near = dict(nearest_to_sum(fresh, king, man, woman, len(table)))
-    fig, ax = plots.canvas(6.6, 3.6, 1, 1)
-    spots = {" king": 200, " queen": -10, " King": 150, " woman": 40, " princess": -40}
-    for degrees in (20, 40, 60):
-        ring = {"fill": False, "color": plots.GREY, "linewidth": 0.8}
-        ax.add_patch(Circle((0, 0), degrees, **ring))
-        _words(ax, 0, degrees, f"{degrees}°", fontsize=10, bbox=plots.GROUND)
-    for text, way in spots.items():
-        angle = math.degrees(math.acos(near[tokenizer.encode(text)[0]]))
-        x, y = angle * math.cos(math.radians(way)), angle * math.sin(math.radians(way))
-        went_in = text in (" king", " woman")
-        ax.plot(x, y, "s" if went_in else "o", color=plots.RED if went_in else plots.BLUE)
-        left = 90 < way % 360 < 270
-        _words(
-            ax,
-            x + (-3 if left else 3),
-            y,
-            f"{text.strip()}, {angle:.0f}°",
-            ha="right" if left else "left",
-            bbox=plots.GROUND,
-        )
-    ax.plot(0, 0, "X", color="black", markersize=12)
-    _words(ax, 0, -11, "king − man\n+ woman", bbox=plots.GROUND)
-    ax.set(xlim=(-110, 110), ylim=(-64, 64), aspect="equal")
-    return fig
 
 
 def one_row_two_senses() -> Figure:

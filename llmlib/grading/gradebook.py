@@ -163,7 +163,9 @@ class GradebookWriter(contextlib.AbstractContextManager["GradebookWriter"]):
 
 
 OURS = re.compile(r"\bllmlib\b|\bcheck_answer\(")  # in every test cell of every edition
-FORMER = frozenset({"sinusoidal_positions", "gelu"})  # exercises of earlier editions
+FORMER = frozenset(  # exercises of earlier editions
+    {"sinusoidal_positions", "analogies", "mixed_sums", "matched_cosines", "gelu"}
+)
 
 
 def refuse_others(url: str) -> None:

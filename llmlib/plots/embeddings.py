@@ -3,40 +3,13 @@
 import math
 
 import torch
-from matplotlib.patches import Arc, Rectangle, Wedge
+from matplotlib.patches import Arc, Wedge
 from matplotlib.ticker import PercentFormatter
 
 from llmlib import plots
 from llmlib.plots.placing import words
 
 WIDTH = 6.0  # inches: on a phone, 390 pixels wide, 9 points are then 8 pixels
-
-
-def look_up(one_hot, table):
-    """one_hot [seq, vocab] times table [vocab, d_model]: the rows that it picks are framed."""
-    coloured = {"cmap": plots.DIVERGING, "vmin": -2.5, "vmax": 2.5}
-    binary = {"cmap": "Greys", "vmin": 0, "vmax": 2}
-    picked, text = one_hot.argmax(dim=1).tolist(), "place in the text"
-    parts = (
-        ("one-hot rows", "", one_hot, ".0f", binary, (), "column = token", text),
-        ("table", "×", table, ".1f", coloured, picked, "d_model", "token"),
-        ("vectors", "=", one_hot @ table, ".1f", coloured, range(len(one_hot)), "d_model", text),
-    )
-    widths = [part[2].shape[1] for part in parts]
-    fig, axes = plots.figure(1, 3, width=6.4, height=3.0, width_ratios=widths)
-    for ax, (title, sign, values, fmt, style, framed, x, y) in zip(axes, parts):
-        plots.heat(ax, values, fmt, [range(n) for n in values.shape], **style)
-        for row in framed:
-            ax.add_patch(Rectangle((-0.5, row - 0.5), values.shape[1], 1, fill=False, lw=2.5))
-        ax.set(title=title, xlabel=x, ylabel=y)
-        ax.tick_params(length=0)
-        style = {"xycoords": "axes fraction", "fontsize": 22} | plots.CENTRE
-        plots.note(ax, sign, (0, 0.5), (-45, 0), **style)
-    return plots.described(
-        fig,
-        "Three one-hot rows, for tokens 4, 1 and 4 of a vocabulary of 6, times a table of 6 rows "
-        "and 3 columns: the product is made of the table's rows 4, 1 and 4.",
-    )
 
 
 def mean_direction(along, across, marked):
@@ -56,74 +29,69 @@ def mean_direction(along, across, marked):
     places = [(along[i].item(), across[i].item()) for i in ids]
     names = ["comma" if text == "," else text.strip() for text in marked]
     words(fig, ax, [(p, name, "above") for p, name in zip(places, names)], places)
+    low, high = torch.quantile(across, torch.tensor([0.05, 0.95])).tolist()
     return plots.described(
         fig,
-        "All rows as points, along the mean direction against across it. Across, nearly all lie "
-        "from 1.8 to 3.2; along, from -2, where the comma, 'and' and 'the' stand, past 'dog', "
-        "'happy' and 'Monday' near 1, to beyond 6, where the fragment 'strugg' stands.",
+        "All rows as points, along the mean direction against across it. Across, nine tenths lie "
+        f"from {low:.1f} to {high:.1f}; along, from {along.min():.0f} to {along.max():.0f}. Along "
+        f"are {plots.listed(dict(zip(names, along[ids])))}.",
     )
 
 
-def shares(series, groups, value):
-    """Bars of shares from 0 to 1, {series: {group: share}}, the groups from top to bottom; `groups`
-    says what they are, `value` what is measured."""
-    fig, ax = plots.figure(width=WIDTH, height=3.4)
-    names, width = list(next(iter(series.values()))), 0.8 / len(series)
-    for n, (name, _, style) in enumerate(plots.look(series)):
-        for row, share in enumerate(series[name].values()):
-            y = row + (n - (len(series) - 1) / 2) * width
-            ax.barh(y, share, width, label=name if row == 0 else None, **style)
-            ax.text(share + 0.008, y, f"{share:.0%}", va="center", fontsize=9)
-    ax.set_yticks(range(len(names)), [name.replace(" (", "\n(") for name in names])
-    ax.invert_yaxis()
-    ax.set(
-        xlabel=value,
-        ylabel=groups,
-        xlim=(0, 1.2 * max(map(max, map(dict.values, series.values())))),
-    )
-    ax.xaxis.set_major_formatter(PercentFormatter(1))
+def paths(steps, names):
+    """The way of each row of a table with two columns through its training: steps [n, rows, 2], and
+    the names of the rows."""
+    fig, ax = plots.figure(width=WIDTH, height=5.4)
+    ends = steps[-1].tolist()
+    ax.plot(*steps.permute(2, 0, 1), color=plots.GREY, linewidth=0.6, alpha=0.6)
+    ax.plot(*zip(*ends), "o", color=plots.BLUE, label="after training")
+    ax.plot(*steps[0].T, ".", color=plots.RED, markersize=4, label="before")
     ax.legend(loc="upper right")
-    told = {name: ", ".join(f"{k} {v:.0%}" for k, v in row.items()) for name, row in series.items()}
-    return plots.described(
-        fig, f"Bars, {value}. " + ". ".join(f"{name}: {row}" for name, row in told.items()) + "."
-    )
-
-
-def senses(curves):
-    """Mean cosines by layers passed, {name: [n_layer + 1]}; 0 is the table."""
-    ax = plots.chart(0, curves, every=3, width=WIDTH, height=4.4, legend="lower right")
-    ax.set(xlabel="layers passed (0: the table)", ylabel="mean cosine", ylim=(0.2, 1.03))
-    told = [f"{name}: from {y[0]:.2f} over {y[8]:.2f} to {y[-1]:.2f}" for name, y in curves.items()]
-    return plots.described(
-        ax.figure,
-        f"Mean cosine against layers passed: at the table, after 8 layers, at the end. "
-        f"{'; '.join(told)}.",
-    )
-
-
-def scores_to_shares(tokens, looking, scores, shares):
-    """Scores [seq] of the token `looking` with each, and the shares [looking + 1] they become."""
-    fig, (left, right) = plots.figure(1, 2, width=WIDTH, height=3.0, sharey=True)
-    seen, hidden = list(range(looking + 1)), list(range(looking + 1, len(tokens)))
-    left.barh(seen, scores[seen], color=plots.BLUE, **plots.EDGED)
-    left.barh(hidden, scores[hidden], color="white", hatch="///", **plots.EDGED)
-    left.axvline(0, color="black", linewidth=1)
-    right.barh(seen, shares, color=plots.BLUE, **plots.EDGED)
-    for row in hidden:
-        right.text(0.02, row, "hidden: it comes later", va="center", fontsize=9)
-    for row, share in enumerate(shares.tolist()):
-        right.text(share + 0.02, row, f"{share:.2f}", va="center", fontsize=9)
-    names = plots.labels(tokens)
-    names[looking] += "  (looks)"
-    left.set_yticks(range(len(tokens)), names)
-    left.invert_yaxis()
-    left.set(xlabel="score q · k / 8", title="scores")
-    right.set(xlabel="share of what it sees", title="shares, by softmax", xlim=(0, 1.15))
+    words(fig, ax, [(p, name.strip(), "right") for p, name in zip(ends, names)], ends)
+    ax.set(xlabel="first column", ylabel="second column")
+    apart = torch.cdist(steps[-1], steps[-1]).fill_diagonal_(torch.inf).argmin(dim=1).tolist()
+    nearest = ", ".join(f"to {name.strip()} {names[i].strip()}" for name, i in zip(names, apart))
     return plots.described(
         fig,
-        "Left: scores q · k of the second 'the' with each token of 'The cat sat on the mat'; "
-        "'on', just before it, has the highest, and 'mat', which comes later, is hidden. Right: "
-        "the shares after softmax; nearly all goes to 'on'.",
+        f"A map of {len(names)} words by the two numbers of their rows. All start near the middle, "
+        f"and a line shows their way through training. In the end the nearest is, {nearest}.",
+    )
+
+
+def shares(found, groups, value):
+    """Bars of shares from 0 to 1, {group: share}, from top to bottom; `groups` says what they are,
+    `value` what is measured."""
+    fig, ax = plots.figure(width=WIDTH, height=2.6)
+    plots.bars(ax, list(found), list(found.values()), lambda share: f"{share:.0%}", across=True)
+    ax.set(xlabel=value, ylabel=groups, xlim=(0, 1.2 * max(found.values())))
+    ax.xaxis.set_major_formatter(PercentFormatter(1, 0))
+    return plots.described(fig, f"Bars, {value}: {plots.listed(found, '.0%')}.")
+
+
+def word_and_side(by_layer, ends):
+    """Left: what the same word and the same side add to a cosine, {name: [n_layer + 1]}. Right: the
+    same after the last layer for several words, {kind: {text: (word, side)}}."""
+    fig, (left, right) = plots.figure(1, 2, width=6.8, height=3.6)
+    plots.lines(left, 0, by_layer, every=3, legend="upper right")
+    left.set(xlabel="layers passed (0: the table)", ylabel="adds to the cosine", title="bank")
+    styles = zip(ends.items(), (plots.BLUE, plots.ORANGE), "os")
+    for (kind, points), colour, marker in styles:
+        right.plot(*zip(*points.values()), marker, color=colour, label=kind, markersize=7)
+    most = 1.35 * max(max(place) for points in ends.values() for place in points.values())
+    right.plot([0, most], [0, most], color="black", linewidth=1, linestyle="--")
+    right.set(xlim=(0, most), ylim=(0, most), title="after the last layer")
+    right.set(xlabel="the same word adds", ylabel="the same side adds")
+    right.legend(loc="upper left")
+    named = {text.strip(): place for points in ends.values() for text, place in points.items()}
+    words(fig, right, [(p, name, "right") for name, p in named.items()], [*named.values()])
+    told = [
+        f"{name} from {y[0]:.2f} over {y[8]:.2f} to {y[-1]:.2f}" for name, y in by_layer.items()
+    ]
+    dots = "; ".join(f"{kind}: {plots.listed(points, '.2f')}" for kind, points in ends.items())
+    return plots.described(
+        fig,
+        "Left: what makes two vectors alike, at the table, after 8 layers and at the end: "
+        f"{', '.join(told)}. Right: after the last layer, by word and by side. {dots}.",
     )
 
 
@@ -137,11 +105,15 @@ def shuffles(changes, names):
     ax.text(len(names) - 0.55, 5e-4, "no more than rounding", ha="right", va="top", fontsize=9)
     ax.set(xlabel="what the model has to see order with", yscale="log", ylim=(1e-6, 1e2))
     ax.set(ylabel="largest change of a logit\n(log scale)", xlim=(-0.5, len(names) - 0.5))
+    told = [
+        f"{n}: "
+        + ", ".join(f"{at} {f'{y:.0f}' if y > 1e-3 else 'none'}" for at, y in zip(names, some))
+        for n, some in series.items()
+    ]
     return plots.described(
         fig,
-        "How much the last token's logits change when earlier tokens are shuffled, on a log "
-        "scale. With neither RoPE nor mask: rounding error, below 1e-4. Mask only: rounding "
-        "error with one layer, about 5 with 30 layers. With RoPE: from 1 to 15 in all cases.",
+        "Largest change of the last token's logits when the tokens before it are shuffled, on a "
+        f"log scale, none where it is no more than rounding. {'. '.join(told)}.",
     )
 
 
@@ -157,12 +129,14 @@ def sinusoids(table, chosen):
     plots.lines(right, 0, curves, marker=None)
     right.set(xlabel="position", ylabel="dot product", ylim=(0, 1.5 * table.shape[1] / 2))
     right.legend(loc="upper center", fontsize=9)
+    peaks = ", ".join(
+        f"with position {row} {y[row]:.0f} there and {y.min():.0f} at the least"
+        for row, y in zip(chosen, curves.values())
+    )
     return plots.described(
         fig,
-        "Left: heat map of 100 positions by the 32 columns of sines: stripes that are narrow in "
-        "the first columns and wide in the last. Right: three curves of dot products with "
-        "positions 20, 50 and 80: the same curve each time, highest (32) at the position itself "
-        "and lower, with small bumps, to both sides.",
+        f"Left: heat map of {len(table)} positions by {table.shape[1] // 2} columns of sines, "
+        f"stripes that get wider from column to column. Right: curves of dot products, {peaks}.",
     )
 
 
@@ -201,7 +175,9 @@ def by_distance(curves):
     for name, style, _ in plots.look(curves):
         low, high = torch.quantile(curves[name], torch.tensor([0.05, 0.95]), dim=0)
         ax.fill_between(range(len(low)), low, high, color=style["color"], alpha=0.2, linewidth=0)
-    ax.set(ylabel="score q · k / 8\n(band: nine tenths of the pairs)")
+    many = any(len(scores) > 1 for scores in curves.values())
+    band = "\n(band: nine tenths of the pairs)" if many else ""
+    ax.set(ylabel=f"score q · k / 8{band}")
     ax.set(xlabel="how many positions back the key stands")
     ax.set_xticks(range(0, len(low), 2))
     told = []
@@ -211,8 +187,8 @@ def by_distance(curves):
         told.append(f"{name}: {ends}, {mean.min():.1f}")
     return plots.described(
         ax.figure,
-        f"Score against how far back the key stands, 0 to {len(low) - 1} positions; bands hold "
-        f"nine tenths of the pairs. {'. '.join(told)}.",
+        f"Score against how far back the key stands, 0 to {len(low) - 1} positions"
+        f"{'; bands hold nine tenths of the pairs' if many else ''}. {'. '.join(told)}.",
     )
 
 

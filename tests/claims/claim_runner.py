@@ -65,6 +65,16 @@ def central(claim):
     return claim
 
 
+def false_where(name, **given):
+    """Names an input on which a claim is false: given that in place of its own, the claim fails."""
+
+    def mark(claim):
+        claim.false_where = (name, given)
+        return claim
+
+    return mark
+
+
 @cache
 def prose(notebook):
     """A notebook's source as one line of text: no comment marks, one space between words."""

@@ -49,3 +49,20 @@ def test_one_claim_of_each_section_is_its_central_one(notebook):
 def test_the_claim_holds(notebook, name):
     figures = claim_runner.claims(notebook)[name]()
     assert type(figures) is str and figures, "return the figures as one line of text"
+
+
+FALSE = [pair for pair in ALL if hasattr(claim_runner.claims(pair[0])[pair[1]], "false_where")]
+
+
+@pytest.mark.verdict(
+    "solutions/{notebook}.py", "tests/claims/{notebook}.py", "tests/claims/claim_runner.py"
+)
+@pytest.mark.parametrize("notebook, name", [by_its_weight(each) for each in FALSE])
+def test_the_claim_fails_where_it_is_false(notebook, name):
+    claim = claim_runner.claims(notebook)[name]
+    where, given = claim.false_where
+    try:
+        figures = claim(**given)
+    except AssertionError:
+        return
+    pytest.fail(f"the claim holds for {where}, too: {figures}")
