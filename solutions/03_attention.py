@@ -35,7 +35,7 @@ own = model.config
 # ## The real thing first
 #
 # What does a token know by itself? Stop tokens from attending to one another: each may see itself and the first token,
-# nothing else. (The first stays visible because the model spends spare attention on it; section 3.6.)
+# nothing else. (Why the first as well? Section 3.6 shows how much attention rests there.)
 
 # %%
 predict(
@@ -91,8 +91,8 @@ show(plots.paired(asked, chances, "probability of the next token"))
 # from token to token. Each step waits for the one before, and news from 50 tokens back passes through 50 steps. With
 # attention, each token looks at every earlier one directly, all at once.
 #
-# We get there in four steps, on the vectors that layer 11 of SmolLM2 receives for "The cat sat on the mat". Each step must
-# give exactly what the one before gave.
+# We get there in four steps, on the vectors that layer 11 of SmolLM2 receives for "The cat sat on the mat". They end at its
+# head 1, 11.1 for short. Each step must reproduce the one before, and the cells check that it does.
 #
 # **Step 1, a loop.** Each token takes the average of the vectors up to its own:
 
@@ -1358,7 +1358,7 @@ for word, weight, part in zip(words[:3], mean, parts):
     print(f"{word:<5} weight {weight:.2f}   weight × length of value {part:.2f}")
 
 # %% [markdown]
-# **In these short texts, about two thirds of the attention goes to the first token**, counted from the third token on. Even
+# **In these short texts, about two thirds of the attention goes to the first token**, counted from the third token on, even
 # if the words are shuffled. Its values are short, so it hands over less than its weight says, but not nothing. **A weight is
 # not yet an influence.** To measure one, you must intervene.
 
@@ -1379,7 +1379,7 @@ show(plots.ranking(found))
 top = sorted(found, key=found.get, reverse=True)[:6]
 
 # %% [markdown]
-# Here 16.0 means layer 16, head 0. On one short text, a head may come first by luck. So the costliest six are *selected* here, and
+# On one short text, a head may come first by luck. So the costliest six are *selected* here, and
 # *tested* on other texts from now on.
 #
 # Are these six the heads that copy? Two things stand in the way, and you decide how to deal with them.
@@ -1396,7 +1396,7 @@ top = sorted(found, key=found.get, reverse=True)[:6]
 #
 # What should a control have in common with its target? There is more than one good answer. The check tries yours on made-up
 # models in which *no* head copies. There a control must cost about as much as its target, from half to twice. If it does not,
-# it makes the target look like a head that copies.
+# it makes the target look special.
 #
 # By hand, for one target in two made-up models:
 #
@@ -1538,7 +1538,7 @@ for _seed in range(11, 17):
 # ### Experiment 3.8 · `replacement` · ●●○ · 10 min
 #
 # Zero is not nothing. Some heads say nearly the same at every position, whatever the text; the layers above were trained
-# with it. Zeroing such a head costs a lot and proves nothing about copying. What would you put in the place of a head's
+# with it. Zeroing such a head can cost a lot, and proves nothing about copying. What would you put in the place of a head's
 # output so that only what it says *about single tokens* is lost?
 #
 # - `z` `[batch, seq, head_dim]`: what one head computed on a few texts
@@ -1678,7 +1678,7 @@ reveal("survive", kept, within=0)
 # %% [markdown] reveals="survive"
 # **Zero made six heads look needed for copying.** Their controls cost much less, which seemed to confirm it. But five of the
 # six sit in layers 0 to 2 and say nearly the same everywhere. With something in their place that they might have said, these
-# five lose most of their cost: zeroing had removed a constant that later layers were trained with.
+# five together lose most of their cost: zeroing had removed a constant that later layers were trained with.
 #
 # **16.0 keeps its cost.** What it says about single tokens is needed for copying. *Further* shows how.
 

@@ -109,8 +109,8 @@ def _step_4(x, w_q, w_k, positions):
 
 @central
 def attention_is_an_average_in_four_steps():
-    """“Each step must give exactly what the one before gave.” “In steps 1 to 3 the weights are the
-    same for every text. In step 4 they come from the tokens.”
+    """“Each step must reproduce the one before, and the cells check that it does.” “In steps 1 to 3
+    the weights are the same for every text. In step 4 they come from the tokens.”
 
     Three other texts, three other heads. False with another head's queries.
     """
@@ -306,7 +306,7 @@ def an_id_only_tells_which_logit_is_the_largest():
 @central
 def the_first_token_is_a_sink():
     """“**In these short texts, about two thirds of the attention goes to the first token**, counted
-    from the third token on. Even if the words are shuffled. Its values are short, so it hands over
+    from the third token on, even if the words are shuffled. Its values are short, so it hands over
     less than its weight says, but not nothing.”
 
     Six other short texts, three of them shuffled. False for equal weights, and the second token.
@@ -385,9 +385,9 @@ def _cost(replace, *which, seed=5):
 @central
 def zero_ablation_alone_would_have_misled():
     """“Their controls cost much less, which seemed to confirm it.” “With something in their place
-    that they might have said, these five lose most of their cost: zeroing had removed a constant
-    that later layers were trained with.” “**16.0 keeps its cost.** What it says about single tokens
-    is needed for copying.”
+    that they might have said, these five together lose most of their cost: zeroing had removed a
+    constant that later layers were trained with.” “**16.0 keeps its cost.** What it says about
+    single tokens is needed for copying.”
 
     Two other pairs of texts, two replacements. False of the heads in layers 0 to 2, and of 16.0 on
     tokens that do not repeat.
