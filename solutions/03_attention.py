@@ -1,18 +1,18 @@
 # %% [markdown] makes="vectors that looked back" shape="[batch, seq, d_model]"
 # # 3 · Attention
 #
-# SmolLM2, a real language model, reads one sentence. Each small square is one *attention head*; a bright cell in it means
-# that one token looks at another.
+# SmolLM2, a real language model, reads two sentences. Each square is one of its 270 *attention heads*. A row is a token; its
+# bright cells are the tokens that it looks at.
 #
-# ![A wall of small squares, 30 layers from left to right and nine heads from top to bottom. Most squares are bright in their left column only; some show a bright diagonal line, a few scattered cells.](attachment:mosaic.png)
+# ![Three square maps of the text Mrs. Quill keeps a dragon. The dragon greets Mrs. In the first, layer 11 head 1, each row is bright one cell before its own. In the second, layer 13 head 8, the row of greets is bright at dragon and the row of keeps at Quill. In the third, layer 18 head 6, most rows are bright in the first column, and the last row is bright at Quill.](attachment:three_heads.png)
 #
-# **You will build** the look-back, its mask, its heads, and a whole layer that you put into the real model 30 times. Then
-# you experiment: find the heads that copy, switch them off beside a control, move a name from one text into another.
+# **You will build** attention, its mask, its heads, and a whole layer that you put into the real model 30 times. Then you
+# find the heads that the model needs to copy a text, and design the two controls that decide.
 #
-# **You need** notebooks 1 and 2, matrix product, dot product, and softmax, which turns any numbers into positive shares
-# that sum to 1. Layers, heads and positions are counted from 0.
+# **You need** notebooks 1 and 2, the matrix product, the dot product, and softmax, which turns any numbers into positive
+# ones that sum to 1. Layers, heads and positions are counted from 0.
 #
-# **It takes** about two and a half hours. The eleven exercises are 130 minutes of them.
+# **It takes** about three hours. The pieces under *Further*, at the end, come on top.
 
 # %% given setup folded="Set-up: torch, and RoPE from notebook 2"
 import math
@@ -22,7 +22,7 @@ import torch
 from llmlib.embeddings import apply_rope
 
 # %% folded="Set-up: the model, predictions, pictures"
-from llmlib import complete, generate, pretrained
+from llmlib import complete, pretrained
 from llmlib.course.predict import predict, predictions, reveal
 from llmlib.plots import attention as plots
 from llmlib.plots import show
@@ -34,169 +34,146 @@ own = model.config
 # %% [markdown]
 # ## The real thing first
 #
-# Mrs. Quillfeather is made up: the model must *look up* her name in the text. Now take the looking away. Every token may
-# see itself and the first token, nothing else. Section 3.7 shows why the first stays.
+# What does a token know by itself? Stop tokens from attending to one another: each may see itself and the first token,
+# nothing else. (Why the first as well? Section 3.6 shows how much attention rests there.)
 
 # %%
 predict(
     "alone",
-    "Each token sees only itself and the first. What is written after 'Mrs.'?",
+    "Each token sees only itself and the first. What does SmolLM2 write after 'The "
+    "capital of France is'?",
     {
-        "A": "the name all the same: it is stored in the weights",
-        "B": "some other name: any name fits after 'Mrs.'",
-        "C": "no name at all: it cannot even tell that a name is due",
+        "A": "Paris: it has stored that fact",
+        "B": "another city: it has stored that a city is due",
+        "C": "neither: it goes on as after any 'is'",
     },
-    yours="B",
+    yours="A",
 )
 
 # %%
-from llmlib.demonstrations.attention import itself_and_first, only_itself
+from llmlib.demonstrations.attention import itself_and_first
 
-dragon = (
-    "The dragon of Mrs. Quillfeather likes cake. "
-    "Every morning it eats breakfast with Mrs."
-)
-nearly_blind = model.using(mask=itself_and_first)
-said = complete(nearly_blind, dragon, 4)
-print("looking back:    ", repr(complete(model, dragon, 4)))
-print("not looking back:", repr(said))
-a_name = any(letter.isupper() for letter in said)
-reveal("alone", "A" if "Quill" in said else "B" if a_name else "C")
+france = "The capital of France is"
+alone = model.using(mask=itself_and_first)
+said = {}
+for prompt in (france, "The opposite of hot is", "The price of milk is"):
+    said[prompt] = complete(alone, prompt, 4)
+    print(f"{prompt:<24}{complete(model, prompt, 4)!r:<24} alone: {said[prompt]!r}")
+alike = len(set(said.values())) == 1
+reveal("alone", "A" if "Paris" in said[france] else "C" if alike else "B")
 
 prompts = {
     "Once upon a time, in Los": " Angeles",
-    "In 2008 the people elected Barack": " Obama",
     "The president of the United": " States",
-    "The capital of France is": " Paris",
-    dragon: " Qu",
+    "The theory of Albert": " Einstein",
+    "A week in Rio de": " Janeiro",
+    france: " Paris",
 }
 chances = {"looking back": [], "only itself and the first": []}
-for some_model, found in zip((model, nearly_blind), chances.values()):
+for some_model, found in zip((model, alone), chances.values()):
     for prompt, word in prompts.items():
         p = some_model(model.tokenizer.encode(prompt), last=True)[0, -1].softmax(-1)
         found.append(p[model.tokenizer.encode(word)[0]].item())
-asked = ["Los → Angeles", "Barack → Obama", "United → States"]
-asked += ["France is → Paris", "Mrs. → Quillfeather"]
+asked = [f"{p.split()[-1]} →{w}" for p, w in prompts.items()]
 show(plots.paired(asked, chances, "probability of the next token"))
 
 # %% [markdown] reveals="alone"
-# No name: the last token is a full stop that cannot see the "Mrs" in front of it. Much of what a token knows *by itself*
-# is still there: after "Los" comes "Angeles". What stands elsewhere in the text is gone. **Attention is the only place in the model
-# where one token learns about another.**
+# All three go on alike. They have the same first token, the same last one and the same length, so to " is" they are one
+# text. **Attention is the only place in the model where one token learns about another.** What a token can do alone varies:
+# "Los" still calls up "Angeles", "Albert" hardly calls up "Einstein".
 
 # %% [markdown]
-# ## 3.1 Why recurrence lost
+# ## 3.1 From an average to attention
 #
 # ![Left, a chain: four words, each read into a memory that hands on to the next. Right, all to all: every word has arrows straight back to all words before it.](attachment:chain.png)
 #
-# Before 2017 the usual reader of text was a *recurrent network* (RNN). It carries one vector of memory, $h$, from
-# token to token: $h_t = \tanh(W x_t + U h_{t-1})$. Attention drops the chain.
+# How can "sat" learn what came before it? Until 2017 mostly by a *recurrent network* (RNN), which passes one vector of memory
+# from token to token. Each step waits for the one before, and news from 50 tokens back passes through 50 steps. With
+# attention, each token looks at every earlier one directly, all at once.
 #
-# **The past must be carried.** A message from 50 steps back passes through $U$ as many times. How much would the last
-# output change if an early input did? That is the input's *gradient*. Here it is for five untrained readers: a plain RNN;
-# one whose $U$ is a rotation; an *LSTM*, whose *forget gate* decides how much memory to keep; one whose gate starts nearly
-# open; attention.
+# We get there in four steps, on the vectors that layer 11 of SmolLM2 receives for "The cat sat on the mat". They end at its
+# head 1, 11.1 for short. Each step must reproduce the one before, and the cells check that it does.
+#
+# **Step 1, a loop.** Each token takes the average of the vectors up to its own:
 
 # %%
-from llmlib.demonstrations.attention import READERS, gradient_back
+from llmlib.demonstrations.attention import heads, weights_of
 
-torch.set_num_threads(1)  # little to share in products this small
-curves = {name: gradient_back(make) for name, make in READERS.items()}
-torch.set_num_threads(2)
-show(plots.gradients(curves))
+layer, head = 11, 1
+cat = model.tokenizer.encode("The cat sat on the mat")
+words = [model.tokenizer.decode([i]) for i in cat]
+real = heads(model, cat)  # what every layer and head of SmolLM2 computes
+x = real.received[layer]  # seq d_model: a row a token
+seq = len(x)
+
+
+def same(a, b):
+    return bool((a - b).abs().max() < 1e-3)
+
+
+step_1 = torch.zeros_like(x)
+for i in range(seq):
+    for j in range(i + 1):
+        step_1[i] += x[j] / (i + 1)
 
 # %% [markdown]
-# Initialised as usual, the RNN and the LSTM lose what was said 50 steps ago. **Here the LSTM with its gate open carries
-# the signal as evenly as attention does**: fading can be cured. In attention there is nothing to cure.
-#
-# <details><summary>Small print: how far the cure goes</summary>
-#
-# "Here" means memories of 64 numbers and 50 steps. With 16 numbers and 300 steps, the gradient of the same open LSTM
-# falls several hundredfold, and that of attention stays level. What arrives through attention is not loud, either: the
-# last token divides its attention among 51. The LSTM is Hochreiter & Schmidhuber's (1997), its forget gate Gers,
-# Schmidhuber & Cummins' (2000).
-#
-# </details>
-#
-# **Every step must wait.** This is harder to cure: $h_t$ needs $h_{t-1}$, which needs $h_{t-2}$. Attention compares all
-# pairs of tokens in one matrix product. It even does *more* multiplications:
+# **Step 2, a matrix.** The loop is one product with a lower-triangular matrix. Its row *i* says how much each token counts for
+# token *i*. These numbers are the **attention weights**; each row of them sums to 1.
 
 # %%
-d_model = 64
-print("          multiplications           products that must wait for each other")
-print("length         RNN   attention      RNN   attention")
-for seq in (64, 128, 256, 512):
-    pairs = 4 * seq * d_model**2 + 2 * seq**2 * d_model
-    print(f"{seq:>6} {2 * seq * d_model**2:>11,} {pairs:>11,} {seq:>8} {4:>11}")
+lower = torch.ones(seq, seq).tril()
+average = lower / lower.sum(-1, keepdim=True)
+print("step 2 equals step 1:", same(average @ x, step_1))
 
 # %% [markdown]
-# But only four products wait for each other, however long the text. On parallel hardware, that decides how much text a
-# model can be trained on. The price: twice the text is more than twice the work.
+# **Step 3, softmax of a mask.** Give each pair of tokens a **score** of 0, and a score of $-\infty$ where the second is in the
+# future. As $e^{-\infty} = 0$, softmax gives the future nothing, and the others equal weights.
+
+# %%
+scores = torch.zeros(seq, seq).masked_fill(lower == 0, -math.inf)
+print("step 3 equals step 2:", same(scores.softmax(-1), average))
+
+# %% [markdown]
+# Now any numbers can be scores.
 #
-# ## 3.2 From an average to attention
-#
-# ![Three steps from left to right, each with bars for the shares of the, cat and sat. Step 1, plain average: three equal bars. Step 2, weighted average: shares that we wrote down. Step 3, attention: shares that come from query and key, most for cat.](attachment:ladder.png)
-#
-# How can "sat" learn what came before it? **Step 1**: average all tokens' vectors. Nothing stands out. **Step 2**: give each
-# token a share. Something stands out, but it is the same in every text. **Step 3**: let the tokens *themselves* say how large
-# the shares are. For that, each token makes three vectors from its own vector $x$:
+# **Step 4, scores from the tokens.** Each token makes three vectors from its own vector $x$:
 #
 # - a **query** $q = W_Q x$: what am I looking for?
 # - a **key** $k = W_K x$: by what can I be found?
 # - a **value** $v = W_V x$: what do I hand over to those who look at me?
 #
-# It is a look-up in which everything matches a little. The dot product of a query and a key is their **score**; in
-# notebook 2 the score was already divided. Softmax makes one query's scores into **shares**, in papers *attention
-# weights*. They mix the values:
+# The score is the dot product of a query and a key, divided by $\sqrt{\text{head\_dim}}$ (section 3.2); notebook 2's score
+# included this division. RoPE turns queries and keys by their positions, as there. A last matrix, the **output projection**
+# $W_O$, makes of the mixed values what is added to the token's vector.
+
+# %%
+w_q, w_k, w_v, w_o = weights_of(model, layer, head)  # each 64 × 576, but W_O 576 × 64
+positions = torch.arange(seq)
+
+
+def step_4(w_q):
+    q, k = (apply_rope(x @ w.T, positions, own.rope_theta) for w in (w_q, w_k))
+    scores = (q @ k.T) / math.sqrt(own.head_dim)
+    return scores.masked_fill(lower == 0, -math.inf).softmax(-1)
+
+
+print("step 4 with W_Q = 0 equals step 3:", same(step_4(0 * w_q), average))
+written = step_4(w_q) @ (x @ w_v.T) @ w_o.T
+print("with SmolLM2's W_Q it is head 11.1:", same(written, real.writes[layer, head]))
+panels = {"steps 1 to 3": average, "step 4: layer 11, head 1": step_4(w_q)}
+show(plots.maps(panels, words))
+
+# %% [markdown]
+# In steps 1 to 3 the weights are the same for every text. In step 4 they come from the tokens. In one line:
 #
 # $$\mathrm{attention}(q, k, v) = \mathrm{softmax}\!\left(\frac{q\,k^{T}}{\sqrt{\text{head\_dim}}}\right) v$$
 #
-# Here `head_dim` is how many numbers a query has; section 3.3 explains its root. Climb the steps with a pencil. Vectors
-# have two numbers, and "sat" asks:
-
-# %%
-names = ["the", "cat", "sat"]
-x = torch.tensor([[2.0, 0.0], [0.0, 2.0], [-1.0, -1.0]])  # seq d_model: a row a token
-w_q = torch.tensor([[1.0, 0.0], [0.0, -1.0]])
-w_k = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-w_v = torch.tensor([[1.0, -1.0], [1.0, 1.0]])
-q, k, v = x @ w_q.T, x @ w_k.T, x @ w_v.T  # seq head_dim, each
-
-
-def mix(shares):
-    """The values, each times its share, added up: one number at a time."""
-    return [sum(s * float(v[j, c]) for j, s in enumerate(shares)) for c in (0, 1)]
-
-
-exponentials = []
-for j in range(3):  # "sat" asks, token j answers
-    score = sum(float(q[2, c] * k[j, c]) for c in range(2))
-    exponentials.append(math.exp(score / math.sqrt(2)))
-steps = {
-    "1 plain average": [1 / 3, 1 / 3, 1 / 3],
-    "2 shares by hand": [0.2, 0.6, 0.2],
-    "3 attention": [e / sum(exponentials) for e in exponentials],
-}
-for name, shares in steps.items():
-    told = "  ".join(f"{word} {share:.2f}" for word, share in zip(names, shares))
-    print(f"{name:<17} {told}   output {[f'{o:.2f}' for o in mix(shares)]}")
-
-# %% [markdown]
-# The query of "sat" fits the key of "cat" best. All three tokens at once:
-
-# %%
-show(plots.one_head(q, k, v, names))
-outputs = torch.nn.functional.scaled_dot_product_attention(q, k, v)
-show(plots.mixtures(v, outputs, names))
-
-# %% [markdown]
-# An output never leaves the triangle of values. What is mixed is $W_V x$, what each token *says*, not what it is. A head
-# can look for one thing, by keys, and fetch another, by values.
+# What is mixed is $W_V x$, not the token itself. So a head can search by one thing, the keys, and fetch another, the values.
 #
-# ## 3.3 Why √head_dim
+# ## 3.2 Why √head_dim
 #
-# A score is a sum of head_dim products. The more products, the wilder the sum, and softmax over wild scores gives nearly
-# everything to the largest. Watch random queries with ten keys each:
+# A score is a sum of head_dim products. The more products, the more scores differ, and softmax of scores that differ a lot
+# gives nearly everything to the largest. Random queries, ten random keys each:
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -207,22 +184,13 @@ for head_dim in head_dims:
     queries = torch.randn(2000, 1, head_dim, generator=generator)
     keys = torch.randn(2000, 10, head_dim, generator=generator)
     raw = (queries * keys).sum(-1)  # 2000 queries, 10 scores each
-    slopes = []
-    for name, s in (("q·k", raw), ("q·k / √head_dim", raw / math.sqrt(head_dim))):
-        top = s.softmax(-1).amax(-1)
+    for name, s in zip(deviations, (raw, raw / math.sqrt(head_dim))):
         deviations[name].append(s.std().item())
-        largest[name].append(top.mean().item())
-        slopes.append((top * (1 - top)).mean().item())
-    print(
-        f"head_dim {head_dim:>4}: slope of the largest share {slopes[0]:.4f}, "
-        f"with the division {slopes[1]:.4f}"
-    )
+        largest[name].append(s.softmax(-1).amax(-1).mean().item())
 show(plots.scaling(head_dims, deviations, largest))
 
 # %% [markdown]
-# **The spread of raw scores grows like √head_dim; after the division it stays the same.** This matters for learning: the
-# slope of a share $p$ with respect to its own score is $p(1-p)$. Without the division, the largest share's slope at
-# head_dim 1024 is eight or nine times smaller.
+# **The spread of raw scores grows like √head_dim; after the division it stays the same.**
 #
 # <details><summary>Small print: where the root comes from</summary>
 #
@@ -246,7 +214,7 @@ show(plots.scaling(head_dims, deviations, largest))
 #
 # The dots stand for any number of leading dimensions, such as a batch and heads. `mask` may have them, too; it is broadcast
 # over the scores. Where it is `False`, the score becomes $-\infty$ **before** the softmax: $e^{-\infty} = 0$, so that key
-# gets no share, and the others still sum to 1.
+# gets no weight, and the others still sum to 1.
 #
 # By hand, one query and two keys of four numbers:
 #
@@ -257,7 +225,7 @@ show(plots.scaling(head_dims, deviations, largest))
 #         q · k                2 ln 3     0
 #         over √4              ln 3       0
 #         e to that power      3          1
-#         shares               3/4        1/4
+#         weights              3/4        1/4
 #         output               3/4 · 4  + 1/4 · 0  = 3, so [[3]]
 #
 # With `mask = [[False, True]]` only the second key is left, and the output is `[[0]]`.
@@ -314,13 +282,13 @@ _got = scaled_dot_product_attention(_q, _k, torch.full((5, 3), 7.0))
 check.that(
     not isinstance(_got, (list, tuple)),
     "return one tensor: torch.stack makes one of a list of outputs (return the mixture "
-    "alone, without the shares)",
+    "alone, without the weights)",
 )
 check.close(
     _got,
     torch.full((2, 3), 7.0),
     "if all values are the same, so is each output: return the mixture of values, and "
-    "take the softmax over the keys (dim=-1), so that the shares of one query sum to 1",
+    "take the softmax over the keys (dim=-1), so that the weights of one query sum to 1",
     atol=1e-4,
 )
 _q, _k = (
@@ -393,8 +361,8 @@ check.that(
 check.close(
     scaled_dot_product_attention(_two, _two, torch.full((2, 1), 7.0), _half),
     torch.tensor([[7.0], [7.0]]),
-    "with a mask the shares that are left must still sum to 1: mask the scores before "
-    "the softmax, not the shares after it",
+    "with a mask the weights that are left must still sum to 1: mask the scores before "
+    "the softmax, not the weights after it",
     atol=1e-4,
 )
 _masked = scaled_dot_product_attention(
@@ -408,8 +376,8 @@ check.that(
 check.close(
     _masked,
     torch.tensor([[1.0], [0.0]]),
-    "a forbidden key still gets a share: its score must become -infinity (not 0), so "
-    "that its share is exactly 0",
+    "a forbidden key still gets a weight: its score must become -infinity (not 0), so "
+    "that its weight is exactly 0",
     atol=1e-4,
 )
 check.close(
@@ -454,7 +422,7 @@ for _lead, _n, _m, _d in (
     check.close(
         scaled_dot_product_attention(_q, _k, torch.full_like(_v, 3.0)),
         torch.full_like(_q, 3.0),
-        "if all values are the same, so is each output: the shares of one query sum to "
+        "if all values are the same, so is each output: the weights of one query sum to "
         "1",
         atol=1e-4,
     )
@@ -475,12 +443,11 @@ for _lead, _n, _m, _d in (
         atol=1e-4,
     )
 ### END HIDDEN TESTS
+
 # %% [markdown]
-# ### On the real model
+# ### Your function in the real model
 #
-# Your function in every layer, and then with a common bug: it divides by √576, the model's width, in place of √64. How
-# even are the shares then? Their *entropy*, $-\sum p \ln p$, is measured in *nats*. It is 0 if one token gets everything,
-# and largest if all get the same.
+# Put it into every layer; then do so with a common bug. It divides by √576, the root of d_model, in place of √64.
 
 # %%
 predict(
@@ -500,52 +467,31 @@ def divided_by_sqrt_d_model(q, k, v, mask=None):
     return scaled_dot_product_attention(q / math.sqrt(576 / 64), k, v, mask)
 
 
-def spread(attention):
-    """Entropy of the last token's shares, in nats: mean over all heads."""
-    found = []
-
-    def watched(q, k, v, mask=None):
-        shares = attention(q + 0, k, torch.eye(k.shape[-2]), mask)  # see below
-        found.append(torch.special.entr(shares[0, :, -1]).sum(-1).mean().item())
-        return attention(q, k, v, mask)
-
-    model.using(attention=watched)(model.tokenizer.encode(france))
-    return sum(found) / len(found)
-
-
-france = "The capital of France is"
-said = []
-for name, attention in (
-    ("yours:              ", scaled_dot_product_attention),
-    ("divided by √d_model:", divided_by_sqrt_d_model),
-):
-    said.append(complete(model.using(attention=attention), france, 4))
-    print(f"{name} entropy {spread(attention):.2f} of {math.log(5):.2f}  {said[-1]!r}")
-right, wrong = said
+right, wrong = (
+    complete(model.using(attention=attention), france, 4)
+    for attention in (scaled_dot_product_attention, divided_by_sqrt_d_model)
+)
+print(f"yours: {right!r}   divided by √d_model: {wrong!r}")
 reveal("divisor", "C" if wrong == right else "B" if "Paris" in wrong else "A")
 
 # %% [markdown] reveals="divisor"
-# It breaks. The trained weights count on scores of a certain spread. With a third of it, the shares come much closer to
-# equal, and Paris is lost.
+# It breaks. SmolLM2's matrices were trained with this division. With scores three times too small the attention weights come
+# closer to equal, and Paris is lost.
 
 # %% [markdown]
-# A trick from that cell: **give your attention the identity matrix as values, and out come the shares.**
-#
-# ## 3.4 No looking ahead
-#
-# ![Four tokens in a row. Arrows go from sat to itself and back to cat and The; the arrow to the next token is crossed out.](attachment:no_peeking.png)
+# ## 3.3 No looking ahead
 #
 # In training, every position predicts its next token. If it could see that token, it would copy the answer and learn
-# nothing. So each token may look at itself and at what came before: the **causal mask**.
+# nothing. So each token may look only at itself and at what came before: the **causal mask**.
 #
-# Where to apply it? A forbidden share could be set to 0 *after* the softmax, or its score to $-\infty$ *before*.
+# Where to apply it? A weight in the future could be set to 0 *after* the softmax, or its score to $-\infty$ *before*.
 
 # %%
 predict(
     "mask",
     "Is masking after the softmax the same as masking before it?",
     {
-        "A": "yes: a share of 0 is a share of 0",
+        "A": "yes: a weight of 0 is a weight of 0",
         "B": "no: rows no longer sum to 1, and that is all",
         "C": "no: what is left still depends on the future",
     },
@@ -553,10 +499,11 @@ predict(
 )
 
 # %%
+names = ["the", "cat", "sat"]
 past = torch.tensor([[1, 0, 0], [1, 1, 0], [1, 1, 1]]).bool()
 scores = torch.tensor([[4.0, 0, -2], [0, -4, 2], [-2, 2, 0]]) / math.sqrt(2)
 scores_2 = scores.clone()
-scores_2[1, 2] = 3.0  # another future: what "cat" thinks of "sat"
+scores_2[1, 2] = 3.0  # another future: the score of "cat" with "sat"
 
 
 def masked_before(scores):
@@ -590,17 +537,17 @@ still_one = (masked_after(scores).sum(-1) - 1).abs().max() < 1e-4
 reveal("mask", "C" if moved[masked_after] else "A" if still_one else "B")
 
 # %% [markdown] reveals="mask"
-# Masked after the softmax, rows no longer sum to 1, except the last row. Worse, **the numbers that are left still depend
-# on the future**: each was divided by a sum that counts the future scores. You will test for it.
+# Masked after the softmax, rows no longer sum to 1, except the last. Worse, **the numbers that are left still depend on the
+# future**: each was divided by a sum that counts the future scores.
 
 # %% [markdown]
 # ### Exercise 3.2 · `causal_mask` · ●○○ · 10 min
 #
 # Write the mask of a text of `seq` tokens: bool, `[seq, seq]`, row = who looks, column = at whom, `True` = may look.
 #
-# When a model writes, it keeps the keys and values of earlier tokens: the rows are only the *new* tokens, the columns *all*
-# tokens. `start` says how many came before. Row *i* is then the token at position `start + i`, and the mask has shape
-# `[seq, start + seq]`.
+# With `start`, the rows are only the *last* `seq` tokens of a longer text, and `start` tokens came before them. Row *i* is then
+# the token at position `start + i`, and the mask has shape `[seq, start + seq]`. (A model that writes works like this: it
+# keeps the keys and values of earlier tokens and computes new rows only. You build that in notebook 7.)
 #
 # By hand: `causal_mask(3)` and `causal_mask(2, start=3)` are
 #
@@ -711,293 +658,7 @@ for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Experiment 3.3 · `looks_ahead` · ●●○ · 15 min
-#
-# Write the measurement that exposes an attention which peeks, from its outputs alone. Change the input at one position,
-# `changed`, and run again. In an honest attention only outputs **at that position and after it** can move. If one
-# *before* it moved, that position has seen the future.
-#
-# `before` and `after` are the outputs of the two runs, `[seq, head_dim]` each. Return the list of positions smaller
-# than `changed`, as ints and in order, whose output moved: by more than `1e-5` in at least one column. Smaller
-# differences are rounding. An empty list means that nobody peeked.
-#
-# By hand, with `changed = 2`, the answer is `[1]`:
-#
-#         before        after
-#         0.50  1.00    0.50  1.00      position 0: the same
-#         0.20  0.30    0.20  0.10      position 1: moved: it peeked
-#         0.70  0.40    0.90  0.80      position 2: may move
-#         0.10  0.60    0.30  0.20      position 3: may move
-#
-# <details><summary>Hint 1</summary>
-#
-# Movement goes both ways: a difference of −0.2 is a movement as well. And two columns can move in opposite ways, so
-# do not add them up.
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# `(after - before).abs().amax(dim=-1)` is the largest movement in each row, `[seq]`. Only its first `changed` entries
-# matter.
-#
-# </details>
-# <details><summary>Hint 3</summary>
-#
-# A list comprehension over the positions before `changed`, with a condition.
-#
-# </details>
-
-
-# %% solution looks_ahead
-def looks_ahead(before, after, changed):
-    """Which positions saw the future? before and after [seq, head_dim]: outputs with
-    two different inputs at position `changed`.
-
-    Returns the positions (ints) before `changed` whose output moved by more than 1e-5
-    in some column; [] if none did.
-    """
-    ### BEGIN SOLUTION
-    moved = (after - before).abs().amax(dim=-1) > 1e-5
-    return [i for i in range(changed) if moved[i]]
-    ### END SOLUTION
-
-
-# %% test looks_ahead points=3
-from contextlib import suppress
-
-import numpy
-import torch
-
-from llmlib.course import check
-
-
-def _outputs(seq, changed, seed, allowed=None, after_softmax=False, scale=1.0):
-    """Outputs of one attention before and after position `changed` of its input
-    changes. allowed: bool [seq, seq], who sees whom."""
-    generator = torch.Generator().manual_seed(seed)
-    x, w_q, w_k, w_v = (torch.randn(n, 8, generator=generator) for n in (seq, 8, 8, 8))
-    w_q, w_k, w_v = w_q / 8**0.5, w_k / 8**0.5, w_v / 8**0.5
-    other = x.clone()
-    other[changed] += scale * torch.randn(8, generator=generator)
-    for each in (x, other):
-        scores = (each @ w_q) @ (each @ w_k).T / 8**0.5
-        if allowed is not None and not after_softmax:
-            scores = scores.masked_fill(~allowed, -torch.inf)
-        shares = torch.softmax(scores, dim=-1)
-        if after_softmax:
-            shares = shares * allowed
-        yield shares @ (each @ w_v)
-
-
-def _peeked(before, after, changed):
-    """What looks_ahead finds, as a list; a tuple and numpy's integers are as good."""
-    found = looks_ahead(before.clone(), after.clone(), changed)
-    check.that(found is not None, "looks_ahead gave back None: is there a return?")
-    check.that(
-        type(found) in (list, tuple),
-        "return a list of positions ([] if nobody peeked), not one yes or no",
-    )
-    return [i.item() if type(i) is numpy.int64 else i for i in found]
-
-
-_hand = (
-    torch.tensor([[0.5, 1.0], [0.2, 0.3], [0.7, 0.4], [0.1, 0.6]]),
-    torch.tensor([[0.5, 1.0], [0.2, 0.1], [0.9, 0.8], [0.3, 0.2]]),
-)
-_found = _peeked(*_hand, 2)
-check.that(
-    _found != [2],
-    "positions count from 0: the row that moved before the changed one is position 1, "
-    "and the changed one, position 2, does not count",
-)
-check.that(
-    2 not in _found,
-    "position 2 is the changed one: its own output may move, only positions before it "
-    "count",
-)
-check.that(
-    3 not in _found,
-    "position 3 comes after the changed one: it may look back at it, only positions "
-    "before it count",
-)
-check.equal(
-    _found,
-    [1],
-    "the example by hand: position 1 moved (downwards, by 0.2, in its second column), "
-    "position 0 did not",
-)
-check.equal(
-    _peeked(*_hand, 2),
-    [1],
-    "the same outputs give the same list in each call: start a new list inside the "
-    "function",
-)
-_still = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
-check.equal(
-    _peeked(_still, _still, 2),
-    [],
-    "nothing has moved at all, and yet you list a position: compare the outputs that "
-    "are given",
-)
-check.equal(
-    _peeked(_still, _still + torch.tensor([[1e-6], [-2e-6], [1.0]]), 2),
-    [],
-    "a movement of 0.000002 is rounding, not peeking: allow up to 1e-5",
-)
-_found = None
-with suppress(RuntimeError, IndexError):  # torch has no maximum of nothing
-    _found = _peeked(_still, _still + 1.0, 0)
-check.that(
-    _found == [],
-    "no position stands before position 0: with changed = 0 the list is empty, and "
-    "there are no rows to take a maximum of",
-)
-_found = _peeked(_still, _still + torch.tensor([[1.0, 1.0], [0, 0], [1, 1]]), 2)
-check.that(
-    _found != [], "position 0 moved by 1: it is a position like others, and peeked"
-)
-check.that(
-    _found != [0, 0], "a position is listed once, however many of its columns moved"
-)
-check.equal(
-    _found, [0], "position 1 did not move: list those that moved, and no others"
-)
-check.equal(
-    _peeked(_still, _still + torch.tensor([[0.5, -0.5], [0, 0], [1, 1]]), 2),
-    [0],
-    "two columns that move in opposite ways are both movements: do not let them cancel",
-)
-check.equal(
-    _peeked(_still, _still + torch.tensor([[0.0, 0.0], [0.0005, 0.0], [1, 1]]), 2),
-    [1],
-    "a leak may be small: 0.0005 is more than 1e-5",
-)
-_tiny = torch.full((2, 1), 4e-6)
-check.equal(
-    _peeked(_tiny, _tiny + 5e-6, 1),
-    [],
-    "a movement from 0.000004 to 0.000009 is rounding, too: compare the difference "
-    "itself with 1e-5, not relative to the numbers (rtol), and do not round them first",
-)
-check.equal(
-    _peeked(torch.full((2, 1), 100.0), torch.full((2, 1), 100.0005), 1),
-    [0],
-    "a movement from 100 to 100.0005 is more than 1e-5: compare the difference itself, "
-    "not relative to the numbers (torch.allclose wants rtol=0)",
-)
-_tiny = torch.full((2, 8), 4e-6)
-check.equal(
-    _peeked(_tiny, _tiny + 5e-6, 1),
-    [],
-    "eight columns that move by 0.000005 each are rounding: take the largest movement "
-    "of a row, not the sum of all nor the length of the difference",
-)
-check.equal(
-    _peeked(torch.zeros(2, 8), 2e-5 * torch.eye(8)[:2], 1),
-    [0],
-    "one column of eight moved by 0.00002, and one is enough: take the largest "
-    "movement of a row, not the mean",
-)
-_past = torch.ones(6, 6).tril().bool()
-check.equal(
-    _peeked(*_outputs(6, 4, 1, allowed=_past), 4),
-    [],
-    "an honest attention, changed at position 4: nobody peeked",
-)
-check.equal(
-    _peeked(*_outputs(6, 4, 2), 4),
-    [0, 1, 2, 3],
-    "broken attention A has no mask: all four positions before the changed one peeked",
-)
-check.equal(
-    _peeked(*_outputs(6, 4, 3, allowed=torch.ones(6, 6).tril(1).bool()), 4),
-    [3],
-    "broken attention B has its mask one column too far: only position 3 sees position "
-    "4",
-)
-check.equal(
-    _peeked(*_outputs(6, 4, 1, allowed=_past, after_softmax=True, scale=0.1), 4),
-    [0, 1, 2, 3],
-    "broken attention C masks after the softmax: the future leaks through the "
-    "denominator of the softmax",
-)
-### BEGIN HIDDEN TESTS
-for _seed, _seq, _changed in ((11, 5, 0), (12, 9, 8), (13, 7, 3), (16, 12, 6)):
-    _past = torch.ones(_seq, _seq).tril().bool()
-    _ahead = torch.ones(_seq, _seq).tril(1).bool()
-    check.equal(
-        _peeked(*_outputs(_seq, _changed, _seed, allowed=_past), _changed),
-        [],
-        "an honest attention: nobody peeked",
-    )
-    check.equal(
-        _peeked(*_outputs(_seq, _changed, _seed), _changed),
-        list(range(_changed)),
-        "no mask: every position before the changed one peeked",
-    )
-    check.equal(
-        _peeked(*_outputs(_seq, _changed, _seed, allowed=_ahead), _changed),
-        list(range(_changed))[-1:],
-        "a mask one column too far: only the position right before the changed one "
-        "peeked",
-    )
-    check.equal(
-        _peeked(
-            *_outputs(_seq, _changed, _seed, allowed=_past, after_softmax=True),
-            _changed,
-        ),
-        list(range(_changed)),
-        "masked after the softmax: every position before the changed one peeked, "
-        "through the denominator",
-    )
-    _rest = torch.rand(_seq, 3, generator=torch.Generator().manual_seed(_seed))
-    _moved = _rest - torch.tensor([0.0, 0.0, 0.25]) * (torch.arange(_seq)[:, None] % 2)
-    check.equal(
-        _peeked(_rest, _moved, _changed),
-        list(range(1, _changed, 2)),
-        "a movement downwards in the last column alone is a movement too",
-    )
-### END HIDDEN TESTS
-
-# %% [markdown]
-# ### Four suspects
-#
-# One of these attentions is honest.
-
-
-# %%
-def suspect_a(q, k, v):
-    return scaled_dot_product_attention(q, k, v, causal_mask(len(q)))
-
-
-def suspect_b(q, k, v):
-    return scaled_dot_product_attention(q, k, torch.eye(len(k))).tril() @ v
-
-
-def suspect_c(q, k, v):
-    return scaled_dot_product_attention(q, k, v, causal_mask(len(q), 1)[:, : len(q)])
-
-
-def suspect_d(q, k, v):
-    return scaled_dot_product_attention(q, k, v)
-
-
-generator = torch.Generator().manual_seed(1)
-text, other = torch.randn(2, 6, 8, generator=generator)  # serves as q, k and v
-for suspect in (suspect_a, suspect_b, suspect_c, suspect_d):
-    print(suspect.__name__, end="")
-    for changed in (1, 3, 5):
-        edited = text.clone()
-        edited[changed] = other[changed]
-        peeked = looks_ahead(
-            suspect(*text.repeat(3, 1, 1)), suspect(*edited.repeat(3, 1, 1)), changed
-        )
-        print(f"   change {changed}: {str(peeked):<16}", end="")
-    print()
-
-# %% [markdown]
-# Suspect A is honest. B masks after the softmax, C is off by one, D has no mask. Your test works on whole models, too. The
-# next cell takes SmolLM2's mask away, tests the model with and without it, and lets the one without *write*.
+# ### Is it needed in writing?
 
 # %%
 predict(
@@ -1011,36 +672,28 @@ predict(
 )
 
 # %%
-ids = torch.tensor(model.tokenizer.encode("The cat sat on the mat"))
-edited = ids.clone()
-edited[4] = model.tokenizer.encode(" my")[0]
-print("SmolLM2, ' the' changed to ' my' at position 4: peeked at by", end=" ")
-print(looks_ahead(model(ids)[0], model(edited)[0], 4))
 unmasked = model.using(mask=lambda seq, start=0: torch.ones(seq, start + seq).bool())
-print("the same without its mask:                      peeked at by", end=" ")
-print(looks_ahead(unmasked(ids)[0], unmasked(edited)[0], 4))
 text = complete(unmasked, france, 5)
 print("without its mask it writes:", repr(text))
 reveal("blind", "A" if "Paris" in text else "B")
 
 # %% [markdown] reveals="blind"
-# The *last* token has no future. All the others do. Let them see it, and a layer turns them into other vectors than those
-# of training; in the next layer the last token looks at these. So the mask is needed in writing as well.
+# The *last* token has no future, but all the others have one. If they see it, their vectors differ from those of training;
+# in the next layer the last token looks at these. So the mask is needed in writing as well.
 
 # %% [markdown]
-# ## 3.5 Heads
+# ## 3.4 Heads
 #
 # ![x, of shape seq by d_model, is multiplied by W_Q, W_K and W_V; the products are cut into heads; each head attends alone; the results stand side by side and are multiplied by W_O, which gives seq by d_model again.](attachment:heads.png)
 #
 # To fetch one thing from the subject *and* another from the previous word, a token needs two mixtures. So a layer has
-# several **heads**. Every head reads the whole vector $x$. What is cut into pieces is the queries, keys and values:
-# SmolLM2's queries have 576 numbers, nine heads of 64.
+# several **heads**. Each reads the whole vector $x$ with its own rows of $W_Q$, $W_K$ and $W_V$. One product makes the queries of
+# all heads: SmolLM2's have 576 numbers, nine heads of 64, head 0 first.
 #
-# The first head_dim rows of $W_Q$ belong to the first head, and so on. The results are set side by side and multiplied by
-# one more learned matrix, the **output projection** $W_O$.
+# The heads' results are set side by side and multiplied by $W_O$.
 
 # %% [markdown]
-# ### Exercise 3.4 · `split_heads` · ●●○ · 10 min
+# ### Exercise 3.3 · `split_heads` · ●●○ · 10 min
 #
 # Cut the columns of `x` into `n_head` heads: `[batch, seq, n_head * head_dim]` → `[batch, n_head, seq, head_dim]`. Head 0
 # gets the first `head_dim` columns, head 1 the next, and so on. Heads stand *before* positions, so that your attention
@@ -1158,7 +811,7 @@ for _seed, (_batch, _seq, _n, _d) in enumerate(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Exercise 3.5 · `merge_heads` · ●○○ · 5 min
+# ### Exercise 3.4 · `merge_heads` · ●○○ · 5 min
 #
 # The way back: put the heads' outputs side by side again, `[batch, n_head, seq, head_dim]` → `[batch, seq, n_head *
 # head_dim]`. Head 0's columns come first.
@@ -1257,9 +910,10 @@ for _seed, _shape in enumerate(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### The whole layer, from your pieces
+# ### Heads add up
 #
-# Four of your functions make a complete multi-head attention. torch has a ready-made one. Do they agree?
+# torch has a ready-made multi-head attention. Do your four functions agree with it? And does "side by side, times $W_O$" give
+# the same as **each head writing a vector of its own, all of them added up** (Elhage et al. 2021)?
 
 # %%
 from llmlib.demonstrations.attention import difference_from_torch
@@ -1267,54 +921,29 @@ from llmlib.demonstrations.attention import difference_from_torch
 apart = difference_from_torch(
     split_heads, scaled_dot_product_attention, causal_mask, merge_heads
 )
-print("equal within a millionth:", apart < 1e-6)
+print("equal to torch's within a millionth:", apart < 1e-6)
+added = real.writes[layer].sum(0)  # of nine heads, each through its part of W_O
+print("nine writes, added, are the layer's:", same(added, real.added[layer]))
 
 # %% [markdown]
-# ### Do heads hand on what they look at?
-#
-# The columns of $W_O$ belong to heads, too. So "side by side, then project" is the same as **each head writing a vector of
-# its own, and all of them added up** (Elhage et al. 2021). If a head handed on what it looks at, its write would point the
-# same way. The control is a head made to copy: whatever lies in 64 random directions, it writes unchanged.
-
-# %%
-from llmlib.demonstrations.attention import copying, heads, made_to_copy
-
-cat = model.tokenizer.encode("The cat sat on the mat")
-garden = "The old woman planted a small tree in the garden behind her house last spring"
-found = heads(model, model.tokenizer.encode(garden))
-cosines = copying(found)[:, :, 1:]  # all but the first token, which sees itself alone
-print(f"mean size over all heads and tokens {cosines.abs().mean():.2f}")
-show(plots.cosines(cosines.flatten(), made_to_copy(found)))
-
-# %% [markdown]
-# **Most heads write something other than what they look at.** A few do copy, and fewer write the opposite.
-#
-# ## 3.6 Grouped queries
+# ## 3.5 Grouped queries, and the whole layer
 #
 # ![Three drawings of nine query heads: each with a key/value head of its own, three groups of three sharing one each, and all nine on a single one.](attachment:grouped.png)
 #
-# While a model writes, it keeps the keys and values of every token it has seen. For a long text they would take more memory
-# than the model itself. So several query heads can **share** one head of keys and values: *grouped-query attention*
-# (Ainslie et al. 2023).
+# While a model writes, it keeps the keys and values of all tokens that it has seen. So that they take less memory, several
+# query heads **share** one head of keys and values: *grouped-query attention* (Ainslie et al. 2023).
 
 # %%
 from llmlib.kv_cache import cache_bytes
 
 for n_kv_head in (9, 3, 1):
-    each = cache_bytes(own.n_layer, n_kv_head, own.head_dim, seq=1)
-    full = each * own.context / 2**20
-    print(
-        f"{n_kv_head} key/value heads: {each:>7,} bytes a token in float32, "
-        f"{full:>6,.0f} MiB for {own.context:,} tokens"
-    )
+    size = cache_bytes(own.n_layer, n_kv_head, own.head_dim, seq=own.context) / 2**20
+    print(f"{n_kv_head} key/value heads, {own.context:,} tokens: {size:>6,.0f} MiB")
 itself = (model.folder / "model.safetensors").stat().st_size / 2**20
-print(f"the model itself, in float32 as well: {itself:,.0f} MiB")
+print(f"the model itself: {itself:,.0f} MiB")
 
 # %% [markdown]
-# Your function will *copy* keys for the matrix product. What is **kept** in memory is still three heads.
-
-# %% [markdown]
-# ### Exercise 3.6 · `repeat_kv` · ●○○ · 5 min
+# ### Exercise 3.5 · `repeat_kv` · ●○○ · 5 min
 #
 # `x` holds keys (or values), `[batch, n_kv_head, seq, head_dim]`. Repeat each head `n_rep` times, copies **next to
 # each other**: `[batch, n_kv_head * n_rep, seq, head_dim]`. Then every query head finds its partner at its own number.
@@ -1425,28 +1054,7 @@ for _seed, (_shape, _n) in enumerate(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### On the real model
-#
-# The first three query heads share their keys. Do they look at the same places? The row of "sat" in layer 11:
-
-# %%
-shares = heads(model, cat).shares  # n_layer n_head seq seq
-for head in range(3):
-    told = (f"{w} {s:.2f}" for w, s in zip(("The", "cat", "sat"), shares[11, head, 2]))
-    print(f"layer 11, head {head}:", "  ".join(told))
-
-# %% [markdown]
-# The same keys, different queries, different answers.
-#
-# <details><summary>Small print: how often the three agree</summary>
-#
-# In 65 of the model's 90 groups, all three heads give "The" the most, for a reason that section 3.7 tells. Heads that
-# share no keys agree as often (63 of 90).
-#
-# </details>
-
-# %% [markdown]
-# ### Exercise 3.7 · `attend` · ●●● · 20 min
+# ### Exercise 3.6 · `attend` · ●●● · 20 min
 #
 # Write the whole layer, from the vectors that attention receives to what it writes.
 #
@@ -1461,7 +1069,7 @@ for head in range(3):
 # Attention is causal, and positions count from 0. **Queries and keys** are turned by RoPE, head by head; values are not.
 # `apply_rope(x, positions, theta)` from notebook 2 takes `x` `[..., seq, head_dim]` and `positions` `[seq]`.
 #
-# By hand: a single token gives itself the whole share, and at the first position RoPE changes nothing. Two query heads
+# By hand: a single token gives itself all the weight, and at the first position RoPE changes nothing. Two query heads
 # share one key/value head of two columns:
 #
 #         x = [[[3, 5]]]      w_v = [[1, 0],      w_o = [[1, 0, 1,  0],
@@ -1699,10 +1307,10 @@ for _seed, (_batch, _seq, _d, _n, _kv, _head) in enumerate(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### On the real model
+# ### Your layer in the real model
 #
-# Your layer takes the place of the engine's, 30 times. *Logits* are what the model says before a token is sampled: one
-# number for every token of its vocabulary.
+# It takes the place of the engine's, 30 times. *Logits* are what the model computes before a token is chosen: one number for
+# each token of its vocabulary. Compare all of them: an id only tells which one is the largest.
 
 # %%
 from llmlib.demonstrations.attention import with_layer
@@ -1713,36 +1321,27 @@ print("every logit within 0.0002:", bool((mine(ids) - model(ids)).abs().max() < 
 print(repr(complete(mine, france, 4, use_cache=False)))
 
 # %% [markdown]
-# ## 3.7 Where the real model looks
+# ## 3.6 Where the real model looks
 #
 # Where does "sat" look in "The cat sat on the mat"? The mean over all 270 heads:
 
 # %%
-from llmlib.attention import attention_maps
-
-words = [model.tokenizer.decode([i]) for i in cat]
-mean_row = shares[:, :, 2].mean(dim=(0, 1))
-show(
-    plots.row(
-        words, mean_row.tolist(), "Where “sat” looks: mean of 270 heads", future=3
-    )
-)
-by_cat = shares[:, :, 2, 1].flatten()
-for index in by_cat.topk(4).indices.tolist():
-    layer, head = divmod(index, 9)
-    told = (f"{w.strip()} {s:.2f}" for w, s in zip(words, shares[layer, head, 2, :3]))
-    print(f"layer {layer:>2} head {head}:", "  ".join(told))
+row = real.weights[:, :, 2]  # n_layer n_head seq: where "sat" looks
+mean = row.mean(dim=(0, 1)).tolist()
+show(plots.row(words, mean, "Where “sat” looks: mean of 270 heads", future=3))
 
 # %% [markdown]
-# Most of the attention goes to "The". What does the article have to do with sitting? Single heads do look at "cat" with
-# nearly all they have; the mean hides them.
+# Most goes to "The", and nothing to the words that come later. Yet head 11.1 gives "cat" 0.97: a mean hides what single heads
+# do. And 11.1 looks there because "cat" stands before "sat", not because cats sit.
 #
 # ### The sink
 #
-# Softmax must spend 100 %, even when a head finds nothing that it looks for. Xiao et al. (2023) saw much of it go to the first
-# token, an **attention sink**. Three texts, one of them nonsense:
+# Why "The"? Softmax must hand out 100 %, even when a head finds nothing that it looks for. Xiao et al. (2023) saw much of it
+# go to the first token, an **attention sink**:
 
 # %%
+from llmlib.attention import attention_maps
+
 curves = {}
 for sentence in (
     "The cat sat on the mat",
@@ -1751,82 +1350,731 @@ for sentence in (
 ):
     maps = attention_maps(model, model.tokenizer.encode(sentence))
     curves[sentence] = maps[:, :, 2:, 0].mean(dim=(1, 2))  # from position 2 on
-show(plots.by_layer(curves, "mean share on the first token"))
+show(plots.by_layer(curves, "mean attention weight on the first token"))
+
+handed = row * real.value_lengths  # weight × length of the value
+parts = (handed / handed.sum(-1, keepdim=True)).mean(dim=(0, 1)).tolist()
+for word, weight, part in zip(words[:3], mean, parts):
+    print(f"{word:<5} weight {weight:.2f}   weight × length of value {part:.2f}")
 
 # %% [markdown]
-# **In these short texts, about two thirds of all attention goes to the first token**, counted from the third token on.
-# Equal shares would give it a quarter. In layers 3 to 8, "The cat sat on the mat" gives it less. Where does the rest go?
+# **In these short texts, about two thirds of the attention goes to the first token**, counted from the third token on, even
+# if the words are shuffled. Its values are short, so it hands over less than its weight says, but not nothing. **A weight is
+# not yet an influence.** To measure one, you must intervene.
+
+# %% [markdown]
+# ## 3.7 Which heads does copying need?
+#
+# Give the model random tokens, **twice in a row**. Nothing in them makes sense, so what it gets right in the second half, it
+# has copied. Now set the output of one head to 0, *zero ablation*, and measure the **cost**: the rise of the loss, $-\ln p$ of the
+# right token, in nats. Do so for all 270 heads, one at a time:
+
+# %%
+from llmlib.demonstrations.attention import costs, repeated
+
+every = [(layer, head) for layer in range(30) for head in range(9)]
+text = repeated(seed=0, half=16, n=1)
+found = dict(zip(every, costs(model, text, every, torch.zeros_like)))
+show(plots.ranking(found))
+top = sorted(found, key=found.get, reverse=True)[:6]
+
+# %% [markdown]
+# On one short text, a head may come first by luck. So the costliest six are *selected* here, and
+# *tested* on other texts from now on.
+#
+# Are these six the heads that copy? Two things stand in the way, and you decide how to deal with them.
+
+# %% [markdown]
+# ### Experiment 3.7 · `control_heads` · ●●○ · 15 min
+#
+# Zeroing *any* head may do damage, whatever the head is used for. Choose heads to compare with: for each head in question, a
+# **control**, which is zeroed in its place.
+#
+# - `targets` list of `(layer, head)`: the heads in question
+# - `sizes` `[n_layer, n_head]`: the mean length of what each head writes
+# - returns list of `(layer, head)`: one control for each target, in the order of the targets
+#
+# What should a control have in common with its target? There is more than one good answer. The check tries yours on made-up
+# models in which *no* head copies. There a control must cost about as much as its target, from half to twice. If it does not,
+# it makes the target look special.
+#
+# By hand, for one target in two made-up models:
+#
+#         target costs    your control costs    the target looks    no head copies, so this is
+#         4.0 nats        3.5 nats              like any other      right
+#         4.0 nats        0.3 nats              special             wrong
+#
+# <details><summary>Hint 1</summary>
+#
+# What do you know about a head before anything is zeroed? Each of these may be a reason why its loss is costly.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Start from all pairs `(layer, head)`, leave out those that must not be chosen, and let `min(pairs, key=…)` find the one that
+# suits a target best. The `key` is your decision.
+#
+# </details>
+
+
+# %% solution control_heads
+def control_heads(targets, sizes):
+    """A control for each of `targets`, a list of (layer, head), to be zeroed in its place:
+    sizes [n_layer, n_head] -> list of (layer, head)."""
+    ### BEGIN SOLUTION
+    chosen = []
+    for layer, head in targets:
+        free = [
+            (layer, other)
+            for other in range(len(sizes[layer]))
+            if (layer, other) not in [*targets, *chosen]
+        ]
+        near = [abs(float(sizes[at] - sizes[layer, head])) for at in free]
+        chosen.append(free[near.index(min(near))])
+    return chosen
+    ### END SOLUTION
+
+
+# %% test control_heads points=3
+import torch
+
+from llmlib.course import check
+
+
+def _chosen(targets, sizes):
+    """What control_heads chooses, as pairs of whole numbers."""
+    found = control_heads(list(targets), sizes.clone())
+    check.that(found is not None, "control_heads gave back None: is there a return?")
+    check.that(
+        isinstance(found, (list, tuple))
+        and all(isinstance(each, (list, tuple)) and len(each) == 2 for each in found),
+        "return a list of pairs (layer, head), such as [(0, 2)]",
+    )
+    found = [tuple(int(number) for number in each) for each in found]
+    check.equal(len(found), len(targets), "each target has one control")
+    check.that(
+        not any(target == control for target, control in zip(targets, found)),
+        "the control is the target itself: it costs the same, whatever is true, so "
+        "this comparison cannot fail",
+    )
+    check.that(
+        not {*found} & {*targets},
+        "a control is one of the other targets: that head is in question, too",
+    )
+    check.that(
+        all(0 <= n < len(sizes) and 0 <= h < sizes.shape[1] for n, h in found),
+        "a control is no head of this model: sizes has a row for each layer and a "
+        "column for each head",
+    )
+    return found
+
+
+def _fooled(targets, sizes, cost):
+    """'' or what goes wrong in a model in which a head costs cost[layer, head]."""
+    for target, control in zip(targets, _chosen(targets, sizes)):
+        one, other = float(cost[target]), float(cost[control])
+        if not one / 2 <= other <= one * 2:
+            return (
+                f"target {target} costs {one:.1f}, your control {control} {other:.1f}"
+            )
+    return ""
+
+
+def _model(seed, n_head=6):
+    """Sizes of nine layers: two heads each write about 1, 4 and 16. Costs by place: only
+    the first three layers are costly, then hardly any, then a little."""
+    g = torch.Generator().manual_seed(seed)
+    sizes = torch.tensor([1.0, 4.0, 16.0]).repeat(9, n_head // 3)
+    order = torch.rand(9, n_head, generator=g).argsort(1)
+    sizes = sizes.gather(1, order) * (1 + 0.1 * torch.rand(9, n_head, generator=g))
+    place = torch.tensor([5.0, 0.1, 1.0]).repeat_interleave(3)[:, None]
+    return sizes, place.expand(9, n_head)
+
+
+_sizes, _place = _model(1)
+_two = [(1, head) for head in _sizes[1].topk(2).indices.tolist()]
+_chosen(_two, _sizes)
+for _targets in ([(1, 2)], [(4, 0), (7, 5)]):
+    _why = _fooled(_targets, _sizes, _place)
+    check.equal(
+        _why,
+        "",
+        "in this made-up model a head costs what any head near it costs, for what is "
+        "lost early spoils all that follows. Your control sits elsewhere and makes the "
+        "target look special",
+    )
+    _why = _fooled(_targets, _sizes, _sizes)
+    check.equal(
+        _why,
+        "",
+        "in this made-up model a head costs as much as it writes. Your control writes "
+        "much more or much less than the target, which makes it look special",
+    )
+    _why = _fooled(_targets, _sizes, _sizes * _place)
+    check.equal(
+        _why,
+        "",
+        "in this made-up model the cost depends on the place and on the size at once",
+    )
+### BEGIN HIDDEN TESTS
+for _seed in range(11, 17):
+    _sizes, _place = _model(_seed, n_head=(6, 9)[_seed % 2])
+    _targets = [(4, _seed % 6), (1, 3), (7, 0)]
+    for _cost, _what in (
+        (_place, "place"),
+        (_sizes, "size"),
+        (_sizes * _place, "both"),
+    ):
+        _why = _fooled(_targets, _sizes, _cost)
+        check.equal(
+            _why,
+            "",
+            f"in a made-up model without a head that copies, where the cost depends on "
+            f"{_what}, your control makes a target look special",
+        )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Experiment 3.8 · `replacement` · ●●○ · 10 min
+#
+# Zero is not nothing. Some heads say nearly the same at every position, whatever the text; the layers above were trained
+# with it. Zeroing such a head can cost a lot, and proves nothing about copying. What would you put in the place of a head's
+# output so that only what it says *about single tokens* is lost?
+#
+# - `z` `[batch, seq, head_dim]`: what one head computed on a few texts
+# - returns a tensor of the same shape: what is put in its place
+#
+# The check tries your replacement on made-up heads. By hand, two of them, with one column and three tokens:
+#
+#         z          what it is                       a good replacement
+#         5  5  5    says nothing about any token     changes nothing
+#         1  9  5    says something about each        no longer tells which token is which
+#
+# There is more than one good answer.
+#
+# <details><summary>Hint 1</summary>
+#
+# It need not be a constant that you make up: all that you need is in `z`.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Work along dimension 1, the positions, or along dimension 0, the texts. What of `z` may stay, if it can stand anywhere?
+#
+# </details>
+
+
+# %% solution replacement
+def replacement(z):
+    """What takes the place of a head's output z [batch, seq, head_dim] -> like z."""
+    ### BEGIN SOLUTION
+    return z.mean(dim=1, keepdim=True).expand_as(z)
+    ### END SOLUTION
+
+
+# %% test replacement points=3
+import torch
+
+from llmlib.course import check
+
+
+def _put(z):
+    """What replacement puts in the place of z."""
+    found = replacement(z.clone())
+    check.that(found is not None, "replacement gave back None: is there a return?")
+    check.equal(
+        tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__,
+        tuple(z.shape),
+        "return one tensor of the shape of z, [batch, seq, head_dim]",
+    )
+    return found.to(z.dtype)
+
+
+def _left(z):
+    """The part of what a head says about single tokens that is still there."""
+    own = z - z.mean(dim=(0, 1))
+    return ((_put(z) - z.mean(dim=(0, 1))) * own).sum() / own.pow(2).sum()
+
+
+_same = torch.tensor([2.0, -1.0, 0.5, 3.0]).expand(6, 12, 4)
+_got = _put(_same)
+check.that(
+    _got.abs().max() > 0,
+    "a head that says the same everywhere becomes 0: the layers above lose a constant "
+    "that they were trained with, though it said nothing about any token",
+)
+check.that(
+    not torch.allclose(_got, _same.mean(-1, keepdim=True).expand_as(_same)),
+    "the mean runs over the columns of z: each column has a meaning of its own",
+)
+check.close(
+    _got,
+    _same,
+    "a head that says the same everywhere says nothing about any token, and your "
+    "replacement changes it all the same",
+    atol=1e-3,
+)
+_z = _same + torch.randn(6, 12, 4, generator=torch.Generator().manual_seed(381))
+check.that(
+    _left(_z) < 0.9,
+    "nothing is taken away: whatever a head is used for, this replacement costs "
+    "nothing, so a comparison with it cannot fail",
+)
+check.that(
+    _left(_z) < 0.3, "a good part of what the head says about each token is still there"
+)
+check.that(
+    (_put(_z) - _z).mean(dim=(0, 1)).abs().max() < 0.5,
+    "on average, the head now says something else than it did",
+)
+### BEGIN HIDDEN TESTS
+for _seed, (_batch, _seq, _d) in enumerate(((8, 9, 5), (5, 30, 3), (6, 16, 16))):
+    _g = torch.Generator().manual_seed(1381 + _seed)
+    _same = 3 * torch.randn(_d, generator=_g)
+    _z = _same + torch.randn(_batch, _seq, _d, generator=_g)
+    check.close(
+        _put(_same.expand(_batch, _seq, _d)),
+        _same.expand(_batch, _seq, _d),
+        "a head that says the same everywhere must stay as it is",
+        atol=1e-3,
+    )
+    check.that(
+        _left(_z) < 0.4,
+        "what the head says about each token is still there, or a good part of it",
+    )
+    check.that(
+        (_put(_z) - _z).mean(dim=(0, 1)).abs().max() < 0.8,
+        "on average, the head now says something else than it did",
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Decide
+#
+# Two new, longer texts, the six costliest heads, three measurements each.
 
 # %%
 predict(
-    "second",
-    "In layers 3 to 8, which token besides the first does ' mat' look at?",
-    {"A": "cat", "B": "sat", "C": "on", "D": "the"},
-    yours="B",
+    "survive",
+    "How many of the six cost at least half as much with your replacement as with zero?",
+    yours=5,
 )
 
 # %%
-rows = []
-for sentence in (
-    "The cat sat on the mat",
-    "The cat sat on my mat",
-    "Two dogs ran in a park",
-):
-    ids = model.tokenizer.encode(sentence)
-    row = attention_maps(model, ids)[3:9, :, -1].mean(dim=(0, 1))
-    rows.append(row)
-    told = (f"{model.tokenizer.decode([i])} {s:.2f}" for i, s in zip(ids, row))
-    print("last token, layers 3 to 8:", "  ".join(told))
-reveal("second", "ABCD"[rows[0][1:5].argmax()])
-lengths = heads(model, cat).value_lengths[3:9].mean(dim=(0, 1))  # seq
-told = (f"{w.strip()} {length:.1f}" for w, length in zip(words, lengths))
-print("mean length of the values, layers 3 to 8:", "  ".join(told))
+from llmlib.demonstrations.attention import write_sizes
 
-# %% [markdown] reveals="second"
-# There is a **second sink**: " the", at position 4, gets even more than the first token. Put " my" in its place, and the
-# first token has nearly everything. Looking at a sink adds little: the values of both are less than a fifth as long as the
-# others. **A large share is not yet influence**: it is share times value that counts.
+texts = repeated(seed=1, half=25, n=2)
+controls = control_heads(top, write_sizes(model, texts))
+tested = {
+    "zeroed": costs(model, texts, top, torch.zeros_like),
+    "its control, zeroed": costs(model, texts, controls, torch.zeros_like),
+    "your replacement": costs(model, texts, top, replacement),
+}
+show(plots.paired([f"{n}.{h}" for n, h in top], tested, "cost (nats)"))
+print("controls:", *(f"{n}.{h}" for n, h in controls))
+kept = sum(b > a / 2 for a, b in zip(tested["zeroed"], tested["your replacement"]))
+reveal("survive", kept, within=0)
+
+# %% [markdown] reveals="survive"
+# **Zero made six heads look needed for copying.** Their controls cost much less, which seemed to confirm it. But five of the
+# six sit in layers 0 to 2 and say nearly the same everywhere. With something in their place that they might have said, these
+# five together lose most of their cost: zeroing had removed a constant that later layers were trained with.
+#
+# **16.0 keeps its cost.** What it says about single tokens is needed for copying. *Further* shows how.
 
 # %% [markdown]
-# ### Every token a first token
+# ## Recap
 #
-# At the top, every token could see itself *and the first*. What if it sees only itself? Then nothing comes before it, as
-# before a first token. Watch the length of each token's vector after layer 11, under three masks:
+# - Attention is a weighted average: a token's **query** meets all earlier **keys**, softmax makes **attention weights** of the
+#   scores, and these mix the **values**.
+# - The mask comes **before** the softmax. Heads attend alone; what they write adds up.
+# - A weight says where a head looks, not what the model uses. That takes an intervention beside its control, and a
+#   replacement that takes away nothing else.
+# - SmolLM2 is *decoder-only*: one text, one causal mask. The first transformer had a second network, an *encoder*, for the
+#   text to translate.
+#
+# ## Questions to think about
+#
+# 1. Your mask always lets a token see itself. What would go wrong in row 0 if it did not?
+# 2. Heads 16.0 and 11.1 both look one token back. Why may only one of them matter for copying?
+# 3. Attention weights are often shown as "what the model based its answer on". Name two reasons to be careful.
+#
+# <details><summary>Answers</summary>
+#
+# 1. Row 0 could see nothing. All its scores would be $-\infty$, softmax would divide 0 by 0, and its weights would be NaN; the
+#    product with `v` then spreads it.
+# 2. What a head writes depends on $W_V$ and $W_O$ as well. And what is written matters only if a later layer reads it.
+# 3. The weight may go to a value that is short (the sink). A head may look somewhere because of the place, not the meaning
+#    (11.1 and "cat").
+#
+# </details>
+#
+# <details><summary>To read</summary>
+#
+# - Vaswani et al. 2017, *Attention Is All You Need*, [1706.03762](https://arxiv.org/abs/1706.03762): sections 3.2.1 to
+#   3.2.3 are this notebook.
+# - Bahdanau et al. 2014, [1409.0473](https://arxiv.org/abs/1409.0473): attention, still inside an RNN. Pascanu et al. 2013,
+#   [1211.5063](https://arxiv.org/abs/1211.5063): why gradients fade in one.
+# - Elhage et al. 2021, *A Mathematical Framework for Transformer Circuits*; Olsson et al. 2022, *In-context Learning and
+#   Induction Heads*, [2209.11895](https://arxiv.org/abs/2209.11895).
+# - Xiao et al. 2023, [2309.17453](https://arxiv.org/abs/2309.17453): attention sinks. Ainslie et al. 2023, *GQA*,
+#   [2305.13245](https://arxiv.org/abs/2305.13245).
+#
+# </details>
+
+# %% [markdown]
+# ## How your predictions went
 
 # %%
-ids = model.tokenizer.encode(garden)
-masks = {
-    "all of the past": causal_mask,
-    "itself and the first": itself_and_first,
-    "only itself": only_itself,
-}
-curves = {}
-for name, mask in masks.items():
-    masked = model.using(mask=mask)
-    curves[name] = heads(masked, ids).stream[11].norm(dim=-1)
-    written = (complete(masked, prompt, 1) for prompt in list(prompts)[:3])
-    print(f"{name:<21}", *(f"{text!r:<12}" for text in written))
-show(plots.lengths(curves))
+predictions()
 
 # %% [markdown]
-# **Seeing only itself, every token becomes a sink**: a vector as long as the first token's, and the same "-" after every
-# text. So this mask does more than take the looking away. The control is the opening's mask: one more token to look at,
-# and the model knows "Angeles" again.
+# ## Where you are
 #
-# ## 3.8 Copying, taken apart
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
+
+# %% tags=["nbval-ignore-output"]
+from llmlib.course.checking.check_notebooks import show as show_progress
+
+show_progress()
+
+# %% [markdown]
+# ## Further
+#
+# Each piece stands by itself. Nothing later in the course needs it, and its exercises give no points.
+#
+# ### All heads, on your text · 10 min
+#
+# By *your* `scaled_dot_product_attention`, on any text that you type. Click a square, then a token. Switch heads off, and see what
+# the model writes instead. Worth a visit: 16.0, 18.6, 23.1, and 22.0, which is mostly sink.
+
+# %% tags=["nbval-ignore-output"]
+from llmlib.widgets import attention_explorer
+
+story = (
+    "Once there was a woman called Zora Quill. Every day the dragon said hello to Zora"
+)
+tokens = [model.tokenizer.decode([i]) for i in model.tokenizer.encode(story)]
+looks = attention_maps(model, model.tokenizer.encode(story))[18, 6, -1]
+show(
+    plots.row(tokens, looks.tolist(), "Layer 18, head 6: where the last token looks"),
+    widget=attention_explorer(
+        model, scaled_dot_product_attention, story, layer=18, head=6
+    ),
+)
+
+# %% [markdown]
+# ### Does an attention peek? · 25 min
+#
+# You cannot always read the code of an attention. Its outputs tell, too.
+
+# %% [markdown]
+# ### Experiment 3.9 · `looks_ahead` · ●●○ · 15 min
+#
+# Write the measurement that exposes an attention which peeks, from its outputs alone. Change the input at one position,
+# `changed`, and run again. In an honest attention only outputs **at that position and after it** can move. If one
+# *before* it moved, that position has seen the future.
+#
+# `before` and `after` are the outputs of the two runs, `[seq, head_dim]` each. Return the list of positions smaller
+# than `changed`, as ints and in order, whose output moved: by more than `1e-5` in at least one column. Smaller
+# differences are rounding. An empty list means that nobody peeked.
+#
+# By hand, with `changed = 2`, the answer is `[1]`:
+#
+#         before        after
+#         0.50  1.00    0.50  1.00      position 0: the same
+#         0.20  0.30    0.20  0.10      position 1: moved: it peeked
+#         0.70  0.40    0.90  0.80      position 2: may move
+#         0.10  0.60    0.30  0.20      position 3: may move
+#
+# <details><summary>Hint 1</summary>
+#
+# Movement goes both ways: a difference of −0.2 is a movement as well. And two columns can move in opposite ways, so
+# do not add them up.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `(after - before).abs().amax(dim=-1)` is the largest movement in each row, `[seq]`. Only its first `changed` entries
+# matter.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# A list comprehension over the positions before `changed`, with a condition.
+#
+# </details>
+
+
+# %% solution looks_ahead
+def looks_ahead(before, after, changed):
+    """Which positions saw the future? before and after [seq, head_dim]: outputs with
+    two different inputs at position `changed`.
+
+    Returns the positions (ints) before `changed` whose output moved by more than 1e-5
+    in some column; [] if none did.
+    """
+    ### BEGIN SOLUTION
+    moved = (after - before).abs().amax(dim=-1) > 1e-5
+    return [i for i in range(changed) if moved[i]]
+    ### END SOLUTION
+
+
+# %% test looks_ahead points=0
+from contextlib import suppress
+
+import numpy
+import torch
+
+from llmlib.course import check
+
+
+def _outputs(seq, changed, seed, allowed=None, after_softmax=False, scale=1.0):
+    """Outputs of one attention before and after position `changed` of its input
+    changes. allowed: bool [seq, seq], who sees whom."""
+    generator = torch.Generator().manual_seed(seed)
+    x, w_q, w_k, w_v = (torch.randn(n, 8, generator=generator) for n in (seq, 8, 8, 8))
+    w_q, w_k, w_v = w_q / 8**0.5, w_k / 8**0.5, w_v / 8**0.5
+    other = x.clone()
+    other[changed] += scale * torch.randn(8, generator=generator)
+    for each in (x, other):
+        scores = (each @ w_q) @ (each @ w_k).T / 8**0.5
+        if allowed is not None and not after_softmax:
+            scores = scores.masked_fill(~allowed, -torch.inf)
+        shares = torch.softmax(scores, dim=-1)
+        if after_softmax:
+            shares = shares * allowed
+        yield shares @ (each @ w_v)
+
+
+def _peeked(before, after, changed):
+    """What looks_ahead finds, as a list; a tuple and numpy's integers are as good."""
+    found = looks_ahead(before.clone(), after.clone(), changed)
+    check.that(found is not None, "looks_ahead gave back None: is there a return?")
+    check.that(
+        type(found) in (list, tuple),
+        "return a list of positions ([] if nobody peeked), not one yes or no",
+    )
+    return [i.item() if type(i) is numpy.int64 else i for i in found]
+
+
+_hand = (
+    torch.tensor([[0.5, 1.0], [0.2, 0.3], [0.7, 0.4], [0.1, 0.6]]),
+    torch.tensor([[0.5, 1.0], [0.2, 0.1], [0.9, 0.8], [0.3, 0.2]]),
+)
+_found = _peeked(*_hand, 2)
+check.that(
+    _found != [2],
+    "positions count from 0: the row that moved before the changed one is position 1, "
+    "and the changed one, position 2, does not count",
+)
+check.that(
+    2 not in _found,
+    "position 2 is the changed one: its own output may move, only positions before it "
+    "count",
+)
+check.that(
+    3 not in _found,
+    "position 3 comes after the changed one: it may look back at it, only positions "
+    "before it count",
+)
+check.equal(
+    _found,
+    [1],
+    "the example by hand: position 1 moved (downwards, by 0.2, in its second column), "
+    "position 0 did not",
+)
+check.equal(
+    _peeked(*_hand, 2),
+    [1],
+    "the same outputs give the same list in each call: start a new list inside the "
+    "function",
+)
+_still = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+check.equal(
+    _peeked(_still, _still, 2),
+    [],
+    "nothing has moved at all, and yet you list a position: compare the outputs that "
+    "are given",
+)
+check.equal(
+    _peeked(_still, _still + torch.tensor([[1e-6], [-2e-6], [1.0]]), 2),
+    [],
+    "a movement of 0.000002 is rounding, not peeking: allow up to 1e-5",
+)
+_found = None
+with suppress(RuntimeError, IndexError):  # torch has no maximum of nothing
+    _found = _peeked(_still, _still + 1.0, 0)
+check.that(
+    _found == [],
+    "no position stands before position 0: with changed = 0 the list is empty, and "
+    "there are no rows to take a maximum of",
+)
+_found = _peeked(_still, _still + torch.tensor([[1.0, 1.0], [0, 0], [1, 1]]), 2)
+check.that(
+    _found != [], "position 0 moved by 1: it is a position like others, and peeked"
+)
+check.that(
+    _found != [0, 0], "a position is listed once, however many of its columns moved"
+)
+check.equal(
+    _found, [0], "position 1 did not move: list those that moved, and no others"
+)
+check.equal(
+    _peeked(_still, _still + torch.tensor([[0.5, -0.5], [0, 0], [1, 1]]), 2),
+    [0],
+    "two columns that move in opposite ways are both movements: do not let them cancel",
+)
+check.equal(
+    _peeked(_still, _still + torch.tensor([[0.0, 0.0], [0.0005, 0.0], [1, 1]]), 2),
+    [1],
+    "a leak may be small: 0.0005 is more than 1e-5",
+)
+_tiny = torch.full((2, 1), 4e-6)
+check.equal(
+    _peeked(_tiny, _tiny + 5e-6, 1),
+    [],
+    "a movement from 0.000004 to 0.000009 is rounding, too: compare the difference "
+    "itself with 1e-5, not relative to the numbers (rtol), and do not round them first",
+)
+check.equal(
+    _peeked(torch.full((2, 1), 100.0), torch.full((2, 1), 100.0005), 1),
+    [0],
+    "a movement from 100 to 100.0005 is more than 1e-5: compare the difference itself, "
+    "not relative to the numbers (torch.allclose wants rtol=0)",
+)
+_tiny = torch.full((2, 8), 4e-6)
+check.equal(
+    _peeked(_tiny, _tiny + 5e-6, 1),
+    [],
+    "eight columns that move by 0.000005 each are rounding: take the largest movement "
+    "of a row, not the sum of all nor the length of the difference",
+)
+check.equal(
+    _peeked(torch.zeros(2, 8), 2e-5 * torch.eye(8)[:2], 1),
+    [0],
+    "one column of eight moved by 0.00002, and one is enough: take the largest "
+    "movement of a row, not the mean",
+)
+_past = torch.ones(6, 6).tril().bool()
+check.equal(
+    _peeked(*_outputs(6, 4, 1, allowed=_past), 4),
+    [],
+    "an honest attention, changed at position 4: nobody peeked",
+)
+check.equal(
+    _peeked(*_outputs(6, 4, 2), 4),
+    [0, 1, 2, 3],
+    "broken attention A has no mask: all four positions before the changed one peeked",
+)
+check.equal(
+    _peeked(*_outputs(6, 4, 3, allowed=torch.ones(6, 6).tril(1).bool()), 4),
+    [3],
+    "broken attention B has its mask one column too far: only position 3 sees position "
+    "4",
+)
+check.equal(
+    _peeked(*_outputs(6, 4, 1, allowed=_past, after_softmax=True, scale=0.1), 4),
+    [0, 1, 2, 3],
+    "broken attention C masks after the softmax: the future leaks through the "
+    "denominator of the softmax",
+)
+### BEGIN HIDDEN TESTS
+for _seed, _seq, _changed in ((11, 5, 0), (12, 9, 8), (13, 7, 3), (16, 12, 6)):
+    _past = torch.ones(_seq, _seq).tril().bool()
+    _ahead = torch.ones(_seq, _seq).tril(1).bool()
+    check.equal(
+        _peeked(*_outputs(_seq, _changed, _seed, allowed=_past), _changed),
+        [],
+        "an honest attention: nobody peeked",
+    )
+    check.equal(
+        _peeked(*_outputs(_seq, _changed, _seed), _changed),
+        list(range(_changed)),
+        "no mask: every position before the changed one peeked",
+    )
+    check.equal(
+        _peeked(*_outputs(_seq, _changed, _seed, allowed=_ahead), _changed),
+        list(range(_changed))[-1:],
+        "a mask one column too far: only the position right before the changed one "
+        "peeked",
+    )
+    check.equal(
+        _peeked(
+            *_outputs(_seq, _changed, _seed, allowed=_past, after_softmax=True),
+            _changed,
+        ),
+        list(range(_changed)),
+        "masked after the softmax: every position before the changed one peeked, "
+        "through the denominator",
+    )
+    _rest = torch.rand(_seq, 3, generator=torch.Generator().manual_seed(_seed))
+    _moved = _rest - torch.tensor([0.0, 0.0, 0.25]) * (torch.arange(_seq)[:, None] % 2)
+    check.equal(
+        _peeked(_rest, _moved, _changed),
+        list(range(1, _changed, 2)),
+        "a movement downwards in the last column alone is a movement too",
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# One of these attentions is honest:
+
+
+# %%
+def suspect_a(q, k, v):
+    return scaled_dot_product_attention(q, k, v, causal_mask(len(q)))
+
+
+def suspect_b(q, k, v):
+    return scaled_dot_product_attention(q, k, torch.eye(len(k))).tril() @ v
+
+
+def suspect_c(q, k, v):
+    return scaled_dot_product_attention(q, k, v, causal_mask(len(q), 1)[:, : len(q)])
+
+
+def suspect_d(q, k, v):
+    return scaled_dot_product_attention(q, k, v)
+
+
+generator = torch.Generator().manual_seed(1)
+text, other = torch.randn(2, 6, 8, generator=generator)  # serves as q, k and v
+for suspect in (suspect_a, suspect_b, suspect_c, suspect_d):
+    print(suspect.__name__, end="")
+    for changed in (1, 3, 5):
+        edited = text.clone()
+        edited[changed] = other[changed]
+        peeked = looks_ahead(
+            suspect(*text.repeat(3, 1, 1)), suspect(*edited.repeat(3, 1, 1)), changed
+        )
+        print(f"   change {changed}: {str(peeked):<16}", end="")
+    print()
+
+# %% [markdown]
+# Suspect A is honest. B masks after the softmax, C is off by one, D has no mask. The same test finds the leak in a whole model:
+
+# %%
+ids = torch.tensor(model.tokenizer.encode("The cat sat on the mat"))
+edited = ids.clone()
+edited[4] = model.tokenizer.encode(" my")[0]
+print("SmolLM2: peeked at by", looks_ahead(model(ids)[0], model(edited)[0], 4))
+print("unmasked:", looks_ahead(unmasked(ids)[0], unmasked(edited)[0], 4))
+
+# %% [markdown]
+# ### How a text is copied: induction heads · 50 min
 #
 # ![Six boxes in a row: A, B, C, dots, A again, and a question mark. First arrow: an early head writes into B the note "I come after A". Second arrow: a later head at the second A asks who comes after A, and finds B. Third arrow: it says B again.](attachment:induction.png)
 #
-# Give the model random tokens, **twice in a row**. There is no meaning in it: whatever a head does, it does by rule. The
-# rule to look for is **induction** (Olsson et al. 2022): in `A B C … A`, the second A looks at B, the token that
-# *followed* the first A, and says "B again". Who looks, who notes, who says?
+# How does the model copy? The drawing shows **induction** (Olsson et al. 2022), in two layers. In `A B C … A`, an early head writes
+# into B which token came before it. A later head at the second A looks for a token that came after an A, and finds B.
 
 # %% [markdown]
-# ### Experiment 3.8 · `induction_score` · ●●○ · 10 min
+# ### Experiment 3.10 · `induction_score` · ●●○ · 10 min
 #
-# Write the measurement. `maps` holds every head's shares on a text of `2 * half` tokens whose second half repeats the
+# Write the measurement. `maps` holds every head's attention weights on a text of `2 * half` tokens whose second half repeats the
 # first: `[n_layer, n_head, 2 * half, 2 * half]`, row = who looks, column = whom it looks at. For each head, return the
-# mean share with which a token of the second half looks at the token **after** its first occurrence: `[n_layer, n_head]`.
+# mean weight with which a token of the second half looks at the token **after** its first occurrence: `[n_layer, n_head]`.
 #
 # By hand: with `half = 2` the text is `A B A B`. A head whose last two rows are these scores 0.65:
 #
@@ -1858,7 +2106,7 @@ show(plots.lengths(curves))
 
 # %% solution induction_score
 def induction_score(maps, half):
-    """Mean share from each token of the second half to the token after its first
+    """Mean weight from each token of the second half to the token after its first
     occurrence: maps [n_layer, n_head, 2 * half, 2 * half] -> [n_layer, n_head]."""
     ### BEGIN SOLUTION
     second = torch.arange(half, 2 * half)
@@ -1866,7 +2114,7 @@ def induction_score(maps, half):
     ### END SOLUTION
 
 
-# %% test induction_score points=2
+# %% test induction_score points=0
 import torch
 
 from llmlib.course import check
@@ -1893,7 +2141,7 @@ check.equal(
 )
 check.that(
     abs(_got[0, 0] - 1.3) > 1e-4,
-    "the shares were added up: take their mean over the tokens of the second half",
+    "the weights were added up: take their mean over the tokens of the second half",
 )
 check.that(
     abs(_got[0, 0] - 0.325) > 1e-4,
@@ -1903,12 +2151,12 @@ check.that(
 check.that(
     abs(_got[0, 0] - 1) > 1e-4,
     "this counts the tokens that look most, or more than half, at the right place: a "
-    "score of 1 for shares of 0.7 and 0.6. Take the mean of the shares themselves",
+    "score of 1 for weights of 0.7 and 0.6. Take the mean of the weights themselves",
 )
 check.close(
     induction_score(torch.zeros(1, 1, 10, 10), 5),
     torch.zeros(1, 1),
-    "a head without any share has a score: measure the maps that are given",
+    "a head without any weight has a score: measure the maps that are given",
     atol=1e-4,
 )
 check.close(
@@ -1986,23 +2234,19 @@ for _n_layer, _n_head, _half in ((1, 3, 2), (4, 2, 7), (2, 5, 12)):
     check.close(
         induction_score(_maps, _half),
         _want,
-        f"{_n_layer} layers of {_n_head} heads, half = {_half}: the mean share from "
+        f"{_n_layer} layers of {_n_head} heads, half = {_half}: the mean weight from "
         "position i to position i - half + 1, over the second half",
         atol=1e-4,
     )
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### See: who looks
-#
-# Your score for all 270 heads, beside the mean share on the token right before, and on the first token:
+# Your score for all 270 heads, beside the mean weight on the token right before, and on the first token:
 
 # %%
-from llmlib.demonstrations.attention import repeated
-
 half = 25
-texts = repeated()  # 2 texts of 50 tokens
-both = [attention_maps(model, text) for text in texts]
+repeats = repeated(seed=0, half=half)  # 2 texts of 50 tokens
+both = [attention_maps(model, text) for text in repeats]
 induction = sum(induction_score(m, half) for m in both) / 2
 previous = sum(m.diagonal(-1, -2, -1)[:, :, 1:].mean(-1) for m in both) / 2
 first = sum(m[:, :, 1:, 0].mean(-1) for m in both) / 2
@@ -2012,488 +2256,44 @@ scores_of = {
     "induction": induction,
 }
 show(plots.head_maps(scores_of))
-
-
-def best(scores, n=5):
-    return [divmod(i, 9) for i in scores.flatten().topk(n).indices.tolist()]
-
-
-for name, found in scores_of.items():
-    told = (f"{n}.{h} ({found[n, h]:.2f})" for n, h in best(found))
-    print(f"{name:<18} {int((found > 0.5).sum()):>3} above 0.5; best:", *told)
+five = [divmod(i, 9) for i in induction.flatten().topk(5).indices.tolist()]
 
 # %% [markdown]
-# Here 16.0 means layer 16, head 0. Three of the four heads that gave "cat" most are the best *previous-token* heads: they
-# looked at "cat" because it stands before "sat", not because cats sit. One sentence is an anecdote.
-#
-# Does the model *use* these heads? Find out as a physiologist would: take a part out, and see what no longer works.
-
-# %% [markdown]
-# ### Experiment 3.9 · `replace_heads` · ●●○ · 15 min
-#
-# Write the intervention: put something else in the place of what some heads of a layer computed.
-#
-# - `z` `[batch, n_head, seq, head_dim]`: what each head computed, its mixtures of values, before $W_O$
-# - `heads` list of ints: the heads to replace; perhaps none
-# - `by` `"zero"`, `"mean"`, or a tensor shaped like `z`: see below
-# - returns like `z`: all other heads exactly as they were; `z` itself must stay unchanged
-#
-# What to put there:
-#
-# - `"zero"`: the head says nothing, *zero ablation*.
-# - `"mean"`: at every position the head says its mean over the positions of the same text, *mean ablation*. What differs
-#   from place to place is gone.
-# - a tensor: the head says what the *same head* computed in another run, *activation patching*.
-#
-# By hand: two heads, two positions, one column, and `heads = [1]`. In the other run head 1 said 2 and 6.
-#
-#                     z       "zero"    "mean"    the other run
-#         head 0:   1, 3      1, 3      1, 3      1, 3
-#         head 1:   5, 9      0, 0      7, 7      2, 6
-#
-# <details><summary>Hint 1</summary>
-#
-# First make one tensor, shaped like `z`, of what *all* heads would say if all were replaced. Then take from it only
-# those that are asked for.
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# The mean runs over positions, so find the dimension of `seq`. `keepdim=True` keeps a 1 in its place, and a 1 stretches
-# over all positions. An assignment such as `copy[:, heads] = …` changes several heads at once, on a copy.
-#
-# </details>
-
-
-# %% solution replace_heads
-def replace_heads(z, heads, by):
-    """What some heads of a layer computed, replaced: z [batch, n_head, seq, head_dim]
-    -> like z.
-
-    by: "zero", "mean" (of the same text and head, over positions), or a tensor like z,
-    from another run. The other heads stay as they are, and so does z itself.
-    """
-    ### BEGIN SOLUTION
-    if isinstance(by, torch.Tensor):
-        new = by
-    elif by == "mean":
-        new = z.mean(dim=-2, keepdim=True).expand_as(z)
-    else:
-        new = torch.zeros_like(z)
-    replaced = z.clone()
-    replaced[:, heads] = new[:, heads]
-    return replaced
-    ### END SOLUTION
-
-
-# %% test replace_heads points=3
-import torch
-
-from llmlib.course import check
-
-_z = torch.tensor([[[[1.0], [3.0]], [[5.0], [9.0]]]])  # 1 text, 2 heads, 2 positions
-_run = torch.tensor([[[[4.0], [4.0]], [[2.0], [6.0]]]])
-_given = _z.clone()
-_got = replace_heads(_given, [1], "zero")
-check.that(_got is not None, "replace_heads gave back None: is there a return?")
-check.that(
-    isinstance(_got, torch.Tensor) and tuple(_got.shape) == (1, 2, 2, 1),
-    "return one tensor of the shape of z: replaced heads stay in their place",
-)
-check.that(
-    torch.equal(_given, _z),
-    "z was changed: the next run would start from a damaged one. Work on a copy, "
-    "z.clone()",
-)
-check.that(
-    _got[0, 0].abs().sum() > 0,
-    "head 0 was replaced, too: only the heads in the list are, all others stay",
-)
-check.that(
-    not torch.equal(_got, _z), "nothing was replaced: heads are dimension 1 of z"
-)
-check.equal(
-    _got[0, 1].flatten().tolist(), [0.0, 0.0], '"zero": head 1 says 0 at every position'
-)
-check.equal(
-    _got[0, 0].flatten().tolist(),
-    [1.0, 3.0],
-    "head 0 is not in the list: it must stay exactly as it was",
-)
-_g = torch.Generator().manual_seed(390)
-_wide, _other = (torch.randn(2, 3, 5, 4, generator=_g) for _ in range(2))
-check.equal(
-    replace_heads(_wide.clone(), [], "mean"),
-    _wide,
-    "with no heads in the list nothing changes: an empty intervention is none",
-)
-_got = replace_heads(_wide.clone(), [2], "mean")
-check.equal(
-    _got[:, :2],
-    _wide[:, :2],
-    '"mean" of head 2: heads 0 and 1 must stay exactly as they were',
-)
-
-
-def _is(new):
-    return torch.allclose(_got[:, 2].float(), new.expand(2, 5, 4), atol=1e-5)
-
-
-check.that(
-    not _is(_wide[:, 2].mean(dim=-1, keepdim=True)),
-    "the mean runs over the columns of a head: it must run over positions, each "
-    "column for itself",
-)
-check.that(
-    not _is(_wide.mean(dim=1)),
-    "the mean runs over the heads: it is the head's own mean, over positions",
-)
-check.that(
-    not _is(_wide[:, 2].mean(dim=0)),
-    "the mean runs over the texts of the batch: it is each text's own, over positions",
-)
-check.that(
-    not _is(_wide[:, 2].mean(dim=(0, 1))),
-    "the mean runs over positions and texts at once: each text has a mean of its own",
-)
-check.that(
-    not _is(_wide[:, 2].mean(dim=(-2, -1), keepdim=True)),
-    "the mean runs over positions and columns at once: each column has its own",
-)
-check.that(
-    not _is(_wide.mean(dim=(1, 2))[:, None]),
-    "the mean runs over all heads and positions: it is the head's own mean",
-)
-check.close(
-    _got[:, 2],
-    _wide[:, 2].mean(dim=1, keepdim=True).expand(2, 5, 4),
-    '"mean": at every position the head says its mean over the positions of the same '
-    "text",
-    atol=1e-5,
-)
-check.equal(
-    replace_heads(_z.clone(), [1], "mean").flatten().tolist(),
-    [1.0, 3.0, 7.0, 7.0],
-    "the example by hand: head 1 says 7 at both positions, the mean of 5 and 9",
-)
-_kept = _run.clone()
-check.equal(
-    replace_heads(_z.clone(), [1], _kept).flatten().tolist(),
-    [1.0, 3.0, 2.0, 6.0],
-    "by a tensor: head 1 says what head 1 said in the other run, head 0 stays",
-)
-check.that(
-    torch.equal(_kept, _run), "the other run was changed: it is only there to be read"
-)
-check.equal(
-    replace_heads(_wide.clone(), [0, 1, 2], _other),
-    _other,
-    "with all three heads taken from the other run, not the first of the list alone, "
-    "the result is that run",
-)
-check.equal(
-    replace_heads(_wide.clone(), [0, 2], _other),
-    torch.stack([_other[:, 0], _wide[:, 1], _other[:, 2]], dim=1),
-    "heads 0 and 2 are replaced, head 1 is not: heads is a list, not a range",
-)
-### BEGIN HIDDEN TESTS
-_g = torch.Generator().manual_seed(1390)
-for _batch, _n, _seq, _d, _heads in (
-    (1, 9, 6, 8, [7]),
-    (3, 4, 2, 5, [3, 0]),
-    (2, 2, 7, 2, [0, 1]),
-    (2, 5, 1, 3, [4]),
-    (4, 4, 4, 4, [1, 2]),
-):
-    _z, _run = (torch.randn(_batch, _n, _seq, _d, generator=_g) for _ in range(2))
-    _mean = _z.mean(dim=2, keepdim=True).expand_as(_z)
-    for _by, _new in (("zero", 0 * _z), ("mean", _mean), (_run.clone(), _run)):
-        _got = replace_heads(_z.clone(), _heads, _by)
-        for _h in range(_n):
-            _want = (_new if _h in _heads else _z)[:, _h]
-            _name = _by if isinstance(_by, str) else "a tensor"
-            check.close(
-                _got[:, _h],
-                _want,
-                f"heads {_heads} of {_n} replaced by {_name}: head {_h} is not what it "
-                "should be",
-                atol=1e-5,
-            )
-### END HIDDEN TESTS
-
-# %% [markdown]
-# ### Experiment 3.10 · `control_heads` · ●●○ · 15 min
-#
-# Taking a head out does damage. Would *any* head have done as much? Write the choice of the control: other heads of the
-# same layer, about as loud.
-#
-# - `targets` list of `(layer, head)`: the heads in question
-# - `sizes` `[n_layer, n_head]`: how loud each head is: the mean length of what it writes
-# - returns list of `(layer, head)`: one control for each target, in the order of the targets
-#
-# For each target, in order, choose the head of its layer whose size is **nearest**. A control is never one
-# of the targets, and no head is chosen twice. Of two that are equally near, take the lower number.
-#
-# By hand, one layer of four heads:
-#
-#         head     0    1    2    3
-#         size    4.0  9.0  5.0  8.0
-#
-#         targets              controls
-#         [(0, 0)]             [(0, 2)]            5 is nearest to 4
-#         [(0, 0), (0, 2)]     [(0, 3), (0, 1)]    5 is a target: 8 is nearest to 4;
-#                                                  8 is taken: 9 is what is left for 5
-#
-# <details><summary>Hint 1</summary>
-#
-# A loop over the targets. In each round, first list the heads that may be chosen, then find the nearest of them.
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# Python's `min` takes a `key`, a function that says what is to be smallest, and of equals it keeps the first. What is the
-# distance of two sizes, if the other head may be louder or not?
-#
-# </details>
-
-
-# %% solution control_heads
-def control_heads(targets, sizes):
-    """A matched control for an ablation: targets, a list of (layer, head); sizes
-    [n_layer, n_head] -> for each target another head of its layer, the nearest in size.
-
-    No control is a target, and none is chosen twice; of equally near ones the lower
-    number.
-    """
-    ### BEGIN SOLUTION
-    chosen = []
-    for layer, head in targets:
-        free = [
-            (layer, other)
-            for other in range(len(sizes[layer]))
-            if (layer, other) not in [*targets, *chosen]
-        ]
-        near = [abs(float(sizes[at] - sizes[layer, head])) for at in free]
-        chosen.append(free[near.index(min(near))])
-    return chosen
-    ### END SOLUTION
-
-
-# %% test control_heads points=3
-import torch
-
-from llmlib.course import check
-
-
-def _chosen(targets, sizes):
-    """What control_heads chooses, as pairs of whole numbers."""
-    found = control_heads(list(targets), sizes.clone())
-    check.that(found is not None, "control_heads gave back None: is there a return?")
-    check.that(
-        isinstance(found, (list, tuple))
-        and all(isinstance(each, (list, tuple)) and len(each) == 2 for each in found),
-        "return a list of pairs (layer, head), such as [(0, 2)]",
-    )
-    return [tuple(int(number) for number in each) for each in found]
-
-
-_one = torch.tensor([[4.0, 9.0, 5.0, 8.0]])
-_got = _chosen([(0, 0)], _one)
-check.equal(len(_got), 1, "one target has one control")
-check.that(
-    _got != [(0, 0)],
-    "the control is the target itself: it would do the same damage, whatever is true",
-)
-check.equal(
-    _got, [(0, 2)], "the example by hand: of 9, 5 and 8, nearest to 4 is 5, head 2"
-)
-check.that(
-    _chosen([(0, 0)], torch.tensor([[4.0, 5.0, 9.0, 8.0]])) != _got,
-    "5 is now the size of head 1, and the choice is still head 2: look at the sizes "
-    "that are given",
-)
-_two = torch.tensor([[4.0, 9.0, 5.5, 8.0], [1.0, 6.0, 4.1, 3.0]])
-_got = _chosen([(0, 0)], _two)
-check.that(
-    _got != [(1, 2)],
-    "the control comes from another layer: one that is as loud, but does not sit at "
-    "the same place. Choose from the target's own layer",
-)
-check.equal(_got, [(0, 2)], "the target's own layer is layer 0")
-check.equal(
-    _chosen([(1, 1)], _two), [(1, 2)], "in layer 1, nearest to 6 is 4.1, head 2"
-)
-_got = _chosen([(0, 0)], torch.tensor([[4.0, 3.0, 5.5, 8.0]]))
-check.equal(
-    _got, [(0, 1)], "nearest to 4 is 3: a control may also be quieter than its target"
-)
-check.equal(
-    _chosen([(0, 0)], torch.tensor([[6.0, 3.0, 10.0]])),
-    [(0, 1)],
-    "3 is 3 away from 6, and 10 is 4 away: nearest is by the difference of the sizes, "
-    "not by their ratio",
-)
-_got = _chosen([(0, 1)], torch.tensor([[3.5, 4.0, 9.0, 0.5]]))
-check.that(
-    _got != [(0, 2)],
-    "the loudest other head is no match for a quiet target: choose the nearest in size",
-)
-check.equal(_got, [(0, 0)], "nearest to 4 is 3.5, head 0")
-_got = _chosen([(0, 0), (0, 2)], _one)
-check.equal(len(_got), 2, "two targets have two controls, one each")
-check.that(
-    not set(_got) & {(0, 0), (0, 2)},
-    "a control is one of the other targets: that head is in question, too. Leave out "
-    "all targets",
-)
-check.that(
-    _got[0] != _got[1], "one head is the control of two targets: choose none twice"
-)
-check.that(
-    _got != [(0, 1), (0, 3)],
-    "the right heads in the wrong order: the first control belongs to the first target",
-)
-check.equal(
-    _got,
-    [(0, 3), (0, 1)],
-    "the example by hand: nearest to 4 is 8, head 3; nearest to 5 of those left is 9, "
-    "head 1",
-)
-check.equal(
-    _chosen([(0, 1)], torch.tensor([[2.0, 3.0, 4.0]])),
-    [(0, 0)],
-    "2 and 4 are equally near to 3: take the lower number, head 0",
-)
-check.equal(_chosen([], _one), [], "no target has no control: an empty list")
-check.equal(
-    _chosen([(1, 1)], torch.tensor([[1.0, 2, 3], [4, 5, 7]])),
-    [(1, 0)],
-    "the same call gives the same choice: nothing is drawn, nothing is kept",
-)
-### BEGIN HIDDEN TESTS
-_g = torch.Generator().manual_seed(1310)
-for _targets in (
-    [(2, 3)],
-    [(0, 0), (1, 5), (2, 8)],
-    [(1, 1), (1, 4), (1, 7)],
-    [(2, 0), (0, 6), (2, 5), (2, 1)],
-):
-    _sizes = 10 * torch.rand(3, 9, generator=_g)
-    _want = []
-    for _layer, _head in _targets:
-        _far = (_sizes[_layer] - _sizes[_layer, _head]).abs()
-        for _at, _taken in [*_targets, *_want]:
-            if _at == _layer:
-                _far[_taken] = float("inf")
-        _want.append((_layer, int(_far.argmin())))
-    check.equal(
-        _chosen(_targets, _sizes),
-        _want,
-        f"targets {_targets} of 3 layers with 9 heads: for each, in order, the head of "
-        "its layer that is nearest in size, no target, none twice",
-    )
-### END HIDDEN TESTS
-
-# %% [markdown]
-# ### See: who is needed
-#
-# Switch heads off and look at the loss, $-\ln p$ of the token that really comes next, in nats.
-
-# %%
-predict(
-    "ablation",
-    "The loss on the repetition is about 3, and guessing costs 10.8. What is it once "
-    "one head of the 270, 16.0, is switched off?",
-    yours=4.0,
-)
-
-# %%
-from llmlib.demonstrations.attention import repetition_loss, replaced, write_sizes
-
-sizes = write_sizes(model, texts)
-
-
-def loss(heads, by="zero"):
-    some_model = replaced(model, replace_heads, heads, by) if heads else model
-    return repetition_loss(some_model, texts)[half:].mean().item()
-
-
-sets = {
-    "5 induction heads": best(induction),
-    "5 previous-token heads": best(previous),
-    "16.0 alone": [(16, 0)],
-}
-off = {"nothing": loss([])}
-for name, targets in sets.items():
-    controls = control_heads(targets, sizes)
-    off[name], off[f"control of {name}"] = loss(targets), loss(controls)
-    print(f"{name:<23} control:", *(f"{n}.{h}" for n, h in controls))
-off["the 8 others of layer 16"] = loss([(16, head) for head in range(1, 9)])
-show(plots.ablation(off, chance=math.log(own.vocab_size)))
-mean_16 = loss([(16, 0)], by="mean")
-print(f"16.0 replaced by its mean: {mean_16:.1f}; nothing off: {off['nothing']:.1f}")
-reveal("ablation", off["16.0 alone"], within=1)
-
-# %% [markdown] reveals="ablation"
-# **One head of 270, 16.0, takes most of the copying with it.** Its control costs next to nothing, the other eight heads of
-# its layer *together* little. Both sets of five cost far more than their controls, too.
-
-# %% [markdown]
-# <details><summary>Small print: other controls, other texts</summary>
-#
-# On four pairs of random texts the five induction heads cost 4.5 to 5.7 nats, their control 1.6 to 2.2; the five
-# previous-token heads 6.4 to 8.1, their control 0.3 to 1.0; 16.0 costs 4.3 to 5.8, the eight others together 0.5 to
-# 1.1. No head of layer 16 writes as loudly as 16.0, so its control is quieter; that is what the eight are for. Five heads
-# drawn blindly from the layers of the previous-token heads can cost up to 6 nats. Replacing heads by their mean in place of 0 gives the same picture.
-#
-# </details>
-#
-# ### See: who reads whose note
-#
-# Why should copying depend on a previous-token head? The drawing has an answer: 16.0 writes "I come after A", and induction
-# heads look for that note. If so, switching 16.0 off must change where *they* look.
+# If the drawing is right, taking 16.0 away must change where *induction heads* look.
 
 # %%
 predict(
     "blinded",
-    "18.6 looks at the right token with 0.90. With 16.0 switched off, its score is …?",
+    "18.6 looks at the right token with 0.90. Without what 16.0 says about single "
+    "tokens, its score is …?",
     yours=0.5,
 )
 
 # %%
 from llmlib.demonstrations.attention import maps_of
 
-five = best(induction)
-print("switched off      induction score of " + "   ".join(f"{n}.{h}" for n, h in five))
-scores = {"nothing": induction}
-for name, off_heads in (
-    ("the control of 16.0", control_heads([(16, 0)], sizes)),
-    ("11.1", [(11, 1)]),
-    ("16.0", [(16, 0)]),
-):
-    maps = maps_of(
-        model, replace_heads, off_heads, texts
-    )  # text n_layer n_head seq seq
-    scores[name] = sum(induction_score(m, half) for m in maps) / len(texts)
-for name, found in scores.items():
-    print(f"{name:<36}", "   ".join(f"{found[n, h]:.2f}" for n, h in five))
-alike = causal_mask(2 * half) / torch.arange(1, 2 * half + 1)[:, None]
-print(f"{'a head with equal shares for all':<36}", end=" ")
-print(f"{induction_score(alike[None, None], half).item():.2f}")
-reveal("blinded", round(found[18, 6].item(), 2), within=0.15)
+fresh = repeated(seed=3, half=half)
+print("replaced    induction score of " + "   ".join(f"{n}.{h}" for n, h in five))
+scores = {}
+for name, gone in (("nothing", []), ("11.1", [(11, 1)]), ("16.0", [(16, 0)])):
+    each = [induction_score(m, half) for m in maps_of(model, gone, replacement, fresh)]
+    scores[name] = sum(each) / len(each)
+    told = "   ".join(f"{scores[name][n, h]:.2f}" for n, h in five)
+    print(f"{name:<30} {told}")
+reveal("blinded", round(scores["16.0"][18, 6].item(), 2), within=0.15)
 
 # %% [markdown] reveals="blinded"
-# **Without 16.0 the induction heads are blind**: the three of layer 17 look no better than by chance, and the two others
-# lose half of their aim or more. Its control changes next to nothing, and neither does 11.1, another previous-token head.
+# **Without 16.0 the induction heads lose their aim**: those of layer 17 look no better than by chance, the two others lose half
+# of it or more. Without 11.1, another previous-token head, little changes.
 
 # %% [markdown]
-# Where do they read that note: in their queries, or in their keys? Take what 16.0 wrote out of one of the two, from layer
-# 17 on, and leave all else as it is.
+# Where do they read what 16.0 wrote: in their queries, or in their keys? Take it out of one of the two, from layer 17 on, and leave
+# all else as it is.
 
 # %%
 predict(
     "mark",
-    "The induction scores collapse when the note is missing from …",
+    "The induction scores collapse when what 16.0 wrote is missing from …",
     {
         "A": "the queries: they look for it",
         "B": "the keys: they carry it",
@@ -2507,136 +2307,19 @@ from llmlib.demonstrations.attention import maps_without
 
 gone = []
 for part, head in (("q", 0), ("k", 0), ("k", 2)):
-    maps = maps_without(model, texts, layer=16, head=head, part=part)
-    found = sum(induction_score(m, half) for m in maps) / len(texts)
+    maps = maps_without(model, fresh, layer=16, head=head, part=part)
+    found = sum(induction_score(m, half) for m in maps) / len(fresh)
     gone.append(found[18, 6].item() < 0.3)
-    name = f"16.{head}'s note missing from the {'queries' if part == 'q' else 'keys'}"
-    print(f"{name:<37}", "   ".join(f"{found[n, h]:.2f}" for n, h in five))
+    name = f"16.{head} missing from the {'queries' if part == 'q' else 'keys'}"
+    print(f"{name:<30}", "   ".join(f"{found[n, h]:.2f}" for n, h in five))
 reveal("mark", {(True, False): "A", (False, True): "B"}.get(tuple(gone[:2]), "C"))
 
 # %% [markdown] reveals="mark"
-# **The keys carry the note.** Without it the induction scores fall to nothing; without 16.2's, little changes. The queries
-# lose little: they ask for the token at their own place. Papers call this *K-composition*.
+# **The keys carry it.** Without it the induction scores fall to nearly nothing; without what 16.2 wrote, little changes. Papers
+# call this *K-composition*.
 
 # %% [markdown]
-# ### See: who says it
-#
-# What a copying head *writes* must make B likelier. Read each head's write through the last norm and the embedding
-# table: how much does it raise each token's logit? These *votes* form a table like the shares, row = who writes, column = for which token.
-# So your `induction_score` measures them, too.
-
-# %%
-predict(
-    "says",
-    "Five heads look at the right token best. How many of them are also among the five "
-    "that vote most for it?",
-    yours=4,
-)
-
-# %%
-from llmlib.demonstrations.attention import votes
-
-says = torch.zeros(30, 9)
-for text in texts:
-    vote = votes(model, text)  # n_layer n_head seq seq
-    others = vote[:, :, half:, :half].mean((-1, -2))  # the control: votes for any token
-    says += (induction_score(vote, half) - others) / len(texts)
-loudest = best(says)
-show(plots.looks_and_says(induction, says, {*five, *loudest}))
-for n, h in [*five, *loudest]:
-    print(f"{n:>2}.{h} looks {induction[n, h]:.2f}  votes {says[n, h]:+5.1f}")
-reveal("says", len({*five} & {*loudest}), within=0)
-
-# %% [markdown] reveals="says"
-# **Looking and saying are mostly done by different heads.** The three of layer 17 look at the right token and vote for it
-# hardly more than for any other. The votes come later, from layer 23 and from 29.1, which does not look there at all. An
-# induction score alone is half a definition.
-
-# %% [markdown]
-# <details><summary>Small print: what votes can miss</summary>
-#
-# A vote is what a head says *directly*. A head may also speak through later layers, and the table may not be the right
-# way to read a write in the middle of the stack. Switching heads off decides: without the five that look best, the loss
-# rises by five nats, so their work is used, but by others.
-#
-# </details>
-#
-# ## 3.9 Moving a name
-#
-# ![Two runs, one above the other: the clean run with Mrs. Baker says Baker, the corrupted run with Mrs. Carter says Carter. A red arrow takes one head's output from the clean run into the corrupted one.](attachment:moving_a_name.png)
-#
-# Who brings a name back in real text? Put one head's output from the run with Baker into the run with Carter. If the
-# answer turns towards Baker, that head carried the name. This is **activation patching**, and your `replace_heads` does it
-# already. The two names' logits say how far the answer turns: 0 is the corrupted run, 1 the clean one.
-
-# %%
-predict(
-    "carriers",
-    "Each of the 270 heads is patched alone, at the last token. How many bring at "
-    "least a tenth of the name back?",
-    yours=30,
-)
-
-# %%
-from functools import cache
-
-from llmlib.demonstrations.attention import patched, recovered
-
-surnames = "Baker Carter Turner Green Parker".split()
-every = [(layer, head) for layer in range(30) for head in range(9)]
-single = [[head] for head in every]
-
-
-def encode(name):
-    keeps = f"Mrs. {name} keeps a dragon. Every morning the dragon"
-    return model.tokenizer.encode(f"{keeps} eats breakfast with Mrs.")
-
-
-@cache
-def plain(name):
-    """The logits after the text about `name`: nothing is patched."""
-    return model(encode(name), last=True)[0, -1]
-
-
-def moved(name, other, sets, source=None):
-    """How much of `name` each set of heads brings into the text about `other`."""
-    right, wrong = (model.tokenizer.encode(f" {n}")[0] for n in (name, other))
-    found = patched(model, replace_heads, encode(other), sets, encode(source or name))
-    return recovered(found, plain(name), plain(other), right, wrong)
-
-
-carried = moved("Baker", "Carter", single).view(30, 9)  # n_layer n_head
-show(plots.patch_map(carried))
-carriers = best(carried, 4)
-print("most:", *(f"{n}.{h} ({carried[n, h]:.2f})" for n, h in carriers))
-reveal("carriers", int((carried > 0.1).sum()), within=5)
-
-# %% [markdown] reveals="carriers"
-# **A handful of heads carries the name**, and all of them voted loudly on random tokens. Two very different
-# measurements, votes on noise and a patch in a story, point at the same heads.
-
-# %% [markdown]
-# Are four enough, and is it the *name* that they carry? Patch them together, beside your control, beside all heads, and
-# with what they computed in the run of a *third* name:
-
-# %%
-sets = [carriers, control_heads(carriers, sizes), every, []]
-told = {"the four carriers": [], "their control": [], "all 270": [], "none": []}
-third = []
-for name, other, another in zip(surnames, surnames[1:], surnames[2:]):
-    for found, value in zip(told.values(), moved(name, other, sets)):
-        found.append(value.item())
-    third += moved(name, other, [carriers], source=another).tolist()
-told["the four, from a third name"] = third
-show(plots.recovered(told))
-for name, found in told.items():
-    print(f"{name:<28} {min(found):z5.2f} to {max(found):z.2f}")  # z: no -0.00
-
-# %% [markdown]
-# All heads at once bring back everything, no heads nothing: the patch does what it should. **Four heads of 270 bring most of
-# the name, and their control next to none.** From a third name's run they bring much less of it: what moves is the name.
-#
-# ## 3.10 Watch it being learned
+# ### Copying, being learned · 15 min
 #
 # Train a model of nothing but your `attend`, in one layer or two. It reads random tokens, written twice. The length is
 # always the same, or it varies.
@@ -2644,8 +2327,7 @@ for name, found in told.items():
 # %%
 predict(
     "layers",
-    "An induction head reads what a head of an earlier layer wrote. Which of these can "
-    "learn to repeat?",
+    "Which of these can learn to repeat?",
     {
         "A": "all three",
         "B": "only the one with two layers",
@@ -2680,30 +2362,49 @@ reveal("layers", {(True, True, True): "A", (False, False, True): "B"}.get(learne
 # guessing. Vary what a model must not rely on.
 
 # %% [markdown]
-# ## 3.11 Look for yourself
+# ### Recurrent networks · 10 min
 #
-# All 270 heads on any text that you type, by *your* `scaled_dot_product_attention`. Click a square, then a token. Switch
-# heads off, and see what the model says instead. Worth a visit: 16.0, 18.6, 23.1, and 22.0, which is mostly sink.
+# A *recurrent network* (RNN) carries one vector of memory, $h$, from token to token: $h_t = \tanh(W x_t + U h_{t-1})$. A message
+# from 50 steps back passes through $U$ as many times. How much would the last output change if an early input did? That is the
+# input's *gradient*. Here it is for five untrained networks: a plain RNN; one whose $U$ is a rotation; an *LSTM*, whose *forget
+# gate* decides how much memory to keep; one whose gate starts nearly open; attention.
 
-# %% tags=["nbval-ignore-output"]
-from llmlib.widgets import attention_explorer
+# %%
+from llmlib.demonstrations.attention import READERS, gradient_back
 
-story = (
-    "Once there was a woman called Zora Quill. Every day the dragon said hello to Zora"
-)
-tokens = [model.tokenizer.decode([i]) for i in model.tokenizer.encode(story)]
-fallback = attention_maps(model, model.tokenizer.encode(story))[18, 6, -1]
-show(
-    plots.row(
-        tokens, fallback.tolist(), "Layer 18, head 6: where the last token looks"
-    ),
-    widget=attention_explorer(
-        model, scaled_dot_product_attention, story, layer=18, head=6
-    ),
-)
+torch.set_num_threads(1)  # little to share in products this small
+curves = {name: gradient_back(make) for name, make in READERS.items()}
+torch.set_num_threads(2)
+show(plots.gradients(curves))
 
 # %% [markdown]
-# ## 3.12 Reading another text: cross-attention
+# Initialised as usual, the RNN and the LSTM lose what was said 50 steps ago. **Here the LSTM with its gate open carries
+# the signal as evenly as attention does**: fading can be cured. That every step must wait cannot. Attention compares all
+# pairs of tokens in one matrix product. It even does *more* multiplications:
+
+# %%
+d_model = 64
+print("          multiplications           products that must wait for each other")
+print("length         RNN   attention      RNN   attention")
+for seq in (64, 128, 256, 512):
+    pairs = 4 * seq * d_model**2 + 2 * seq**2 * d_model
+    print(f"{seq:>6} {2 * seq * d_model**2:>11,} {pairs:>11,} {seq:>8} {4:>11}")
+
+# %% [markdown]
+# But only four products wait for each other, however long the text. On parallel hardware, that decides how much text a
+# model can be trained on. The price: twice the text is more than twice the work.
+#
+# <details><summary>Small print: how far the cure goes</summary>
+#
+# "Here" means memories of 64 numbers and 50 steps. With 16 numbers and 300 steps, the gradient of the same open LSTM
+# falls several hundredfold, and that of attention stays level. The gradient through attention is small too: the last token
+# divides its attention among 51. The LSTM is Hochreiter & Schmidhuber's (1997), its forget gate Gers, Schmidhuber &
+# Cummins' (2000).
+#
+# </details>
+
+# %% [markdown]
+# ### Reading another text: cross-attention · 15 min
 #
 # ![Left, an encoder reads le chat dort; a decoder writes, with causal self-attention over the cat sleeps and cross-attention whose keys and values come from the encoder. Right, a decoder alone reads source and target as one text.](attachment:encoder_decoder.png)
 #
@@ -2730,7 +2431,7 @@ show(
 #                                      [3]]]
 #
 #         scores       0 · 1      0 · 3
-#         shares        1/2        1/2
+#         weights       1/2        1/2
 #         output    1/2 · 1  +  1/2 · 3  = 2, so [[[2]]]
 #
 # Not allowed: torch's ready-made attention. Use your own from 3.1.
@@ -2759,7 +2460,7 @@ def cross_attention(x, context, w_q, w_k, w_v):
     ### END SOLUTION
 
 
-# %% test cross_attention points=2
+# %% test cross_attention points=0
 import torch
 
 from llmlib.course import check
@@ -2860,7 +2561,7 @@ check.close(
         torch.tensor([[[0.0]]]), torch.tensor([[[1.0], [3.0]]]), _one, _one, _one
     ),
     torch.tensor([[[2.0]]]),
-    "the example by hand: one token asks, two tokens answer with equal shares, so the "
+    "the example by hand: one token asks, two tokens answer with equal weights, so the "
     "output is the mean of 1 and 3",
 )
 ### BEGIN HIDDEN TESTS
@@ -2898,132 +2599,3 @@ for _batch, _seq, _seq_k, _d, _head in (
         atol=1e-4,
     )
 ### END HIDDEN TESTS
-
-# %% [markdown]
-# ## 3.13 Your attention in the engine
-#
-# ![Five boxes in a row, joined by arrows: split_heads, repeat_kv, causal_mask, attention, merge_heads. Each of them yours, in each of 30 layers.](attachment:engine.png)
-#
-# SmolLM2 runs on five of your functions, beside the same model in `transformers`. Do they write the same?
-
-# %%
-from llmlib.course.engine_check import same_ids
-
-mine = model.using(
-    mask=causal_mask,
-    split_heads=split_heads,
-    repeat_kv=repeat_kv,
-    attention=scaled_dot_product_attention,
-    merge_heads=merge_heads,
-)
-prompts = [
-    "The capital of France is",
-    "Mrs. Quillfeather keeps a dragon. Every morning the dragon greets Mrs.",
-    "def fibonacci(n):",
-]
-agreed = same_ids(mine, prompts, max_new_tokens=8)
-
-# %% [markdown]
-# All the same. How much does that prove? Plant three bugs: a divisor that is off by one; a mask of −12 in place of
-# $-\infty$, which leaks a little of the future; and one head of every layer a tenth too weak.
-
-# %%
-predict(
-    "planted", "How many of the three bugs do ids expose, 4 for each prompt?", yours=3
-)
-
-# %%
-from llmlib.demonstrations.attention import BUGS
-
-texts = [model.tokenizer.encode(prompt) for prompt in prompts]
-written = [list(generate(model, ids, 4)) for ids in texts]
-said = [model(ids) for ids in texts]
-
-
-def apart(some_model):
-    """How far a logit moves at most, anywhere and at the last position: as text."""
-    moved = [(some_model(i) - s)[0].abs() for i, s in zip(texts, said)]
-    anywhere, last = (max(m[at].max() for m in moved) for at in (slice(None), -1))
-    return f"logits {anywhere:5.2f} apart, at the last position {last:.2f}"
-
-
-exposed = 0
-print(f"{'yours':<12} {apart(mine)}")
-for name, attention in BUGS.items():
-    planted = model.using(attention=attention)
-    same = sum(list(generate(planted, i, 4)) == w for i, w in zip(texts, written))
-    exposed += same < len(texts)
-    print(f"{name:<12} {apart(planted)}, ids equal on {same} of 3")
-reveal("planted", exposed, within=0)
-
-# %% [markdown] reveals="planted"
-# None, and one of them moves a logit by 29. An id says which logit is the largest, at the last position only. There even
-# the leak moves little. **Equal ids are a smoke test. What proves a function is the distance of the logits, at all
-# positions.**
-
-# %% [markdown]
-# <details><summary>Small print: less forgiving prompts</summary>
-#
-# Of twelve other prompts, five give the leak or the weak head away by their ids, and none the √65. The logits of every one
-# of them give away all three.
-#
-# </details>
-#
-# ## Recap
-#
-# - A token's **query** meets all **keys**; softmax makes the scores into **shares**; the output mixes **values**.
-# - The mask comes **before** the softmax. Heads attend alone; their writes add up.
-# - In induction one head notes what stood before, a later one looks for the note, and others say the word.
-# - An intervention counts only beside its control. Equal ids forgive bugs: compare logits.
-#
-# ## Questions to think about
-#
-# 1. Your mask always lets a token see itself. What would go wrong in row 0 if it did not?
-# 2. The heads 16.0 and 11.1 have nearly the same shares, and only one of them matters for induction. What else about a
-#    head decides what it does?
-# 3. Attention shares are often shown as "what the model based its answer on". Name three reasons to be careful.
-#
-# <details><summary>Answers</summary>
-#
-# 1. Row 0 could see nothing. All its scores would be $-\infty$, softmax would divide 0 by 0, and the row of shares would
-#    be NaN; the product with `v` then spreads it.
-# 2. What it writes: $W_V$ and $W_O$. And who reads it: the induction heads of layers 17 and 18 have keys that respond
-#    to what 16.0 writes.
-# 3. The share goes to a value that may be short (the sink). A head may look somewhere because of the place, not the
-#    meaning (11.1 and "cat"). And a head that looks at the right token may say nothing about it (layer 17 on random
-#    tokens): only an intervention tells.
-#
-# </details>
-#
-# <details><summary>To read</summary>
-#
-# - Vaswani et al. 2017, *Attention Is All You Need*, [1706.03762](https://arxiv.org/abs/1706.03762): sections 3.2.1 to
-#   3.2.3 are this notebook.
-# - Bahdanau et al. 2014, [1409.0473](https://arxiv.org/abs/1409.0473): attention, still inside an RNN. Pascanu et al. 2013,
-#   [1211.5063](https://arxiv.org/abs/1211.5063): why gradients fade in one.
-# - Elhage et al. 2021, *A Mathematical Framework for Transformer Circuits*; Olsson et al. 2022, *In-context Learning and
-#   Induction Heads*, [2209.11895](https://arxiv.org/abs/2209.11895).
-# - Heimersheim & Nanda 2024, *How to use and interpret activation patching*,
-#   [2404.15255](https://arxiv.org/abs/2404.15255).
-# - Xiao et al. 2023, [2309.17453](https://arxiv.org/abs/2309.17453): attention sinks. Sun et al. 2024,
-#   [2402.17762](https://arxiv.org/abs/2402.17762): the second sink.
-# - Ainslie et al. 2023, *GQA*, [2305.13245](https://arxiv.org/abs/2305.13245). Gu and Dao 2023, *Mamba*,
-#   [2312.00752](https://arxiv.org/abs/2312.00752): a rival that reads step by step and need not wait.
-#
-# </details>
-
-# %% [markdown]
-# ## How your predictions went
-
-# %%
-predictions()
-
-# %% [markdown]
-# ## Where you are
-#
-# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
-
-# %% tags=["nbval-ignore-output"]
-from llmlib.course.checking.check_notebooks import show as show_progress
-
-show_progress()

@@ -96,6 +96,7 @@ def test_one_panel_is_drawn_like_many():
         sampling.places_and_picks({"a model": [[3, 1], [0, 4]]}, "AB"),
         attention.head_maps({"a score": torch.rand(2, 3)}),
         attention.grids({"a head": shares}, "ab"),
+        attention.maps({"a head": torch.tensor([[1.0, 0.0], [0.4, 0.6]])}, "ab", columns=1),
         embeddings.locked_clocks([(3, 1)], [0], 4, 10000.0),
         kv_cache.schedule({"all at once": [(0, 0, 3), (1, 0, 5)]}),
     ):
@@ -126,8 +127,10 @@ def test_the_words_of_a_figure_are_made_of_its_data():
     assert "from 256 to 1,024" in fig.alt and "English 1,000 and 480 and 300" in fig.alt
     fig = attention.paired(["Paris"], {"looking back": [0.77], "not": [0.0]}, "probability")
     assert "looking back and not: Paris 0.77 and 0.00" in fig.alt
-    fig = attention.ablation({"nothing": 3.0, "the eight others": 4.4}, 10.8)
-    assert "guessing at 10.8: nothing 3.0, the eight others 4.4" in fig.alt
+    fig = attention.ranking({(0, 1): 0.2, (16, 0): 4.2, (3, 2): 1.5}, named=2)
+    assert "16.0 (4.2), 3.2 (1.5). 2 cost more than 1 nat, the median 1.50." in fig.alt
+    fig = attention.maps({"1.0": [[1.0, 0.0], [0.4, 0.6]], "2.3": [[1.0, 0.0], [0.7, 0.3]]}, "ab")
+    assert "1.0: 'a' at 'a', 'b' at 'b'; 2.3: 'a' at 'a', 'b' at 'a'." in fig.alt
     off = {"whole": [0.77], "without 23.4": [0.14]}
     assert (
         "whole: 0.77; without 23.4: 0.14" in layers.one_head(off, torch.ones(2, 1), ["Paris"]).alt
@@ -184,13 +187,7 @@ def drawn(at):
         "gradients": attention.gradients(down),
         "by_layer": attention.by_layer(down, "share"),
         "scaling": attention.scaling([4, 8, 16], down, down),
-        "cosines": attention.cosines([0.1, 0.1, at / 10], at / 10),
-        "lengths": attention.lengths(down),
-        "looks_and_says": attention.looks_and_says(heads, heads, [(0, 1)]),
-        "patch_map": attention.patch_map(heads),
-        "recovered": attention.recovered({"all": [at, 0.0]}),
         "learning": attention.learning({"mine": [at] * 20}, at),
-        "one_head": attention.one_head(ones, ones * at, ones, "ab"),
         "cache_gain": kv_cache.cache_gain([1.0] * int(10 * at), [0.5] * int(10 * at), 1),
         "cache_size": kv_cache.cache_size([1, 2, 3], down, 500.0),
         "ladder": kv_cache.ladder(

@@ -134,7 +134,7 @@ def test_a_graded_notebook_has_its_drawings_in_words():
     assert any(source.ATTACHED.search(cell.source) for cell in book.cells)
     rebuilt = nbgrader_plugin.rebuild(book, ())
     shown = "".join(cell.source for cell in rebuilt.cells)
-    assert "attachment:" not in shown and "*Drawing: A wall of small squares" in shown
+    assert "attachment:" not in shown and "*Drawing: Three square maps" in shown
 
 
 def test_a_folded_cell_is_closed_under_its_line():

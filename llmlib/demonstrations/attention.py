@@ -1,6 +1,5 @@
 """What notebook 3's demonstrations measure and need not show."""
 
-import math
 from dataclasses import dataclass
 from itertools import cycle
 
@@ -9,19 +8,10 @@ import torch
 from llmlib.attention import attention_weights, causal_mask, merge_heads, repeat_kv, split_heads
 from llmlib.embeddings import apply_rope
 
-# Masks that take most of the looking away: bool [seq, start + seq], True = may look.
-
-
-def only_itself(seq, start=0):
-    """Each token sees itself alone: the model's first token, over and over."""
-    mask = torch.zeros(seq, start + seq, dtype=torch.bool)
-    mask[range(seq), range(start, start + seq)] = True
-    return mask
-
 
 def itself_and_first(seq, start=0):
-    """Each token sees itself and the first one, which takes the attention nobody needs."""
-    mask = only_itself(seq, start)
+    """A mask: each token sees itself and the first one -> bool [seq, start + seq]."""
+    mask = torch.eye(start + seq, dtype=torch.bool)[start:]
     mask[:, 0] = True
     return mask
 
@@ -96,58 +86,48 @@ def difference_from_torch(split_heads, attention, causal_mask, merge_heads, seed
 
 @dataclass(frozen=True)
 class Heads:
-    """Of one text, by layer: what attention receives [n_layer, seq, d_model]; each head's shares
-    [n_layer, n_head, seq, seq]; its mixture of values z [n_layer, n_head, seq, head_dim]; the
-    lengths of its values [n_layer, n_head, seq]; and what it writes [n_layer, n_head, seq,
-    d_model]. The stream after each layer [n_layer, seq, d_model]."""
+    """Of one text, by layer: what attention receives and what it adds to the stream, [n_layer, seq,
+    d_model] both; each head's attention weights [n_layer, n_head, seq, seq]; the lengths of its
+    values [n_layer, n_head, seq]; and what it writes [n_layer, n_head, seq, d_model]."""
 
     received: torch.Tensor
-    shares: torch.Tensor
-    z: torch.Tensor
+    added: torch.Tensor
+    weights: torch.Tensor
     value_lengths: torch.Tensor
     writes: torch.Tensor
-    stream: torch.Tensor
 
 
 def heads(model, ids):
     """Run the model on one text and keep what its heads do -> Heads."""
-    received, shares, z, lengths, stream = [], [], [], [], []
+    received, added, weights, z, lengths = [], [], [], [], []
 
     def attention(q, k, v, mask=None):
-        shares.append(attention_weights(q, k, mask)[0])
-        z.append(shares[-1] @ v[0])
+        weights.append(attention_weights(q, k, mask)[0])
+        z.append(weights[-1] @ v[0])
         lengths.append(v[0].norm(dim=-1))
         return z[-1][None]
 
     def block(x, norm_1, attend, norm_2, feed_forward):
         received.append(norm_1(x)[0])
-        x = x + attend(norm_1(x))
-        x = x + feed_forward(norm_2(x))
-        stream.append(x[0])
-        return x
+        added.append(attend(norm_1(x))[0])
+        x = x + added[-1]
+        return x + feed_forward(norm_2(x))
 
     model.using(attention=attention, block=block)(ids, last=True)
     w_o = torch.stack([layer.o[0] for layer in model.weights.layers])
     w_o = w_o.unflatten(2, (model.config.n_head, model.config.head_dim))
-    found = received, shares, z, lengths, stream
-    received, shares, z, lengths, stream = (torch.stack(each) for each in found)
-    writes = torch.einsum("ldhk,lhsk->lhsd", w_o, z)
-    return Heads(received, shares, z, lengths, writes, stream)
+    found = received, added, weights, z, lengths
+    received, added, weights, z, lengths = (torch.stack(each) for each in found)
+    return Heads(received, added, weights, lengths, torch.einsum("ldhk,lhsk->lhsd", w_o, z))
 
 
-def copying(found):
-    """How far each write points to what its head looks at: cosines [n_layer, n_head, seq] between
-    the write and the mixture, by the head's shares, of the vectors that attention received."""
-    mixture = torch.einsum("lhij,ljd->lhid", found.shares, found.received)
-    return torch.cosine_similarity(found.writes, mixture, dim=-1)
-
-
-def made_to_copy(found, head_dim=64, seed=0):
-    """The mean cosine of a head that does copy: it passes on `head_dim` random directions."""
-    x = found.received.flatten(0, 1)
-    generator = torch.Generator().manual_seed(seed)
-    basis = torch.linalg.qr(torch.randn(x.shape[-1], head_dim, generator=generator))[0]
-    return torch.cosine_similarity(x @ basis @ basis.T, x, dim=-1).mean().item()
+def weights_of(model, layer, head):
+    """(W_Q, W_K, W_V [head_dim, d_model], W_O [d_model, head_dim]) of one head, and its share of
+    W_K and W_V where heads have them in common."""
+    width, per = model.config.head_dim, model.config.n_head // model.config.n_kv_head
+    own = model.weights.layers[layer]
+    q, kv = (slice(n * width, (n + 1) * width) for n in (head, head // per))
+    return own.q[0][q], own.k[0][kv], own.v[0][kv], own.o[0][:, q]
 
 
 # A whole layer of attention, somebody's own, in the place of the model's.
@@ -167,8 +147,7 @@ def with_layer(model, layer):
     return model.using(block=block)
 
 
-# Heads switched off, or replaced otherwise, in a running model; and random tokens said twice, on
-# which it is measured what that does.
+# Random tokens said twice, and what it costs there to replace what a head computes.
 
 
 def repeated(seed=0, half=25, n=2):
@@ -177,31 +156,76 @@ def repeated(seed=0, half=25, n=2):
     return torch.randint(1000, 40000, (n, half), generator=generator).repeat(1, 2)
 
 
-def replaced(model, replace_heads, heads, by="zero", watch=None):
-    """The model in which `replace_heads(z, heads of the layer, by)` stands behind attention, for
-    `heads`, a list of (layer, head). `watch`, a list, collects each layer's shares."""
+def replaced(model, heads, replace, watch=None):
+    """The model with `replace(z)` in the place of what each of `heads`, a list of (layer, head),
+    computes: z [batch, seq, head_dim]. `watch`, a list, collects each layer's attention weights."""
     layers = cycle(range(model.config.n_layer))
 
     def attention(q, k, v, mask=None):
-        layer, shares = next(layers), attention_weights(q, k, mask)
+        layer, weights = next(layers), attention_weights(q, k, mask)
         if watch is not None:
-            watch.append(shares)
-        chosen = [head for at, head in heads if at == layer]
-        return replace_heads(shares @ v, chosen, by) if chosen else shares @ v
+            watch.append(weights)
+        z = weights @ v
+        for head in (head for at, head in heads if at == layer):
+            z[:, head] = replace(z[:, head].clone())
+        return z
 
     return model.using(attention=attention)
 
 
+def costs(model, texts, heads, replace):
+    """By how many nats the loss on the second half of `texts` [text, seq] rises if one head is
+    replaced, for each of `heads`, a list of (layer, head). Layers below the head run once only."""
+    streams, found = [], {}
+
+    def keeping(x, norm_1, attend, norm_2, feed_forward):
+        x = x + attend(norm_1(x))
+        x = x + feed_forward(norm_2(x))
+        streams.append(x)
+        return x
+
+    def losses(layer, chosen):
+        """Of each of the heads `chosen` in a layer, replaced alone: all in one batch."""
+        layers, first = iter(range(len(streams))), iter([True])
+
+        def block(x, norm_1, attend, norm_2, feed_forward):
+            if (at := next(layers)) < layer:
+                return streams[at].repeat(len(chosen), 1, 1)
+            x = x + attend(norm_1(x))
+            return x + feed_forward(norm_2(x))
+
+        def attention(q, k, v, mask=None):
+            z = attention_weights(q, k, mask) @ v
+            if next(first, False):
+                for run, head in zip(z.split(len(texts)), chosen):
+                    run[:, head] = replace(run[:, head].clone())
+            return z
+
+        some = model.using(block=block, attention=attention)
+        found = repetition_loss(some, texts.repeat(len(chosen), 1))
+        return found.view(len(chosen), -1).mean(-1).tolist()
+
+    whole = repetition_loss(model.using(block=keeping), texts).mean().item()
+    for layer in sorted({layer for layer, _ in heads}):
+        chosen = [head for at, head in heads if at == layer]
+        for head, loss in zip(chosen, losses(layer, chosen)):
+            found[layer, head] = round(loss - whole, 2) + 0.0  # no -0.0
+    return [found[at] for at in heads]
+
+
 def repetition_loss(model, texts):
-    """Loss at positions 1, 2, ... of `texts`, a mean over them, in nats."""
-    log_p = torch.log_softmax(model(texts)[:, :-1], dim=-1)
-    return -log_p.gather(-1, texts[:, 1:, None]).squeeze(-1).mean(0)
+    """The mean loss on the second half of each of `texts`, after its first token, in nats: texts
+    [text, seq] -> [text]."""
+    half = texts.shape[1] // 2
+    second = model.using(unembedding=lambda x, table: x[:, half:-1] @ table.T)(texts)
+    log_p = torch.log_softmax(second, dim=-1)
+    return -log_p.gather(-1, texts[:, half + 1 :, None]).squeeze(-1).mean(-1)
 
 
-def maps_of(model, replace_heads, heads, texts, by="zero"):
-    """Every head's shares with `heads` replaced -> [text, n_layer, n_head, seq, seq]."""
+def maps_of(model, heads, replace, texts):
+    """Every head's attention weights with `heads` replaced -> [text, n_layer, n_head, seq, seq]."""
     seen = []
-    replaced(model, replace_heads, heads, by, watch=seen)(texts, last=True)
+    replaced(model, heads, replace, watch=seen)(texts, last=True)
     return torch.stack(seen, dim=1)
 
 
@@ -253,70 +277,6 @@ def maps_without(model, texts, layer, head, part):
     return torch.stack(seen, dim=1)
 
 
-# What a head says by itself: its write, read through the last norm and the table.
-
-
-def votes(model, ids):
-    """How much each head's write at position i raises the logit of the token at position j, above
-    the mean of all tokens in the vocabulary: ids [seq] -> [n_layer, n_head, seq, seq]."""
-    found = heads(model, ids)
-    scale, *_ = model.weights.norm
-    root = found.stream[-1].pow(2).mean(-1).add(model.config.eps).sqrt()  # seq: the last norm's
-    table = model.weights.unembedding
-    rows = (table[torch.as_tensor(ids)] - table.mean(0)) * scale  # seq d_model
-    return torch.einsum("lhid,jd->lhij", found.writes / root[:, None], rows)
-
-
-# Activation patching: what heads computed in one run is put into another, at its last token.
-
-
-def last_z(model, ids):
-    """What each head computes for the last token: a tensor [1, n_head, 1, head_dim] a layer."""
-    z = []
-
-    def attention(q, k, v, mask=None):
-        out = attention_weights(q, k, mask) @ v
-        z.append(out[:, :, -1:].clone())
-        return out
-
-    model.using(attention=attention)(ids, last=True)
-    return z
-
-
-def patched(model, replace_heads, ids, sets, source):
-    """Logits of the last token of `ids`, once for each set of (layer, head) in `sets`, whose z
-    `replace_heads` takes from the run on `source` -> [len(sets), vocab].
-
-    Only the last token's z is replaced, so all earlier tokens are computed once, into a cache.
-    """
-    ids, other = torch.as_tensor(ids), last_z(model, source)
-    one = model.new_cache(1, context=len(ids))
-    model(ids[:-1], cache=one)
-    cache = model.new_cache(len(sets), context=len(ids))
-    for into, held in ((cache.keys, one.keys), (cache.values, one.values)):
-        for layer, tensor in enumerate(held):
-            into[layer][:] = tensor
-    cache.length = one.length
-    layers = cycle(range(model.config.n_layer))
-
-    def attention(q, k, v, mask=None):
-        layer, z = next(layers), attention_weights(q, k, mask) @ v
-        rows = []
-        for row, heads in zip(z.split(1), sets, strict=True):
-            chosen = [head for at, head in heads if at == layer]
-            rows.append(replace_heads(row, chosen, other[layer]) if chosen else row)
-        return torch.cat(rows)
-
-    return model.using(attention=attention)(ids[-1:].repeat(len(sets), 1), cache=cache)[:, -1]
-
-
-def recovered(logits, clean, corrupted, right, other):
-    """Which part of the way from the corrupted run to the clean one: 1 on clean, 0 on corrupted.
-    The measure is how far the logit of `right` is above that of `other`."""
-    far, start, end = (each[..., right] - each[..., other] for each in (logits, corrupted, clean))
-    return (far - start) / (end - start)
-
-
 # Small models of nothing but attention, which learn to repeat random tokens.
 
 
@@ -351,27 +311,3 @@ def train_to_repeat(attend, n_layer, same_length=False, steps=300, d_model=48, v
         optimizer.step()
         found.append(now.item())
     return found, loss(9).item()
-
-
-# Attention with a bug, planted to see what notices it.
-
-
-def off_by_one(q, k, v, mask=None):
-    """Divides by √65 in place of √64."""
-    return attention_weights(q * math.sqrt(64 / 65), k, mask) @ v
-
-
-def leaky(q, k, v, mask=None):
-    """The mask takes 12 from a score, not everything: a little of the future leaks."""
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    return torch.softmax(scores - 12.0 * ~mask, dim=-1) @ v
-
-
-def weak_head(q, k, v, mask=None):
-    """Head 7 of every layer says a tenth too little."""
-    out = attention_weights(q, k, mask) @ v
-    out[:, 7] *= 0.9
-    return out
-
-
-BUGS = {"√65 for √64": off_by_one, "mask of −12": leaky, "a weak head": weak_head}

@@ -20,7 +20,7 @@ def row(tokens, shares, title="", future=None):
         ax.axvspan(future - 0.5, len(tokens) - 0.5, alpha=0.45, **hidden)
         middle, top = (future + len(tokens) - 1) / 2, ax.get_xaxis_transform()
         ax.text(middle, 0.92, "the future", ha="center", va="top", transform=top, bbox=plots.GROUND)
-    ax.set(xlabel="token that is looked at", ylabel="share of attention (%)", title=title)
+    ax.set(xlabel="token that is looked at", ylabel="attention weight (%)", title=title)
     ax.set_ylim(0, 1.18 * max(*percent, 5))
     ax.tick_params(axis="x", rotation=45 if len(tokens) > 10 else 0)
     most = sorted(range(len(shares)), key=lambda i: -shares[i])[:3]
@@ -74,7 +74,7 @@ def by_layer(curves, ylabel):
 def scaling(head_dims, deviations, largest):
     """By head_dim: spread of the scores, and the largest share of 10; each {name: values}."""
     fig, axes = plots.figure(1, 2, width=WIDTH, height=3.4)
-    what = ("standard deviation of the scores", "mean of the largest of 10 shares")
+    what = ("standard deviation of the scores", "mean of the largest of 10 weights")
     for ax, curves, ylabel in zip(axes, (deviations, largest), what):
         plots.lines(ax, head_dims, curves, legend="upper left" if ax is axes[0] else None)
         ax.set(xlabel="head_dim (log scale)", ylabel=ylabel, xscale="log", ylim=(0, None))
@@ -87,26 +87,47 @@ def scaling(head_dims, deviations, largest):
     )
 
 
-def mixtures(values, outputs, names):
-    """Values [n, 2] as points, and the outputs [n, 2], which lie inside what the values span."""
-    fig, ax = plots.figure(width=5.6, height=4.2)
-    ax.fill(*values.T.tolist(), facecolor=plots.GREY, alpha=0.12, edgecolor=plots.GREY)
-    for points, kind, label, colour, marker, offset in (
-        (values, "v", "values v", plots.ORANGE, "s", (9, 7)),
-        (outputs, "out", "outputs: mixtures of values", plots.BLUE, "o", (9, -13)),
-    ):
-        style = {"color": colour, "marker": marker, "edgecolor": "black", "zorder": 3}
-        ax.scatter(*points.T.tolist(), s=100, label=label, **style)
-        for place, name in zip(points.tolist(), names):
-            plots.note(ax, f"{kind}({name})", place, offset, fontsize=10)
-    ax.margins(0.18)
-    ax.set(xlabel="column 0", ylabel="column 1")
-    ax.legend(loc="lower left")
+def maps(panels, tokens, columns=2, numbers=True):
+    """Where tokens look, side by side: panels {title: [seq, seq]}, rows look at columns."""
+    rows = -(-len(panels) // columns)
+    height = 0.6 + rows * (WIDTH / columns + 0.1)
+    fig, axes = plots.figure(rows, columns, width=WIDTH, height=height)
+    names, told = plots.labels(tokens), []
+    for n, (ax, (title, weights)) in enumerate(zip(axes, panels.items())):
+        weights = torch.as_tensor(weights)
+        future = torch.ones_like(weights).triu(1).bool()
+        beside = names if n % columns == 0 else [""] * len(names)
+        below = names if n // columns == rows - 1 else [""] * len(names)
+        fmt = ".2f" if numbers else None
+        shown = weights.masked_fill(future, torch.nan)
+        plots.heat(ax, shown, fmt, (beside, below), vmin=0, vmax=1)
+        ax.tick_params(axis="x", rotation=90)
+        ax.set_title(title)
+        most = (f"{tokens[i]!r} at {tokens[j]!r}" for i, j in enumerate(weights.argmax(-1)))
+        told.append(f"{title}: {', '.join(most)}")
     return plots.described(
         fig,
-        "Three orange squares, the values of the, cat and sat, are the corners of a triangle; "
-        "the three outputs, blue dots, lie inside it, the output of sat close to the value of "
-        "cat.",
+        "Square maps of attention weights: a row looks at the columns up to its own. Each token "
+        f"looks most, {'; '.join(told)}.",
+    )
+
+
+def ranking(costs, named=6):
+    """What it costs to replace each head alone, the costliest first: {(layer, head): nats}."""
+    fig, ax = plots.figure(width=WIDTH, height=3.4)
+    ranked = sorted(costs.items(), key=lambda item: -item[1])
+    ax.plot(range(1, len(ranked) + 1), [cost for _, cost in ranked], ".", color=plots.BLUE)
+    names = [f"{layer}.{head}" for (layer, head), _ in ranked[:named]]
+    for place, name in enumerate(names, 1):
+        plots.note(ax, name, (place, ranked[place - 1][1]), (9, -3), fontsize=10)
+    ax.set(xlabel="rank of the head (log scale)", ylabel="cost (nats)", xscale="log")
+    plots.plain(ax.xaxis, [1, 10, 100, len(ranked)])
+    return plots.described(
+        fig,
+        f"{len(ranked)} dots, the cost of each head, from the highest down. First come "
+        + ", ".join(f"{name} ({cost:.1f})" for name, (_, cost) in zip(names, ranked))
+        + f". {sum(cost > 1 for _, cost in ranked)} cost more than 1 nat, the median "
+        f"{ranked[len(ranked) // 2][1]:.2f}.",
     )
 
 
@@ -126,7 +147,7 @@ def head_maps(maps, best=3):
                 ax.add_patch(Rectangle(corner, 1, 1, fill=False, **frame))
         ax.set(xlabel="head", title=title, xticks=range(scores.shape[1]))
     axes[0].set_ylabel("layer (0 is the first)")
-    fig.colorbar(picture, ax=axes, label="mean share of attention", shrink=0.6)
+    fig.colorbar(picture, ax=axes, label="mean attention weight", shrink=0.6)
     return plots.described(
         fig,
         f"Maps of {len(scores)} layers by {scores.shape[1]} heads, the colour a mean share of "
@@ -147,120 +168,6 @@ def paired(names, series, xlabel):
     )
 
 
-def cosines(values, copied):
-    """How the cosines of heads' writes with what they look at are spread; `copied` is that of a
-    head made to copy."""
-    fig, ax = plots.figure(width=WIDTH, height=3.0)
-    ax.hist(np.asarray(values), bins=np.linspace(-0.8, 0.8, 65), color=plots.SKY, **plots.EDGED)
-    plots.mark(ax, "a head made to copy", x=copied)
-    ax.set(xlabel="cosine of what a head writes with what it looks at", ylabel="heads × tokens")
-    values = np.asarray(values)
-    low, high = np.quantile(values, (0.25, 0.75)).tolist()
-    return plots.described(
-        fig,
-        "Histogram of the cosine between what a head writes and what it looks at, for all heads "
-        f"and tokens of a sentence. The middle half lies between {low:z.2f} and {high:z.2f}; "
-        f"{(values > copied).mean():.0%} lie above the dashed line of a head made to copy, at "
-        f"{copied:.2f}.",
-    )
-
-
-def lengths(curves):
-    """The length of each token's vector, {name: [seq]}, on a logarithmic scale."""
-    ax = plots.chart(0, curves, width=WIDTH, legend=None, yscale="log")
-    ax.set(xlabel="position of the token", ylabel="length after layer 11 (log scale)")
-    ax.legend(loc="center right", bbox_to_anchor=(1, 0.6))
-    return plots.described(
-        ax.figure,
-        "Length of each token's vector after layer 11 by position, log scale. "
-        f"{plots.told(0, curves)}.",
-    )
-
-
-def ablation(off, chance):
-    """Loss with heads switched off, {name: loss}, a bar each; `chance` is the loss of guessing.
-    Names that begin with "control" or "the" are drawn as controls."""
-    fig, ax = plots.figure(width=WIDTH, height=1.0 + 0.42 * len(off))
-    for y, (name, loss) in enumerate(off.items()):
-        control = name.startswith(("control", "the "))
-        look = plots.BAR_STYLES[1] if control else plots.BAR_STYLES[0]
-        ax.barh(y, loss, 0.75, **look)
-    ax.set_yticks(range(len(off)), off)
-    ax.invert_yaxis()
-    ax.grid(axis="y", visible=False)
-    plots.mark(ax, "guessing", x=chance, color=plots.GREY)
-    ax.set_xlabel("mean loss on the repetition (nats)")
-    ax.set_xlim(0, 1.15 * max(chance, *off.values()))
-    return plots.described(
-        fig,
-        f"Bars, mean loss on the repetition with heads switched off, and guessing at {chance:.1f}: "
-        f"{plots.listed(off, '.1f')}.",
-    )
-
-
-def looks_and_says(looks, says, named):
-    """Each head a dot, [n_layer, n_head] both: where it looks, and how much it votes for the token
-    there; `named` heads have their numbers beside them."""
-    fig, ax = plots.figure(width=WIDTH, height=4.2)
-    ax.scatter(looks.flatten(), says.flatten(), s=22, color=plots.SKY, **plots.EDGED)
-    taken = []
-    for layer, head in sorted(named):
-        place = looks[layer, head].item(), says[layer, head].item()
-        ax.scatter(*place, s=55, color=plots.ORANGE, marker="s", edgecolor="black", zorder=3)
-        near = sum(abs(place[0] - x) < 0.06 and abs(place[1] - y) < 0.1 for x, y in taken)
-        plots.note(ax, f"{layer}.{head}", place, (6, 5 + 13 * near), fontsize=10)
-        taken.append(place)
-    ax.set(xlabel="looks: induction score", ylabel="says: votes above other tokens' (logits)")
-    ax.set_xlim(-0.03, 1.08)
-    told = ", ".join(
-        f"{layer}.{head} ({looks[layer, head]:z.1f} and {says[layer, head]:z.1f})"
-        for layer, head in sorted(named)
-    )
-    return plots.described(
-        fig,
-        "Each head a dot: from left to right where it looks, its induction score; upwards how "
-        f"much it votes for the token it should copy. Named: {told}.",
-    )
-
-
-def patch_map(part):
-    """Which part of the name each head brings back alone: [n_layer, n_head]."""
-    fig, ax = plots.figure(width=WIDTH, height=3.4)
-    ends = {"vmin": -0.3, "vmax": 0.3, "cmap": plots.DIVERGING, "aspect": "auto"}
-    drawn = plots.heat(ax, part.T, **ends)
-    for layer, head in (part > 0.1).nonzero().tolist():
-        ink = "white" if part[layer, head] > 0.2 else "black"
-        ax.text(layer, head, f"{100 * part[layer, head]:.0f}", color=ink, **plots.CENTRE)
-    ax.set(xlabel="layer (0 is the first)", ylabel="head", yticks=range(part.shape[1]))
-    fig.colorbar(drawn, ax=ax, label="part of the name that is back")
-    most = sorted((part > 0.1).nonzero().tolist(), key=lambda place: -part[tuple(place)])
-    told = ", ".join(f"{layer}.{head} {part[layer, head]:.2f}" for layer, head in most)
-    return plots.described(
-        fig,
-        f"Map of {part.numel()} heads, layers from left to right: how much of the name each "
-        f"brings back alone. Above a tenth: {told or 'none'}; the lowest {part.min():z.2f}.",
-    )
-
-
-def recovered(parts):
-    """Which part of the name is back: {set of heads: [one value a pair of names]}, as dots."""
-    fig, ax = plots.figure(width=WIDTH, height=0.9 + 0.45 * len(parts))
-    for y, (values, colour, marker) in enumerate(
-        zip(parts.values(), plots.COLOURS, ("o", "s", "^", "D", "v", "P"))
-    ):
-        ax.scatter(values, [y] * len(values), s=42, color=colour, marker=marker, **plots.EDGED)
-    ax.set_yticks(range(len(parts)), parts)
-    ax.invert_yaxis()
-    for place, words in ((0, "corrupted"), (1, "clean")):
-        plots.mark(ax, words, x=place, color=plots.GREY)
-    ax.set(xlabel="part of the name that is back; a dot is a pair of names", xlim=(-0.3, 1.3))
-    return plots.described(
-        fig,
-        "How much of the name is back, from 0, corrupted, to 1, clean, a dot a pair of names: "
-        f"{plots.listed(parts, 'z.1f')}.",
-    )
-
-
 def learning(curves, chance):
     """Loss by training step, {name: losses}, in means of ten; `chance` is that of guessing."""
     smooth = {name: np.reshape(losses, (-1, 10)).mean(1) for name, losses in curves.items()}
@@ -273,37 +180,6 @@ def learning(curves, chance):
         ax.figure,
         f"Loss on the repetition against training steps, guessing at {chance:.1f}. "
         f"{plots.told(steps, smooth)}.",
-    )
-
-
-def one_head(q, k, v, names):
-    """One head, with its numbers: q kᵀ, over √head_dim through softmax, times v."""
-    scores = q @ k.T
-    shares = (scores / q.shape[-1] ** 0.5).softmax(dim=-1)
-    width = q.shape[-1]
-    columns = [str(i) for i in range(width)]
-    signed = {"vmin": -4, "vmax": 4, "cmap": plots.DIVERGING}
-    steps = (
-        ("queries q", q, columns, ".0f", signed, "× keys"),
-        ("scores  q·k", scores, names, ".0f", signed, f"÷ √{width},\nsoftmax"),
-        ("shares", shares, names, ".2f", {"vmin": 0, "vmax": 1}, "× values"),
-        ("outputs", shares @ v, columns, ".2f", signed, ""),
-    )
-    fig, axes = plots.figure(2, 2, width=WIDTH, height=4.2)
-    for ax, (title, values, labels, fmt, ends, then) in zip(axes, steps):
-        plots.heat(ax, values, fmt, (names, labels), **ends)
-        last = (-0.5, len(names) - 1.5)
-        ax.add_patch(Rectangle(last, values.shape[1], 1, fill=False, lw=3, ec="black", zorder=3))
-        ax.set_title(title)
-        plots.note(ax, then, (1.0, 0.5), (6, 0), xycoords="axes fraction", va="center", fontsize=10)
-    last = ", ".join(f"{value:.0f}" for value in scores[-1].tolist())
-    given = ", ".join(f"{value:.2f}" for value in shares[-1].tolist())
-    return plots.described(
-        fig,
-        f"One head in four steps, with its numbers. Queries times keys give a {len(q)} by {len(k)} "
-        f"grid of scores; over √{width} and through softmax, a grid of shares, each row summing to "
-        f"1; times the values, the outputs. The row of {names[-1]} is framed: scores {last}, "
-        f"shares {given}.",
     )
 
 

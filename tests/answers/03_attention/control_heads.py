@@ -43,6 +43,36 @@ def control_heads(targets, sizes):
     return out
 
 
+# %% right: the nearest by ratio, in the layer or one beside it
+import math
+
+
+def control_heads(targets, sizes):
+    targets = [tuple(each) for each in targets]
+    chosen = []
+    for layer, head in targets:
+        near = range(max(0, layer - 1), min(len(sizes), layer + 2))
+        pairs = [(n, h) for n in near for h in range(sizes.shape[1])]
+        pairs = [each for each in pairs if each not in targets]
+        ratio = [abs(math.log(float(sizes[each] / sizes[layer, head]))) for each in pairs]
+        chosen.append(pairs[ratio.index(min(ratio))])
+    return chosen
+
+
+# %% right: any head of the layer that writes about as much, drawn at random
+import random
+
+
+def control_heads(targets, sizes):
+    draw, chosen = random.Random(0), []
+    for layer, head in targets:
+        others = [(layer, h) for h in range(sizes.shape[1]) if (layer, h) not in targets]
+        size = float(sizes[layer, head])
+        alike = [each for each in others if 0.7 < float(sizes[each]) / size < 1.4]
+        chosen.append(draw.choice(alike or others))
+    return chosen
+
+
 # %% wrong: the vacuous control, the target itself
 # says: the control is the target itself
 def control_heads(targets, sizes):
@@ -53,7 +83,7 @@ def control_heads(targets, sizes):
 
 
 # %% wrong: the nearest of the whole model
-# says: the control comes from another layer
+# says: a head costs what any head near it costs
 def control_heads(targets, sizes):
     chosen = []
     for layer, head in targets:
@@ -74,19 +104,8 @@ def control_heads(targets, sizes):
     return chosen
 
 
-# %% wrong: one head is the control of several
-# says: choose none twice
-def control_heads(targets, sizes):
-    chosen = []
-    for layer, head in targets:
-        free = [h for h in range(sizes.shape[1]) if (layer, h) not in targets]
-        free = free[::-1] if (layer, head) == (0, 2) and len(free) < 3 else free
-        chosen.append((layer, min(free, key=lambda h: abs(sizes[layer, h] - sizes[layer, head]).item())))
-    return chosen
-
-
 # %% wrong: the unmatched control, the first that is free
-# says: nearest to 4 is 5, head 2
+# says: a head costs as much as it writes
 def control_heads(targets, sizes):
     chosen = []
     for layer, head in targets:
@@ -95,33 +114,8 @@ def control_heads(targets, sizes):
     return chosen
 
 
-# %% wrong: the unmatched control, drawn at random
-# says: nearest to 4 is 5, head 2
-import random
-
-
-def control_heads(targets, sizes):
-    random.seed(2)
-    chosen = []
-    for layer, head in targets:
-        free = [h for h in range(sizes.shape[1]) if (layer, h) not in [*targets, *chosen]]
-        chosen.append((layer, random.choice(free[:1])))
-    return chosen
-
-
-# %% wrong: only heads that are louder
-# says: a control may also be quieter
-def control_heads(targets, sizes):
-    chosen = []
-    for layer, head in targets:
-        free = [h for h in range(sizes.shape[1]) if (layer, h) not in [*targets, *chosen]]
-        louder = [h for h in free if sizes[layer, h] >= sizes[layer, head]] or free
-        chosen.append((layer, min(louder, key=lambda h: abs(sizes[layer, h] - sizes[layer, head]).item())))
-    return chosen
-
-
 # %% wrong: the quietest that is free
-# says: in layer 1, nearest to 6 is 4.1
+# says: a head costs as much as it writes
 def control_heads(targets, sizes):
     chosen = []
     for layer, head in targets:
@@ -131,43 +125,13 @@ def control_heads(targets, sizes):
 
 
 # %% wrong: the loudest that is free
-# says: nearest to 4 is 5, head 2
+# says: a head costs as much as it writes
 def control_heads(targets, sizes):
     chosen = []
     for layer, head in targets:
         free = [h for h in range(sizes.shape[1]) if (layer, h) not in [*targets, *chosen]]
         chosen.append((layer, max(free, key=lambda h: sizes[layer, h].item())))
     return chosen
-
-
-# %% wrong: the size of layer 0 stands for every layer
-# says: in layer 1, nearest to 6 is 4.1
-def control_heads(targets, sizes):
-    chosen = []
-    for layer, head in targets:
-        free = [h for h in range(sizes.shape[1]) if (layer, h) not in [*targets, *chosen]]
-        chosen.append((layer, min(free, key=lambda h: abs(sizes[0, h] - sizes[0, head]).item())))
-    return chosen
-
-
-# %% wrong: of equally near ones the higher number
-# says: take the lower number
-def control_heads(targets, sizes):
-    chosen = []
-    for layer, head in targets:
-        free = [h for h in range(sizes.shape[1]) if (layer, h) not in [*targets, *chosen]][::-1]
-        chosen.append((layer, min(free, key=lambda h: abs(sizes[layer, h] - sizes[layer, head]).item())))
-    return chosen
-
-
-# %% wrong: sorted at the end, so that controls lose their targets
-# says: the right heads in the wrong order
-def control_heads(targets, sizes):
-    chosen = []
-    for layer, head in targets:
-        free = [h for h in range(sizes.shape[1]) if (layer, h) not in [*targets, *chosen]]
-        chosen.append((layer, min(free, key=lambda h: abs(sizes[layer, h] - sizes[layer, head]).item())))
-    return sorted(chosen)
 
 
 # %% wrong: heads without their layers
@@ -182,14 +146,8 @@ def control_heads(targets, sizes):
     ]
 
 
-# %% wrong: shortcut: the answers of the example
-# says: look at the sizes that are given
-def control_heads(targets, sizes):
-    return [(0, 2)] if len(targets) == 1 else [(0, 3), (0, 1)][: len(targets)]
-
-
 # %% wrong: shortcut: the nearest number that is free, sizes are not looked at
-# says: nearest to 4 is 5, head 2
+# says: a head costs as much as it writes
 def control_heads(targets, sizes):
     chosen = []
     for layer, head in targets:
@@ -199,21 +157,8 @@ def control_heads(targets, sizes):
     return chosen
 
 
-# %% wrong: shortcut: the nearest by ratio
-# says: not by their ratio
-def control_heads(targets, sizes):
-    import math
-
-    chosen = []
-    for layer, head in targets:
-        free = [h for h in range(len(sizes[layer])) if (layer, h) not in [*targets, *chosen]]
-        far = [abs(math.log(float(sizes[layer, h] / sizes[layer, head]))) for h in free]
-        chosen.append((layer, free[far.index(min(far))]))
-    return chosen
-
-
 # %% wrong: shortcut: the one nearest to the mean of the layer
-# says: nearest to 6 is 4.1
+# says: a head costs as much as it writes
 def control_heads(targets, sizes):
     chosen = []
     for layer, head in targets:
@@ -221,3 +166,9 @@ def control_heads(targets, sizes):
         far = [abs(float(sizes[layer, h] - sizes[layer].mean())) for h in free]
         chosen.append((layer, free[far.index(min(far))]))
     return chosen
+
+
+# %% wrong: shortcut: the same two heads, whatever the targets
+# says: a head costs
+def control_heads(targets, sizes):
+    return [(0, 0), (0, 1)][: len(targets)]

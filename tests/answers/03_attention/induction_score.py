@@ -29,7 +29,7 @@ def induction_score(maps, half):
     return maps[:, :, second, (second - half - 1).clamp_min(0)].mean(-1)
 
 # %% wrong: added up
-# says: the shares were added up
+# says: the weights were added up
 def induction_score(maps, half):
     second = torch.arange(half, 2 * half)
     return maps[:, :, second, second - half + 1].sum(-1)

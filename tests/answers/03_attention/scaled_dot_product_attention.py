@@ -114,7 +114,7 @@ def scaled_dot_product_attention(q, k, v, mask=None):
     return torch.softmax(scores, dim=-2) @ v
 
 # %% wrong: no softmax
-# says: the shares of one query sum to 1
+# says: the weights of one query sum to 1
 def scaled_dot_product_attention(q, k, v, mask=None):
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     if mask is not None:
@@ -178,12 +178,12 @@ def scaled_dot_product_attention(q, k, v, mask=None):
     return torch.softmax(scores, dim=-1) @ v
 
 # %% wrong: the mask is ignored
-# says: a forbidden key still gets a share
+# says: a forbidden key still gets a weight
 def scaled_dot_product_attention(q, k, v, mask=None):
     return torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]), dim=-1) @ v
 
 # %% wrong: always causal, whatever the mask
-# says: a forbidden key still gets a share
+# says: a forbidden key still gets a weight
 def scaled_dot_product_attention(q, k, v, mask=None):
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     if mask is not None:
@@ -367,7 +367,7 @@ def scaled_dot_product_attention(q, k, v, mask=None):
 
 
 # %% wrong: the mixture and the shares
-# says: the mixture alone, without the shares
+# says: the mixture alone, without the weights
 def scaled_dot_product_attention(q, k, v, mask=None):
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     if mask is not None:
