@@ -121,7 +121,7 @@ def test_a_longer_exercise_has_no_fewer_points(name):
             int(re.search(r"### (?:Exercise|Experiment) .* (\d+) min", each.statement)[1]),
             each.points,
         )
-        for each in notebooks.load(name).exercises
+        for each in notebooks.load(name).core
     ]
     assert all(a <= b for less, a in asked for more, b in asked if less < more), sorted(asked)
 

@@ -117,10 +117,10 @@ def test_the_words_of_a_figure_are_made_of_its_data():
     assert "looking back and not: Paris 0.77 and 0.00" in fig.alt
     fig = attention.ablation({"nothing": 3.0, "the eight others": 4.4}, 10.8)
     assert "guessing at 10.8: nothing 3.0, the eight others 4.4" in fig.alt
-    off = {"whole": [0.77], "without 23.4": [0.14]}
-    assert (
-        "whole: 0.77; without 23.4: 0.14" in layers.one_head(off, torch.ones(2, 1), ["Paris"]).alt
-    )
+    fig = layers.patch_map(torch.tensor([[1.0, 0.0], [0.2, 0.9], [0.0, 0.4]]), ["France", "is"])
+    assert "France after layers -1 to -1, is after layers 0 to 0." in fig.alt
+    fig = layers.patch_map(torch.tensor([[0.9, 0.0], [0.9, 0.1], [0.8, 0.4]]), ["a", "b"])
+    assert "a after layers -1 to 1, b nowhere." in fig.alt
 
 
 def test_the_words_of_a_figure_follow_a_learners_own_run():
