@@ -1,16 +1,16 @@
 # %% [markdown] makes="vectors, 30 layers later" shape="[batch, seq, d_model]"
 # # 4 · Layers
 #
-# Attention is one part of a layer. Here are the others, and the loop that makes a model of them.
+# Attention is one part of a layer. Here are the other parts, and the loop that makes a model of them.
 #
 # ![The model as a line, the residual stream, from ids over the table, layer 0 to layer 29 and a last norm to the table again and the logits. One layer is opened: twice a copy leaves the line, goes through a norm and then through attention or the feed-forward, and what comes out is added to the line.](attachment:whole_stack.png)
 #
-# **You will build** a block, norms, feed-forwards, a parameter count, and the whole model. Between them you write four
-# experiments that look inside a model.
+# **You will build** a layer, its norm, its feed-forward, and the whole model. You put the `attend` of notebook 3 into it,
+# and you train a small one. In between, experiments: you look inside a real model, and you propose the control.
 #
 # **You need** notebooks 1 to 3, and to know that a gradient says how strongly the loss would react to a weight.
 #
-# **It takes** two hours and three quarters, 132 minutes of it for the eleven exercises.
+# **It takes** about three hours. What comes after the recap, under *Further*, is extra.
 
 # %% given setup folded="Set-up: torch, and both ends of the model from notebooks 2 and 5"
 import math
@@ -22,11 +22,9 @@ from llmlib.embeddings import embed
 from llmlib.output_head import unembed
 
 # %% folded="Set-up: SmolLM2, the pictures, and a story to measure it on"
-from llmlib import attention, output_head, pretrained
+from llmlib import output_head, pretrained
 from llmlib.course.predict import predict, predictions, reveal
 from llmlib.demonstrations.layers import (
-    BEES,
-    HARBOUR,
     STORY,
     head,
     mean_loss,
@@ -39,6 +37,7 @@ from llmlib.plots import show
 torch.set_num_threads(2)
 model = pretrained.load("smollm2")
 config, stack = model.config, model.weights.layers
+rows, last_norm = model.weights.unembedding, model.weights.norm[0]
 
 
 def encode(text):
@@ -58,14 +57,14 @@ as_trained = mean_loss(
 # ## The whole stack first
 #
 # Read the picture from left to right. Each id is looked up in a table, which gives one vector of `d_model` numbers. Then
-# come 30 *layers*, or *blocks*, all of one form. The line that carries the vectors is the **residual stream**. At the end
-# the table is used again, backwards: its rows turn each vector into **logits**, one number for every token of the
-# vocabulary. That end is the *output head*.
+# come 30 *layers*, or *blocks*, all built the same way. The line that carries the vectors is the **residual stream**. At
+# the end the table is used again: the dot product of a vector with every row gives its **logits**, one number for each
+# token of the vocabulary. This last step is the *output head*.
 #
-# A layer has two *sublayers*: attention and the **feed-forward** network, in papers often the *MLP*. Each reads a copy
-# of the stream through a **norm**, which rescales it. What a sublayer adds to the stream is what it **writes**.
+# A layer has two *sublayers*: attention and the **feed-forward** network, which papers often call the *MLP*. Each reads a
+# copy of the stream through a **norm**, which rescales it. What a sublayer adds to the stream is what it **writes**.
 #
-# Nothing forces us to wait for the last layer. The norm and the table at the end read whatever we hand them.
+# We need not wait for the last layer. The last norm and the table accept a vector from any layer.
 
 # %%
 predict(
@@ -89,9 +88,9 @@ for n, shares in enumerate(output_head.softmax(head(model, stream))):  # 31 of t
 reveal("cold", first_time, within=2)
 
 # %% [markdown] reveals="cold"
-# Straight from the table, the vector simply *is* the word "is". For most of the stack only spaces and punctuation can be
-# read. " cold" surfaces near the end. Reading the stream halfway with the last norm and the table is called the *logit
-# lens* (nostalgebraist 2020).
+# Straight from the table, the vector simply *is* the word "is". " cold" comes out on top near the end. Reading the stream
+# halfway with the last norm and the table is called the *logit lens* (nostalgebraist 2020). What it does not show may be
+# in the stream all the same: the middle layers did not write for this reader. Section 4.5 finds more.
 
 # %% [markdown]
 # ## 4.1 The residual stream
@@ -245,8 +244,8 @@ for _batch, _seq, _d in [(1, 3, 4), (2, 5, 6), (3, 1, 8)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **On the real model.** Your block goes into all 30 layers, and everything that a sublayer writes is kept. Do the writes,
-# plainly added up, give the model's own logits?
+# **On the real model.** Your block goes into all 30 layers, and everything that a sublayer writes is kept. Does the sum of
+# the writes give the model's own logits?
 
 # %%
 france = encode("The capital of France is")
@@ -256,46 +255,13 @@ apart = (head(model, added.sum(dim=0)) - model(france)[0]).abs().max().item()
 print("the plain sum gives the model's own logits, to within 0.001:", apart < 1e-3)
 
 # %% [markdown]
-# **The whole depth of the model is a sum of 61 vectors.** What each write *contains* depends on the sum before it.
+# **The final stream is a sum of 61 vectors**: the table's, and two for each layer. The sum is plain; what each sublayer
+# writes depends on the sum before it.
 #
-# Here is the sum as a river, for the last token of "The capital of France is". Three writes are put into words: the
-# tokens whose logits they raise most.
-
-# %%
-rows, last_norm = model.weights.unembedding, model.weights.norm[0]
-
-
-def in_words(vector, n=3):
-    """The tokens whose logits a write raises most."""
-    best = ((rows - rows.mean(dim=0)) @ (vector * last_norm)).topk(n).indices
-    return " ".join(decode(i).strip() for i in best)
-
-
-at_last = added[:, -1]  # 61 d_model: what was written to the last token
-lengths = at_last.norm(dim=-1)
-told = {("attention", n): in_words(at_last[1 + 2 * n]) for n in (23, 27)}
-told["feed-forward", 24] = in_words(at_last[2 + 2 * 24], 2)
-grown = at_last.cumsum(dim=0)[::2].norm(dim=-1)  # 31: after the table, each layer
-writes = (lengths[1::2].tolist(), lengths[2::2].tolist())
-show(pictures.river(grown.tolist(), *writes, told, end="Paris"))
-print(f"the stream grows {grown[30] / grown[0]:.0f}-fold in length")
-
-# %% [markdown]
-# The river *grows*: early writes are small beside late ones. In a few places the flow can be read: "France", "capitals",
-# "the city".
+# ### Why the "+"?
 #
-# <details><summary>Small print: what are early writes for?</summary>
-#
-# The table hardly reads them: take the writes of any one of the layers 0 to 10 out of the final sum, and p(" Paris")
-# hardly moves. Taking out those of layer 28 or 29 costs more than 0.3. Later *layers* do need some of them: section
-# 4.9 leaves whole layers out.
-#
-# </details>
-#
-# ### Why the "+" at all?
-#
-# Without it a layer would *replace* the vector. He et al. (2015) found that such stacks get worse when they get deeper,
-# even on their training data. What goes wrong? Look at *fresh* stacks, with random weights, before any training.
+# Without it a layer would *replace* the vector. Compare *fresh* stacks, with random weights, as they are before any
+# training.
 
 # %%
 predict(
@@ -311,51 +277,32 @@ predict(
 
 
 # %%
-from llmlib.demonstrations.layers import (
-    MATRICES,
-    fresh_stack_end,
-    fresh_stack_loss,
-    letter_entropy,
-    train_on_letters,
-)
+from llmlib.demonstrations.layers import fresh_start, run_stack, tokens_alike
 
 
 def no_plus(x, norm_1, attend, norm_2, feed_forward):
     return feed_forward(norm_2(attend(norm_1(x))))
 
 
-without = mean_loss(model.using(block=no_plus), story_ids)
-print(f"SmolLM2: loss {as_trained:.1f}, without '+' {without:.1f}\n")
-print("fresh stacks    with +            without +")
-print("layers      cosine   size     cosine   size")
-for depth in (2, 6, 12):
-    ends = [fresh_stack_end(depth, block) for block in (pre_norm_block, no_plus)]
-    print(f"{depth:6}", *(f"{alike:11.2f} {size:6.1f}" for alike, size in ends))
-alike, size = ends[1]
-reveal("plus", "C" if not math.isfinite(size) else "A" if size < 0.1 else "B")
+wirings = {"without +": no_plus, "with +": pre_norm_block}
+alike = {name: tokens_alike(block, 48).tolist() for name, block in wirings.items()}
+show(pictures.alike(alike))
+layers, x, *_ = fresh_start(12, seed=0)
+size = run_stack(x, layers, no_plus)[-1].pow(2).mean().sqrt()
+print(f"without '+', 12 layers: cosine {alike['without +'][12]:.2f}, size {size:.1f}")
+reveal("plus", "C" if not size.isfinite() else "A" if size < 0.1 else "B")
 
 # %% [markdown] reveals="plus"
-# ![Six tokens drawn as six arrows. Without "+", the arrows close like a fan from layer to layer until all lie on one. With "+", they stay spread.](attachment:tokens_collapse.png)
-#
-# What is lost is *which token is which*: after twelve layers all tokens point nearly the same way (Dong et al. 2021).
-# **The "+" keeps each token's own vector in the sum.**
+# After a few layers without "+" nothing tells the tokens apart: all vectors point the same way (Dong et al. 2021). With
+# "+" they grow alike too, but far more slowly. **The "+" keeps each token's own vector in the sum.**
 
 # %% [markdown]
-# <details><summary>Small print: is it attention that makes tokens alike?</summary>
+# ## 4.2 Norms: each sublayer reads a copy of fixed size
 #
-# Let each token look at itself only. With ReLU the tokens become alike even so, but more slowly: after two layers their
-# mean cosine is 0.43, not 0.87. ReLU does that, because its results are never negative. With tanh in its place, tokens
-# that look at themselves only stay apart, and those that are mixed become alike all the same. So mixing is enough, and
-# ReLU helps.
+# ![A sketch. Three arrows of the stream, short, middle and long. A norm under each hands down a copy, and the three copies have the same length.](attachment:norm_copy.png)
 #
-# </details>
-#
-# ## 4.2 Norms: every sublayer reads a copy of fixed size
-#
-# ![Three arrows of the stream, short, middle and long. A norm under each hands down a copy, and the three copies have the same length.](attachment:norm_copy.png)
-#
-# On its way up the stream becomes hundreds of times as long. So each sublayer reads a *normalised* copy, and the stream
-# itself stays as it is. What if the norms no longer divided?
+# From the table to the last layer the stream becomes hundreds of times as long. So each sublayer reads a *normalised* copy,
+# and the stream itself stays as it is. What if the norms did not divide?
 
 # %%
 predict(
@@ -377,211 +324,16 @@ print(f"as it is {as_trained:.2f}, without division {broken:.2f}")
 reveal("division", "C" if math.isnan(broken) else "B" if broken > 10.8 else "A")
 
 # %% [markdown] reveals="division"
-# `nan`, "not a number": something overflowed. The feed-forward multiplies two numbers that both grow with its input.
-# Hand it a copy 200 times as large, and it writes 40,000 times as much. The next layer reads that.
+# `nan` means "not a number": something overflowed. The feed-forward multiplies two numbers that both grow with its input.
+# Hand it a copy 200 times as large, and it writes about 40,000 times as much. The next layer reads that.
 
 # %% [markdown]
-# <details><summary>Small print: and attention?</summary>
-#
-# Attention writes only a few hundred times as much: its shares still sum to 1, whatever the scores.
-#
-# </details>
-#
-# Two norms are common, and both work on one vector at a time. A vector's *variance* is the mean of its entries' squared
-# distances from their mean. $\epsilon$, in code `eps`, is a tiny number that keeps us from dividing by zero.
+# Two norms are common. *RMSNorm* divides a vector by its root mean square. *LayerNorm*, the norm of GPT-2, first subtracts
+# the mean of the vector's entries, and adds a bias at the end. You write the one that Llama and SmolLM2 use; LayerNorm
+# waits in *Further*. $\epsilon$, in code `eps`, is a tiny number that keeps us from dividing by zero.
 
 # %% [markdown]
-# ### Exercise 4.2 · `layer_norm` · ●●○ · 10 min
-#
-# Write LayerNorm (Ba et al. 2016), the norm of GPT-2. For each vector on its own, over the **last** dimension:
-#
-# $$\text{layer\_norm}(x) = \frac{x - \text{mean}(x)}{\sqrt{\text{var}(x) + \epsilon}} \cdot \text{weight} + \text{bias}$$
-#
-# ||shape|
-# |---|---|
-# |`x`|`[..., d_model]`|
-# |`weight`, `bias`|`[d_model]`|
-# |`eps`|a number|
-# |returns|like `x`, in a new tensor; leave all inputs as they are|
-#
-# The variance divides the sum of squares by `d_model`, not by `d_model - 1`.
-#
-# **By hand**, with weight 1 and bias 0:
-#
-# ```
-# x              [1, 3]
-# mean           2
-# minus mean     [-1, 1]
-# variance       (1 + 1) / 2 = 1
-# if eps is 0    [-1, 1] / √(1 + 0) = [-1, 1]
-# if eps is 3    [-1, 1] / √(1 + 3) = [-0.5, 0.5]
-# ```
-#
-# Not allowed: torch's and llmlib's own layer norms, and torch's group, instance and batch norms.
-#
-# <details><summary>Hint 1</summary>
-#
-# `x.mean(dim=-1)` loses the last dimension, so it cannot be subtracted from `x`. `keepdim=True` keeps it, with length
-# 1.
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# Subtract the mean once and keep the result: both the variance and the fraction need it. `x.var()` divides by
-# `d_model - 1` unless told otherwise.
-#
-# </details>
-
-
-# %% solution layer_norm disallowed=["torch.nn.functional.layer_norm", "llmlib.layers.layer_norm"]
-def layer_norm(x, weight, bias, eps=1e-5):
-    """LayerNorm over the last dimension: x [..., d_model] -> the same; weight and bias
-    [d_model]."""
-    ### BEGIN SOLUTION
-    centred = x - x.mean(dim=-1, keepdim=True)
-    variance = centred.pow(2).mean(dim=-1, keepdim=True)
-    return centred / torch.sqrt(variance + eps) * weight + bias
-    ### END SOLUTION
-
-
-# %% given left_alone folded="Helper of the checks"
-def left_alone(function, x, *more):
-    """`x` after your function of that name has worked on it."""
-    before = repr(more)
-    eval(function)(x, *more)
-    if repr(more) != before:
-        raise ValueError(
-            f"{function} has changed what it was given: leave the caller's tensors "
-            "as they are"
-        )
-    return x
-
-
-# %% test layer_norm points=2
-import torch
-from llmlib.course import check
-
-_ones, _zeros = torch.ones(4), torch.zeros(4)
-_x = torch.tensor([1.0, 2.0, 3.0, 6.0])
-_got = layer_norm(torch.full((4,), 5.0), _ones, _zeros, 1e-5)
-check.that(_got is not None, "layer_norm gave back None: is there a return?")
-check.that(
-    isinstance(_got, torch.Tensor),
-    "return one tensor, like x: torch.stack makes one of a list",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or not _got.isnan().any(),
-    "[5, 5, 5, 5] gave NaN, 0 / 0: eps must be added to the variance, inside the root",
-)
-check.close(_got, _zeros, "[5, 5, 5, 5] must become zeros: subtract the mean first")
-check.close(
-    left_alone("layer_norm", torch.tensor([[1.0, 3.0]]), torch.ones(2), torch.zeros(2)),
-    torch.tensor([[1.0, 3.0]]),
-    "the caller's x has changed: it is the residual stream, so work on new tensors",
-)
-_flat = torch.tensor([[5.0, 7.0], [9.0, 4.0]])[..., None].expand(2, 2, 4)
-check.close(
-    layer_norm(_flat, _ones, _zeros, 1e-5),
-    torch.zeros(2, 2, 4),
-    "each vector is normalised on its own: mean and variance run over the last "
-    "dimension only",
-)
-check.equal(
-    list(layer_norm(torch.zeros(1, 1, 4), _ones, _zeros).shape),
-    [1, 1, 4],
-    "the result has the shape of x, also where a dimension is 1: drop no dimension",
-)
-check.close(
-    layer_norm(10 * _x, _ones, _zeros, 0.0),
-    layer_norm(_x, _ones, _zeros, 0.0),
-    "ten times the vector must give the same result: divide by the root of the "
-    "variance, not by the variance",
-)
-_got = layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2), 0.0)
-check.that(
-    not isinstance(_got, torch.Tensor) or abs(_got[..., -1].max() - 5**-0.5) > 1e-3,
-    "the variance is the mean of the squared distances from the mean, not of the "
-    "squares of x",
-)
-check.close(
-    _got,
-    [-1.0, 1.0],
-    "the variance is the mean of the squares: divide their sum by d_model, not by "
-    "d_model - 1",
-)
-check.close(
-    layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2), 3.0),
-    [-0.5, 0.5],
-    "eps stands inside the root, added to the variance",
-)
-check.close(
-    layer_norm(torch.tensor([0.001, 0.003]), torch.ones(2), torch.zeros(2)),
-    [-0.001 / 1.1e-5**0.5, 0.001 / 1.1e-5**0.5],
-    "left out, eps is 1e-5: keep the default of the first line",
-)
-check.close(
-    layer_norm(
-        torch.tensor([1.0, 3.0]),
-        torch.tensor([2.0, 10.0]),
-        torch.tensor([100.0, 1000.0]),
-        0.0,
-    ),
-    [98.0, 1010.0],
-    "after the division comes times weight, then plus bias, entry by entry",
-    atol=1e-3,
-)
-check.close(
-    layer_norm(torch.tensor([10001.0, 10003.0]), torch.ones(2), torch.zeros(2), 0.0),
-    [-1.0, 1.0],
-    "large entries drown their variance in rounding: subtract the mean before you "
-    "square, not the square of the mean afterwards",
-)
-_g = torch.Generator().manual_seed(4)
-_x, _w, _b = (
-    torch.randn(2, 3, 8, generator=_g),
-    torch.randn(8, generator=_g),
-    torch.randn(8, generator=_g),
-)
-check.close(
-    layer_norm(_x, _w, _b, 1e-5),
-    torch.nn.functional.layer_norm(_x, (8,), _w, _b, 1e-5),
-    "the result differs from torch's LayerNorm",
-)
-### BEGIN HIDDEN TESTS
-for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
-    _d = _shape[-1]
-    _x, _w, _b = (
-        torch.randn(_shape, generator=_g) * 3 + 1,
-        torch.randn(_d, generator=_g),
-        torch.randn(_d, generator=_g),
-    )
-    _plain = layer_norm(_x, torch.ones(_d), torch.zeros(_d), 0.0)
-    check.close(
-        layer_norm(_x + 7, torch.ones(_d), torch.zeros(_d), 0.0),
-        _plain,
-        "a constant added to every entry must not change the result: subtract the mean "
-        "first",
-        atol=1e-4,
-    )
-    check.close(
-        layer_norm(_x / 8, torch.ones(_d), torch.zeros(_d), 0.0),
-        _plain,
-        "an eighth of the vector must give the same result: divide by the root of the "
-        "variance",
-        atol=1e-4,
-    )
-    for _eps in (1e-5, 0.5):
-        check.close(
-            layer_norm(_x, _w, _b, _eps),
-            torch.nn.functional.layer_norm(_x, (_d,), _w, _b, _eps),
-            f"the result differs from torch's LayerNorm for x of shape {list(_shape)} "
-            f"and eps = {_eps}",
-            atol=1e-4,
-        )
-### END HIDDEN TESTS
-
-# %% [markdown]
-# ### Exercise 4.3 · `rms_norm` · ●○○ · 5 min
+# ### Exercise 4.2 · `rms_norm` · ●○○ · 5 min
 #
 # Write RMSNorm (Zhang & Sennrich 2019), the norm of Llama. Divide each vector by its *root mean square*, the root of
 # the mean of its squares, with `eps` inside the root. Then multiply by `weight`. No mean is subtracted; there is no bias.
@@ -620,6 +372,19 @@ def rms_norm(x, weight, eps=1e-5):
     ### BEGIN SOLUTION
     return x / torch.sqrt(x.pow(2).mean(dim=-1, keepdim=True) + eps) * weight
     ### END SOLUTION
+
+
+# %% given left_alone folded="Helper of the checks"
+def left_alone(function, x, *more):
+    """`x` after your function of that name has worked on it."""
+    before = repr(more)
+    eval(function)(x, *more)
+    if repr(more) != before:
+        raise ValueError(
+            f"{function} has changed what it was given: leave the caller's tensors "
+            "as they are"
+        )
+    return x
 
 
 # %% test rms_norm points=2
@@ -726,70 +491,255 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
         )
 ### END HIDDEN TESTS
 
-# %% [markdown]
-# ### What the two norms do to a plane
-#
-# Take points of a plane, that is, vectors of two numbers. Where does RMSNorm put them, and where does LayerNorm? Think
-# before you run.
-
 # %%
-generator = torch.Generator().manual_seed(2)
-points = torch.randn(18, 2, generator=generator) * 2 + torch.tensor([0.8, 0.3])
-centred = layer_norm(points, torch.ones(2), torch.zeros(2), 0.0)
-show(pictures.norm_map(points, rms_norm(points, torch.ones(2), 0.0), centred))
 yours = model.using(norm=rms_norm)
 apart = (yours(france) - model(france)).abs().max().item()
 print("SmolLM2 with your rms_norm: the same logits, to within 0.001:", apart < 1e-3)
-centring = model.using(
-    norm=lambda x, w, eps: layer_norm(x, w, torch.zeros_like(w), eps)
-)
-print(
-    f"loss with RMSNorm {as_trained:.2f}, with LayerNorm, and no training in between",
-    end=" ",
-)
-print(f"{mean_loss(centring, story_ids):.2f}")
 
 # %% [markdown]
-# RMSNorm forgets the length and keeps the direction: a circle. LayerNorm also removes the mean, and with it one whole
-# direction, the one in which all entries are equal. That leaves a line of the plane, and of the line only the sign.
+# ### Before the sublayer or after the sum?
 #
-# In SmolLM2 hardly anything lies in that direction, so subtracting it hardly matters, even to a model never trained
-# for it.
+# ![Two layers. Pre-norm: the norm stands on the side branch, before the sublayer. Post-norm: the norm stands on the thick line itself, behind the plus.](attachment:norm_off_or_on.png)
 #
-# ### What the last division decides
-#
-# Look at the very last norm. Take away its division, keep its weights.
+# Your block is *pre-norm*: each norm works on a copy, and the stream is left alone. In the first transformer (Vaswani et
+# al. 2017) the norm came after each "+", on the stream itself: *post-norm*. Rewire SmolLM2 like that, with all its
+# weights.
+
 
 # %%
-predict(
-    "argmax",
-    "For what percentage of the tokens does the likeliest next token stay the same?",
-    yours=100,
-)
+def post_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    x = norm_1(x + attend(x))
+    return norm_2(x + feed_forward(x))
 
-# %%
-final = residual_writes(model, story_ids).sum(dim=0)[:-1]  # what the last norm reads
-favourite = head(model, final).argmax(-1)
-for name, x in (("no division", final * last_norm), ("no final norm", final)):
-    logits = unembed(x, rows)
-    same = 100 * (logits.argmax(-1) == favourite).float().mean().item()
-    cost = output_head.cross_entropy(logits, story_ids[1:])
-    print(f"{name:14} loss {cost:6.1f}, same favourite {same:3.0f} %")
-    if name == "no division":
-        reveal("argmax", same, within=1)
 
-# %% [markdown] reveals="argmax"
-# All of them. The division multiplies all logits of a token by one positive number: it cannot change their order, only
-# how sure the model is. Here it is so sure of everything that its loss is 91. **There are mistakes that the likeliest
-# token never shows.**
+rewired = mean_loss(model.using(block=post_norm_block), story_ids)
+print(f"loss as trained {as_trained:.2f}, rewired to post-norm {rewired:.1f}")
 
 # %% [markdown]
-# ## 4.3 Who wrote " Paris"?
+# That is far worse than guessing: SmolLM2's weights fit the wiring in which they were trained. It does *not* show that
+# post-norm is worse, since no model was trained that way here. GPT-2, Llama and SmolLM2 are pre-norm, with one more norm
+# at the very end.
+
+# %% [markdown]
+# ## 4.3 The feed-forward
 #
-# ![A logit as a receipt: bars for the table, attention 0, feed-forward 0 and so on to feed-forward 29, most to the right and one to the left; below a line their sum, one logit.](attachment:receipt.png)
+# Attention moves information *between* tokens. The feed-forward works on each token by itself. It consists of many
+# **neurons**, 1,536 in each layer of SmolLM2. Here is one of them.
 #
-# At the end the stream is a sum of all writes, the embedding among them. A logit is a dot product of the normalised sum
-# with a row of the table. So a logit is a sum as well: a receipt. Reading it is called *direct logit attribution*; the
+# ![One neuron. The token's copy has a dot product with a row of w_gate, which goes through SiLU, and one with a row of w_up. The product of the two numbers is the neuron's activation. It multiplies a column of w_down, and that is added to the stream.](attachment:one_neuron.png)
+#
+# The two rows decide *when* a neuron is active. The column is a fixed vector: what it adds then. The number in between,
+# the neuron's **activation**, says how much of the column is added, and with which sign.
+#
+# One of the two numbers is bent by an *activation function*. Without a bend all matrices of a feed-forward could be
+# replaced by one.
+#
+# ![Left: ReLU is flat below zero and straight above; GELU and SiLU follow it closely, smoothly, and dip a little below zero. Right: SiLU of a gate times three other numbers; where the gate is strongly negative all three products are near zero.](attachment:three_bends.png)
+#
+# |activation function|its value at $z$|
+# |---|---|
+# |*ReLU*|$\max(0, z)$|
+# |*GELU*|$z$ times the share of a bell curve that lies below $z$|
+# |*SiLU*|$z \cdot \text{sigmoid}(z)$, where $\text{sigmoid}(z) = 1 / (1 + \exp(-z))$|
+#
+# The feed-forward of the picture is *SwiGLU* (Shazeer 2020). It is *gated*: SiLU of the first number is the gate, and the
+# second number is what passes through it.
+
+# %% [markdown]
+# ### Exercise 4.3 · `swiglu` · ●●○ · 10 min
+#
+# Write Llama's feed-forward. The gate is SiLU of `w_gate` times x. `w_up` times x passes through it: the two are
+# multiplied neuron by neuron, and `w_down` leads back to `d_model`.
+#
+# ||shape|
+# |---|---|
+# |`x`|`[..., d_model]`|
+# |`w_gate`, `w_up`|`[d_mlp, d_model]`|
+# |`w_down`|`[d_model, d_mlp]`|
+# |returns|`[..., d_model]`|
+#
+# There are no biases. Weights are stored `[out, in]`: row i of `w_gate` belongs to neuron i. `linear(x, w)`, imported at the
+# top, is `x @ w.T`.
+#
+# **By hand**, with numbers for matrices. The second gate is shut:
+#
+# ```
+# x              1                          1
+# w_gate         1                          -100
+# w_up, w_down   -100, 3                    -100, 3
+# SiLU           SiLU(1) = 0.7311           SiLU(-100) = 0
+# neuron         0.7311 · (-100) = -73.11   0
+# result         3 · (-73.11) = -219.3      0
+# ```
+#
+# Not allowed: torch's SiLU, and llmlib's own `swiglu`. `torch.sigmoid` is allowed.
+#
+# <details><summary>Hint 1</summary>
+#
+# Compute the gate and what passes separately: both are linear maps of the same `x`.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Only one of the two is bent. SiLU needs its argument twice, so give the gate a name before you bend it.
+#
+# </details>
+
+
+# %% solution swiglu disallowed=["torch.nn.functional.silu", "llmlib.layers.swiglu"]
+def swiglu(x, w_gate, w_up, w_down):
+    """Llama's feed-forward: x [..., d_model] -> the same. w_gate and w_up [d_mlp,
+    d_model], w_down [d_model, d_mlp]."""
+    ### BEGIN SOLUTION
+    gate = linear(x, w_gate)
+    return linear(gate * torch.sigmoid(gate) * linear(x, w_up), w_down)
+    ### END SOLUTION
+
+
+# %% test swiglu points=2
+import torch
+from llmlib.course import check
+
+_x = torch.ones(1)
+
+
+def _number(n):
+    return torch.full((1, 1), float(n))
+
+
+_got = swiglu(_x, _number(0), _number(5), _number(1))
+check.that(_got is not None, "swiglu gave back None: is there a return?")
+check.that(
+    isinstance(_got, torch.Tensor),
+    "return one tensor, like x: torch.stack makes one of a list",
+)
+check.that(
+    not isinstance(_got, torch.Tensor) or abs(_got.sum() - 5.0) > 1e-3,
+    "gate and w_up x are multiplied, not added: a gate of 0 lets nothing through",
+)
+_both = swiglu(_x, _number(1), _number(-1), _number(1))
+check.that(
+    not isinstance(_both, torch.Tensor) or abs(_both.sum() + 0.1966) > 1e-3,
+    "SiLU went on both: w_up x passes as it is, negative numbers too",
+)
+check.that(
+    not isinstance(_got, torch.Tensor) or abs(_got.sum() - 1.0) > 1e-3,
+    "x itself is in the result: return only what the feed-forward adds to x",
+)
+check.close(
+    _got,
+    [0.0],
+    "a gate of 0 lets nothing through: SiLU(z) is z · sigmoid(z), and sigmoid alone "
+    "would give 0.5",
+)
+check.close(
+    swiglu(_x, _number(2), _number(0), _number(1)),
+    [0.0],
+    "the gate multiplies w_up x: where that is 0, so is the result",
+)
+check.close(
+    swiglu(_x, _number(-100), _number(1), _number(1)),
+    [0.0],
+    "SiLU goes on the gate: a very negative w_gate x shuts it, whatever w_up x is",
+)
+check.close(
+    swiglu(_x, _number(-100), _number(-1), _number(1)),
+    [0.0],
+    "SiLU goes on the gate alone, before it is multiplied by w_up x: the product of "
+    "two negatives must not open it",
+)
+check.close(
+    swiglu(_x, _number(1), _number(-100), _number(1)),
+    [-73.11],
+    "SiLU(1) is 0.7311 and times w_up x = -100 that is -73.11 (a GELU gate gives "
+    "-84.1)",
+    atol=0.01,
+)
+check.close(
+    swiglu(_x, _number(1), _number(-100), _number(3)),
+    [-219.32],
+    "w_down comes last: 3 times -73.11",
+    atol=0.01,
+)
+check.close(
+    swiglu(_x, _number(100), _number(2), _number(1)),
+    [200.0],
+    "a gate of 100 lets 100 through, not NaN: torch.sigmoid is safe, exp(100) "
+    "overflows",
+    atol=1e-3,
+)
+_x, _all, _one = torch.tensor([0.0, 100.0]), torch.ones(2, 2), torch.eye(2)
+_swap = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
+check.close(
+    swiglu(_x, _swap, _all, _one),
+    [1e4, 0.0],
+    "weights are [out, in]: x @ w_gate.T",
+    atol=1e-2,
+)
+check.close(
+    swiglu(_x, _all, _swap, _one),
+    [1e4, 0.0],
+    "weights are [out, in]: x @ w_up.T",
+    atol=1e-2,
+)
+check.close(
+    swiglu(_x, _one, _all, _swap),
+    [1e4, 0.0],
+    "weights are [out, in]: hidden @ w_down.T",
+    atol=1e-2,
+)
+_g = torch.Generator().manual_seed(46)
+
+
+def _reference(x, w_gate, w_up, w_down):
+    linear = torch.nn.functional.linear
+    return linear(torch.nn.functional.silu(linear(x, w_gate)) * linear(x, w_up), w_down)
+
+
+_x = torch.randn(2, 5, 3, generator=_g)
+_weights = [torch.randn(s, generator=_g) for s in ((7, 3), (7, 3), (3, 7))]
+check.close(
+    swiglu(_x, *_weights),
+    _reference(_x, *_weights),
+    "the result differs from torch's SiLU-gated feed-forward",
+    atol=1e-4,
+)
+### BEGIN HIDDEN TESTS
+for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
+    _d = _shape[-1]
+    _weights = [
+        torch.randn(s, generator=_g) / _d**0.5
+        for s in ((_d_mlp, _d), (_d_mlp, _d), (_d, _d_mlp))
+    ]
+    _x = torch.randn(_shape, generator=_g)
+    check.close(
+        swiglu(_x, *_weights),
+        _reference(_x, *_weights),
+        "the result differs from torch's SiLU-gated feed-forward",
+        atol=1e-4,
+    )
+check.close(
+    swiglu(torch.ones(1), _number(-1000), _number(2), _number(1)),
+    [0.0],
+    "a gate of -1000 is shut, not NaN",
+)
+### END HIDDEN TESTS
+
+# %%
+d_mlp = stack[0].mlp[0].shape[0]
+yours = mean_loss(model.using(mlp=swiglu), story_ids)
+print(f"SmolLM2's loss with your swiglu {yours:.2f}, as it is {as_trained:.2f}")
+
+# %% [markdown]
+# Most of a model's weights are here:
+#
+# ![SmolLM2's weights drawn to scale: one block for the table, beside it thirty thin columns, the layers; in each the lower quarter is attention, the upper three quarters the feed-forward.](attachment:weights_to_scale.png)
+
+# %% [markdown]
+# ## 4.4 Who wrote " Paris"?
+#
+# At the end the stream is a sum of 61 vectors. A logit is a dot product of the normalised sum with a row of the table. So
+# a logit is a sum as well, with one term for each write. Computing these terms is called *direct logit attribution*; the
 # idea is in Elhage et al. (2021).
 
 # %% [markdown]
@@ -976,8 +926,8 @@ for _n, _d, _eps in ((1, 4, 1e-5), (5, 7, 0.3), (61, 24, 1e-5)):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **On the real model.** A logit by itself says little. It becomes a question when we say *compared with what*: with that of
-# " London"? Or with the mean of all?
+# **On the real model.** A logit by itself says little. The question is how much larger it is than *another* one: than the
+# logit of " London", or than the mean of all?
 
 # %%
 predict(
@@ -995,7 +945,6 @@ predict(
 from llmlib.demonstrations.layers import (
     CAPITALS,
     capital_prompt,
-    capitals_without_heads,
     city_id,
     country_pairs,
     rest_of_model,
@@ -1006,6 +955,7 @@ questions = {
     "logit(Paris) − logit(London)": rows[paris] - rows[london],
     "logit(Paris) − mean logit": rows[paris] - rows.mean(dim=0),
 }
+at_last = added[:, -1]  # 61 d_model: what was written to the last token
 terms = {
     name: attribution(at_last, direction, last_norm, config.eps)
     for name, direction in questions.items()
@@ -1023,24 +973,25 @@ for name, each in terms.items():
 reveal("writes", "A" if all(most) else "C" if most[0] else "B")
 
 # %% [markdown] reveals="writes"
-# Paris *or London*: one attention sublayer writes nearly three quarters of that. Paris or *any token* is the work of
-# many, and this one brings less than a fifth. **A contrast measures what it contrasts.**
+# One sublayer, attention in layer 23, supplies nearly three quarters of the Paris–London gap. Many writes together lift
+# Paris above the *average* token, and this one supplies less than a fifth of that. **The answer depends on what you
+# compare with.**
 
 # %% [markdown]
-# ### Is what was written also what was needed?
+# ## 4.5 What carries the answer?
+#
+# Attribution says what was *written* to the last token. To learn what was *needed* you must intervene. *Activation
+# patching* (Meng et al. 2022) copies **one vector** of a clean run into a corrupted run, at one layer and one position, and
+# lets the rest of the model run on. If the answer changes, that vector carried it.
 #
 # ![Two runs. Clean: "The capital of France is". Corrupted: "The capital of Italy is". One vector of the clean run, above "France" halfway up, is copied to the same place of the corrupted run, which then runs on: Paris or Rome?](attachment:patching.png)
-#
-# To know what was needed you must intervene. *Activation patching* (Meng et al. 2022) copies **one vector** of a clean run
-# into a corrupted one, at one layer and one position, and lets the rest of the model run on. If the answer turns, that
-# vector carried it.
 
 # %%
 predict(
     "patch",
-    "France in, Italy out. At first only the vector at the country matters. After "
-    "which of the layers 0 to 29 is it the vector at 'is', the last token, that turns "
-    "the answer?",
+    "Copy one vector from the France run into the Italy run. In the first layers only "
+    "the vector at the country changes the answer. After which of the layers 0 to 29 "
+    "is it the vector at 'is', the last token, that does?",
     yours=12,
 )
 
@@ -1325,7 +1276,7 @@ streams = dict(zip(CAPITALS, batch.unbind(1)))
 
 def patched(right, wrong, first=0, end=31):
     """Your patch_map for two countries, from state `first` up to state `end`."""
-    cities = CAPITALS[right], CAPITALS[wrong]
+    cities = (city_id(model, CAPITALS[country]) for country in (right, wrong))
     rest = rest_of_model(model, *cities, first)
     return patch_map(streams[right][first:end], streams[wrong][first:end], rest)
 
@@ -1344,1592 +1295,152 @@ last = recovered[:, -1] > 0.5
 reveal("patch", last.int().argmax().item() - 1, within=2)
 
 # %% [markdown] reveals="patch"
-# **The country moves to the last token in a single layer, 23.** Before it the vector at the country decides nearly
-# everything, and the one at the last token hardly anything. After it, they have changed places, in all ten pairs. The
-# other words carry nothing. It is the layer that your receipt named.
+# **The country reaches the last token in a single layer, 23.** Before it the vector at the country decides nearly
+# everything. After it the vector at the last token does, in all ten pairs. Layer 23 is also where attribution found the
+# largest write.
 
 # %% [markdown]
-# ### The one head
+# ### Could it have come out otherwise?
 #
-# Layer 23 has nine heads. Switch them off, one at a time.
+# In the map "The", "capital" and "of" are 0 everywhere. Do these words carry nothing?
 
 # %%
 predict(
-    "head",
-    "p(' Paris') is 0.77. What is left of it without the head of the nine that matters "
-    "most?",
-    yours=0.4,
-)
-
-# %%
-import random
-
-asked = ["France", "Germany", "Italy", "Japan"]
-heads = [(23, h) for h in range(9)]
-elsewhere = [(n, h) for n in range(30) for h in range(9) if n != 23]
-heads += random.Random(0).sample(elsewhere, 8)
-whole, *without = capitals_without_heads(model, heads, asked)  # 18, 4 answers
-in_23 = torch.stack(without[:9])
-worst = in_23[:, 0].argmin().item()
-controls = torch.stack([each for i, each in enumerate(without) if i != worst])
-bars = {"the whole model": whole.tolist()}
-bars[f"without layer 23 head {worst}"] = in_23[worst].tolist()
-show(pictures.one_head(bars, controls, [f"{c}: {CAPITALS[c]}" for c in asked]))
-looks = attention.attention_maps(model, france)[23, worst, -1]
-print(
-    f"layer 23 head {worst} looks:",
-    "  ".join(f"{w} {s:.2f}" for w, s in zip(words, looks)),
-)
-cities = {c: rows[city_id(model, CAPITALS[c])] for c in CAPITALS}
-for country in ("France", "Italy"):
-    direction = cities[country] - sum(cities.values()) / len(cities)
-    wrote = residual_writes(model, encode(capital_prompt(country)))[:, -1]
-    each = attribution(wrote, direction, last_norm, config.eps)
-    print(
-        f"{country}: attention 23 wrote {each[47] / each.sum():.0%} of its lead "
-        "over ten cities"
-    )
-reveal("head", in_23[worst, 0], within=0.1)
-
-# %% [markdown] reveals="head"
-# One head of the nine does it, head 4. It looks at the country with nine tenths of its attention. Without it Paris and
-# Berlin fall to less than a fifth of what they had, and Rome falls to a ninth. Tokyo loses more than half. None of the
-# other heads tried here comes near.
-#
-# Attribution credits this sublayer with less than a fifth of Rome's lead; without the head Rome is nearly gone.
-# **Attribution says what was written. Only an intervention says what was needed.**
-
-# %% [markdown]
-# <details><summary>Small print: is no other head needed?</summary>
-#
-# The test does not say that. Without head 4 of layer 0 Paris falls to 0.21, too, and without head 7 of layer 11 Tokyo
-# falls to 0.36. A head that writes nothing is unusual, but the head of layer 23 is missed as well when it writes its mean
-# over another text.
-#
-# </details>
-#
-# ## 4.4 Before or after?
-#
-# ![Two layers. Pre-norm: the norm stands on the side branch, before the sublayer. Post-norm: the norm stands on the thick line itself, behind the plus.](attachment:norm_off_or_on.png)
-#
-# Your block is *pre-norm*: the norms stand **off** the stream. Vaswani et al. (2017) put them **on** it. Rewire SmolLM2
-# like that, with all its weights.
-
-
-# %%
-def post_norm_block(x, norm_1, attend, norm_2, feed_forward):
-    x = norm_1(x + attend(x))
-    return norm_2(x + feed_forward(x))
-
-
-rewired = mean_loss(model.using(block=post_norm_block), story_ids)
-print(f"loss as trained {as_trained:.2f}, rewired to post-norm {rewired:.1f}")
-
-# %% [markdown]
-# That is far worse than guessing. It does *not* show that post-norm is bad: these weights were trained in the other
-# wiring. So look at fresh stacks, *before* any training. Could they learn? Measure how strongly the loss reacts to their
-# weights.
-
-# %%
-predict(
-    "fades",
-    "12 fresh layers without '+'. Of which matrix of the last layer is the gradient "
-    "less than a hundredth of what it is with '+'?",
-    {
-        "A": "w_out, the second one of the feed-forward",
-        "B": "w_q, which makes attention's queries",
-        "C": "both",
-        "D": "neither",
-    },
-    yours="C",
-)
-
-# %% [markdown]
-# ### Experiment 4.6 · `gradient_lengths` · ●●○ · 12 min
-#
-# Measure the length of the loss's gradient for each matrix of each layer.
-#
-# |||
-# |---|---|
-# |`loss`|a function: `loss(layers)` is one number, a tensor of shape `[]`|
-# |`layers`|`layers[i][j]` is matrix `j` of layer `i`; leave them as they are, with no gradient on them|
-# |returns|`[n_layer, n_matrices]`: each length is the root of the sum of the gradient's squares|
-#
-# `torch.autograd.grad(number, tensors)` returns the gradients of `number` for a list of tensors, if they had
-# `requires_grad_()` before the number was computed. A gradient has the shape of its tensor.
-#
-# **By hand.** One layer of two matrices. The loss is the sum of the first one's squares, plus five times the second one's
-# entry.
-#
-# ```
-# matrices    [[3, 4]]             [[1]]
-# gradients   [[6, 8]]             [[5]]
-# lengths     √(36 + 64) = 10      5
-# result      [[10, 5]]
-# ```
-#
-# <details><summary>Hint 1</summary>
-#
-# Make the same list of lists of *copies* that require a gradient, and compute the loss from those.
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# `grad` wants one flat list. `sum(lists, [])` joins a list of lists. What shape must the flat list of lengths get back
-# at the end?
-#
-# </details>
-
-
-# %% solution gradient_lengths disallowed=[]
-def gradient_lengths(loss, layers):
-    """Length of the loss's gradient for each matrix: loss(layers) is a number, layers a
-    list of lists of tensors -> [n_layer, n_matrices]."""
-    ### BEGIN SOLUTION
-    copies = [[w.clone().requires_grad_() for w in layer] for layer in layers]
-    gradients = torch.autograd.grad(loss(copies), sum(copies, []))
-    lengths = torch.stack([gradient.norm() for gradient in gradients])
-    return lengths.view(len(layers), -1)
-    ### END SOLUTION
-
-
-# %% given gradient_lengths_of_made_loss folded="Adapter: your gradient_lengths on a loss with known gradients"
-def gradient_lengths_of_made_loss(layers, pulls):
-    """Your gradient_lengths for the loss "sum of pulls[i][j] * entries of layers[i][j],
-    plus half the sum of all squares, plus a twentieth of the squared sum of all
-    entries", whose gradients are pulls[i][j] + layers[i][j] + a tenth of that sum:
-    called twice, the second result."""
-
-    def loss(layers):
-        pairs = [pair for many in zip(layers, pulls) for pair in zip(*many)]
-        squares = sum((pull * w).sum() + w.pow(2).sum() / 2 for w, pull in pairs)
-        return squares + sum(w.sum() for w, _ in pairs) ** 2 / 20
-
-    before = [[w.clone() for w in layer] for layer in layers]
-    found = [gradient_lengths(loss, layers) for _ in range(2)]
-    for layer, old in zip(layers, before):
-        for w, was in zip(layer, old):
-            if w.grad is not None or w.requires_grad or not torch.equal(w, was):
-                raise ValueError(
-                    "the caller's matrices have changed, or carry a gradient now: "
-                    "work on copies, w.clone(), or the next measurement adds to this "
-                    "one"
-                )
-    return found[1]
-
-
-# %% test gradient_lengths points=2
-import torch
-from llmlib.course import check
-
-_pulls = [[torch.tensor([[3.0, 4.0]]), torch.tensor([[4.0]])]]
-_got = gradient_lengths_of_made_loss(
-    [[torch.tensor([[3.0, 4.0]]), torch.ones(1, 1)]], _pulls
-)
-check.that(_got is not None, "gradient_lengths gave back None: is there a return?")
-check.that(
-    isinstance(_got, torch.Tensor),
-    "return one tensor [n_layer, n_matrices]: torch.stack makes one of a list of "
-    "numbers",
-)
-_g = torch.Generator().manual_seed(46)
-
-
-def _made(n_layer, shapes, generator):
-    """Random matrices and pulls, and the true gradients: layers, pulls, gradients."""
-    both = [
-        [[torch.randn(s, generator=generator) for s in shapes] for _ in range(n_layer)]
-        for _ in range(2)
-    ]
-    total = sum(w.sum() for layer in both[0] for w in layer) / 10
-    return *both, [[w + pull + total for w, pull in zip(*many)] for many in zip(*both)]
-
-
-_layers, _pulls, _true = _made(3, ((4, 2), (2, 5)), _g)
-_got = gradient_lengths_of_made_loss(_layers, _pulls)
-
-
-def _is(measure):
-    want = torch.stack([torch.stack([measure(g) for g in layer]) for layer in _true])
-    return _got.shape == want.shape and torch.allclose(_got.float(), want, atol=1e-3)
-
-
-check.that(
-    tuple(_got.shape) != (2, 3),
-    "layers and matrices are the wrong way round: the result is [n_layer, n_matrices]",
-)
-check.equal(
-    tuple(_got.shape),
-    (3, 2),
-    "one number for each matrix of each layer, [n_layer, n_matrices]: 3 layers of 2 "
-    "here",
-)
-check.that(
-    not _is(lambda g: g.abs().mean()) and not _is(lambda g: g.pow(2).mean().sqrt()),
-    "this is a mean over the entries: a gradient's length is the root of the sum of "
-    "its squares",
-)
-check.that(
-    not _is(lambda g: g.pow(2).sum()), "the root is missing: this is the squared length"
-)
-check.that(
-    not _is(lambda g: g.sum().abs()), "entries of both signs cancel: square, add, root"
-)
-check.that(
-    not _is(lambda g: g.abs().sum()), "this is the sum of sizes: square, add, root"
-)
-check.that(
-    not _is(lambda g: g.abs().max()), "this is the largest entry: square, add, root"
-)
-check.that(
-    not _is(lambda g: 2 * g.norm()),
-    "twice the length: gradients of two calls were added up; a call starts without any",
-)
-_own = torch.stack([torch.stack([w.norm() for w in layer]) for layer in _layers])
-check.that(
-    not torch.allclose(_got.float(), _own, atol=1e-3),
-    "these are the lengths of the matrices themselves, not of their gradients",
-)
-_want = torch.stack([torch.stack([g.norm() for g in layer]) for layer in _true])
-check.that(
-    not torch.allclose(_got.float(), _want / _own, atol=1e-3),
-    "these are divided by the lengths of the matrices: give those of the gradients",
-)
-_pairs = [list(zip(*many)) for many in zip(_layers, _pulls)]
-_apart = [[(w + pull + w.sum() / 10).norm() for w, pull in many] for many in _pairs]
-check.that(
-    not torch.allclose(_got.float(), torch.tensor(_apart), atol=1e-3),
-    "the other matrices were 0 while one was measured, which is another model: take "
-    "all gradients where the matrices are",
-)
-_along = [
-    [(g * w).sum().abs() / w.norm() for g, w in zip(*m)] for m in zip(_true, _layers)
-]
-check.that(
-    not torch.allclose(_got.float(), torch.tensor(_along), atol=1e-3),
-    "this is the slope in one direction, that of the matrix: a gradient's length "
-    "counts all entries",
-)
-check.that(
-    not torch.allclose(_got[0], _got[1], atol=1e-3),
-    "one layer stands for all: each has gradients of its own",
-)
-check.close(
-    _got,
-    _want,
-    "entry [i, j] is the length of the gradient of matrix j of layer i",
-    atol=1e-3,
-)
-### BEGIN HIDDEN TESTS
-for _n, _shapes in ((1, ((3, 3),)), (4, ((2, 3), (3, 2), (1, 6))), (2, ((5,), (1, 1)))):
-    _layers, _pulls, _true = _made(_n, _shapes, _g)
-    check.close(
-        gradient_lengths_of_made_loss(_layers, _pulls),
-        torch.stack([torch.stack([g.norm() for g in layer]) for layer in _true]),
-        f"the lengths are wrong for {_n} layers of {len(_shapes)} matrices",
-        atol=1e-3,
-    )
-### END HIDDEN TESTS
-
-# %% [markdown]
-# **In fresh stacks.** Three wirings, three seeds. The control is `w_v`: it belongs to the same attention as `w_q`.
-
-
-# %%
-def lengths_by_layer(block, strength=1.0):
-    """Your gradient_lengths, the mean over three seeds -> {matrix: [12]}."""
-    stacks = [fresh_stack_loss(block, seed, 12, strength) for seed in range(3)]
-    found = torch.stack([gradient_lengths(loss, layers) for layers, loss in stacks])
-    return dict(zip(MATRICES, found.mean(dim=0).T))
-
-
-torch.set_num_threads(1)  # little to share in products this small
-wirings = {
-    "pre-norm": pre_norm_block,
-    "post-norm": post_norm_block,
-    "without +": no_plus,
-}
-found = {name: lengths_by_layer(block) for name, block in wirings.items()}
-torch.set_num_threads(2)
-shown = ("w_q", "w_v", "w_out")
-show(
-    pictures.gradient_lengths(
-        {m: {name: each[m] for name, each in found.items()} for m in shown}
-    )
-)
-kept = [
-    (found["without +"][m][-1] / found["pre-norm"][m][-1]).item()
-    for m in ("w_out", "w_q")
-]
-print(f"last layer, without '+' over with it: w_out {kept[0]:.1f}, w_q {kept[1]:.5f}")
-fades = tuple(each < 0.01 for each in kept)
-reveal("fades", {(1, 0): "A", (0, 1): "B", (1, 1): "C", (0, 0): "D"}[fades])
-
-# %% [markdown] reveals="fades"
-# In the feed-forward nothing fades. **The gradient of `w_q` falls several thousandfold**, while that of `w_v` in the same
-# layer does not. The tokens are alike, and an average of equal vectors is the same whatever the shares. So the loss does
-# not care which token looks where (Noci et al. 2022). Post-norm lies between.
-
-# %% [markdown]
-# ### A race
-#
-# Five fresh stacks learn to guess the next letter. A *warm-up*, small steps at first, is the usual advice for post-norm.
-# The last runner is post-norm with one change: at the start, what its sublayers write is a twentieth as large.
-
-# %%
-predict(
-    "race",
-    "12 layers, post-norm. What makes it learn as well as pre-norm in 60 steps?",
-    {
-        "A": "smaller writes at the start",
-        "B": "a warm-up over 40 steps",
-        "C": "nothing is needed",
-    },
-    yours="B",
-)
-
-# %%
-from pathlib import Path
-
-from llmlib import data
-
-torch.set_num_threads(1)
-prose = (Path(data.__file__).parent / "prose.txt").read_text("utf-8")
-
-
-def train(block, **how):
-    return train_on_letters(prose, block, **how)
-
-
-runners = {
-    "pre-norm": train(pre_norm_block),
-    "no +": train(no_plus),
-    "post-norm": train(post_norm_block),
-    "post-norm, warm-up": train(post_norm_block, warm_up=40),
-    "post-norm, writes / 20": train(post_norm_block, strength=0.05),
-}
-small = lengths_by_layer(post_norm_block, strength=0.05)
-torch.set_num_threads(2)
-chance = letter_entropy(prose)
-show(pictures.race(runners, chance, "only how common letters are"))
-for name, each in (("post-norm", found["post-norm"]), ("writes / 20", small)):
-    print(
-        f"last layer, {name}: gradient of w_q over that of w_v",
-        f"{each['w_q'][-1] / each['w_v'][-1]:.3f}",
-    )
-good = [sum(losses[-10:]) / 10 < chance - 0.2 for losses in runners.values()]
-reveal("race", "C" if good[2] else "B" if good[3] else "A")
-
-# %% [markdown] reveals="race"
-# The losers stop at the same line: they know how common each letter is, and nothing of what came before. With small
-# writes the tokens start apart, and the gradient of `w_q` is back. Liu et al. (2020) argue along these lines.
-
-# %% [markdown]
-# <details><summary>Small print: one small race, and gradients in deep pre-norm stacks</summary>
-#
-# With 2 layers post-norm learns; with 12 a warm-up does not help here, and smaller writes do, from three seeds.
-# BERT-large, 24 layers of post-norm, was trained with a warm-up of 10,000 steps (Devlin et al. 2018).
-#
-# In pre-norm the stream grows like √layers. The final norm divides by it, so the gradient of the last `w_out` shrinks
-# like 1/√layers: their product stays between 1.2 and 1.8 while the depth grows 24-fold. In post-norm it does not shrink
-# at all (Xiong et al. 2020).
-#
-# </details>
-#
-# GPT-2, Llama and SmolLM2 are pre-norm.
-
-# %% [markdown]
-# ## 4.5 The feed-forward
-#
-# ![A mixing desk: the token's copy moves six faders; each channel has a fixed sound, drawn as a little bar pattern; a high fader sends its sound on loudly. Below, the mix is added to the stream.](attachment:mixing_desk.png)
-#
-# Attention moves information *between* tokens. The feed-forward works on each token alone. Think of a mixing desk with
-# 1,536 channels. Each channel, a **neuron**, has one fixed sound. The token's copy moves the faders, and the mix is
-# written.
-#
-# A first matrix turns `d_model` numbers into `d_mlp`, the faders. Each goes through a bent curve, the *activation*. A
-# second matrix, whose columns are the sounds, leads back to `d_model`. Without the bend the two matrices would be one.
-#
-# ![Left: ReLU is flat below zero and straight above; GELU and SiLU follow it closely, smoothly, and dip a little below zero. Right: SiLU of a gate times three other numbers; where the gate is strongly negative all three are shut.](attachment:three_bends.png)
-#
-# |activation|what it makes of $z$|
-# |---|---|
-# |*ReLU*|$\max(0, z)$|
-# |*GELU*|$z$ times the share of a bell curve that lies below $z$|
-# |*SiLU*|$z \cdot \text{sigmoid}(z)$, where $\text{sigmoid}(z) = 1 / (1 + \exp(-z))$|
-#
-# *SwiGLU* (Shazeer 2020) is *gated*: each neuron computes two numbers. One, through SiLU, is the gate; the other is what
-# passes.
-
-# %% [markdown]
-# ### Exercise 4.7 · `mlp` · ●●○ · 10 min
-#
-# Write GPT-2's feed-forward: a linear map up to `d_mlp` neurons, GELU, a linear map back. GPT-2 was trained with this
-# form of GELU:
-#
-# $$\text{gelu}(z) = \tfrac{1}{2}\, z \left(1 + \tanh\left(\sqrt{2/\pi}\;(z + 0.044715\, z^3)\right)\right)$$
-#
-# ||shape|
-# |---|---|
-# |`x`|`[..., d_model]`|
-# |`w_in`, `b_in`|`[d_mlp, d_model]`, `[d_mlp]`|
-# |`w_out`, `b_out`|`[d_model, d_mlp]`, `[d_model]`|
-# |returns|`[..., d_model]`|
-#
-# Weights are stored `[out, in]`: row i of `w_in` makes neuron i. `linear(x, w, b)`, imported at the top, is
-# `x @ w.T + b`.
-#
-# **By hand**, with both biases 0:
-#
-# ```
-# x            [10, 1]
-# w_in         [[0, 1], [0, 0]]
-# w_out        [[2, 0], [0, 2]]
-# neurons      [1, 0]
-# gelu(1)      0.5 · (1 + tanh(0.7979 · 1.0447)) = 0.8412
-# after GELU   [0.8412, 0]
-# result       [1.6824, 0]
-# ```
-#
-# Not allowed: torch's and llmlib's own GELU and `mlp`. `torch.tanh` is allowed.
-#
-# <details><summary>Hint 1</summary>
-#
-# Three steps: up, bend, down. The bend works on each number by itself; write it as a function of its own if you like.
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# `math.sqrt` and `math.pi` for the constant; `z**3` works on tensors. Watch which bracket the 1 stands in.
-#
-# </details>
-
-
-# %% solution mlp disallowed=["torch.nn.functional.gelu", "llmlib.layers.gelu", "llmlib.layers.mlp"]
-def mlp(x, w_in, b_in, w_out, b_out):
-    """GPT-2's feed-forward: x [..., d_model] -> d_mlp neurons -> GELU (tanh form) ->
-    [..., d_model]. w_in [d_mlp, d_model], w_out [d_model, d_mlp]."""
-    ### BEGIN SOLUTION
-    z = linear(x, w_in, b_in)
-    z = 0.5 * z * (1 + torch.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)))
-    return linear(z, w_out, b_out)
-    ### END SOLUTION
-
-
-# %% test mlp points=2
-import torch
-from llmlib.course import check
-
-_zero, _none, _one = torch.zeros(2, 2), torch.zeros(2), torch.eye(2)
-
-
-def _bent(*values):
-    """What your mlp makes of single numbers: all weights are 1, no biases."""
-    n = len(values)
-    zero = torch.zeros(n)
-    return mlp(torch.tensor(values), torch.eye(n), zero, torch.eye(n), zero)
-
-
-_got = mlp(torch.tensor([3.0, 4.0]), _zero, _none, _zero, torch.tensor([-1.0, 2.0]))
-check.that(_got is not None, "mlp gave back None: is there a return?")
-check.that(
-    isinstance(_got, torch.Tensor),
-    "return one tensor, like x: torch.stack makes one of a list",
-)
-check.close(
-    _got,
-    [-1.0, 2.0],
-    "after w_out only b_out is added, with no activation: zero weights give b_out "
-    "itself",
-)
-check.equal(
-    list(mlp(torch.zeros(1, 1, 2), _zero, _none, _zero, _none).shape),
-    [1, 1, 2],
-    "the result has the shape of x, also where a dimension is 1: drop no dimension",
-)
-check.close(
-    _bent(10.0, -10.0),
-    [10.0, 0.0],
-    "between the two linear maps stands GELU, half of z times (1 + tanh …): 10 stays "
-    "10 and -10 becomes 0",
-    atol=1e-3,
-)
-_x = torch.tensor([5.0, 10.0])
-_swap = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
-check.close(
-    mlp(_x, _swap, _none, _one, _none),
-    [10.0, 0.0],
-    "weights are [out, in]: row i of w_in makes neuron i, so x @ w_in.T",
-    atol=1e-3,
-)
-check.close(
-    mlp(_x, _one, _none, _swap, _none),
-    [10.0, 0.0],
-    "weights are [out, in]: row i of w_out makes output i, so neurons @ w_out.T",
-    atol=1e-3,
-)
-_got = _bent(-1.0)
-check.that(
-    not isinstance(_got, torch.Tensor) or abs(_got.sum() - 0.0) > 1e-3,
-    "the activation is ReLU, which gives 0 for -1: GELU bends smoothly and gives "
-    "-0.159",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or abs(_got.sum() + 0.2689) > 1e-3,
-    "the activation is SiLU, which gives -0.269 for -1: GELU gives -0.159",
-)
-check.close(
-    mlp(torch.zeros(2), _one, torch.tensor([10.0, -10.0]), _one, _none),
-    [10.0, 0.0],
-    "b_in is added before GELU",
-    atol=1e-3,
-)
-_z = torch.tensor([-2.5, -2.0, 2.0, 2.5])
-_got = mlp(_z, torch.eye(4), torch.zeros(4), torch.eye(4), torch.zeros(4))
-_exact = torch.nn.functional.gelu(_z)
-check.that(
-    not (
-        isinstance(_got, torch.Tensor)
-        and _got.shape == _exact.shape
-        and torch.allclose(_got.float(), _exact, atol=2e-5)
-    ),
-    "close, but GPT-2's weights were trained with the tanh form, not with the exact "
-    "erf",
-)
-check.close(
-    _got,
-    torch.nn.functional.gelu(_z, approximate="tanh"),
-    "inside tanh stands √(2/π) times (z + 0.044715 z³): check the root, the constant "
-    "and the cube",
-    atol=1e-5,
-)
-_g = torch.Generator().manual_seed(45)
-_weights = [torch.randn(s, generator=_g) for s in ((12, 3), (12,), (3, 12), (3,))]
-
-
-def _reference(x, w_in, b_in, w_out, b_out):
-    hidden = torch.nn.functional.gelu(
-        torch.nn.functional.linear(x, w_in, b_in), approximate="tanh"
-    )
-    return torch.nn.functional.linear(hidden, w_out, b_out)
-
-
-_x = torch.randn(2, 5, 3, generator=_g)
-check.close(
-    mlp(_x, *_weights),
-    _reference(_x, *_weights),
-    "the result differs from torch's linear, GELU, linear",
-    atol=1e-4,
-)
-### BEGIN HIDDEN TESTS
-for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
-    _d = _shape[-1]
-    _weights = [
-        torch.randn(s, generator=_g) / _d**0.5
-        for s in ((_d_mlp, _d), (_d_mlp,), (_d, _d_mlp), (_d,))
-    ]
-    _x = torch.randn(_shape, generator=_g)
-    check.close(
-        mlp(_x, *_weights),
-        _reference(_x, *_weights),
-        "the result differs from torch's linear, GELU, linear",
-        atol=1e-4,
-    )
-check.close(
-    _bent(100.0, -100.0),
-    [100.0, 0.0],
-    "large numbers must not become NaN, and 100 must stay 100: torch.tanh does not "
-    "overflow, exp does; clip nothing",
-)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# ### Exercise 4.8 · `swiglu` · ●●○ · 10 min
-#
-# Write Llama's feed-forward. The gate is SiLU of `w_gate` times x. What passes is `w_up` times x. The two are multiplied
-# neuron by neuron, and `w_down` leads back to `d_model`.
-#
-# ||shape|
-# |---|---|
-# |`x`|`[..., d_model]`|
-# |`w_gate`, `w_up`|`[d_mlp, d_model]`|
-# |`w_down`|`[d_model, d_mlp]`|
-# |returns|`[..., d_model]`|
-#
-# There are no biases; weights are `[out, in]` again.
-#
-# **By hand**, with numbers for matrices. The second gate is shut:
-#
-# ```
-# x              1                          1
-# w_gate         1                          -100
-# w_up, w_down   -100, 3                    -100, 3
-# SiLU           SiLU(1) = 0.7311           SiLU(-100) = 0
-# neuron         0.7311 · (-100) = -73.11   0
-# result         3 · (-73.11) = -219.3      0
-# ```
-#
-# Not allowed: torch's SiLU, and llmlib's own `swiglu`. `torch.sigmoid` is allowed.
-#
-# <details><summary>Hint 1</summary>
-#
-# Compute the gate and what passes separately: both are linear maps of the same `x`.
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# Only one of the two is bent. SiLU needs its argument twice, so give the gate a name before you bend it.
-#
-# </details>
-
-
-# %% solution swiglu disallowed=["torch.nn.functional.silu", "llmlib.layers.swiglu"]
-def swiglu(x, w_gate, w_up, w_down):
-    """Llama's feed-forward: x [..., d_model] -> the same. w_gate and w_up [d_mlp,
-    d_model], w_down [d_model, d_mlp]."""
-    ### BEGIN SOLUTION
-    gate = linear(x, w_gate)
-    return linear(gate * torch.sigmoid(gate) * linear(x, w_up), w_down)
-    ### END SOLUTION
-
-
-# %% test swiglu points=2
-import torch
-from llmlib.course import check
-
-_x = torch.ones(1)
-
-
-def _number(n):
-    return torch.full((1, 1), float(n))
-
-
-_got = swiglu(_x, _number(0), _number(5), _number(1))
-check.that(_got is not None, "swiglu gave back None: is there a return?")
-check.that(
-    isinstance(_got, torch.Tensor),
-    "return one tensor, like x: torch.stack makes one of a list",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or abs(_got.sum() - 5.0) > 1e-3,
-    "gate and w_up x are multiplied, not added: a gate of 0 lets nothing through",
-)
-_both = swiglu(_x, _number(1), _number(-1), _number(1))
-check.that(
-    not isinstance(_both, torch.Tensor) or abs(_both.sum() + 0.1966) > 1e-3,
-    "SiLU went on both: w_up x passes as it is, negative numbers too",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or abs(_got.sum() - 1.0) > 1e-3,
-    "x itself is in the result: return only what the feed-forward adds to x",
-)
-check.close(
-    _got,
-    [0.0],
-    "a gate of 0 lets nothing through: SiLU(z) is z · sigmoid(z), and sigmoid alone "
-    "would give 0.5",
-)
-check.close(
-    swiglu(_x, _number(2), _number(0), _number(1)),
-    [0.0],
-    "the gate multiplies w_up x: where that is 0, so is the result",
-)
-check.close(
-    swiglu(_x, _number(-100), _number(1), _number(1)),
-    [0.0],
-    "SiLU goes on the gate: a very negative w_gate x shuts it, whatever w_up x is",
-)
-check.close(
-    swiglu(_x, _number(-100), _number(-1), _number(1)),
-    [0.0],
-    "SiLU goes on the gate alone, before it is multiplied by w_up x: the product of "
-    "two negatives must not open it",
-)
-check.close(
-    swiglu(_x, _number(1), _number(-100), _number(1)),
-    [-73.11],
-    "SiLU(1) is 0.7311 and times w_up x = -100 that is -73.11 (a GELU gate gives "
-    "-84.1)",
-    atol=0.01,
-)
-check.close(
-    swiglu(_x, _number(1), _number(-100), _number(3)),
-    [-219.32],
-    "w_down comes last: 3 times -73.11",
-    atol=0.01,
-)
-check.close(
-    swiglu(_x, _number(100), _number(2), _number(1)),
-    [200.0],
-    "a gate of 100 lets 100 through, not NaN: torch.sigmoid is safe, exp(100) "
-    "overflows",
-    atol=1e-3,
-)
-_x, _all, _one = torch.tensor([0.0, 100.0]), torch.ones(2, 2), torch.eye(2)
-_swap = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
-check.close(
-    swiglu(_x, _swap, _all, _one),
-    [1e4, 0.0],
-    "weights are [out, in]: x @ w_gate.T",
-    atol=1e-2,
-)
-check.close(
-    swiglu(_x, _all, _swap, _one),
-    [1e4, 0.0],
-    "weights are [out, in]: x @ w_up.T",
-    atol=1e-2,
-)
-check.close(
-    swiglu(_x, _one, _all, _swap),
-    [1e4, 0.0],
-    "weights are [out, in]: hidden @ w_down.T",
-    atol=1e-2,
-)
-_g = torch.Generator().manual_seed(46)
-
-
-def _reference(x, w_gate, w_up, w_down):
-    linear = torch.nn.functional.linear
-    return linear(torch.nn.functional.silu(linear(x, w_gate)) * linear(x, w_up), w_down)
-
-
-_x = torch.randn(2, 5, 3, generator=_g)
-_weights = [torch.randn(s, generator=_g) for s in ((7, 3), (7, 3), (3, 7))]
-check.close(
-    swiglu(_x, *_weights),
-    _reference(_x, *_weights),
-    "the result differs from torch's SiLU-gated feed-forward",
-    atol=1e-4,
-)
-### BEGIN HIDDEN TESTS
-for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
-    _d = _shape[-1]
-    _weights = [
-        torch.randn(s, generator=_g) / _d**0.5
-        for s in ((_d_mlp, _d), (_d_mlp, _d), (_d, _d_mlp))
-    ]
-    _x = torch.randn(_shape, generator=_g)
-    check.close(
-        swiglu(_x, *_weights),
-        _reference(_x, *_weights),
-        "the result differs from torch's SiLU-gated feed-forward",
-        atol=1e-4,
-    )
-check.close(
-    swiglu(torch.ones(1), _number(-1000), _number(2), _number(1)),
-    [0.0],
-    "a gate of -1000 is shut, not NaN",
-)
-### END HIDDEN TESTS
-
-# %%
-d_mlp = stack[0].mlp[0].shape[0]
-yours = mean_loss(model.using(mlp=swiglu), story_ids)
-print(f"SmolLM2's loss with your swiglu {yours:.2f}, as it is {as_trained:.2f}")
-
-# %% [markdown]
-# ## 4.6 What a single neuron does
-#
-# ![One channel: the token's copy meets the key, a row of w_gate and of w_up; does it fit? Out comes a number. The value, a column of w_down, is a fixed vector, written that loud.](attachment:one_channel.png)
-#
-# Look at one channel of the desk (Geva et al. 2021). A neuron's rows of `w_gate` and `w_up` are its **key**: they decide
-# *when* it speaks. Its column of `w_down` is a fixed vector, its **value**. The token only decides how loud the value is
-# written, and with which sign.
-
-# %% [markdown]
-# ### Experiment 4.9 · `neuron_writes` · ●●○ · 10 min
-#
-# Take your `swiglu` apart: return what each neuron writes, instead of the sum.
-#
-# ||shape|
-# |---|---|
-# |`x`, `w_gate`, `w_up`, `w_down`|as in `swiglu`|
-# |returns|`[..., d_mlp, d_model]`: row n is what neuron n writes|
-#
-# The sum over neurons is `swiglu(x, w_gate, w_up, w_down)`.
-#
-# **By hand**, with two neurons:
-#
-# ```
-# x          [1]
-# w_gate     [[1], [100]]
-# w_up       [[-100], [2]]
-# w_down     [[3, 5]]
-#
-#            its number                 writes
-# neuron 0   SiLU(1) · (-100) = -73.11  3 · (-73.11)
-# neuron 1   SiLU(100) · 2 = 200        5 · 200
-#
-# result     [[-219.3], [1000]]
-# ```
-#
-# Not allowed: torch's SiLU, and llmlib's own `swiglu`.
-#
-# <details><summary>Hint 1</summary>
-#
-# The first half is the same as in `swiglu`: a number for each neuron. Each of them multiplies *its own column* of
-# `w_down`.
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# In which shape are the columns of `w_down` the rows that you return? And what shape must the numbers have to multiply
-# whole rows?
-#
-# </details>
-
-
-# %% solution neuron_writes disallowed=["torch.nn.functional.silu", "llmlib.layers.swiglu"]
-def neuron_writes(x, w_gate, w_up, w_down):
-    """SwiGLU taken apart: x [..., d_model] -> [..., d_mlp, d_model], what each neuron
-    writes; the sum over neurons is swiglu(x, w_gate, w_up, w_down)."""
-    ### BEGIN SOLUTION
-    gate = linear(x, w_gate)
-    neurons = gate * torch.sigmoid(gate) * linear(x, w_up)
-    return neurons[..., None] * w_down.T
-    ### END SOLUTION
-
-
-# %% test neuron_writes points=2
-import torch
-from llmlib.course import check
-
-_one = torch.ones(1)
-_weights = (
-    torch.tensor([[1.0], [100.0]]),
-    torch.tensor([[-100.0], [2.0]]),
-    torch.tensor([[3.0, 5.0]]),
-)
-_got = neuron_writes(_one, *_weights)
-check.that(_got is not None, "neuron_writes gave back None: is there a return?")
-check.that(
-    isinstance(_got, torch.Tensor),
-    "return the neurons' writes as one tensor [..., d_mlp, d_model]",
-)
-
-
-def _is(*want):
-    want = torch.tensor(want)[:, None]
-    return (
-        isinstance(_got, torch.Tensor)
-        and _got.shape == want.shape
-        and torch.allclose(_got.float(), want, atol=0.05)
-    )
-
-
-check.that(
-    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1,),
-    "that is the sum, swiglu itself: keep the neurons apart, one row each",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (2,),
-    "these are the neurons' numbers: multiply each by its column of w_down",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 2),
-    "neurons and d_model are the wrong way round: row n is what neuron n writes",
-)
-check.that(not _is(-300.0, 1000.0), "the gate must go through SiLU")
-check.that(
-    not _is(3 * 0.7310586, 500.0),
-    "the gate alone is not the neuron: it multiplies w_up x",
-)
-check.that(
-    not _is(390.3412, 390.3412) and not _is(0.0, 780.6824),
-    "the sum was shared out, evenly or to one neuron: such rows add up whatever the "
-    "neurons do. Row n is neuron n's own number times its column",
-)
-check.that(
-    not _is(-300.0, 10.0),
-    "the gate was left out: a neuron's number is SiLU(w_gate x) times w_up x",
-)
-check.that(
-    not _is(3.0, 5.0),
-    "these are the columns of w_down alone: each is multiplied by its neuron's number",
-)
-check.close(
-    _got,
-    torch.tensor([[-219.3176], [1000.0]]),
-    "the example by hand: neuron 0 is at -73.11 and writes 3 times that, neuron 1 is "
-    "at 200 and writes 5 times that",
-    atol=0.01,
-)
-_x = torch.tensor([1.0, 0.0])
-_weights = (
-    torch.full((2, 2), 100.0),
-    torch.eye(2),
-    torch.tensor([[1.0, 2.0], [3.0, 4.0]]),
-)
-_got = neuron_writes(_x, *_weights)
-check.that(
-    tuple(_got.shape) != (2, 1),
-    "other weights, and the writes of the example: compute them from what is given",
-)
-check.close(
-    _got,
-    torch.tensor([[100.0, 300.0], [0.0, 0.0]]),
-    "neuron 0 writes along column 0 of w_down, [1, 3], not along its row",
-    atol=0.01,
-)
-_g = torch.Generator().manual_seed(47)
-_x = torch.randn(2, 5, 3, generator=_g)
-_weights = [torch.randn(s, generator=_g) for s in ((7, 3), (7, 3), (3, 7))]
-_f = torch.nn.functional
-_got = neuron_writes(_x, *_weights)
-check.equal(
-    tuple(_got.shape),
-    (2, 5, 7, 3),
-    "a batch of tokens gives [batch, seq, d_mlp, d_model]",
-)
-check.close(
-    _got.sum(dim=-2),
-    _f.linear(
-        _f.silu(_f.linear(_x, _weights[0])) * _f.linear(_x, _weights[1]), _weights[2]
-    ),
-    "the sum over neurons must be what swiglu writes",
-    atol=1e-4,
-)
-### BEGIN HIDDEN TESTS
-for _shape, _d_mlp in [((4,), 9), ((3, 6), 6), ((2, 3, 5), 8)]:
-    _d = _shape[-1]
-    _x = torch.randn(_shape, generator=_g)
-    _weights = [
-        torch.randn(s, generator=_g) for s in ((_d_mlp, _d), (_d_mlp, _d), (_d, _d_mlp))
-    ]
-    _neurons = _f.silu(_f.linear(_x, _weights[0])) * _f.linear(_x, _weights[1])
-    check.close(
-        neuron_writes(_x, *_weights),
-        torch.einsum("...n,dn->...nd", _neurons, _weights[2]),
-        "row n must be neuron n's number times its column of w_down",
-        atol=1e-4,
-    )
-### END HIDDEN TESTS
-
-# %% [markdown]
-# **On the real model.** "The doctor said that" … she? he? The difference of their two rows of the table is a direction.
-# Which neuron of the last layer writes most along it, for or against?
-
-# %%
-from llmlib.demonstrations.layers import (
-    losses_without_neurons,
-    mlp_inputs,
-    neuron_held,
-    neuron_strengths_on,
-)
-
-doctor = encode("The doctor said that")
-she, he = (encode(word).item() for word in (" she", " he"))
-final = residual_writes(model, doctor)[:, -1].sum(dim=0)
-last = stack[29].mlp
-wrote = neuron_writes(mlp_inputs(model, doctor)[29, -1], *last)  # d_mlp d_model
-to_she = wrote @ (last_norm * (rows[she] - rows[he])) / final.pow(2).mean().sqrt()
-for i in to_she.abs().topk(4).indices.tolist():
-    print(
-        f"layer 29 neuron {i:4}: {to_she[i]:5.2f}   says: {in_words(last[2][:, i], 4)}"
-    )
-n = to_she.abs().argmax().item()
-
-# %% [markdown]
-# The first one stands out. Its value says her, she, herself. But its term is *negative*: here it writes *minus* "she". So
-# what does it do?
-
-# %%
-predict(
-    "neuron",
-    "Switch this neuron off (hold it at 0). p(' she') after 'The doctor said that' …",
-    {"A": "rises", "B": "hardly changes", "C": "falls: it is the 'she' neuron"},
+    "capital",
+    "Take a corrupted run in which ' capital' can carry something. When does the "
+    "vector at 'is' bring back more than half?",
+    {"A": "from layer 23 on, as for the country", "B": "earlier", "C": "later"},
     yours="A",
 )
 
-# %%
-from llmlib.widgets import neuron_slider
-
-
-def logits_with(ids, value):
-    return neuron_held(model, 29, n, value)(ids, last=True)[0, -1]
-
-
-rest = final - wrote[n]  # only the head reads the last layer
-held_at = torch.tensor([0.0, 10.0])
-ends = torch.stack([final, *(rest + held_at[:, None] * last[2][:, n])])
-free, off, ten = output_head.softmax(head(model, ends))[:, she].tolist()
-print(f"p(' she') left alone {free:.2f}, held at 0 {off:.2f}, held at 10 {ten:.2f}")
-drawn = random.Random(1).sample(range(d_mlp), 20)
-instead = final - wrote[drawn] + 10 * last[2].T[drawn]
-others = output_head.softmax(head(model, instead))[:, she]
-print(
-    f"20 random neurons held at 10: between {others.min():.2f} and {others.max():.2f}"
-)
-natural = neuron_strengths_on(model, story_ids, 29, n)
-values = torch.linspace(-20, 20, 41)
-held = head(model, rest + values[:, None] * last[2][:, n])  # 41 vocab
-curves = {
-    w: output_head.softmax(held)[:, encode(w).item()].tolist()
-    for w in (" she", " her", " he")
-}
-show(
-    pictures.neuron_turned(
-        values.tolist(), curves, (natural.min().item(), natural.max().item())
-    ),
-    widget=neuron_slider(logits_with, model.tokenizer, "The doctor said that", 10.0),
-)
-reveal("neuron", "A" if off > 1.2 * free else "C" if off < 0.8 * free else "B")
-
-# %% [markdown] reveals="neuron"
-# It is a *brake*. Without it "she" is likelier. Held at 10, a number it does not reach by itself, it lifts " she" to 0.63;
-# no random neuron lifts it far. **What a neuron's value says does not tell you what the neuron does.** For that you have to
-# turn it: type another text below the picture and move the slider.
-
 # %% [markdown]
-# <details><summary>Small print: when does it brake?</summary>
+# ### Experiment 4.6 · `corrupted_run` · ●●○ · 10 min
 #
-# In stories in which "she" would fit. In texts about a man or about nobody it stays above −5; a queen brings it down, and
-# so does a ship that is called *she*. Two of its four lowest places in the story stand right before "she", the other two
-# where "she" has no chance.
+# Propose the corrupted run. You get a clean prompt, one other word for each place, and the place in question. Change
+# **one** word, so that the patch at this place can bring something back, if the model works that way.
 #
-# </details>
+# |||
+# |---|---|
+# |`words`|the clean prompt, a list of words|
+# |`others`|as many words: `others[p]` may take the place of `words[p]`; in some places it is the same word|
+# |`at`|the place whose vector will be patched, counted from 0|
+# |returns|the corrupted prompt, a list of words|
 #
-# ## 4.7 What it weighs
+# There is always a run that works, often more than one.
 #
-# ![SmolLM2's weights drawn to scale: one block for the table, beside it thirty thin columns, the layers; in each the lower quarter is attention, the upper three quarters the feed-forward.](attachment:weights_to_scale.png)
-#
-# All layers have one shape, so the number of parameters follows from the configuration.
-
-# %% [markdown]
-# ### Exercise 4.10 · `count_parameters` · ●●● · 15 min
-#
-# Count a model's parameters. `family` is `"gpt2"` or `"llama"`; `tied` says whether the output head uses the embedding
-# table again; `context` is the longest text.
-#
-# |part|shape|in GPT-2|in Llama|
-# |---|---|---|---|
-# |embedding table|`[vocab_size, d_model]`|yes|yes|
-# |position table|`[context, d_model]`|yes|no|
-# |two norms a layer, one at the end|`[d_model]`|weight, bias|weight|
-# |q|`[n_head · head_dim, d_model]`|and a bias|no bias|
-# |k and v, each|`[n_kv_head · head_dim, d_model]`|and a bias|no bias|
-# |o|`[d_model, n_head · head_dim]`|and a bias|no bias|
-# |feed-forward||`w_in`, `b_in`, `w_out`, `b_out`|`w_gate`, `w_up`, `w_down`|
-# |output head|`[vocab_size, d_model]`|nothing if `tied`|the same|
-#
-# A bias has as many numbers as its matrix has rows. Return a whole number. `n_head · head_dim` need not be `d_model`.
-#
-# **By hand**, a tied Llama of one layer:
+# **By hand**, an attempt that fails:
 #
 # ```
-# vocab_size = 10, d_model = 4, d_mlp = 5
-# n_head = 2, n_kv_head = 1, head_dim = 2
-#
-# table           10 · 4 = 40
-# two norms       4 + 4 = 8
-# q, o            16 each
-# k, v            8 each
-# feed-forward    3 · 5 · 4 = 60
-# final norm      4
-# together        160
+# words             ["The", "sky", "is"]
+# others            ["One", "sea", "was"]
+# at                1
+# corrupted         ["The", "sky", "was"]
+# at "sky", clean       what the model makes of The sky
+# at "sky", corrupted   what the model makes of The sky
 # ```
 #
 # <details><summary>Hint 1</summary>
 #
-# Write one number for each row of the table (`norm`, `attention`, `feed_forward`, …), then add: everything per layer
-# times `n_layer`, plus what stands outside the layers.
+# A patch copies one vector over another. When is that sure to change nothing?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Give the two widths `n_head * head_dim` and `n_kv_head * head_dim` names. All four attention matrices have one of them
-# on one side and `d_model` on the other.
-#
-# </details>
-# <details><summary>Hint 3</summary>
-#
-# Check yourself with the example: set `n_layer` to 0 and see what remains. Which parts are outside the layers, and which
-# of them does `tied` touch?
+# Which words does a token see in a decoder (notebook 3)?
 #
 # </details>
 
 
-# %% solution count_parameters disallowed=[]
-def count_parameters(
-    family,
-    vocab_size,
-    context,
-    n_layer,
-    d_model,
-    d_mlp,
-    n_head,
-    n_kv_head,
-    head_dim,
-    tied=True,
-):
-    """The number of parameters of a "gpt2" or "llama" model -> int."""
+# %% solution corrupted_run disallowed=[]
+def corrupted_run(words, others, at):
+    """The prompt `words` with one word replaced by that of `others` in its place, so
+    that a patch at place `at` can bring something back -> a list of words."""
     ### BEGIN SOLUTION
-    q, kv = n_head * head_dim, n_kv_head * head_dim
-    attention = d_model * (q + kv + kv) + q * d_model
-    if family == "gpt2":
-        positions = context * d_model
-        norm = 2 * d_model
-        attention += q + kv + kv + d_model
-        feed_forward = (d_model + 1) * d_mlp + (d_mlp + 1) * d_model
-    else:
-        positions = 0
-        norm = d_model
-        feed_forward = 3 * d_model * d_mlp
-    tables = vocab_size * d_model * (1 if tied else 2) + positions
-    return tables + n_layer * (norm + attention + norm + feed_forward) + norm
+    place = max(p for p in range(at + 1) if words[p] != others[p])
+    return words[:place] + [others[place]] + words[place + 1 :]
     ### END SOLUTION
 
 
-# %% test count_parameters points=2
+# %% test corrupted_run points=2
 from llmlib.course import check
 
-_small = dict(
-    vocab_size=10,
-    context=8,
-    n_layer=1,
-    d_model=4,
-    d_mlp=5,
-    n_head=2,
-    n_kv_head=1,
-    head_dim=3,
-)
 
-
-def _extra(family, **change):
-    """How many parameters more the small model has with this change."""
-    return count_parameters(family, **{**_small, **change}) - count_parameters(
-        family, **_small
+def _proposed(words, others, at):
+    """Runs corrupted_run: its form, then whether the control can come out otherwise."""
+    got = corrupted_run(list(words), list(others), at)
+    check.that(got is not None, "corrupted_run gave back None: is there a return?")
+    check.that(
+        isinstance(got, list) and len(got) == len(words),
+        f"return a list of {len(words)} words, as long as the clean prompt: a patch "
+        "needs the same places in both runs",
     )
-
-
-check.that(
-    count_parameters("llama", **_small) is not None,
-    "count_parameters gave back None: is there a return?",
-)
-check.that(
-    not isinstance(count_parameters("llama", **_small), float),
-    "the number of parameters is a whole number, not a float",
-)
-for _family in ("gpt2", "llama"):
-    check.equal(
-        _extra(_family, vocab_size=11),
-        4,
-        f"{_family}: one more token costs one row of d_model = 4: a tied head is not "
-        "counted again",
+    changed = [p for p in range(len(words)) if got[p] != words[p]]
+    check.that(
+        bool(changed),
+        "this is the clean run again. A patch copies each vector onto itself: such a "
+        "control cannot fail",
+    )
+    check.that(
+        all(got[p] == others[p] for p in changed),
+        "a replaced word must be that of `others` in the same place",
+    )
+    check.that(
+        changed[0] <= at,
+        f"a control that cannot fail: up to place {at} both runs are the same, and a "
+        "token sees nothing behind it. The patch copies a vector onto itself",
     )
     check.equal(
-        _extra(_family, tied=False),
-        40,
-        f"{_family}: an untied head is one more table of vocab_size · d_model",
+        len(changed),
+        1,
+        "change one word only: with more you cannot say which one the patch brings "
+        "back",
     )
-check.equal(
-    _extra("gpt2", context=9),
-    4,
-    "gpt2: one more position costs one row of its position table",
-)
-check.equal(
-    _extra("llama", context=9), 0, "llama: RoPE has no table, so context costs nothing"
-)
-check.equal(
-    _extra("gpt2", d_mlp=6),
-    9,
-    "gpt2: one more hidden column costs a row of w_in, a number of b_in and a column "
-    "of w_out",
-)
-check.equal(
-    _extra("llama", d_mlp=6),
-    12,
-    "llama: SwiGLU has three matrices, so one more hidden column costs 3 · d_model",
-)
-check.equal(
-    _extra("llama", n_kv_head=2),
-    24,
-    "llama: k and v have n_kv_head heads: one more costs 2 · head_dim rows of d_model",
-)
-check.equal(
-    _extra("llama", n_head=3),
-    24,
-    "llama: q and o have n_head heads of head_dim columns: one more costs 2 · head_dim "
-    "· d_model",
-)
-check.equal(
-    _extra("gpt2", n_head=3, n_kv_head=2),
-    57,
-    "gpt2: one more head adds 4 · head_dim · d_model weights and 3 · head_dim biases",
-)
-check.equal(
-    count_parameters("llama", **{**_small, "n_layer": 0}),
-    44,
-    "llama without layers: the table of 40 and the final norm's 4",
-)
-check.equal(
-    count_parameters("gpt2", **{**_small, "n_layer": 0}),
-    80,
-    "gpt2 without layers: tables of 40 and 32, and the final norm's weight and bias",
-)
-check.equal(
-    _extra("llama", n_layer=2),
-    140,
-    "llama: a layer is 72 in attention, 60 in SwiGLU and 2 norms of 4",
-)
-check.equal(
-    _extra("gpt2", n_layer=2),
-    153,
-    "gpt2: a layer is 72 + 16 in attention, 40 + 9 in the mlp and 2 norms of 8",
-)
-_gpt2 = dict(
-    vocab_size=50257,
-    context=1024,
-    n_layer=12,
-    d_model=768,
-    d_mlp=3072,
-    n_head=12,
-    n_kv_head=12,
-    head_dim=64,
-)
-_smollm2 = dict(
-    vocab_size=49152,
-    context=8192,
-    n_layer=30,
-    d_model=576,
-    d_mlp=1536,
-    n_head=9,
-    n_kv_head=3,
-    head_dim=64,
-)
-check.equal(
-    count_parameters("gpt2", **_gpt2),
-    124_439_808,
-    "GPT-2 small is known to have 124,439,808 parameters",
-)
-check.equal(
-    count_parameters("llama", **_smollm2),
-    134_515_008,
-    "SmolLM2-135M is known to have 134,515,008 parameters",
-)
+
+
+_proposed(["The", "sky", "is"], ["One", "sea", "was"], 1)
+_proposed(["The", "sky", "is"], ["One", "sky", "was"], 1)
+_proposed(["The", "sky", "is"], ["The", "sea", "was"], 2)
 ### BEGIN HIDDEN TESTS
 import random
-import torch
-import transformers
 
-_random = random.Random(47)
-for _ in range(3):
-    _heads, _groups, _dim, _layers = (
-        _random.choice((1, 2, 3)),
-        _random.choice((1, 2)),
-        _random.choice((2, 4, 6)),
-        _random.randint(1, 3),
-    )
-    _d, _mlp, _vocab, _context, _tied = (
-        _random.randint(3, 9),
-        _random.randint(3, 20),
-        _random.randint(5, 30),
-        _random.randint(4, 40),
-        _random.random() < 0.5,
-    )
-    with torch.device("meta"):
-        _model = transformers.LlamaForCausalLM(
-            transformers.LlamaConfig(
-                vocab_size=_vocab,
-                hidden_size=_d,
-                intermediate_size=_mlp,
-                num_hidden_layers=_layers,
-                num_attention_heads=_heads * _groups,
-                num_key_value_heads=_heads,
-                head_dim=_dim,
-                tie_word_embeddings=_tied,
-                pad_token_id=None,
-            )
-        )
-    check.equal(
-        count_parameters(
-            "llama",
-            _vocab,
-            _context,
-            _layers,
-            _d,
-            _mlp,
-            _heads * _groups,
-            _heads,
-            _dim,
-            _tied,
-        ),
-        sum(p.numel() for p in _model.parameters()),
-        f"llama: transformers counts otherwise for d_model {_d}, d_mlp {_mlp}, "
-        f"{_layers} layers, {_heads * _groups} heads of {_dim} on {_heads} key/value "
-        f"heads, vocab_size {_vocab}, tied {_tied}",
-    )
-    with torch.device("meta"):
-        _model = transformers.GPT2LMHeadModel(
-            transformers.GPT2Config(
-                vocab_size=_vocab,
-                n_positions=_context,
-                n_embd=_heads * _dim,
-                n_inner=_mlp,
-                n_layer=_layers,
-                n_head=_heads,
-                tie_word_embeddings=_tied,
-                bos_token_id=None,  # GPT-2's own, 50256, would be no id here
-                eos_token_id=None,
-            )
-        )
-    check.equal(
-        count_parameters(
-            "gpt2",
-            _vocab,
-            _context,
-            _layers,
-            _heads * _dim,
-            _mlp,
-            _heads,
-            _heads,
-            _dim,
-            _tied,
-        ),
-        sum(p.numel() for p in _model.parameters()),
-        f"gpt2: transformers counts otherwise for d_model {_heads * _dim}, d_mlp "
-        f"{_mlp}, {_layers} layers, context {_context}, vocab_size {_vocab}, tied "
-        f"{_tied}",
-    )
+_random = random.Random(46)
+for _ in range(20):
+    _n = _random.randint(2, 9)
+    _words, _at = [f"w{i}" for i in range(_n)], _random.randrange(_n)
+    _others = [_random.choice((w, w.upper())) for w in _words]
+    _one = _random.randint(0, _at)
+    _others[_one] = _words[_one].upper()
+    _proposed(_words, _others, _at)
 ### END HIDDEN TESTS
 
-# %%
-from llmlib.demonstrations.layers import (
-    SHAPES,
-    counted_flops,
-    expert_costs,
-    flops_by_part,
-    shape_of,
-    stored_parameters,
-)
-
-smollm2 = shape_of(config, d_mlp)
-print(f"SmolLM2: {count_parameters('llama', **smollm2):,} by formula,", end=" ")
-print(f"{stored_parameters(model.weights):,} stored")
-models = {"SmolLM2-135M": ("llama", smollm2), "GPT-2 small": SHAPES["GPT-2 small"]}
-shares = {}
-for name, (family, shape) in models.items():
-    total = count_parameters(family, **shape)
-    tables = count_parameters(family, **{**shape, "n_layer": 0})
-    no_mlp = count_parameters(family, **{**shape, "d_mlp": 0})
-    parts = (tables, no_mlp - tables, total - no_mlp)
-    shares[name] = dict(zip(("tables", "attention", "feed-forward"), parts))
-show(pictures.parameter_shares(shares))
-
 # %% [markdown]
-# ### How many layers do models have?
+# **On the real model.** The score is now the logit of the clean run's likeliest token minus that of your run's.
 
 # %%
-predict("layers", "GPT-3 has 175 billion parameters. How many layers?", yours=96)
+yours = corrupted_run(words, ["A", "currency", "of", "Italy", "was"], at=1)
+runs = [encode(" ".join(each)) for each in (words, yours)]
+answers = [model(ids)[0, -1].argmax().item() for ids in runs]
+rest = rest_of_model(model, *answers)
+recovered = patch_map(*(residual_stream(model, ids) for ids in runs), rest)
+print(" ".join(yours), "…", repr(decode(answers[1])), "instead of", decode(answers[0]))
+show(pictures.patch_map(recovered, words))
+asked = (recovered[:, -1] > 0.5).int().argmax().item() - 1
+reveal("capital", "A" if asked == 23 else "B" if asked < 23 else "C")
 
-# %%
-for name, (family, shape) in SHAPES.items():
-    sizes = [
-        count_parameters(family, **{**shape, "n_layer": n}) / 1e9
-        for n in (shape["n_layer"], 40)
-    ]
-    print(
-        f"{name:15} {shape['n_layer']:4} layers of {shape['d_model']:6}: "
-        f"{sizes[0]:8.3f} billion; with 40 layers {sizes[1]:6.1f}"
-    )
-reveal("layers", SHAPES["GPT-3"][1]["n_layer"], within=5)
-
-# %% [markdown] reveals="layers"
-# GPT-3 has 96, and the largest Llama 3.1 has 126. With 40 layers neither would have half of its parameters.
+# %% [markdown] reveals="capital"
+# In the first map the 0 of " capital" could not come out otherwise: up to the country both runs are the same. Here
+# " capital" carries everything at first, and hands it over bit by bit: after layer 16 the last token has more than half.
+# **What is asked for reaches the last token before the country does.** A control that cannot fail says nothing.
 
 # %% [markdown]
-# ## 4.8 Where the arithmetic goes
-#
-# A *FLOP* is one floating-point operation. Each weight of a matrix costs two per token, one multiplication and one
-# addition, however long the text. Only the products *inside* attention, queries with keys and shares with values, cost
-# more the more tokens there are to look at.
-
-# %%
-at = torch.logspace(2, 5.3, 100)
-show(pictures.flop_shares(at.tolist(), flops_by_part(at, smollm2), config.context))
-by_formula = sum(flops_by_part(64, smollm2).values())
-print(f"64 tokens: {by_formula:,} FLOPs by formula,", end=" ")
-print(f"{counted_flops(model, 64):,} counted by torch in a real run")
-
-# %% [markdown]
-# "Attention is quadratic" is true and, for short texts, beside the point: nearly all the work is in the matrices. The
-# wider the model, the later the crossing: in a layer of GPT-3 it comes at 6 · `d_model` tokens.
-#
-# ### Many feed-forwards, two at work
-#
-# ![A router between two tokens and six feed-forwards: it sends token A to two of them and token B to two others.](attachment:router.png)
-#
-# A *mixture of experts* keeps many feed-forwards in a layer, and a small matrix, the *router*, picks two for each token.
-# The work for a token stays that of two. What is the catch?
-
-# %%
-print("experts   weights held   work for a token   weights that 64 tokens read")
-for n_experts in (2, 8, 64):
-    print(f"{n_experts:7}", "".join(f"{n:15.1f}" for n in expert_costs(n_experts)))
-print("(in units of one feed-forward)")
-
-# %% [markdown]
-# Memory. All experts must be held, and 64 tokens together ask for most of them.
-
-# %% [markdown]
-# ## 4.9 What do layers do?
-#
-# ![Four layers on the thick line of the stream; the third is left out, drawn with dots, and the line runs on past it.](attachment:layer_left_out.png)
-#
-# In a residual stream a layer can simply be left out: the rest goes on. Which layer would the model miss most?
-
-# %%
-predict(
-    "costly", "Which of the layers 0 to 29 costs most when it is left out?", yours=0
-)
-
-# %%
-from llmlib.demonstrations.layers import (
-    losses_skipped_at,
-    losses_with_layers_swapped,
-    losses_without_layers,
-)
-
-beginning = story_ids[:44]  # its first three sentences
-all_30, *removed = losses_without_layers(model, beginning)
-swapped = losses_with_layers_swapped(model, beginning)[1:]
-show(pictures.layer_costs(removed, swapped, all_30))
-order = sorted(range(30), key=lambda i: removed[i])
-print(
-    f"all layers: {all_30:.2f}; {sum(r - all_30 < 0.3 for r in removed)} of 30 cost",
-    "less than 0.3 nats",
-)
-reveal("costly", order[-1], within=0)
-
-# %% [markdown] reveals="costly"
-# The first two layers matter most: the others need what they make of the bare tokens. Between them and the last ones
-# most layers can be left out, or swapped with a neighbour, for a few tenths of a nat. Lad et al. (2024) found much the
-# same in other models.
-
-# %% [markdown]
-# ### The life of a sink
-#
-# In the middle, layer 11 stands out. Look at the first token. In notebook 3 it was a *sink*: much attention went to it,
-# and in "The cat sat on the mat" to the second " the" as well. How long are the vectors of these two?
-
-# %%
-cat = encode("The cat sat on the mat")
-lengths = residual_stream(model, cat).norm(dim=-1)  # 31 seq
-show(
-    pictures.sink_life(
-        {
-            "first token": lengths[:, 0],
-            "second “ the”": lengths[:, 4],
-            "the others (median)": lengths[:, [1, 2, 3, 5]].median(dim=1).values,
-        },
-        {1.2: "made", 8.8: "erased", 10.5: "made", 28: "worn down"},
-    )
-)
-wrote = neuron_writes(mlp_inputs(model, cat)[11, 0], *stack[11].mlp)
-makers = wrote.norm(dim=-1).topk(2).indices.tolist()
-share = wrote[makers].sum(dim=0).norm() / wrote.sum(dim=0).norm()
-print(f"layer 11, first token: neurons {makers} alone write {share:.0%} of that length")
-
-# %% [markdown]
-# The first token is made into a sink twice. In layer 11 just two neurons write nearly all of a vector of length 22,000.
-# Such *massive activations* are found in most large models (Sun et al. 2024). Does the model need this one? Let only the
-# first token skip the layer, or all others. Then switch off the two neurons, on three texts.
-
-# %%
-is_first = torch.arange(len(beginning) - 1) == 0
-for layer in (8, 11):
-    _, first, rest = losses_skipped_at(model, beginning, layer, (is_first, ~is_first))
-    print(
-        f"layer {layer:2} skipped by all {removed[layer] - all_30:+.1f}, by the first "
-        f"token only {first - all_30:+.1f}, by all others only {rest - all_30:+.1f}"
-    )
-print(f"\nwithout neuron   {makers[0]}   {makers[1]}   both    two others")
-off = (makers[:1], makers[1:], makers, [100, 900])
-for name, text in (("story", STORY), ("harbour", HARBOUR), ("bees", BEES)):
-    whole, *costs = losses_without_neurons(model, encode(text), 11, off)
-    print(f"{name:12}", *(f"{cost - whole:+z7.1f}" for cost in costs))
-
-# %% [markdown]
-# Nearly all of what layer 11 costs is the first token's huge vector. Without both neurons every text loses more than a
-# nat, without one of them 0.4 at most. **That a model can do without a neuron does not mean that the neuron does
-# nothing.**
-#
-# <details><summary>Small print: the sink, its length and its direction</summary>
-#
-# Without both, the later layers hardly look at the first token any more: its mean share falls from 0.52 to 0.05. The two
-# values point nearly the same way (cosine 0.96). The vector's direction counts: a random one of the same length costs more
-# than having neither neuron. Its length counts only roughly: a half to a sixteenth of it costs 0.2 at most, but a fiftieth
-# costs more than having neither neuron.
-#
-# In layers 1 and 2 both sinks grow to a length of about 670, the other words to less than 100. Of the first token's two
-# lives, the first is erased, the second worn down to a quarter.
-#
-# </details>
-#
-# ### Early syntax, late meaning?
-#
-# Tenney et al. (2019) found such an order in BERT. Ask SmolLM2 with a **probe**: is the vector of a sentence's *last*
-# word closer to the mean of one kind or of the other?
-#
-# - *word class*: "He bought an expensive **watch**" or "They all wanted to **watch**"
-# - *meaning*: a **bank** for money or one of a river
-# - a control, of one class: "It was my **watch**" or "It was your **watch**"
-
-# %%
-from llmlib.demonstrations.layers import (
-    MINE,
-    MONEY,
-    NOUNS,
-    RIVER,
-    VERBS,
-    YOURS,
-    last_words,
-    told_apart,
-)
-
-sets = {
-    "noun or verb": (NOUNS, VERBS),
-    "“my” or “your” before it": (MINE, YOURS),
-    "bank: money or river": (MONEY, RIVER),
-}
-curves = {
-    name: told_apart(*(last_words(model, texts) for texts in pair), "bank" not in name)
-    for name, pair in sets.items()
-}
-show(pictures.told_apart(curves, 24))
-
-# %% [markdown]
-# The order looks as claimed, but the control undoes the claim. The word before can be read at once, sooner than the word
-# class, and in nine of the twelve verb sentences that word is "to". So the probe may be reading the neighbour. What holds:
-# all three can be read within the first six layers. What comes late is the next word.
-#
-# ## 4.10 From the first decoder to Llama
-#
-# ![Three columns. The 2017 decoder: masked self-attention, attention to the encoder, and a ReLU MLP each branch off the stream and are added back, then a LayerNorm stands on the stream. GPT-2: a LayerNorm stands on each branch, before attention and before the GELU MLP. Llama 3: the same with RMSNorm, attention with RoPE and grouped queries, and SwiGLU.](attachment:three_blocks.png)
-#
-# Follow the thick line upwards. The transformer of 2017 translated: a third sublayer looked at what an *encoder* had made
-# of the sentence. GPT dropped it. What changed after that:
-#
-# ||GPT-2 (2019)|Llama 3 (2024), SmolLM2|why|
-# |---|---|---|---|
-# |norm|LayerNorm|RMSNorm|centring can be left out|
-# |positions|a learned table|RoPE, in every layer|scores depend on the distance|
-# |heads|own keys and values each|groups share them|fewer to keep (notebook 7)|
-# |feed-forward|GELU, two matrices|SwiGLU, three|a lower loss for the same parameters (Shazeer 2020)|
-# |biases|everywhere|none|not needed|
-# |head|tied|tied in small models|there the table is a fifth of the model|
-#
-# What did *not* change: a stream, sublayers that add to it, norms off the stream, one norm at the end.
-
-# %% [markdown]
-# ## 4.11 The loop: your model
+# ## 4.6 The loop: your model
 #
 # ![A chain from ids over embed, pre_norm_block, rms_norm and unembed to the logits. An arrow loops over pre_norm_block: for every layer, with its own weights.](attachment:the_loop.png)
 #
 # You have every part. What is missing is the loop.
 
 # %% [markdown]
-# ### Exercise 4.11 · `forward` · ●●● · 20 min
+# ### Exercise 4.7 · `forward` · ●●● · 20 min
 #
 # Write the whole model: ids in, logits out.
 #
@@ -3173,62 +1684,156 @@ for _seed, (_n, _d, _m, _v, _shape) in enumerate(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **On the real model.** SmolLM2's weights go into your `forward`; attention comes from the engine. The library
-# `transformers` runs the same weights with its own code.
+# **On the real model.** SmolLM2's weights go into your `forward`, together with the `attend` that you wrote in notebook 3.
+# The library `transformers` runs the same weights with its own code.
 
 # %%
 from llmlib.course.engine_check import reference
+from llmlib.course.other_notebook import function_from
 from llmlib.demonstrations.layers import MISTAKES, Reference
 
+attend = function_from("03_attention", "attend")
 runs = Reference(model, story_ids[:44], reference(model.folder))
-yours = runs.compare(forward)
+yours = runs.compare(forward, attend)
 print("same 12 ids:", *yours[0], "  logits equal to within 0.01:", yours[1] < 0.01)
 
 # %% [markdown]
-# **That is a language model, and the loop is yours.** How much do equal ids prove? Plant four mistakes: a last norm that
-# does not divide, an eps ten times too large, norms rounded to 16 bits, and a feed-forward that writes 1 % less.
+# **That is a language model, and you wrote what happens between its ids and its logits.** How much do equal ids prove?
+# Plant four mistakes: a last norm that does not divide, an eps ten times too large, norms rounded to 16 bits, and a
+# feed-forward that writes 1 % less. Each version continues three prompts by 12 ids.
 
 # %%
-predict("planted", "How many of the four do 12 ids of 3 prompts expose?", yours=2)
+predict("planted", "How many of the four mistakes change any of these ids?", yours=2)
 
 # %%
 exposed = 0
 print(f"{'':32}same ids   logits apart   loss")
-with_mistakes = {name: runs.compare(f) for name, f in MISTAKES.items()}
+with_mistakes = {name: runs.compare(f, attend) for name, f in MISTAKES.items()}
 for name, (same, apart, cost) in {"yours": yours, **with_mistakes}.items():
     exposed += not all(same)
     print(f"{name:32}{sum(same)} of 3  {apart:14.1f} {cost:9.2f}")
 reveal("planted", exposed, within=0)
 
 # %% [markdown] reveals="planted"
-# None of them. The first one writes the right ids for ever, whatever the prompt. The others move logits a little, which
-# the likeliest id need not notice. **To check a model, compare its logits, not its ids.**
+# None of them. Without its division the last norm multiplies all logits of a token by one positive number: the likeliest
+# token stays the same on every prompt. The others move the logits a little, too little for these ids. **To check a model,
+# compare its logits, not its ids.**
 
 # %% [markdown]
-# ### Another family
+# ## 4.7 Your model learns
 #
-# GPT-2's own weights are not here, but to test functions a small model of its kind with random weights is enough.
-# `transformers` makes one and runs it, and the engine runs it with your functions. Then the same for Llama.
+# Now a model without any training: two layers, 48 numbers per token, and a vocabulary of single letters. Your `forward` and
+# your `attend` read stories, guess each next letter, and the gradient of the loss goes back through all that you wrote.
 
 # %%
-from llmlib.demonstrations.layers import logits_apart
+from llmlib.data import stories
+from llmlib.demonstrations.layers import Letters, tiny_model
 
-gpt2 = dict(norm=layer_norm, mlp=mlp, block=pre_norm_block)
-llama = dict(norm=rms_norm, mlp=swiglu, block=pre_norm_block)
-for family, parts in (("gpt2", gpt2), ("llama", llama)):
-    print(family, "logits equal to within 0.001:", logits_apart(family, parts) < 1e-3)
+texts = (stories("train")[:300], stories("held_out")[:40])
+letters = Letters(*("\n".join(story.text for story in part) for part in texts))
+
+
+def train(with_attention=True, steps=400):
+    """Train a tiny model -> (its losses, the function ids -> logits)."""
+    ends, matrices = tiny_model(len(letters.alphabet))
+    parameters = [*ends[1][0], *ends[1][1], ends[0], ends[2], *sum(matrices, [])]
+    optimizer = torch.optim.Adam(parameters, lr=3e-3, fused=True)
+
+    def run(ids):
+        return forward(
+            ids, *ends, lambda i, x: with_attention * attend(x, *matrices[i], 4, 4)
+        )
+
+    losses = []
+    for step in range(steps):
+        batch = letters.batch(step)
+        logits = run(batch[:, :-1])  # batch seq vocab
+        loss = output_head.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses, run
+
+
+# %%
+predict(
+    "letters",
+    "A second model is trained without attention: it writes 0. What is the lowest loss "
+    "on unseen stories that this model could reach?",
+    {
+        "A": "that of the first model, only later",
+        "B": "that of a table: how common each letter is after the letter before",
+        "C": "that of a table: how common each letter is",
+    },
+    yours="B",
+)
+
+# %%
+torch.set_num_threads(1)  # products this small are faster on one
+trained = {"with your attend": train(), "without attention": train(False)}
+torch.set_num_threads(2)
+single, pair = letters.table_losses()
+tables = {"table: each letter": single, "table: letter before": pair}
+curves = {name: losses for name, (losses, _) in trained.items()}
+show(pictures.learning(curves, tables))
+unseen = letters.batch(0, size=200, held_out=True)
+scores = []
+for name, (_, run) in trained.items():
+    with torch.no_grad():
+        logits = run(unseen[:, :-1]).flatten(0, 1)
+    scores.append(output_head.cross_entropy(logits, unseen[:, 1:].flatten()).item())
+    print(f"{name:20} loss on unseen stories {scores[-1]:.2f}")
+ids, generator = letters.encode("The "), torch.Generator().manual_seed(1)
+for _ in range(100):
+    with torch.no_grad():
+        shares = output_head.softmax(
+            trained["with your attend"][1](ids[None, -48:])[0, -1]
+        )
+    ids = torch.cat([ids, torch.multinomial(shares, 1, generator=generator)])
+print(repr("".join(letters.alphabet[i] for i in ids)))
+close = abs(scores[1] - pair) < 0.1
+reveal("letters", "B" if close else "C" if scores[1] > single - 0.1 else "A")
+
+# %% [markdown] reveals="letters"
+# Without attention each letter is seen alone, so the best possible guess is the table of letter pairs, and that is where
+# the model stops. **Only attention brings in anything further back.** With it the model begins to spell words. A few seconds
+# of training do not make sentences; notebook 7 trains a larger one.
 
 # %% [markdown]
-# One block of two lines, two families of models.
+# ## 4.8 From the first decoder to Llama
 #
+# ![Three columns. The 2017 decoder: masked self-attention, attention to the encoder, and a ReLU MLP each branch off the stream and are added back, then a LayerNorm stands on the stream. GPT-2: a LayerNorm stands on each branch, before attention and before the GELU MLP. Llama 3: the same with RMSNorm, attention with RoPE and grouped queries, and SwiGLU.](attachment:three_blocks.png)
+#
+# Read each column upwards. The transformer of 2017 translated: a third sublayer looked at the vectors that an *encoder* had
+# made of the other language's sentence. GPT dropped it, and moved the norms off the stream. After that:
+#
+# ||GPT-2 (2019)|Llama 3 (2024), SmolLM2|why|
+# |---|---|---|---|
+# |norm|LayerNorm|RMSNorm|centring can be left out|
+# |positions|a learned table|RoPE, in every layer|scores depend on the distance|
+# |heads|own keys and values each|groups share them|less to keep (notebook 7)|
+# |feed-forward|GELU, two matrices|SwiGLU, three|a lower loss for the same parameters (Shazeer 2020)|
+# |biases|everywhere|none|not needed|
+# |head|tied|tied in small models|there the table is a fifth of the model|
+#
+# ### How many layers do models have?
+
+# %%
+from llmlib.demonstrations.layers import SHAPES
+
+for name, (_, shape) in SHAPES.items():
+    print(f"{name:15} {shape['n_layer']:4} layers of d_model {shape['d_model']:6}")
+
+# %% [markdown]
 # ## Recap
 #
 # - A model is a running sum: each layer adds to it twice, the head reads it once.
-# - The "+" keeps each token's own vector in the sum. Where tokens become alike, the gradient of `w_q` fades.
-# - Norms stand off the stream and hand each sublayer a copy of fixed size.
-# - A logit is a sum over all writes. What was needed shows only in an intervention.
-# - Each neuron of the feed-forward writes one vector, as loud as its key says.
-# - The first and last layers are hard to spare, most in the middle are easy.
+# - The "+" keeps each token's own vector in the sum. Without it tokens become alike.
+# - A norm hands each sublayer a copy of fixed size.
+# - Each neuron of the feed-forward adds one fixed vector, times its activation.
+# - A logit is a sum over all writes. Which of them were needed shows only in an intervention.
+# - Ask of each control: could it have come out otherwise?
 # - Some mistakes never show in the likeliest ids. Compare logits.
 #
 # **Next:** the last vector becomes probabilities, and we measure how wrong they are: notebook 5, the output head.
@@ -3236,7 +1841,7 @@ for family, parts in (("gpt2", gpt2), ("llama", llama)):
 # ## Questions to think about
 #
 # 1. Multiply the embedding and every write of SmolLM2 by 2. What happens to the logits?
-# 2. Why might a model spend two neurons, and a layer that is expensive to leave out, on a vector that says nothing?
+# 2. Your tiny model has two layers. Without attention, would ten layers reach a lower loss?
 # 3. Twice the layers, or √2 times `d_model`: both about double the parameters in the blocks. Which makes the longer chain
 #    of operations that must wait for each other?
 #
@@ -3244,10 +1849,8 @@ for family, parts in (("gpt2", gpt2), ("llama", llama)):
 #
 # 1. Nothing, up to `eps`. Every reader of the stream divides by its length, so a factor in all of it cancels. The writes
 #    of a real layer would not double by themselves, for the same reason.
-# 2. Attention's shares must sum to 1 (notebook 3). A head with nothing to look for needs a place to look that adds
-#    nothing; the huge vector makes the first token such a place. Without the two neurons the first token's share falls
-#    to 0.05 (section 4.9): the attention goes elsewhere, and the loss rises.
-# 3. Twice the layers doubles the chain; the width leaves it as it is: a wide model has more operations that can be done
+# 2. No. However deep, it sees one letter, and nothing beats the table of letter pairs at that, apart from luck.
+# 3. Twice the layers doubles the chain. The width leaves it as it is: a wide model has more operations that can be done
 #    at the same time.
 #
 # </details>
@@ -3268,8 +1871,7 @@ for family, parts in (("gpt2", gpt2), ("llama", llama)):
 # - Looking inside: Elhage et al. 2021, *A Mathematical Framework for Transformer Circuits*; nostalgebraist 2020,
 #   *interpreting GPT: the logit lens*; Vig et al. 2020, [2004.12265](https://arxiv.org/abs/2004.12265), and Meng et al.
 #   2022, [2202.05262](https://arxiv.org/abs/2202.05262), on patching; Lad et al. 2024,
-#   [2406.19384](https://arxiv.org/abs/2406.19384); Sun et al. 2024, [2402.17762](https://arxiv.org/abs/2402.17762);
-#   Tenney et al. 2019, [1905.05950](https://arxiv.org/abs/1905.05950).
+#   [2406.19384](https://arxiv.org/abs/2406.19384); Tenney et al. 2019, [1905.05950](https://arxiv.org/abs/1905.05950).
 # - Shapes: Radford et al. 2019 (GPT-2); Brown et al. 2020, [2005.14165](https://arxiv.org/abs/2005.14165); Grattafiori
 #   et al. 2024, [2407.21783](https://arxiv.org/abs/2407.21783); Press & Wolf 2016,
 #   [1608.05859](https://arxiv.org/abs/1608.05859).
@@ -3292,3 +1894,1340 @@ predictions()
 from llmlib.course.checking.check_notebooks import show as show_progress
 
 show_progress()
+
+# %% [markdown]
+# ## Further
+#
+# Nothing later needs these pieces, and they give no points. Each stands by itself.
+#
+# ### LayerNorm · 20 min
+#
+# The norm of GPT-2 subtracts the mean before it divides. A vector's *variance* is the mean of its entries' squared distances
+# from their mean.
+
+# %% [markdown]
+# ### Exercise 4.8 · `layer_norm` · ●●○ · 10 min
+#
+# Write LayerNorm (Ba et al. 2016), the norm of GPT-2. For each vector on its own, over the **last** dimension:
+#
+# $$\text{layer\_norm}(x) = \frac{x - \text{mean}(x)}{\sqrt{\text{var}(x) + \epsilon}} \cdot \text{weight} + \text{bias}$$
+#
+# ||shape|
+# |---|---|
+# |`x`|`[..., d_model]`|
+# |`weight`, `bias`|`[d_model]`|
+# |`eps`|a number|
+# |returns|like `x`, in a new tensor; leave all inputs as they are|
+#
+# The variance divides the sum of squares by `d_model`, not by `d_model - 1`.
+#
+# **By hand**, with weight 1 and bias 0:
+#
+# ```
+# x              [1, 3]
+# mean           2
+# minus mean     [-1, 1]
+# variance       (1 + 1) / 2 = 1
+# if eps is 0    [-1, 1] / √(1 + 0) = [-1, 1]
+# if eps is 3    [-1, 1] / √(1 + 3) = [-0.5, 0.5]
+# ```
+#
+# Not allowed: torch's and llmlib's own layer norms, and torch's group, instance and batch norms.
+#
+# <details><summary>Hint 1</summary>
+#
+# `x.mean(dim=-1)` loses the last dimension, so it cannot be subtracted from `x`. `keepdim=True` keeps it, with length
+# 1.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Subtract the mean once and keep the result: both the variance and the fraction need it. `x.var()` divides by
+# `d_model - 1` unless told otherwise.
+#
+# </details>
+
+
+# %% solution layer_norm disallowed=["torch.nn.functional.layer_norm", "llmlib.layers.layer_norm"]
+def layer_norm(x, weight, bias, eps=1e-5):
+    """LayerNorm over the last dimension: x [..., d_model] -> the same; weight and bias
+    [d_model]."""
+    ### BEGIN SOLUTION
+    centred = x - x.mean(dim=-1, keepdim=True)
+    variance = centred.pow(2).mean(dim=-1, keepdim=True)
+    return centred / torch.sqrt(variance + eps) * weight + bias
+    ### END SOLUTION
+
+
+# %% test layer_norm points=0
+import torch
+from llmlib.course import check
+
+_ones, _zeros = torch.ones(4), torch.zeros(4)
+_x = torch.tensor([1.0, 2.0, 3.0, 6.0])
+_got = layer_norm(torch.full((4,), 5.0), _ones, _zeros, 1e-5)
+check.that(_got is not None, "layer_norm gave back None: is there a return?")
+check.that(
+    isinstance(_got, torch.Tensor),
+    "return one tensor, like x: torch.stack makes one of a list",
+)
+check.that(
+    not isinstance(_got, torch.Tensor) or not _got.isnan().any(),
+    "[5, 5, 5, 5] gave NaN, 0 / 0: eps must be added to the variance, inside the root",
+)
+check.close(_got, _zeros, "[5, 5, 5, 5] must become zeros: subtract the mean first")
+check.close(
+    left_alone("layer_norm", torch.tensor([[1.0, 3.0]]), torch.ones(2), torch.zeros(2)),
+    torch.tensor([[1.0, 3.0]]),
+    "the caller's x has changed: it is the residual stream, so work on new tensors",
+)
+_flat = torch.tensor([[5.0, 7.0], [9.0, 4.0]])[..., None].expand(2, 2, 4)
+check.close(
+    layer_norm(_flat, _ones, _zeros, 1e-5),
+    torch.zeros(2, 2, 4),
+    "each vector is normalised on its own: mean and variance run over the last "
+    "dimension only",
+)
+check.equal(
+    list(layer_norm(torch.zeros(1, 1, 4), _ones, _zeros).shape),
+    [1, 1, 4],
+    "the result has the shape of x, also where a dimension is 1: drop no dimension",
+)
+check.close(
+    layer_norm(10 * _x, _ones, _zeros, 0.0),
+    layer_norm(_x, _ones, _zeros, 0.0),
+    "ten times the vector must give the same result: divide by the root of the "
+    "variance, not by the variance",
+)
+_got = layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2), 0.0)
+check.that(
+    not isinstance(_got, torch.Tensor) or abs(_got[..., -1].max() - 5**-0.5) > 1e-3,
+    "the variance is the mean of the squared distances from the mean, not of the "
+    "squares of x",
+)
+check.close(
+    _got,
+    [-1.0, 1.0],
+    "the variance is the mean of the squares: divide their sum by d_model, not by "
+    "d_model - 1",
+)
+check.close(
+    layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2), 3.0),
+    [-0.5, 0.5],
+    "eps stands inside the root, added to the variance",
+)
+check.close(
+    layer_norm(torch.tensor([0.001, 0.003]), torch.ones(2), torch.zeros(2)),
+    [-0.001 / 1.1e-5**0.5, 0.001 / 1.1e-5**0.5],
+    "left out, eps is 1e-5: keep the default of the first line",
+)
+check.close(
+    layer_norm(
+        torch.tensor([1.0, 3.0]),
+        torch.tensor([2.0, 10.0]),
+        torch.tensor([100.0, 1000.0]),
+        0.0,
+    ),
+    [98.0, 1010.0],
+    "after the division comes times weight, then plus bias, entry by entry",
+    atol=1e-3,
+)
+check.close(
+    layer_norm(torch.tensor([10001.0, 10003.0]), torch.ones(2), torch.zeros(2), 0.0),
+    [-1.0, 1.0],
+    "large entries drown their variance in rounding: subtract the mean before you "
+    "square, not the square of the mean afterwards",
+)
+_g = torch.Generator().manual_seed(4)
+_x, _w, _b = (
+    torch.randn(2, 3, 8, generator=_g),
+    torch.randn(8, generator=_g),
+    torch.randn(8, generator=_g),
+)
+check.close(
+    layer_norm(_x, _w, _b, 1e-5),
+    torch.nn.functional.layer_norm(_x, (8,), _w, _b, 1e-5),
+    "the result differs from torch's LayerNorm",
+)
+### BEGIN HIDDEN TESTS
+for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
+    _d = _shape[-1]
+    _x, _w, _b = (
+        torch.randn(_shape, generator=_g) * 3 + 1,
+        torch.randn(_d, generator=_g),
+        torch.randn(_d, generator=_g),
+    )
+    _plain = layer_norm(_x, torch.ones(_d), torch.zeros(_d), 0.0)
+    check.close(
+        layer_norm(_x + 7, torch.ones(_d), torch.zeros(_d), 0.0),
+        _plain,
+        "a constant added to every entry must not change the result: subtract the mean "
+        "first",
+        atol=1e-4,
+    )
+    check.close(
+        layer_norm(_x / 8, torch.ones(_d), torch.zeros(_d), 0.0),
+        _plain,
+        "an eighth of the vector must give the same result: divide by the root of the "
+        "variance",
+        atol=1e-4,
+    )
+    for _eps in (1e-5, 0.5):
+        check.close(
+            layer_norm(_x, _w, _b, _eps),
+            torch.nn.functional.layer_norm(_x, (_d,), _w, _b, _eps),
+            f"the result differs from torch's LayerNorm for x of shape {list(_shape)} "
+            f"and eps = {_eps}",
+            atol=1e-4,
+        )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **In a plane.** Take vectors of two numbers. Where does RMSNorm put them, and where does LayerNorm? Think before you run.
+
+# %%
+generator = torch.Generator().manual_seed(2)
+points = torch.randn(18, 2, generator=generator) * 2 + torch.tensor([0.8, 0.3])
+centred = layer_norm(points, torch.ones(2), torch.zeros(2), 0.0)
+show(pictures.norm_map(points, rms_norm(points, torch.ones(2), 0.0), centred))
+centring = model.using(
+    norm=lambda x, w, eps: layer_norm(x, w, torch.zeros_like(w), eps)
+)
+print(
+    f"SmolLM2's loss with RMSNorm {as_trained:.2f}, with LayerNorm in its place",
+    f"{mean_loss(centring, story_ids):.2f}",
+)
+
+# %% [markdown]
+# RMSNorm forgets the length and keeps the direction: all points land on a circle. LayerNorm also removes the mean, and with
+# it one whole direction, the one in which all entries are equal. Of a plane only the sign of what is left remains.
+#
+# In SmolLM2 hardly anything lies in that direction, so subtracting it hardly matters, even to a model never trained for it.
+#
+# ### GPT-2's feed-forward · 20 min
+#
+# The older kind has no gate: up, bend, down.
+
+# %% [markdown]
+# ### Exercise 4.9 · `mlp` · ●●○ · 10 min
+#
+# Write GPT-2's feed-forward: a linear map up to `d_mlp` neurons, GELU, a linear map back. GPT-2 was trained with this
+# form of GELU:
+#
+# $$\text{gelu}(z) = \tfrac{1}{2}\, z \left(1 + \tanh\left(\sqrt{2/\pi}\;(z + 0.044715\, z^3)\right)\right)$$
+#
+# ||shape|
+# |---|---|
+# |`x`|`[..., d_model]`|
+# |`w_in`, `b_in`|`[d_mlp, d_model]`, `[d_mlp]`|
+# |`w_out`, `b_out`|`[d_model, d_mlp]`, `[d_model]`|
+# |returns|`[..., d_model]`|
+#
+# Weights are stored `[out, in]`: row i of `w_in` makes neuron i. `linear(x, w, b)`, imported at the top, is
+# `x @ w.T + b`.
+#
+# **By hand**, with both biases 0:
+#
+# ```
+# x            [10, 1]
+# w_in         [[0, 1], [0, 0]]
+# w_out        [[2, 0], [0, 2]]
+# neurons      [1, 0]
+# gelu(1)      0.5 · (1 + tanh(0.7979 · 1.0447)) = 0.8412
+# after GELU   [0.8412, 0]
+# result       [1.6824, 0]
+# ```
+#
+# Not allowed: torch's and llmlib's own GELU and `mlp`. `torch.tanh` is allowed.
+#
+# <details><summary>Hint 1</summary>
+#
+# Three steps: up, bend, down. The bend works on each number by itself; write it as a function of its own if you like.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `math.sqrt` and `math.pi` for the constant; `z**3` works on tensors. Watch which bracket the 1 stands in.
+#
+# </details>
+
+
+# %% solution mlp disallowed=["torch.nn.functional.gelu", "llmlib.layers.gelu", "llmlib.layers.mlp"]
+def mlp(x, w_in, b_in, w_out, b_out):
+    """GPT-2's feed-forward: x [..., d_model] -> d_mlp neurons -> GELU (tanh form) ->
+    [..., d_model]. w_in [d_mlp, d_model], w_out [d_model, d_mlp]."""
+    ### BEGIN SOLUTION
+    z = linear(x, w_in, b_in)
+    z = 0.5 * z * (1 + torch.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)))
+    return linear(z, w_out, b_out)
+    ### END SOLUTION
+
+
+# %% test mlp points=0
+import torch
+from llmlib.course import check
+
+_zero, _none, _one = torch.zeros(2, 2), torch.zeros(2), torch.eye(2)
+
+
+def _bent(*values):
+    """What your mlp makes of single numbers: all weights are 1, no biases."""
+    n = len(values)
+    zero = torch.zeros(n)
+    return mlp(torch.tensor(values), torch.eye(n), zero, torch.eye(n), zero)
+
+
+_got = mlp(torch.tensor([3.0, 4.0]), _zero, _none, _zero, torch.tensor([-1.0, 2.0]))
+check.that(_got is not None, "mlp gave back None: is there a return?")
+check.that(
+    isinstance(_got, torch.Tensor),
+    "return one tensor, like x: torch.stack makes one of a list",
+)
+check.close(
+    _got,
+    [-1.0, 2.0],
+    "after w_out only b_out is added, with no activation: zero weights give b_out "
+    "itself",
+)
+check.equal(
+    list(mlp(torch.zeros(1, 1, 2), _zero, _none, _zero, _none).shape),
+    [1, 1, 2],
+    "the result has the shape of x, also where a dimension is 1: drop no dimension",
+)
+check.close(
+    _bent(10.0, -10.0),
+    [10.0, 0.0],
+    "between the two linear maps stands GELU, half of z times (1 + tanh …): 10 stays "
+    "10 and -10 becomes 0",
+    atol=1e-3,
+)
+_x = torch.tensor([5.0, 10.0])
+_swap = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
+check.close(
+    mlp(_x, _swap, _none, _one, _none),
+    [10.0, 0.0],
+    "weights are [out, in]: row i of w_in makes neuron i, so x @ w_in.T",
+    atol=1e-3,
+)
+check.close(
+    mlp(_x, _one, _none, _swap, _none),
+    [10.0, 0.0],
+    "weights are [out, in]: row i of w_out makes output i, so neurons @ w_out.T",
+    atol=1e-3,
+)
+_got = _bent(-1.0)
+check.that(
+    not isinstance(_got, torch.Tensor) or abs(_got.sum() - 0.0) > 1e-3,
+    "the activation is ReLU, which gives 0 for -1: GELU bends smoothly and gives "
+    "-0.159",
+)
+check.that(
+    not isinstance(_got, torch.Tensor) or abs(_got.sum() + 0.2689) > 1e-3,
+    "the activation is SiLU, which gives -0.269 for -1: GELU gives -0.159",
+)
+check.close(
+    mlp(torch.zeros(2), _one, torch.tensor([10.0, -10.0]), _one, _none),
+    [10.0, 0.0],
+    "b_in is added before GELU",
+    atol=1e-3,
+)
+_z = torch.tensor([-2.5, -2.0, 2.0, 2.5])
+_got = mlp(_z, torch.eye(4), torch.zeros(4), torch.eye(4), torch.zeros(4))
+_exact = torch.nn.functional.gelu(_z)
+check.that(
+    not (
+        isinstance(_got, torch.Tensor)
+        and _got.shape == _exact.shape
+        and torch.allclose(_got.float(), _exact, atol=2e-5)
+    ),
+    "close, but GPT-2's weights were trained with the tanh form, not with the exact "
+    "erf",
+)
+check.close(
+    _got,
+    torch.nn.functional.gelu(_z, approximate="tanh"),
+    "inside tanh stands √(2/π) times (z + 0.044715 z³): check the root, the constant "
+    "and the cube",
+    atol=1e-5,
+)
+_g = torch.Generator().manual_seed(45)
+_weights = [torch.randn(s, generator=_g) for s in ((12, 3), (12,), (3, 12), (3,))]
+
+
+def _reference(x, w_in, b_in, w_out, b_out):
+    hidden = torch.nn.functional.gelu(
+        torch.nn.functional.linear(x, w_in, b_in), approximate="tanh"
+    )
+    return torch.nn.functional.linear(hidden, w_out, b_out)
+
+
+_x = torch.randn(2, 5, 3, generator=_g)
+check.close(
+    mlp(_x, *_weights),
+    _reference(_x, *_weights),
+    "the result differs from torch's linear, GELU, linear",
+    atol=1e-4,
+)
+### BEGIN HIDDEN TESTS
+for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
+    _d = _shape[-1]
+    _weights = [
+        torch.randn(s, generator=_g) / _d**0.5
+        for s in ((_d_mlp, _d), (_d_mlp,), (_d, _d_mlp), (_d,))
+    ]
+    _x = torch.randn(_shape, generator=_g)
+    check.close(
+        mlp(_x, *_weights),
+        _reference(_x, *_weights),
+        "the result differs from torch's linear, GELU, linear",
+        atol=1e-4,
+    )
+check.close(
+    _bent(100.0, -100.0),
+    [100.0, 0.0],
+    "large numbers must not become NaN, and 100 must stay 100: torch.tanh does not "
+    "overflow, exp does; clip nothing",
+)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# GPT-2's own weights are not here, but a small model of its kind with random weights is enough to test functions.
+# `transformers` makes one and runs it, and the engine runs it with your functions. Then the same for Llama.
+
+# %%
+from llmlib.demonstrations.layers import logits_apart
+from llmlib.layers import layer_norm as layer_norm_of_llmlib
+
+gpt2 = dict(norm=layer_norm_of_llmlib, mlp=mlp, block=pre_norm_block)
+llama = dict(norm=rms_norm, mlp=swiglu, block=pre_norm_block)
+for family, parts in (("gpt2", gpt2), ("llama", llama)):
+    print(family, "logits equal to within 0.001:", logits_apart(family, parts) < 1e-3)
+
+# %% [markdown]
+# ### One neuron · 25 min
+#
+# What does a single neuron do (Geva et al. 2021)? First see what each of them writes.
+
+# %% [markdown]
+# ### Experiment 4.10 · `neuron_writes` · ●●○ · 10 min
+#
+# Take your `swiglu` apart: return what each neuron writes, instead of the sum.
+#
+# ||shape|
+# |---|---|
+# |`x`, `w_gate`, `w_up`, `w_down`|as in `swiglu`|
+# |returns|`[..., d_mlp, d_model]`: row n is what neuron n writes|
+#
+# The sum over neurons is `swiglu(x, w_gate, w_up, w_down)`.
+#
+# **By hand**, with two neurons:
+#
+# ```
+# x          [1]
+# w_gate     [[1], [100]]
+# w_up       [[-100], [2]]
+# w_down     [[3, 5]]
+#
+#            its number                 writes
+# neuron 0   SiLU(1) · (-100) = -73.11  3 · (-73.11)
+# neuron 1   SiLU(100) · 2 = 200        5 · 200
+#
+# result     [[-219.3], [1000]]
+# ```
+#
+# Not allowed: torch's SiLU, and llmlib's own `swiglu`.
+#
+# <details><summary>Hint 1</summary>
+#
+# The first half is the same as in `swiglu`: a number for each neuron. Each of them multiplies *its own column* of
+# `w_down`.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# In which shape are the columns of `w_down` the rows that you return? And what shape must the numbers have to multiply
+# whole rows?
+#
+# </details>
+
+
+# %% solution neuron_writes disallowed=["torch.nn.functional.silu", "llmlib.layers.swiglu"]
+def neuron_writes(x, w_gate, w_up, w_down):
+    """SwiGLU taken apart: x [..., d_model] -> [..., d_mlp, d_model], what each neuron
+    writes; the sum over neurons is swiglu(x, w_gate, w_up, w_down)."""
+    ### BEGIN SOLUTION
+    gate = linear(x, w_gate)
+    neurons = gate * torch.sigmoid(gate) * linear(x, w_up)
+    return neurons[..., None] * w_down.T
+    ### END SOLUTION
+
+
+# %% test neuron_writes points=0
+import torch
+from llmlib.course import check
+
+_one = torch.ones(1)
+_weights = (
+    torch.tensor([[1.0], [100.0]]),
+    torch.tensor([[-100.0], [2.0]]),
+    torch.tensor([[3.0, 5.0]]),
+)
+_got = neuron_writes(_one, *_weights)
+check.that(_got is not None, "neuron_writes gave back None: is there a return?")
+check.that(
+    isinstance(_got, torch.Tensor),
+    "return the neurons' writes as one tensor [..., d_mlp, d_model]",
+)
+
+
+def _is(*want):
+    want = torch.tensor(want)[:, None]
+    return (
+        isinstance(_got, torch.Tensor)
+        and _got.shape == want.shape
+        and torch.allclose(_got.float(), want, atol=0.05)
+    )
+
+
+check.that(
+    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1,),
+    "that is the sum, swiglu itself: keep the neurons apart, one row each",
+)
+check.that(
+    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (2,),
+    "these are the neurons' numbers: multiply each by its column of w_down",
+)
+check.that(
+    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 2),
+    "neurons and d_model are the wrong way round: row n is what neuron n writes",
+)
+check.that(not _is(-300.0, 1000.0), "the gate must go through SiLU")
+check.that(
+    not _is(3 * 0.7310586, 500.0),
+    "the gate alone is not the neuron: it multiplies w_up x",
+)
+check.that(
+    not _is(390.3412, 390.3412) and not _is(0.0, 780.6824),
+    "the sum was shared out, evenly or to one neuron: such rows add up whatever the "
+    "neurons do. Row n is neuron n's own number times its column",
+)
+check.that(
+    not _is(-300.0, 10.0),
+    "the gate was left out: a neuron's number is SiLU(w_gate x) times w_up x",
+)
+check.that(
+    not _is(3.0, 5.0),
+    "these are the columns of w_down alone: each is multiplied by its neuron's number",
+)
+check.close(
+    _got,
+    torch.tensor([[-219.3176], [1000.0]]),
+    "the example by hand: neuron 0 is at -73.11 and writes 3 times that, neuron 1 is "
+    "at 200 and writes 5 times that",
+    atol=0.01,
+)
+_x = torch.tensor([1.0, 0.0])
+_weights = (
+    torch.full((2, 2), 100.0),
+    torch.eye(2),
+    torch.tensor([[1.0, 2.0], [3.0, 4.0]]),
+)
+_got = neuron_writes(_x, *_weights)
+check.that(
+    tuple(_got.shape) != (2, 1),
+    "other weights, and the writes of the example: compute them from what is given",
+)
+check.close(
+    _got,
+    torch.tensor([[100.0, 300.0], [0.0, 0.0]]),
+    "neuron 0 writes along column 0 of w_down, [1, 3], not along its row",
+    atol=0.01,
+)
+_g = torch.Generator().manual_seed(47)
+_x = torch.randn(2, 5, 3, generator=_g)
+_weights = [torch.randn(s, generator=_g) for s in ((7, 3), (7, 3), (3, 7))]
+_f = torch.nn.functional
+_got = neuron_writes(_x, *_weights)
+check.equal(
+    tuple(_got.shape),
+    (2, 5, 7, 3),
+    "a batch of tokens gives [batch, seq, d_mlp, d_model]",
+)
+check.close(
+    _got.sum(dim=-2),
+    _f.linear(
+        _f.silu(_f.linear(_x, _weights[0])) * _f.linear(_x, _weights[1]), _weights[2]
+    ),
+    "the sum over neurons must be what swiglu writes",
+    atol=1e-4,
+)
+### BEGIN HIDDEN TESTS
+for _shape, _d_mlp in [((4,), 9), ((3, 6), 6), ((2, 3, 5), 8)]:
+    _d = _shape[-1]
+    _x = torch.randn(_shape, generator=_g)
+    _weights = [
+        torch.randn(s, generator=_g) for s in ((_d_mlp, _d), (_d_mlp, _d), (_d, _d_mlp))
+    ]
+    _neurons = _f.silu(_f.linear(_x, _weights[0])) * _f.linear(_x, _weights[1])
+    check.close(
+        neuron_writes(_x, *_weights),
+        torch.einsum("...n,dn->...nd", _neurons, _weights[2]),
+        "row n must be neuron n's number times its column of w_down",
+        atol=1e-4,
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **On the real model.** "The doctor said that" … she? he? The difference of their two rows of the table is a direction.
+# Which neuron of the last layer writes most along it, for or against?
+
+# %%
+from llmlib.demonstrations.layers import mlp_inputs, neuron_held, neuron_strengths_on
+
+
+def in_words(vector, n=4):
+    """The tokens whose logits a write raises most."""
+    best = ((rows - rows.mean(dim=0)) @ (vector * last_norm)).topk(n).indices
+    return " ".join(decode(i).strip() for i in best)
+
+
+doctor = encode("The doctor said that")
+she, he = (encode(word).item() for word in (" she", " he"))
+final = residual_writes(model, doctor)[:, -1].sum(dim=0)
+last = stack[29].mlp
+wrote = neuron_writes(mlp_inputs(model, doctor)[29, -1], *last)  # d_mlp d_model
+to_she = wrote @ (last_norm * (rows[she] - rows[he])) / final.pow(2).mean().sqrt()
+for i in to_she.abs().topk(4).indices.tolist():
+    print(
+        f"layer 29 neuron {i:4}: {to_she[i]:5.2f}   column: {in_words(last[2][:, i])}"
+    )
+n = to_she.abs().argmax().item()
+
+# %% [markdown]
+# The first one stands out. Its column raises her, she, herself. But its term is *negative*: here it writes *minus* "she".
+
+# %%
+predict(
+    "neuron",
+    "Switch this neuron off (hold it at 0). p(' she') after 'The doctor said that' …",
+    {"A": "rises", "B": "hardly changes", "C": "falls: it is the 'she' neuron"},
+    yours="A",
+)
+
+# %%
+import random
+
+from llmlib.widgets import neuron_slider
+
+
+def logits_with(ids, value):
+    return neuron_held(model, 29, n, value)(ids, last=True)[0, -1]
+
+
+rest = final - wrote[n]  # only the head reads the last layer
+held_at = torch.tensor([0.0, 10.0])
+ends = torch.stack([final, *(rest + held_at[:, None] * last[2][:, n])])
+free, off, ten = output_head.softmax(head(model, ends))[:, she].tolist()
+print(f"p(' she') left alone {free:.2f}, held at 0 {off:.2f}, held at 10 {ten:.2f}")
+drawn = random.Random(1).sample(range(d_mlp), 20)
+instead = final - wrote[drawn] + 10 * last[2].T[drawn]
+others = output_head.softmax(head(model, instead))[:, she]
+print(
+    f"20 random neurons held at 10: between {others.min():.2f} and {others.max():.2f}"
+)
+natural = neuron_strengths_on(model, story_ids, 29, n)
+values = torch.linspace(-20, 20, 41)
+held = head(model, rest + values[:, None] * last[2][:, n])  # 41 vocab
+curves = {
+    w: output_head.softmax(held)[:, encode(w).item()].tolist()
+    for w in (" she", " her", " he")
+}
+show(
+    pictures.neuron_turned(
+        values.tolist(), curves, (natural.min().item(), natural.max().item())
+    ),
+    widget=neuron_slider(logits_with, model.tokenizer, "The doctor said that", 10.0),
+)
+reveal("neuron", "A" if off > 1.2 * free else "C" if off < 0.8 * free else "B")
+
+# %% [markdown] reveals="neuron"
+# Here it holds " she" *down*: without it " she" is likelier. Held at 10, far above any activation in the story, it lifts
+# " she" to 0.63, and no random neuron comes near that. **A neuron's column does not tell you what the neuron does.** To
+# find out, intervene: type another text below the picture and move the slider.
+
+# %% [markdown]
+# ### Counting parameters · 20 min
+#
+# All layers have one shape, so the number of parameters follows from the configuration.
+
+# %% [markdown]
+# ### Exercise 4.11 · `count_parameters` · ●●● · 15 min
+#
+# Count a model's parameters. `family` is `"gpt2"` or `"llama"`; `tied` says whether the output head uses the embedding
+# table again; `context` is the longest text.
+#
+# |part|shape|in GPT-2|in Llama|
+# |---|---|---|---|
+# |embedding table|`[vocab_size, d_model]`|yes|yes|
+# |position table|`[context, d_model]`|yes|no|
+# |two norms a layer, one at the end|`[d_model]`|weight, bias|weight|
+# |q|`[n_head · head_dim, d_model]`|and a bias|no bias|
+# |k and v, each|`[n_kv_head · head_dim, d_model]`|and a bias|no bias|
+# |o|`[d_model, n_head · head_dim]`|and a bias|no bias|
+# |feed-forward||`w_in`, `b_in`, `w_out`, `b_out`|`w_gate`, `w_up`, `w_down`|
+# |output head|`[vocab_size, d_model]`|nothing if `tied`|the same|
+#
+# A bias has as many numbers as its matrix has rows. Return a whole number. `n_head · head_dim` need not be `d_model`.
+#
+# **By hand**, a tied Llama of one layer:
+#
+# ```
+# vocab_size = 10, d_model = 4, d_mlp = 5
+# n_head = 2, n_kv_head = 1, head_dim = 2
+#
+# table           10 · 4 = 40
+# two norms       4 + 4 = 8
+# q, o            16 each
+# k, v            8 each
+# feed-forward    3 · 5 · 4 = 60
+# final norm      4
+# together        160
+# ```
+#
+# <details><summary>Hint 1</summary>
+#
+# Write one number for each row of the table (`norm`, `attention`, `feed_forward`, …), then add: everything per layer
+# times `n_layer`, plus what stands outside the layers.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Give the two widths `n_head * head_dim` and `n_kv_head * head_dim` names. All four attention matrices have one of them
+# on one side and `d_model` on the other.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# Check yourself with the example: set `n_layer` to 0 and see what remains. Which parts are outside the layers, and which
+# of them does `tied` touch?
+#
+# </details>
+
+
+# %% solution count_parameters disallowed=[]
+def count_parameters(
+    family,
+    vocab_size,
+    context,
+    n_layer,
+    d_model,
+    d_mlp,
+    n_head,
+    n_kv_head,
+    head_dim,
+    tied=True,
+):
+    """The number of parameters of a "gpt2" or "llama" model -> int."""
+    ### BEGIN SOLUTION
+    q, kv = n_head * head_dim, n_kv_head * head_dim
+    attention = d_model * (q + kv + kv) + q * d_model
+    if family == "gpt2":
+        positions = context * d_model
+        norm = 2 * d_model
+        attention += q + kv + kv + d_model
+        feed_forward = (d_model + 1) * d_mlp + (d_mlp + 1) * d_model
+    else:
+        positions = 0
+        norm = d_model
+        feed_forward = 3 * d_model * d_mlp
+    tables = vocab_size * d_model * (1 if tied else 2) + positions
+    return tables + n_layer * (norm + attention + norm + feed_forward) + norm
+    ### END SOLUTION
+
+
+# %% test count_parameters points=0
+from llmlib.course import check
+
+_small = dict(
+    vocab_size=10,
+    context=8,
+    n_layer=1,
+    d_model=4,
+    d_mlp=5,
+    n_head=2,
+    n_kv_head=1,
+    head_dim=3,
+)
+
+
+def _extra(family, **change):
+    """How many parameters more the small model has with this change."""
+    return count_parameters(family, **{**_small, **change}) - count_parameters(
+        family, **_small
+    )
+
+
+check.that(
+    count_parameters("llama", **_small) is not None,
+    "count_parameters gave back None: is there a return?",
+)
+check.that(
+    not isinstance(count_parameters("llama", **_small), float),
+    "the number of parameters is a whole number, not a float",
+)
+for _family in ("gpt2", "llama"):
+    check.equal(
+        _extra(_family, vocab_size=11),
+        4,
+        f"{_family}: one more token costs one row of d_model = 4: a tied head is not "
+        "counted again",
+    )
+    check.equal(
+        _extra(_family, tied=False),
+        40,
+        f"{_family}: an untied head is one more table of vocab_size · d_model",
+    )
+check.equal(
+    _extra("gpt2", context=9),
+    4,
+    "gpt2: one more position costs one row of its position table",
+)
+check.equal(
+    _extra("llama", context=9), 0, "llama: RoPE has no table, so context costs nothing"
+)
+check.equal(
+    _extra("gpt2", d_mlp=6),
+    9,
+    "gpt2: one more hidden column costs a row of w_in, a number of b_in and a column "
+    "of w_out",
+)
+check.equal(
+    _extra("llama", d_mlp=6),
+    12,
+    "llama: SwiGLU has three matrices, so one more hidden column costs 3 · d_model",
+)
+check.equal(
+    _extra("llama", n_kv_head=2),
+    24,
+    "llama: k and v have n_kv_head heads: one more costs 2 · head_dim rows of d_model",
+)
+check.equal(
+    _extra("llama", n_head=3),
+    24,
+    "llama: q and o have n_head heads of head_dim columns: one more costs 2 · head_dim "
+    "· d_model",
+)
+check.equal(
+    _extra("gpt2", n_head=3, n_kv_head=2),
+    57,
+    "gpt2: one more head adds 4 · head_dim · d_model weights and 3 · head_dim biases",
+)
+check.equal(
+    count_parameters("llama", **{**_small, "n_layer": 0}),
+    44,
+    "llama without layers: the table of 40 and the final norm's 4",
+)
+check.equal(
+    count_parameters("gpt2", **{**_small, "n_layer": 0}),
+    80,
+    "gpt2 without layers: tables of 40 and 32, and the final norm's weight and bias",
+)
+check.equal(
+    _extra("llama", n_layer=2),
+    140,
+    "llama: a layer is 72 in attention, 60 in SwiGLU and 2 norms of 4",
+)
+check.equal(
+    _extra("gpt2", n_layer=2),
+    153,
+    "gpt2: a layer is 72 + 16 in attention, 40 + 9 in the mlp and 2 norms of 8",
+)
+_gpt2 = dict(
+    vocab_size=50257,
+    context=1024,
+    n_layer=12,
+    d_model=768,
+    d_mlp=3072,
+    n_head=12,
+    n_kv_head=12,
+    head_dim=64,
+)
+_smollm2 = dict(
+    vocab_size=49152,
+    context=8192,
+    n_layer=30,
+    d_model=576,
+    d_mlp=1536,
+    n_head=9,
+    n_kv_head=3,
+    head_dim=64,
+)
+check.equal(
+    count_parameters("gpt2", **_gpt2),
+    124_439_808,
+    "GPT-2 small is known to have 124,439,808 parameters",
+)
+check.equal(
+    count_parameters("llama", **_smollm2),
+    134_515_008,
+    "SmolLM2-135M is known to have 134,515,008 parameters",
+)
+### BEGIN HIDDEN TESTS
+import random
+import torch
+import transformers
+
+_random = random.Random(47)
+for _ in range(3):
+    _heads, _groups, _dim, _layers = (
+        _random.choice((1, 2, 3)),
+        _random.choice((1, 2)),
+        _random.choice((2, 4, 6)),
+        _random.randint(1, 3),
+    )
+    _d, _mlp, _vocab, _context, _tied = (
+        _random.randint(3, 9),
+        _random.randint(3, 20),
+        _random.randint(5, 30),
+        _random.randint(4, 40),
+        _random.random() < 0.5,
+    )
+    with torch.device("meta"):
+        _model = transformers.LlamaForCausalLM(
+            transformers.LlamaConfig(
+                vocab_size=_vocab,
+                hidden_size=_d,
+                intermediate_size=_mlp,
+                num_hidden_layers=_layers,
+                num_attention_heads=_heads * _groups,
+                num_key_value_heads=_heads,
+                head_dim=_dim,
+                tie_word_embeddings=_tied,
+                pad_token_id=None,
+            )
+        )
+    check.equal(
+        count_parameters(
+            "llama",
+            _vocab,
+            _context,
+            _layers,
+            _d,
+            _mlp,
+            _heads * _groups,
+            _heads,
+            _dim,
+            _tied,
+        ),
+        sum(p.numel() for p in _model.parameters()),
+        f"llama: transformers counts otherwise for d_model {_d}, d_mlp {_mlp}, "
+        f"{_layers} layers, {_heads * _groups} heads of {_dim} on {_heads} key/value "
+        f"heads, vocab_size {_vocab}, tied {_tied}",
+    )
+    with torch.device("meta"):
+        _model = transformers.GPT2LMHeadModel(
+            transformers.GPT2Config(
+                vocab_size=_vocab,
+                n_positions=_context,
+                n_embd=_heads * _dim,
+                n_inner=_mlp,
+                n_layer=_layers,
+                n_head=_heads,
+                tie_word_embeddings=_tied,
+                bos_token_id=None,  # GPT-2's own, 50256, would be no id here
+                eos_token_id=None,
+            )
+        )
+    check.equal(
+        count_parameters(
+            "gpt2",
+            _vocab,
+            _context,
+            _layers,
+            _heads * _dim,
+            _mlp,
+            _heads,
+            _heads,
+            _dim,
+            _tied,
+        ),
+        sum(p.numel() for p in _model.parameters()),
+        f"gpt2: transformers counts otherwise for d_model {_heads * _dim}, d_mlp "
+        f"{_mlp}, {_layers} layers, context {_context}, vocab_size {_vocab}, tied "
+        f"{_tied}",
+    )
+### END HIDDEN TESTS
+
+# %%
+from llmlib.demonstrations.layers import shape_of, stored_parameters
+
+smollm2 = shape_of(config, d_mlp)
+print(f"SmolLM2: {count_parameters('llama', **smollm2):,} by formula,", end=" ")
+print(f"{stored_parameters(model.weights):,} stored")
+models = {"SmolLM2-135M": ("llama", smollm2), "GPT-2 small": SHAPES["GPT-2 small"]}
+shares = {}
+for name, (family, shape) in models.items():
+    total = count_parameters(family, **shape)
+    tables = count_parameters(family, **{**shape, "n_layer": 0})
+    no_mlp = count_parameters(family, **{**shape, "d_mlp": 0})
+    parts = (tables, no_mlp - tables, total - no_mlp)
+    shares[name] = dict(zip(("tables", "attention", "feed-forward"), parts))
+show(pictures.parameter_shares(shares))
+for name in ("GPT-3", "Llama 3.1 405B"):
+    family, shape = SHAPES[name]
+    sizes = [
+        count_parameters(family, **{**shape, "n_layer": n}) / 1e9
+        for n in (shape["n_layer"], 40)
+    ]
+    print(f"{name}: {sizes[0]:.0f} billion, with 40 layers {sizes[1]:.0f}")
+
+# %% [markdown]
+# You will read that models have 12 to 40 layers. With 40 layers neither of these two would have half of its parameters.
+#
+# ### Gradients in fresh stacks · 25 min
+#
+# Could a stack learn? Before any training, measure how strongly the loss reacts to its weights.
+
+# %%
+predict(
+    "fades",
+    "12 fresh layers. For which matrix of the last layer does removing '+' shrink the "
+    "gradient over a hundredfold?",
+    {
+        "A": "w_out, the second matrix of the feed-forward",
+        "B": "w_q, which makes attention's queries",
+        "C": "both",
+        "D": "neither",
+    },
+    yours="C",
+)
+
+# %% [markdown]
+# ### Experiment 4.12 · `gradient_lengths` · ●●○ · 12 min
+#
+# Measure the length of the loss's gradient for each matrix of each layer.
+#
+# |||
+# |---|---|
+# |`loss`|a function: `loss(layers)` is one number, a tensor of shape `[]`|
+# |`layers`|`layers[i][j]` is matrix `j` of layer `i`; leave them as they are, with no gradient on them|
+# |returns|`[n_layer, n_matrices]`: each length is the root of the sum of the gradient's squares|
+#
+# `torch.autograd.grad(number, tensors)` returns the gradients of `number` for a list of tensors, if they had
+# `requires_grad_()` before the number was computed. A gradient has the shape of its tensor.
+#
+# **By hand.** One layer of two matrices. The loss is the sum of the first one's squares, plus five times the second one's
+# entry.
+#
+# ```
+# matrices    [[3, 4]]             [[1]]
+# gradients   [[6, 8]]             [[5]]
+# lengths     √(36 + 64) = 10      5
+# result      [[10, 5]]
+# ```
+#
+# <details><summary>Hint 1</summary>
+#
+# Make the same list of lists of *copies* that require a gradient, and compute the loss from those.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `grad` wants one flat list. `sum(lists, [])` joins a list of lists. What shape must the flat list of lengths get back
+# at the end?
+#
+# </details>
+
+
+# %% solution gradient_lengths disallowed=[]
+def gradient_lengths(loss, layers):
+    """Length of the loss's gradient for each matrix: loss(layers) is a number, layers a
+    list of lists of tensors -> [n_layer, n_matrices]."""
+    ### BEGIN SOLUTION
+    copies = [[w.clone().requires_grad_() for w in layer] for layer in layers]
+    gradients = torch.autograd.grad(loss(copies), sum(copies, []))
+    lengths = torch.stack([gradient.norm() for gradient in gradients])
+    return lengths.view(len(layers), -1)
+    ### END SOLUTION
+
+
+# %% given gradient_lengths_of_made_loss folded="Adapter: your gradient_lengths on a loss with known gradients"
+def gradient_lengths_of_made_loss(layers, pulls):
+    """Your gradient_lengths for the loss "sum of pulls[i][j] * entries of layers[i][j],
+    plus half the sum of all squares, plus a twentieth of the squared sum of all
+    entries", whose gradients are pulls[i][j] + layers[i][j] + a tenth of that sum:
+    called twice, the second result."""
+
+    def loss(layers):
+        pairs = [pair for many in zip(layers, pulls) for pair in zip(*many)]
+        squares = sum((pull * w).sum() + w.pow(2).sum() / 2 for w, pull in pairs)
+        return squares + sum(w.sum() for w, _ in pairs) ** 2 / 20
+
+    before = [[w.clone() for w in layer] for layer in layers]
+    found = [gradient_lengths(loss, layers) for _ in range(2)]
+    for layer, old in zip(layers, before):
+        for w, was in zip(layer, old):
+            if w.grad is not None or w.requires_grad or not torch.equal(w, was):
+                raise ValueError(
+                    "the caller's matrices have changed, or carry a gradient now: "
+                    "work on copies, w.clone(), or the next measurement adds to this "
+                    "one"
+                )
+    return found[1]
+
+
+# %% test gradient_lengths points=0
+import torch
+from llmlib.course import check
+
+_pulls = [[torch.tensor([[3.0, 4.0]]), torch.tensor([[4.0]])]]
+_got = gradient_lengths_of_made_loss(
+    [[torch.tensor([[3.0, 4.0]]), torch.ones(1, 1)]], _pulls
+)
+check.that(_got is not None, "gradient_lengths gave back None: is there a return?")
+check.that(
+    isinstance(_got, torch.Tensor),
+    "return one tensor [n_layer, n_matrices]: torch.stack makes one of a list of "
+    "numbers",
+)
+_g = torch.Generator().manual_seed(46)
+
+
+def _made(n_layer, shapes, generator):
+    """Random matrices and pulls, and the true gradients: layers, pulls, gradients."""
+    both = [
+        [[torch.randn(s, generator=generator) for s in shapes] for _ in range(n_layer)]
+        for _ in range(2)
+    ]
+    total = sum(w.sum() for layer in both[0] for w in layer) / 10
+    return *both, [[w + pull + total for w, pull in zip(*many)] for many in zip(*both)]
+
+
+_layers, _pulls, _true = _made(3, ((4, 2), (2, 5)), _g)
+_got = gradient_lengths_of_made_loss(_layers, _pulls)
+
+
+def _is(measure):
+    want = torch.stack([torch.stack([measure(g) for g in layer]) for layer in _true])
+    return _got.shape == want.shape and torch.allclose(_got.float(), want, atol=1e-3)
+
+
+check.that(
+    tuple(_got.shape) != (2, 3),
+    "layers and matrices are the wrong way round: the result is [n_layer, n_matrices]",
+)
+check.equal(
+    tuple(_got.shape),
+    (3, 2),
+    "one number for each matrix of each layer, [n_layer, n_matrices]: 3 layers of 2 "
+    "here",
+)
+check.that(
+    not _is(lambda g: g.abs().mean()) and not _is(lambda g: g.pow(2).mean().sqrt()),
+    "this is a mean over the entries: a gradient's length is the root of the sum of "
+    "its squares",
+)
+check.that(
+    not _is(lambda g: g.pow(2).sum()), "the root is missing: this is the squared length"
+)
+check.that(
+    not _is(lambda g: g.sum().abs()), "entries of both signs cancel: square, add, root"
+)
+check.that(
+    not _is(lambda g: g.abs().sum()), "this is the sum of sizes: square, add, root"
+)
+check.that(
+    not _is(lambda g: g.abs().max()), "this is the largest entry: square, add, root"
+)
+check.that(
+    not _is(lambda g: 2 * g.norm()),
+    "twice the length: gradients of two calls were added up; a call starts without any",
+)
+_own = torch.stack([torch.stack([w.norm() for w in layer]) for layer in _layers])
+check.that(
+    not torch.allclose(_got.float(), _own, atol=1e-3),
+    "these are the lengths of the matrices themselves, not of their gradients",
+)
+_want = torch.stack([torch.stack([g.norm() for g in layer]) for layer in _true])
+check.that(
+    not torch.allclose(_got.float(), _want / _own, atol=1e-3),
+    "these are divided by the lengths of the matrices: give those of the gradients",
+)
+_pairs = [list(zip(*many)) for many in zip(_layers, _pulls)]
+_apart = [[(w + pull + w.sum() / 10).norm() for w, pull in many] for many in _pairs]
+check.that(
+    not torch.allclose(_got.float(), torch.tensor(_apart), atol=1e-3),
+    "the other matrices were 0 while one was measured, which is another model: take "
+    "all gradients where the matrices are",
+)
+_along = [
+    [(g * w).sum().abs() / w.norm() for g, w in zip(*m)] for m in zip(_true, _layers)
+]
+check.that(
+    not torch.allclose(_got.float(), torch.tensor(_along), atol=1e-3),
+    "this is the slope in one direction, that of the matrix: a gradient's length "
+    "counts all entries",
+)
+check.that(
+    not torch.allclose(_got[0], _got[1], atol=1e-3),
+    "one layer stands for all: each has gradients of its own",
+)
+check.close(
+    _got,
+    _want,
+    "entry [i, j] is the length of the gradient of matrix j of layer i",
+    atol=1e-3,
+)
+### BEGIN HIDDEN TESTS
+for _n, _shapes in ((1, ((3, 3),)), (4, ((2, 3), (3, 2), (1, 6))), (2, ((5,), (1, 1)))):
+    _layers, _pulls, _true = _made(_n, _shapes, _g)
+    check.close(
+        gradient_lengths_of_made_loss(_layers, _pulls),
+        torch.stack([torch.stack([g.norm() for g in layer]) for layer in _true]),
+        f"the lengths are wrong for {_n} layers of {len(_shapes)} matrices",
+        atol=1e-3,
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **In fresh stacks.** Three wirings, three seeds. The control is `w_v`: it belongs to the same attention as `w_q`.
+
+
+# %%
+from llmlib.demonstrations.layers import MATRICES, fresh_stack_loss
+
+
+def lengths_by_layer(block):
+    """Your gradient_lengths, the mean over three seeds -> {matrix: [12]}."""
+    stacks = [fresh_stack_loss(block, seed, 12) for seed in range(3)]
+    found = torch.stack([gradient_lengths(loss, layers) for layers, loss in stacks])
+    return dict(zip(MATRICES, found.mean(dim=0).T))
+
+
+torch.set_num_threads(1)  # little to share in products this small
+wirings = {
+    "pre-norm": pre_norm_block,
+    "post-norm": post_norm_block,
+    "without +": no_plus,
+}
+found = {name: lengths_by_layer(block) for name, block in wirings.items()}
+torch.set_num_threads(2)
+shown = ("w_q", "w_v", "w_out")
+show(
+    pictures.gradient_lengths(
+        {m: {name: each[m] for name, each in found.items()} for m in shown}
+    )
+)
+kept = [
+    (found["without +"][m][-1] / found["pre-norm"][m][-1]).item()
+    for m in ("w_out", "w_q")
+]
+print(f"last layer, without '+' over with it: w_out {kept[0]:.1f}, w_q {kept[1]:.5f}")
+fades = tuple(each < 0.01 for each in kept)
+reveal("fades", {(1, 0): "A", (0, 1): "B", (1, 1): "C", (0, 0): "D"}[fades])
+
+# %% [markdown] reveals="fades"
+# **Without "+" the gradient of `w_q` shrinks over a hundredfold.** The gradients of `w_v` in the same layer and of the
+# feed-forward do not. The tokens are alike, and an average of equal vectors is the same whatever the shares. So the loss does
+# not depend on which token looks where (Noci et al. 2022). Post-norm lies between.
+
+# %% [markdown]
+# ### Written or needed? · 10 min
+#
+# In section 4.4 attention in layer 23 wrote the largest term for " Paris". Its head 4 looks at the country. For ten capitals,
+# compare two shares of the same *lead*, the logit of the right city minus the mean of all ten: the share that layer 23's
+# attention *wrote*, and the share that is *lost* when head 4 is switched off. The control switches off each other head of
+# the layer.
+
+# %%
+from llmlib.demonstrations.layers import leads_without_heads
+
+cities = {c: rows[city_id(model, CAPITALS[c])] for c in CAPITALS}
+order = [(23, 4), *((23, h) for h in range(9) if h != 4)]
+whole, *without = leads_without_heads(model, order, list(CAPITALS))
+lost = 1 - torch.stack(without) / whole  # 9 10
+print("            written   lost without head 4   without another head, at most")
+for i, (country, row) in enumerate(cities.items()):
+    wrote = residual_writes(model, encode(capital_prompt(country)))[:, -1]
+    direction = row - sum(cities.values()) / len(cities)
+    each = attribution(wrote, direction, last_norm, config.eps)
+    share = each[47] / each.sum()
+    shares = (f"{s:19.0%}" for s in (lost[0, i], lost[1:, i].max()))
+    print(f"{CAPITALS[country]:10} {share:8.0%}", *shares)
+
+# %% [markdown]
+# The two columns do not agree: they differ most for Rome. Head 4 also changes what later layers write, and attribution
+# counts that as theirs. **Attribution says what was written. Only an intervention says what was needed.**
+#
+# ### Leaving layers out · 10 min
+#
+# In a residual stream a layer can simply be left out: the rest goes on. Which layer would the model miss most?
+
+# %%
+predict(
+    "costly", "Which of the layers 0 to 29 costs most when it is left out?", yours=0
+)
+
+# %%
+from llmlib.demonstrations.layers import BEES, FACTS, losses_without_layers
+
+costs = {}
+for name, text in {"story": STORY, "facts": FACTS, "bees": BEES}.items():
+    all_30, *removed = losses_without_layers(model, encode(text)[:44])
+    costs[name] = [each - all_30 for each in removed]
+show(pictures.layer_costs(costs))
+for name, each in costs.items():
+    told = (f"layer {i}: {each[i]:+z.1f}  " for i in (0, 1, 11, 23, 29))
+    print(f"{name:6}", *told)
+reveal("costly", max(range(30), key=lambda i: costs["story"][i]), within=0)
+
+# %% [markdown] reveals="costly"
+# The first two layers cost most in all three texts. For the others it depends on the text: layer 23, which carries
+# countries, costs nothing in the story and more than half a nat in the text full of facts. So one text does not tell you
+# which layers can be spared.
+
+# %% [markdown]
+# ### Early syntax, late meaning? · 10 min
+#
+# You will read that early layers do syntax and late ones meaning; Tenney et al. (2019) found such an order in BERT. Ask
+# SmolLM2 with a **probe**: is the vector of a sentence's *last* word closer to the mean of one kind or of the other?
+#
+# - *word class*: "He bought an expensive **watch**" or "They all wanted to **watch**"
+# - *meaning*: a **bank** for money or a bank of a river
+#
+# It learns from sentences like these and is asked about others. In most of the verb sentences the word before is "to". So
+# the probe may read the neighbour and not the class. Sentences that set the two apart: verbs after "must", and nouns after
+# "to", as in "They prefer silence to **talk**".
+
+# %%
+from llmlib.demonstrations.layers import (
+    AFTER_MUST,
+    AFTER_THE,
+    AFTER_TO,
+    MONEY,
+    NOUNS,
+    RIVER,
+    VERBS,
+    called_second,
+    last_words,
+)
+
+nouns, verbs, money, river = (
+    last_words(model, texts) for texts in (NOUNS, VERBS, MONEY, RIVER)
+)
+must, the, to = (
+    called_second(nouns, verbs, last_words(model, texts))
+    for texts in (AFTER_MUST, AFTER_THE, AFTER_TO)
+)
+curves = {
+    "verbs after “must”": must,
+    "nouns after “the”": [100 - each for each in the],
+    "nouns after “to”": [100 - each for each in to],
+    "bank of a river": called_second(money[:, :6], river[:, :6], river[:, 6:]),
+}
+show(pictures.told_apart(curves))
+
+# %% [markdown]
+# After layer 1 the probe seems to know the class: it is right for all verbs after "must" and all nouns after "the". But it calls
+# nearly all nouns after "to" verbs, for most of the stack. So what can be read that early is mostly *which word came before*.
+# The meaning of *bank* can be read in the first layers too. That is no order from syntax to meaning.

@@ -131,10 +131,10 @@ def test_the_words_of_a_figure_are_made_of_its_data():
     assert "16.0 (4.2), 3.2 (1.5). 2 cost more than 1 nat, the median 1.50." in fig.alt
     fig = attention.maps({"1.0": [[1.0, 0.0], [0.4, 0.6]], "2.3": [[1.0, 0.0], [0.7, 0.3]]}, "ab")
     assert "1.0: 'a' at 'a', 'b' at 'b'; 2.3: 'a' at 'a', 'b' at 'a'." in fig.alt
-    off = {"whole": [0.77], "without 23.4": [0.14]}
-    assert (
-        "whole: 0.77; without 23.4: 0.14" in layers.one_head(off, torch.ones(2, 1), ["Paris"]).alt
-    )
+    fig = layers.patch_map(torch.tensor([[1.0, 0.0], [0.2, 0.9], [0.0, 0.4]]), ["France", "is"])
+    assert "France after layers -1 to -1, is after layers 0 to 0." in fig.alt
+    fig = layers.patch_map(torch.tensor([[0.9, 0.0], [0.9, 0.1], [0.8, 0.4]]), ["a", "b"])
+    assert "a after layers -1 to 1, b nowhere." in fig.alt
 
 
 def test_the_words_of_a_figure_follow_a_learners_own_run():
@@ -181,7 +181,6 @@ def drawn(at):
     """{what a figure is of: the figure, of data that no notebook of the course has}."""
     ones, down = torch.ones(2, 2), {"mine": torch.tensor([at, 1.5, 1.0])}
     many = {"mine": torch.linspace(at, 1.0, 20).tolist()}
-    heads = torch.tensor([[0.0, at / 10], [0.2, 0.0]])
     return {
         "grids": attention.grids({"all": torch.tensor([[at, 0.0], [0.5, float("nan")]])}, "ab"),
         "gradients": attention.gradients(down),
@@ -195,20 +194,16 @@ def drawn(at):
         ),
         "serving": kv_cache.serving(lambda n, context: n / 10 / at, {"mine": ({}, {})}, 10),
         "norm_map": layers.norm_map(ones, ones, at * ones),
-        "flop_shares": layers.flop_shares(
-            torch.arange(1, 10), {"one": at * torch.ones(9), "other": torch.ones(9)}, 5
-        ),
         "gradient_lengths": layers.gradient_lengths({"w": down}),
         "patch_map of layers": layers.patch_map([[at / 5], [0.9], [0.1]], ["France"]),
-        "layer_costs": layers.layer_costs([at, 3.0], [3.0], 3.0),
-        "told_apart": layers.told_apart({"mine": [at, 90.0]}, 10),
-        "race": layers.race(many, 2.0, "rare"),
+        "layer_costs": layers.layer_costs({"a": [at] * 30}),
+        "alike": layers.alike({"with": [at / 10] * 31}),
+        "learning of layers": layers.learning({"mine": [at] * 20}, {"a table": at}),
+        "told_apart": layers.told_apart({"mine": [at * 10] * 31}),
         "running_sums": layers.running_sums(
             {"one": torch.tensor([1.0, at, 0.0]), "two": torch.tensor([at, 1.0, 0.0])}
         ),
-        "sink_life": layers.sink_life({"mine": [at, 9.0]}, {0: "a jump"}),
         "neuron_turned": layers.neuron_turned([1, 2, 3], down, (0, 1)),
-        "river": layers.river([1, 2, 10 * at], [1, at], [1, 1], {("attention", 0): "x"}, "end"),
         "loss_on_text": output_head.loss_on_text(["a", " b"], [None, at], "A text"),
         "two_gradients": output_head.two_gradients(many, 6.0),
         "one_batch": output_head.one_batch(down, 6.0),

@@ -39,28 +39,6 @@ def add_or_replace() -> Figure:
     return fig
 
 
-def tokens_collapse() -> Figure:
-    """Six tokens as arrows, deeper and deeper in a stack without "+", and in one with it."""
-    fig, axes = plots.figure(2, 4, width=7.5, height=4.2)
-    angles = np.radians([12, 75, 130, 195, 250, 320])
-    rows = (("without “+”", (1.0, 0.42, 0.12, 0.02)), ("with “+”", (1.0, 0.9, 0.82, 0.75)))
-    for row, (name, spreads) in enumerate(rows):
-        for column, spread in enumerate(spreads):
-            ax = axes[4 * row + column]
-            for angle in angles:
-                turned = math.radians(100) + spread * (angle - math.radians(160))
-                tip = (math.cos(turned), math.sin(turned))
-                plots.arrow(ax, (0, 0), tip, linewidth=2, color=plots.BLUE)
-            ax.set(xlim=(-1.15, 1.15), ylim=(-1.15, 1.15), aspect="equal", xticks=[], yticks=[])
-            for spine in ax.spines.values():
-                spine.set_visible(False)
-            if not row:
-                ax.set_title(("6 tokens", "layer 2", "layer 6", "layer 12")[column], fontsize=13)
-            if not column:
-                ax.set_ylabel(name, fontsize=13)
-    return fig
-
-
 def norm_copy() -> Figure:
     """A stream that grows, and the copies of one size that its norms hand out."""
     fig, ax = plots.canvas(7.5, 3.8, 15, 7.6)
@@ -73,28 +51,8 @@ def norm_copy() -> Figure:
         plots.arrow(ax, (x - 0.3, 1.2), (x + 0.36, 2.05), linewidth=4, color=plots.BLUE)
         _say(ax, x, 0.5, name)
     _say(ax, 0.2, 7.1, "the stream", ha="left")
+    _say(ax, 14.8, 7.1, "a sketch", 12, ha="right")
     _say(ax, 3.3, 1.6, "the copy\nthat is read", 12, ha="left", color=plots.BLUE)
-    return fig
-
-
-def receipt() -> Figure:
-    """A logit as a receipt: each write with its amount, and the sum."""
-    fig, ax = plots.canvas(7.2, 3.4, 14.4, 6.8)
-    rows = ("the table", "attention 0", "feed-forward 0", "…", "feed-forward 29")
-    amounts = (0.6, -0.5, 1.1, None, 2.4)
-    for i, (name, amount) in enumerate(zip(rows, amounts)):
-        y = 6.2 - i
-        _say(ax, 4.6, y, name, 13, ha="right")
-        if amount is None:
-            continue
-        colour, sign = (plots.BLUE, "+") if amount > 0 else (plots.ORANGE, "−")
-        ax.barh(y, amount, 0.55, left=6.2, color=colour, ec="black", lw=0.8)
-        _say(ax, 9.3, y, sign, 15)
-    ax.plot([6.2, 6.2], [1.8, 6.6], color="black", lw=1)
-    _line(ax, (0.6, 1.55), (13.8, 1.55))
-    _say(ax, 4.6, 0.9, "one logit", 13, ha="right", fontweight="bold")
-    ax.barh(0.9, 5.2, 0.6, left=6.2, color=plots.GREEN, ec="black", lw=0.8)
-    _say(ax, 12.6, 0.9, "the sum", 12)
     return fig
 
 
@@ -137,28 +95,6 @@ def norm_off_or_on() -> Figure:
     return fig
 
 
-def mixing_desk() -> Figure:
-    """The feed-forward as a mixing desk: a channel a neuron, a fixed sound each, one mix."""
-    fig, ax = plots.canvas(7.5, 4.3, 15, 8.6)
-    ax.set_aspect("equal")
-    _say(ax, 7.5, 8.2, "the token's copy moves the faders", 13)
-    levels = (0.25, 0.9, 0.05, 0.6, 0.0, 0.35)
-    for i, level in enumerate(levels):
-        x = 1.4 + 2.0 * i + (1.4 if i == 5 else 0)
-        plots.arrow(ax, (x, 7.8), (x, 7.1), color=plots.GREY)
-        _line(ax, (x, 4.4), (x, 6.9), width=3, color=plots.GREY)
-        _box(ax, x, 4.6 + 2.1 * level, 1.0, 0.45, "", plots.ORANGE)
-        heights = np.random.default_rng(i).normal(size=7)
-        bars = x - 0.66 + 0.22 * np.arange(7)
-        ax.bar(bars, 0.33 * heights, 0.19, 3.1, color=plots.COLOURS[i], ec="black", lw=0.4)
-        plots.arrow(ax, (x, 2.1), (x, 1.5), linewidth=0.4 + 4 * level, color="black")
-    _say(ax, 11.1, 5.6, "…", 18)
-    _say(ax, 11.1, 3.1, "…", 18)
-    _say(ax, 14.7, 5.7, "how\nloud", 12, ha="right")
-    _box(ax, 7.5, 0.9, 13.6, 0.95, "the mix is added to the stream", plots.SKY, 13)
-    return fig
-
-
 def three_bends() -> Figure:
     """ReLU, GELU and SiLU; and SwiGLU's gate with three numbers that may pass."""
     z, up = np.linspace(-5, 5, 201), (-1, 0.5, 2)
@@ -168,19 +104,24 @@ def three_bends() -> Figure:
     return layers.activations(z, curves, up, [silu * u for u in up])
 
 
-def one_channel() -> Figure:
-    """One neuron: its key reads, its number says how loud, its value is what it says."""
-    fig, ax = plots.canvas(7.5, 2.6, 15, 5.2)
-    _box(ax, 1.9, 2.4, 3.0, 1.2, "the token's\ncopy", plots.SKY)
-    plots.arrow(ax, (3.5, 2.4), (4.6, 2.4))
-    _box(ax, 6.2, 2.4, 3.0, 1.6, "key\ndoes it fit?", plots.YELLOW, 13)
-    plots.arrow(ax, (7.8, 2.4), (9.6, 2.4))
-    _say(ax, 8.7, 2.95, "a number", 12)
-    _box(ax, 11.4, 2.4, 3.4, 1.6, "value\na fixed vector", plots.ORANGE, 13)
-    plots.arrow(ax, (13.2, 2.4), (14.7, 2.4))
-    _say(ax, 11.4, 0.9, "written that loud", 12)
-    _say(ax, 6.2, 0.9, "a row of w_gate\nand of w_up", 12)
-    _say(ax, 11.4, 3.85, "a column of w_down", 12)
+def one_neuron() -> Figure:
+    """One neuron of SwiGLU: two dot products make its activation, which multiplies its column."""
+    fig, ax = plots.canvas(7.5, 3.6, 15, 7.2)
+    _box(ax, 1.7, 3.6, 2.8, 1.3, "the token's\ncopy", plots.SKY)
+    for y, name, then in ((5.3, "row of w_gate", "SiLU"), (1.9, "row of w_up", "")):
+        plots.arrow(ax, (3.2, 3.6), (4.3, y))
+        _box(ax, 5.9, y, 3.2, 1.1, name, plots.YELLOW, 13)
+        _say(ax, 5.9, y - 0.95, "dot product", 12)
+        if then:
+            plots.arrow(ax, (7.5, y), (8.1, y))
+            _box(ax, 8.9, y, 1.5, 0.9, then, plots.GREEN)
+        plots.arrow(ax, (9.7 if then else 7.5, y), (9.9, 4.1 if then else 3.1))
+    _say(ax, 10.2, 3.6, "×", 20)
+    _say(ax, 10.3, 2.4, "its activation,\na number", 12, ha="left")
+    plots.arrow(ax, (10.6, 3.6), (11.5, 3.6))
+    _box(ax, 12.8, 3.6, 2.6, 1.3, "column of\nw_down", plots.ORANGE, 13)
+    plots.arrow(ax, (12.8, 4.3), (12.8, 5.6))
+    _say(ax, 12.8, 6.2, "added to the stream", 12)
     return fig
 
 
@@ -215,40 +156,6 @@ def weights_to_scale() -> Figure:
     place = 0.7 + height * (1 + share) / 2
     _say(ax, middle, place, "feed-forward", 13, bbox=plots.GROUND, zorder=5)
     _say(ax, middle, 6.3, "30 layers", 13)
-    return fig
-
-
-def router() -> Figure:
-    """A mixture of experts: a router sends each token to two of many feed-forwards."""
-    fig, ax = plots.canvas(7.5, 3.0, 15, 6.0)
-    for y, name in ((4.4, "token A"), (1.6, "token B")):
-        _box(ax, 1.4, y, 2.2, 0.9, name, plots.SKY)
-        plots.arrow(ax, (2.6, y), (4.1, 3.2 if y > 3 else 2.8))
-    _box(ax, 5.2, 3.0, 2.0, 1.4, "router", plots.YELLOW, 13)
-    for i in range(6):
-        y = 5.4 - 0.97 * i
-        asked = {0: plots.BLUE, 3: plots.BLUE, 2: plots.RED, 4: plots.RED}.get(i)
-        _box(ax, 12.0, y, 4.2, 0.72, f"feed-forward {i}", plots.ORANGE if asked else "white", 12)
-        if asked:
-            dashes = "-" if asked == plots.BLUE else "--"
-            plots.arrow(ax, (6.3, 3.0), (9.8, y), color=asked, linestyle=dashes, linewidth=2)
-    return fig
-
-
-def layer_left_out() -> Figure:
-    """Layers on the stream, one of them taken out: the line runs on."""
-    fig, ax = plots.canvas(7.5, 2.4, 15, 4.8)
-    _line(ax, (0.3, 3.4), (14.1, 3.4), width=6)
-    plots.arrow(ax, (14.0, 3.4), (14.8, 3.4), linewidth=4)
-    for i in range(4):
-        x, out = 2.2 + 3.6 * i, i == 2
-        style = {"color": plots.GREY, "ls": ":"} if out else {}
-        _line(ax, (x - 1.2, 3.4), (x - 1.2, 1.1), (x + 1.2, 1.1), (x + 1.2, 3.1), **style)
-        _box(
-            ax, x, 1.1, 1.9, 0.9, "left out" if out else f"layer {i}", "white" if out else plots.SKY
-        )
-        if not out:
-            _plus(ax, x + 1.2, 3.4)
     return fig
 
 

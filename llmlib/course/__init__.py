@@ -18,7 +18,8 @@ lab/         JupyterLab: the start page and its model (live), the buttons, what 
 talk         `llmlib chat`, `llmlib serve`: without a MODEL, a learner's engine so far
 bootstrap/   from a new clone to JupyterLab
 
-check, predict, quiz_cells, engine_check, reference_bpe, toy_model   what notebooks import, with
+check, predict, quiz_cells, engine_check, other_notebook, reference_bpe, toy_model
+             what notebooks import, with
              feedback, prediction_cells (what a cell asks, and a guess as people type it) and quiz
              (the key, which never gets into the grader's sandbox) behind them
 environment  of every process that the course starts

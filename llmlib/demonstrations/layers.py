@@ -6,12 +6,9 @@ from itertools import count, cycle
 
 import torch
 from torch.nn.functional import cross_entropy, layer_norm, linear, normalize
-from torch.utils.flop_counter import FlopCounterMode
 
 from llmlib import attention, layers, output_head, pretrained
-from llmlib.experts import mixture_of_experts
 from llmlib.layers import pre_norm_block
-from llmlib.model import attend, forward
 
 # Short texts that models are measured on: several, as one says little.
 
@@ -21,9 +18,10 @@ STORY = (
     "frost came late and killed them all. The second year the rabbits ate what the frost had left. "
     "She did not give up. She bought a roll of wire, built a fence, and waited."
 )
-HARBOUR = (
-    "The harbour was quiet when the ferry came in. A man in a grey coat carried a box of tools "
-    "down the steps, and two children ran past him to see the ropes. Nobody spoke of the storm."
+FACTS = (
+    "Vienna is the capital of Austria and lies on the Danube. The capital of Hungary is Budapest. "
+    "Madrid is the capital of Spain. The official language of Brazil is Portuguese, and the "
+    "currency of Japan is the yen."
 )
 BEES = "Bees do not vote, but a swarm decides. Scouts look at holes in trees and come back."
 
@@ -96,8 +94,7 @@ def losses_of_runs(model, ids, block):
     return [loss.item() for loss in found]  # one at a time: logits are large
 
 
-# Stacks of layers with random weights, as they are before any training: what becomes of their
-# tokens, and how fast they learn to guess the next letter of some prose.
+# Stacks of layers with random weights, as they are before any training.
 
 MATRICES = ("w_q", "w_k", "w_v", "w_o", "w_in", "w_out")
 SEQ, VOCAB = 32, 100
@@ -164,54 +161,65 @@ def fresh_stack_loss(block, seed, depth, strength=1.0, **how):
     return layers, loss
 
 
-def fresh_stack_end(depth, block, seeds=3, strength=1.0, **how):
-    """(mean cosine between two tokens of one text, root mean square of the stream) after a fresh
-    stack: means over `seeds` seeds, a number of them from 0 on, or a sequence."""
-    found = []
-    for seed in range(seeds) if isinstance(seeds, int) else seeds:
-        layers, x, *_ = fresh_start(depth, seed, strength=strength)
-        end = run_stack(x, layers, block, **how)[-1]
-        unit = normalize(end, dim=-1)
-        alike = (unit @ unit.mT)[:, ~torch.eye(SEQ, dtype=torch.bool)].mean()
-        found.append(torch.stack([alike, end.pow(2).mean().sqrt()]))
-    return tuple(torch.stack(found).mean(dim=0).tolist())
+def tokens_alike(block, depth, seeds=range(3), **how):
+    """Mean cosine between two tokens of a text after 0, 1, ... layers of a fresh stack, a mean over
+    seeds -> [1 + depth]."""
+    found, others = [], ~torch.eye(SEQ, dtype=torch.bool)
+    for seed in seeds:
+        layers, x, *_ = fresh_start(depth, seed)
+        unit = normalize(torch.stack(run_stack(x, layers, block, **how)), dim=-1)
+        found.append((unit @ unit.mT)[..., others].mean(dim=(1, 2)))
+    return torch.stack(found).mean(dim=0)
 
 
-def letter_entropy(text):
-    """The loss of knowing only how common each letter of `text` is, in nats."""
-    shares = torch.bincount(_letter_ids(text)) / len(text)
-    return -(shares * shares.log()).sum().item()
+# A model so small that a notebook trains it, and the letters of the course's stories to train on.
 
 
-def _letter_ids(text):
-    letters = sorted(set(text))
-    return torch.tensor([letters.index(letter) for letter in text])
+class Letters:
+    """The letters of some stories as numbers: those it trains on, and those of unseen stories."""
+
+    def __init__(self, train, held_out):
+        """Two texts."""
+        self.alphabet = sorted(set(train + held_out))
+        self.train, self.held_out = map(self.encode, (train, held_out))
+
+    def encode(self, text):
+        """The number of each letter [len(text)]."""
+        return torch.tensor([self.alphabet.index(letter) for letter in text])
+
+    def batch(self, step, size=12, seq=48, held_out=False):
+        """`size` pieces of seq + 1 letters, drawn by the number of the step -> [size, seq + 1]."""
+        ids = self.held_out if held_out else self.train
+        generator = torch.Generator().manual_seed(step)
+        starts = torch.randint(len(ids) - seq - 1, (size, 1), generator=generator)
+        return ids[starts + torch.arange(seq + 1)]
+
+    def table_losses(self):
+        """The loss on unseen stories, in nats a letter, of two tables: how common each letter is;
+        how common it is after the letter before."""
+        ids, seen, n = self.train, self.held_out, len(self.alphabet)
+        pairs = torch.full((n, n), 0.01)
+        pairs.index_put_((ids[:-1], ids[1:]), torch.ones(len(ids) - 1), accumulate=True)
+        single = pairs.sum(dim=0) / pairs.sum()
+        after = pairs / pairs.sum(dim=1, keepdim=True)
+        losses = single[seen[1:]], after[seen[:-1], seen[1:]]
+        return [-each.log().mean().item() for each in losses]
 
 
-def train_on_letters(text, block, depth=12, strength=1.0, warm_up=0, steps=60, seed=0, d_model=32):
-    """Train a fresh stack to guess the next letter of `text` -> its loss at each step."""
-    ids, generator = _letter_ids(text), torch.Generator().manual_seed(seed)
-    n_letters = int(ids.max()) + 1
-    layers = fresh_stack(depth, generator, d_model, strength)
-    tables = [torch.randn(n, d_model, generator=generator) for n in (n_letters, SEQ, n_letters)]
-    tables[2] /= d_model**0.5
-    embedding, places, unembedding = tables
-    weights = [w.requires_grad_() for w in sum(layers, tables)]
-    optimizer = torch.optim.Adam(weights, fused=True)
-    losses = []
-    for step in range(steps):
-        rate = 3e-3 * min(1, (step + 1) / warm_up) if warm_up else 3e-3
-        optimizer.param_groups[0]["lr"] = rate
-        starts = torch.randint(len(ids) - SEQ - 1, (4, 1), generator=generator)
-        batch = ids[starts + torch.arange(SEQ + 1)]
-        x = run_stack(embedding[batch[:, :-1]] + places, layers, block)[-1]
-        logits = linear(layer_norm(x, (d_model,)), unembedding).flatten(0, 1)
-        cost = cross_entropy(logits, batch[:, 1:].flatten())
-        optimizer.zero_grad()
-        cost.backward()
-        optimizer.step()
-        losses.append(cost.item())
-    return losses
+def tiny_model(vocab, d_model=48, d_mlp=128, n_layer=2, seed=0):
+    """Random weights of a tiny Llama, ready to learn -> (table, layers, final norm) as `forward`
+    takes them, and (w_q, w_k, w_v, w_o) of each layer."""
+    generator, d = torch.Generator().manual_seed(seed), d_model
+
+    def made(*shape):
+        return (torch.randn(shape, generator=generator) / shape[-1] ** 0.5).requires_grad_()
+
+    def ones():
+        return torch.ones(d, requires_grad=True)
+
+    shapes = (d_mlp, d), (d_mlp, d), (d, d_mlp)
+    stack = [(ones(), ones(), *(made(*shape) for shape in shapes)) for _ in range(n_layer)]
+    return (made(vocab, d), stack, ones()), [[made(d, d) for _ in range(4)] for _ in range(n_layer)]
 
 
 # What a model knows of capitals: prompts whose right answers differ in one word, the rest of the
@@ -251,8 +259,7 @@ def city_id(model, city):
 def rest_of_model(model, right, wrong, first=0):
     """The function rest(i, x): run the layers from `first + i` on, started from the streams x
     [batch, seq, d_model] -> logit(right) - logit(wrong) after the last token, [batch]. `right` and
-    `wrong` are cities."""
-    right, wrong = city_id(model, right), city_id(model, wrong)
+    `wrong` are ids."""
     gap = model.using(unembedding=lambda x, table: x @ (table[right] - table[wrong]))
 
     def rest(i, x):
@@ -261,10 +268,10 @@ def rest_of_model(model, right, wrong, first=0):
     return rest
 
 
-def capitals_without_heads(model, heads, countries):
-    """How probable the capitals of these countries are: of the whole model, then with each of
-    `heads`, pairs (layer, head), switched off, its output being 0 -> [1 + len(heads), countries].
-    One pass: a run joins the batch in the layer of its head."""
+def leads_without_heads(model, heads, countries):
+    """How far the logit of each country's capital is above the mean of all ten: of the whole model,
+    then with each of `heads`, pairs (layer, head), switched off, its output being 0 ->
+    [1 + len(heads), countries]. One pass: a run joins the batch in the layer of its head."""
     ids = torch.tensor([model.tokenizer.encode(capital_prompt(country)) for country in countries])
     order = sorted(range(len(heads)), key=lambda i: heads[i][0])  # as they join
     layer_numbers, off = count(), None
@@ -284,10 +291,11 @@ def capitals_without_heads(model, heads, countries):
         return x + feed_forward(norm_2(x))
 
     changed = model.using(attention=attention_without, block=block)
-    shares = output_head.softmax(changed(ids, last=True)[:, -1])  # runs * countries, vocab
-    answers = [city_id(model, CAPITALS[country]) for country in countries] * (1 + len(heads))
-    found = shares[range(len(answers)), answers].view(-1, len(countries))
-    return torch.cat([found[:1], found[1:][torch.tensor(order, dtype=torch.long).argsort()]])
+    cities = [city_id(model, city) for city in CAPITALS.values()]
+    logits = changed(ids, last=True)[:, -1][:, cities].view(-1, len(countries), len(cities))
+    right = torch.tensor([list(CAPITALS).index(country) for country in countries])
+    leads = logits[:, range(len(countries)), right] - logits.mean(dim=-1)
+    return torch.cat([leads[:1], leads[1:][torch.tensor(order, dtype=torch.long).argsort()]])
 
 
 # Single neurons of a Llama model's feed-forward: what they read, how strongly they answer, and
@@ -334,25 +342,7 @@ def neuron_held(model, layer, neuron, value):
     return model.using(mlp=feed_forward)
 
 
-def losses_without_neurons(model, ids, layer, groups):
-    """The loss on a text `ids` [seq] of the whole model, then with each group of a layer's neurons
-    switched off -> 1 + len(groups) numbers, in nats per token."""
-    w_gate, w_up, w_down = model.weights.layers[layer].mlp[:3]
-    layer_numbers = count()
-
-    def block(x, norm_1, attend, norm_2, feed_forward):
-        x = x + attend(norm_1(x))
-        read = norm_2(x)
-        x = x + feed_forward(read)
-        if next(layer_numbers) == layer:
-            numbers = neuron_strengths(read, w_gate, w_up)
-            x = torch.cat([x, *(x - numbers[..., g] @ w_down[:, g].T for g in groups)])
-        return x
-
-    return losses_of_runs(model, ids, block)
-
-
-# The shapes of some models, and what follows from a shape: stored parameters, FLOPs, experts.
+# The shapes of some models, and the parameters that one stores.
 
 
 def _gpt2(n_layer, d_model, n_head, context):
@@ -390,47 +380,8 @@ def stored_parameters(weights):
     return sum(tensor.numel() for tensor in tensors if tensor is not None)
 
 
-def flops_by_part(seq, shape):
-    """FLOPs of one run of a Llama over `seq` tokens, by part. Norms and activations are left out:
-    they are no matrix products."""
-    q, kv = (shape[heads] * shape["head_dim"] for heads in ("n_head", "n_kv_head"))
-    d, n = shape["d_model"], shape["n_layer"]
-    return {
-        "feed-forward": 2 * seq * n * 3 * d * shape["d_mlp"],
-        "attention: q, k, v, o": 2 * seq * n * 2 * d * (q + kv),
-        "output head": 2 * seq * d * shape["vocab_size"],
-        "attention: scores and sums": n * 2 * 2 * q * seq**2,
-    }
-
-
-def counted_flops(model, seq):
-    """FLOPs of the matrix products of a real run over `seq` tokens, counted by torch."""
-    # The taught attention, and with gradients on: fast products would not be counted.
-    parts = model.using(attention=attention.scaled_dot_product_attention).parts
-    with FlopCounterMode(display=False) as counter, torch.enable_grad():
-        forward(torch.arange(seq)[None], model.weights, model.config, parts)
-    return counter.get_total_flops()
-
-
-def expert_costs(n_experts, top_k=2, n_tokens=64, d_model=64, d_expert=128, seed=0):
-    """A mixture of experts with random weights, in units of one feed-forward -> (weights held,
-    multiplications for a token, weights that `n_tokens` tokens read together)."""
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(n_tokens, d_model, generator=generator)
-    router = torch.randn(n_experts, d_model, generator=generator)
-    sizes = (d_expert, d_model), (d_expert, d_model), (d_model, d_expert)
-    experts = [[torch.randn(s, generator=generator) for s in sizes] for _ in range(n_experts)]
-    with FlopCounterMode(display=False) as counter, torch.enable_grad():
-        mixture_of_experts(x, router, *experts, top_k=top_k)
-    one = 3 * d_model * d_expert
-    asked = len((x @ router.T).topk(top_k).indices.unique())
-    held, read = ((router.numel() + n * one) / one for n in (n_experts, asked))
-    return held, counter.get_total_flops() / 2 / n_tokens / one, read
-
-
-# Layers left out, swapped or skipped by some tokens: what each costs, in nats per token. All runs
-# of a function share one pass over the layers: a run joins the batch where it parts from the
-# rest.
+# Layers left out: what each costs, in nats per token. All runs share one pass over the layers: a
+# run joins the batch where it parts from the rest.
 
 
 def losses_without_layers(model, ids):
@@ -438,43 +389,6 @@ def losses_without_layers(model, ids):
 
     def block(x, **functions):
         return torch.cat([pre_norm_block(x, **functions), x[:1]])  # the first run is the whole one
-
-    return losses_of_runs(model, ids, block)
-
-
-def losses_with_layers_swapped(model, ids):
-    """The loss with all layers in place, then with each and the next one swapped -> n_layer
-    numbers."""
-    stack, step = model.weights.layers, count()
-    order = [stack[0]]
-    for layer, following in zip(stack, stack[1:]):
-        order += [following, layer]  # the second is for the run that swaps the two
-    read = waiting = None  # by the layer before; a run that has that layer to catch up on
-
-    def block(x, **functions):
-        nonlocal read, waiting
-        if next(step) % 2:
-            both = pre_norm_block(torch.cat([x, read]), **functions)
-            read, waiting = x[:1], both[-1:]
-            return both[:-1]
-        if waiting is not None:
-            return torch.cat([x, pre_norm_block(waiting, **functions)])
-        read = x
-        return pre_norm_block(x, **functions)
-
-    return losses_of_runs(with_layers(model, order), ids, block)
-
-
-def losses_skipped_at(model, ids, layer, groups):
-    """The loss with all layers, then with one layer skipped by the tokens at some positions: for
-    each group of them, a bool a position -> 1 + len(groups) numbers."""
-    layer_numbers = count()
-
-    def block(x, **functions):
-        out = pre_norm_block(x, **functions)
-        if next(layer_numbers) == layer:
-            out = torch.cat([out, *(torch.where(at[:, None], x, out) for at in groups)])
-        return out
 
     return losses_of_runs(model, ids, block)
 
@@ -537,9 +451,31 @@ VERBS = (
     "My brother learned to cook",
     "No one was able to guess",
 )
-_WORDS = [text.split()[-1] for text in NOUNS]
-MINE = tuple(f"It was my {word}" for word in _WORDS)  # nouns in both: only the word before
-YOURS = tuple(f"It was your {word}" for word in _WORDS)  # them differs
+AFTER_MUST = tuple(f"Tomorrow they must {text.split()[-1]}" for text in NOUNS)
+AFTER_THE = (
+    "They all looked at the watch",
+    "She fell asleep before the play",
+    "He was late for the run",
+    "They lost it during the walk",
+    "Nobody listened to the talk",
+    "He paid for the drink",
+    "The song was about the dream",
+    "The doctor had waited for the call",
+    "They woke up after the rest",
+    "She thanked us for the help",
+    "The guests praised the cook",
+    "No one trusted the guess",
+)
+AFTER_TO = (  # nouns all the same
+    "She always preferred work to play",
+    "He preferred food to drink",
+    "They prefer silence to talk",
+    "Most of us prefer work to rest",
+    "They moved from food to drink",
+    "The evening turned from work to play",
+    "He has always preferred reading to talk",
+    "The land has turned from field to play",
+)
 
 
 def last_words(model, texts):
@@ -551,24 +487,16 @@ def last_words(model, texts):
     return stream[:, range(len(texts)), [len(ids) - 1 for ids in encoded]]
 
 
-def told_apart(a, b, out_too=False):
-    """Percent of vectors closer, by cosine, to their own kind's mean than to the other's: a and b
-    [states, n, d_model] -> [states] numbers.
-
-    All vectors are made one length and centred. The vector in question is left out of its own
-    mean; with `out_too` its partner, the one of the same number, is left out of the other mean, so
-    that what is learned must carry over to other words. A tie counts half."""
-    n = a.shape[1]
-    rest = (1 - torch.eye(n)) / (n - 1)
-    both = normalize(torch.cat([a, b], dim=1), dim=-1)
-    a, b = (both - both.mean(dim=1, keepdim=True)).chunk(2, dim=1)
-    score = torch.zeros(len(a))
-    for kind, other in ((a, b), (b, a)):
-        far = rest @ other if out_too else other.mean(dim=1, keepdim=True)
-        near = torch.cosine_similarity(kind, rest @ kind, dim=-1)
-        gap = near - torch.cosine_similarity(kind, far, dim=-1)
-        score += ((gap > 1e-4).float() + 0.5 * (gap.abs() <= 1e-4)).mean(dim=-1)
-    return (50 * score).tolist()
+def called_second(first, second, asked):
+    """A probe of two kinds of vectors [states, n, d_model]: percent of those `asked` that are
+    closer, by cosine, to the second kind's mean than to the first's -> [states] numbers. All
+    vectors are made one length and centred; a tie counts half."""
+    first, second, asked = (normalize(x, dim=-1) for x in (first, second, asked))
+    centre = torch.cat([first, second], dim=1).mean(dim=1, keepdim=True)
+    means = (x.mean(dim=1, keepdim=True) - centre for x in (first, second))
+    far, near = (torch.cosine_similarity(asked - centre, mean, dim=-1) for mean in means)
+    gap = near - far
+    return (100 * ((gap > 1e-4).float() + 0.5 * (gap.abs() <= 1e-4)).mean(dim=-1)).tolist()
 
 
 # A forward held against transformers, and forwards with a mistake planted in them.
@@ -591,29 +519,27 @@ class Reference:
             self.written, self.finished = whole[:, ids.shape[1] :], whole[:, :-1]
             self.logits = theirs(self.finished).logits
 
-    def compare(self, forward):
+    def compare(self, forward, attend):
         """(for each prompt: the same 12 ids?, the farthest logit, the loss on the text) of a
-        `forward` with the model's weights. It writes the same ids if at each place its likeliest
-        token is the one that transformers wrote next."""
-        logits = self._run(forward, self.finished)
+        `forward` and an `attend` with the model's weights. It writes the same ids if at each place
+        its likeliest token is the one that transformers wrote next."""
+        logits = self._run(forward, attend, self.finished)
         same = (logits[:, -12:].argmax(dim=-1) == self.written).all(dim=-1).tolist()
-        said = self._run(forward, self.text[None, :-1])[0]
+        said = self._run(forward, attend, self.text[None, :-1])[0]
         cost = output_head.cross_entropy(said, self.text[1:]).item()
         return same, (logits - self.logits).abs().max().item(), cost
 
-    def _run(self, forward, ids):
-        model, seq = self.model, ids.shape[1]
-        seen = torch.arange(seq), attention.causal_mask(seq)
-        parts = model.using(attention=attention.scaled_dot_product_attention).parts
-        stack = model.weights.layers
+    def _run(self, forward, attend, ids):
+        model, config, stack = self.model, self.model.config, self.model.weights.layers
         weights = [(*layer.norm_1, *layer.norm_2, *layer.mlp[:3]) for layer in stack]
 
         def attention_of(i, x):
-            return attend(x, i, stack[i], model.config, parts, *seen)
+            matrices = (getattr(stack[i], name)[0] for name in "qkvo")
+            return attend(x, *matrices, config.n_head, config.n_kv_head, config.rope_theta)
 
         ends = model.weights.unembedding, weights, model.weights.norm[0]
         with torch.no_grad():
-            return forward(ids, *ends, attention_of, eps=model.config.eps)
+            return forward(ids, *ends, attention_of, eps=config.eps)
 
 
 def _forward(norm=layers.rms_norm, last=None, mlp=layers.swiglu):

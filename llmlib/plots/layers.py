@@ -1,5 +1,5 @@
 """The pictures of notebook 4: norms, feed-forwards, a stack of layers; what single writes do; then
-drawings of the stack, the river and three blocks."""
+drawings of the stack and three blocks."""
 
 import math
 from collections import Counter
@@ -80,29 +80,17 @@ def parameter_shares(models):
     )
 
 
-def flop_shares(lengths, parts, context):
-    """Share of the arithmetic by text length, stacked: {part: FLOPs per length}."""
-    fig, ax = plots.figure(width=7.2, height=3.8)
-    shares = [100 * flops / sum(parts.values()) for flops in parts.values()]
-    bands = ax.stackplot(lengths, *shares, colors=plots.COLOURS, lw=0.5, edgecolor="black")
-    base = torch.zeros(len(lengths))
-    for name, share, band in zip(parts, shares, bands):
-        band.set(alpha=0.3)
-        widest = int(torch.as_tensor(share[2:-2]).argmax()) + 2  # where its name has most room
-        place = {"ha": "left" if widest < len(lengths) / 2 else "right", "va": "center"}
-        ax.text(lengths[widest], base[widest] + share[widest] / 2, name, bbox=plots.GROUND, **place)
-        base = base + share
-    plots.mark(ax, f"SmolLM2's context\n({context:,} tokens)", x=context)
-    ax.set(xscale="log", xlim=(lengths[0], lengths[-1]), ylim=(0, 100))
-    ax.set(xlabel="length of the text (tokens, log scale)", ylabel="share of the FLOPs (%)")
-    plots.plain(ax.xaxis, [100, 1000, 10_000, 100_000])
-    at = [0, int((torch.as_tensor(lengths) - context).abs().argmin()), -1]
-    named = {name: [share[i] for i in at] for name, share in zip(parts, shares)}
+def alike(curves):
+    """How alike the tokens of a text are after each layer: {wiring: mean cosine, the start's
+    first}."""
+    ax = plots.chart(0, curves, 6, width=7.2, height=3.4, legend="lower right", ylim=(-0.05, 1.05))
+    ax.set(xlabel="layers run through", ylabel="mean cosine between\ntwo tokens of a text")
+    ends = {name: [each[2], each[12], each[-1]] for name, each in curves.items()}
     return plots.described(
-        fig,
-        f"Share of FLOPs by text length, stacked, in percent at {lengths[0]:,.0f}, {context:,} "
-        f"(SmolLM2's context) and {lengths[-1]:,.0f} tokens: "
-        f"{plots.listed(named, '.0f')}.",
+        ax.figure,
+        "Mean cosine between two tokens of a text against the number of layers, from 0 to "
+        f"{len(next(iter(curves.values()))) - 1}. After 2, 12 and all layers: "
+        f"{plots.listed(ends, '.2f')}.",
     )
 
 
@@ -132,68 +120,60 @@ def patch_map(recovered, words):
     ax.set_xticks(ticks, ["table", *(f"{n - 1}" for n in ticks[1:])])
     ax.set(xlabel="patched after layer", ylabel="patched token")
     fig.colorbar(drawn, ax=ax, label="recovered")
-    names = ["the table", *(f"layer {n}" for n in range(states - 1))]
-    told = []
-    for word, row in zip(words, values > 0.5):
-        if row.any():
-            after = np.flatnonzero(row)
-            told.append(f"{word} from {names[after[0]]} to {names[after[-1]]}")
+    half = {word: np.flatnonzero(row > 0.5) - 1 for word, row in zip(words, values)}
+    told = (
+        f"{word} after layers {at[0]} to {at[-1]}" if len(at) else f"{word} nowhere"
+        for word, at in half.items()
+    )
     return plots.described(
         fig,
-        "A map of recovered answers, tokens by layers. More than half comes back by patching "
-        f"{' and '.join(told) or 'no token'}.",
+        "A map of recovered answers, tokens by layers; layer -1 is the table. More than half comes "
+        f"back: {', '.join(told)}.",
     )
 
 
-def layer_costs(removed, swapped, base):
-    """Loss with each layer removed, and with each swapped with the next; the whole model's loss."""
-    fig, ax = plots.figure(width=7.2, height=3.8)
-    ax.plot(removed, color=plots.BLUE, marker="o", label="layer removed")
-    between = [i + 0.5 for i in range(len(swapped))]
-    ax.plot(between, swapped, color=plots.RED, marker="s", ls=":", label="two neighbours swapped")
-    ax.axhline(base, color="black", ls="--", lw=1.5, label="all layers in their places")
-    ax.set(yscale="log", xlabel="layer", ylabel="loss (nats per token, log scale)")
-    plots.plain(ax.yaxis, [3, 4, 5, 6, 8, 10, 13])
-    ax.legend(loc="upper center")
-    costly = sorted(range(len(removed)), key=lambda i: -removed[i])[:4]
-    pairs = sorted(range(len(swapped)), key=lambda i: -swapped[i])[:3]
-    return plots.described(
-        fig,
-        f"Loss after removing each of {len(removed)} layers, on a logarithmic axis; all in their "
-        f"places {base:.1f}. The costliest: "
-        f"{plots.listed({f'layer {i}': removed[i] for i in costly})}. Swapping costs most at "
-        f"{plots.listed({f'{i}-{i + 1}': swapped[i] for i in pairs})}.",
-    )
-
-
-def told_apart(curves, sentences):
-    """How well a property can be read off the stream after each layer: {label: percent right}; a
-    pale band of one standard error of `sentences` sentences around each."""
-    ax = plots.chart(-1, curves, every=2, width=7.2, height=3.8, ylim=(35, 104))
-    for name, style, _ in plots.look(curves):
-        share = torch.tensor(curves[name]) / 100
-        error = 100 * (share * (1 - share) / sentences).sqrt()
-        band = range(-1, len(share) - 1), 100 * share - error, 100 * share + error
-        ax.fill_between(*band, color=style["color"], alpha=0.2, lw=0)
-    ax.set(xlabel="read after layer (−1: the table)", ylabel="told apart (%)")
-    plots.mark(ax, "chance", y=50)
-    return plots.described(
-        ax.figure, f"Percent told apart by layer, chance at 50. {plots.told(-1, curves)}."
-    )
-
-
-def race(curves, chance, words):
-    """Loss against training steps, smoothed over five: {label: losses}; `chance` is the
-    loss of a model that knows only how common each letter is."""
-    smooth = {name: torch.tensor(y).unfold(0, 5, 1).mean(-1) for name, y in curves.items()}
-    ax = plots.chart(2, smooth, every=8, width=7.2, height=3.8, ylim=(2.3, 4.3))
-    ax.axhline(chance, color="black", ls="--", lw=1.2)
-    ax.text(0, chance - 0.04, words, fontsize=10, va="top")
-    ax.set(xlabel="training step", ylabel="loss (nats per letter)")
+def layer_costs(costs):
+    """What leaving out each layer adds to the loss: {text: nats per token, a number a layer}."""
+    ax = plots.chart(0, costs, 3, width=7.2, height=3.8, legend="upper center", ylim=(-0.3, 12))
+    ax.set(xlabel="layer left out", ylabel="added to the loss\n(nats per token)")
+    ax.set_yscale("symlog", linthresh=1)
+    plots.plain(ax.yaxis, [0, 0.5, 1, 2, 5, 10])
+    told = {name: [each[i] for i in (0, 1, 11, 23)] for name, each in costs.items()}
     return plots.described(
         ax.figure,
-        f"Loss against training steps, and a dashed line at {chance:.1f}: {words}. "
-        f"{plots.told(2, smooth)}.",
+        "What each layer adds to the loss when it is left out, for several texts. Layers 0, 1, 11 "
+        f"and 23: {plots.listed(told, '.2f')}.",
+    )
+
+
+def told_apart(curves):
+    """How often a probe is right when it reads the stream after each layer: {label: percent}."""
+    ax = plots.chart(-1, curves, every=4, width=7.2, height=3.8, ylim=(-4, 104))
+    ax.set(xlabel="read after layer (−1: the table)", ylabel="right (%)")
+    plots.mark(ax, "chance", y=50)
+    told = {name: [each[1], each[6], each[13], each[-1]] for name, each in curves.items()}
+    return plots.described(
+        ax.figure,
+        "Percent right by layer; chance is 50. After layers 0, 5, 12 and the last: "
+        f"{plots.listed(told, '.0f')}.",
+    )
+
+
+def learning(curves, tables):
+    """Loss against training steps, smoothed over ten: {label: losses}; tables {name: the loss of a
+    model that is only this table}."""
+    smooth = {name: torch.tensor(y).unfold(0, 10, 1).mean(-1) for name, y in curves.items()}
+    ax = plots.chart(5, smooth, every=50, width=7.2, height=3.6, ylim=(1.7, 4.2))
+    losses = next(iter(curves.values()))
+    for name, loss in tables.items():
+        ax.axhline(loss, color="black", ls="--", lw=1.2)
+        ax.text(len(losses), loss - 0.04, name, fontsize=10, ha="right", va="top")
+    ax.set(xlabel="training step", ylabel="loss (nats per letter)")
+    ends = {name: each[-1] for name, each in smooth.items()}
+    return plots.described(
+        ax.figure,
+        f"Loss against training steps. At the end: {plots.listed(ends, '.2f')}. Dashed lines: "
+        f"{plots.listed(tables, '.2f')}.",
     )
 
 
@@ -226,59 +206,20 @@ def running_sums(panels):
     )
 
 
-def one_head(off, others, prompts):
-    """Probability of each prompt's answer: whole, without one head, and without each of others.
-    off: {label: a value a prompt}; others [n, prompts]: single heads switched off one at a time."""
-    fig, ax = plots.figure(width=7.2, height=3.9)
-    plots.bars(ax, prompts, off, fmt="%.2f")
-    spread = torch.linspace(0.05, 0.36, len(others))  # above the lower bar, clear of the numbers
-    for i in range(len(prompts)):
-        words = f"without one of {len(others)} other heads" if i == 0 else None
-        style = {"color": "white", "mec": "black", "ms": 4, "zorder": 3, "label": words}
-        ax.plot(i + spread, others[:, i], "o", **style)
-    ax.set(ylabel="probability of the answer", ylim=(0, 1.3))
-    ax.legend(loc="upper center", ncols=2)
-    told = "; ".join(
-        f"{name}: {', '.join(f'{value:.2f}' for value in values)}" for name, values in off.items()
-    )
-    return plots.described(
-        fig,
-        f"Bars of the probability of the answer for {', '.join(prompts)}. {told}. Small circles: "
-        f"{len(others)} other heads switched off one at a time, in the mean "
-        f"{plots.listed(dict(zip(prompts, torch.as_tensor(others).mean(0))), '.2f')}.",
-    )
-
-
-def sink_life(curves, events):
-    """Lengths of streams by layer, on a logarithmic axis: {label: one length after the table and
-    after each layer}; events: {layer: what happens there}."""
-    fig, ax = plots.figure(width=7.2, height=4.2)
-    plots.lines(ax, -1, curves, legend="lower right", markersize=4)
-    ax.set(xlabel="after layer (−1: the table)", yscale="log", ylim=(1, 200_000))
-    ax.set(ylabel="length of the stream\n(log scale)")
-    plots.plain(ax.yaxis, [1, 10, 100, 1000, 10_000])
-    for i, (layer, words) in enumerate(events.items()):  # at two heights, as neighbours may touch
-        ax.axvline(layer, color=plots.GREY, ls=":", lw=1, ymax=0.86)
-        ax.text(layer, 55_000 * 1.8 ** (i % 2), words, ha="center", va="bottom", fontsize=10)
-    told = ", ".join(f"{words} at {layer:g}".replace("\n", " ") for layer, words in events.items())
-    return plots.described(
-        fig,
-        f"Length of the stream by layer, logarithmic. {plots.told(-1, curves)}. Marked: {told}.",
-    )
-
-
 def neuron_turned(values, curves, natural):
     """Probability of some tokens while one neuron is held at each of `values`: {token: values}."""
     ax = plots.chart(values, curves, 4, width=7.2, height=3.8, legend="center left", ylim=(0, 1))
     low, high = natural
     ax.axvspan(low, high, color=plots.GREY, alpha=0.25, lw=0)
-    ax.text((low + high) / 2, 0.97, "its numbers in the story", ha="center", va="top", fontsize=10)
+    ax.text(
+        (low + high) / 2, 0.97, "its activations in the story", ha="center", va="top", fontsize=10
+    )
     ax.set(xlabel="the neuron is held at", ylabel="probability of the next token")
     return plots.described(
         ax.figure,
         "Probability of the next token while the neuron is held at a value. "
         f"{plots.told(values, curves)}. A grey band from {low:.0f} to {high:.0f} marks its "
-        "numbers in the story.",
+        "activations in the story.",
     )
 
 
@@ -324,7 +265,7 @@ def whole_stack(config):
         (14.7, 1.3, "logits", "white"),
     ):
         box(ax, x, 8.3, width, 1.0, name, colour)
-    say(ax, 7.0, 9.4, "the residual stream: one vector a token", 12)
+    say(ax, 7.0, 9.4, "the residual stream: one vector per token", 12)
     dashed = {"color": plots.GREY, "ls": "--"}
     line(ax, (3.9, 7.75), (0.4, 6.6), (15.2, 6.6), (5.7, 7.75), width=1, **dashed)
     line(ax, (0.4, 6.6), (0.4, 0.2), (15.2, 0.2), (15.2, 6.6), width=1, **dashed)
@@ -344,49 +285,6 @@ def whole_stack(config):
         say(ax, x + 4.85, 4.2, "adds", ha="right")
     say(ax, 7.8, 0.55, "one layer, opened", 12)
     return fig
-
-
-def river(stream, attention, mlp, words, end):
-    """The stream of one token as a river that each layer's two writes flow into. stream: its length
-    after the embedding and after each layer [1 + n_layer]; attention and mlp: lengths of the writes
-    [n_layer]; words: {(sublayer, layer): what that write says}."""
-    fig, ax = plots.figure(width=7.4, height=4.4)
-    x = np.arange(-1, len(attention))
-    half = np.asarray(stream) / 2
-    ax.fill_between(x, half, -half, color=plots.SKY, alpha=0.6, lw=0)
-    ax.plot(x, half, x, -half, color="black", lw=1)
-    sides = {"written by attention": (1, attention), "written by the feed-forward": (-1, mlp)}
-    for name, _, style in plots.look(sides):
-        side, sizes = sides[name]
-        ax.bar(x[1:], side * np.asarray(sizes), 0.55, side * half[1:], label=name, **style)
-    thin = {"arrowprops": {"arrowstyle": "-", "lw": 0.8, "shrinkB": 1}, "fontsize": 11}
-    for (sublayer, layer), word in words.items():
-        side, size = (1, attention) if sublayer == "attention" else (-1, mlp)
-        tip = side * (half[layer + 1] + size[layer])
-        place = (layer - 1.2, tip + 60 * side)
-        ax.annotate(word, (layer, tip), place, ha="right", va="center", **thin)
-    ax.annotate("the table", (-1, 0), (-1, 130), ha="left", **thin)
-    ax.text(x[-1] + 0.7, 0, end, va="center", fontsize=11, fontweight="bold")
-    high = 1.1 * (half[-6:].max() + max(attention[-6:] + mlp[-6:]))
-    ax.set(xlim=(-1.6, len(attention) + 2.2), ylim=(-high, high), yticks=[])
-    ax.set_xticks([*range(0, len(attention), 5), len(attention) - 1])
-    ax.set(xlabel="layer", ylabel="length of the vectors\n(all drawn to one scale)")
-    ax.plot([5, 5], [high - 260, high - 60], color="black", lw=2)
-    ax.text(5.3, high - 160, "a length\nof 200", va="center", fontsize=10)
-    ax.grid(visible=False)
-    ax.legend(loc="lower left")
-    sums = np.asarray(attention) + np.asarray(mlp)
-    largest = " and ".join(map(str, sorted(np.argsort(sums)[-2:].tolist())))
-    said = "; ".join(
-        f"{sublayer} in layer {layer} says {word}".replace("\n", " ")
-        for (sublayer, layer), word in words.items()
-    )
-    return plots.described(
-        fig,
-        f"A river that starts as a thread at the table and is {stream[-1]:.0f} broad at layer "
-        f"{len(sums) - 1}. Blue bars of attention flow in from above, hatched orange ones of the "
-        f"feed-forward from below; the largest come in layers {largest}. {said}.",
-    )
 
 
 # A column: the norm, whether it stands after the sum, and the sublayers from the bottom up.
