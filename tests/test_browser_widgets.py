@@ -250,6 +250,25 @@ def test_the_keyboard_moves_the_control_that_it_is_in(widgets, page):
     assert cells.count() == before
 
 
+def test_the_stepper_is_worked_by_the_keyboard(widgets, page):
+    """Its button merges on Enter, its slider on an arrow; the words say how far BPE has come."""
+    widget = widgets["bpe_stepper"]
+    merges, words = widget.get_by_label("merges learned"), widget.locator(".bpe .found").first
+    merges.fill("0")
+    answered(page)
+    before = int(re.search(r"\d+", words.inner_text())[0])
+    widget.get_by_role("button", name="Merge the commonest pair").focus()
+    page.keyboard.press("Enter")
+    expect(merges).to_have_value("1")
+    expect(words).to_contain_text("After 1 merges")
+    merges.focus()
+    page.keyboard.press("ArrowRight")
+    expect(words).to_contain_text("After 2 merges")
+    assert int(re.findall(r"\d+", words.inner_text())[-1]) < before
+    widget.get_by_label("A new text").fill("")
+    expect(widget.locator(".note")).to_contain_text("Type a text first.")
+
+
 def test_while_the_learners_function_is_slow_the_controls_move_and_the_newest_is_answered(
     widgets, page, folder
 ):
@@ -330,22 +349,3 @@ def test_saved_without_its_kernel_each_widget_leaves_a_picture(widgets, lab, pag
     expected = [said for said in page.complaints if "widget model not found" in said]
     assert page.complaints == expected  # ipywidgets notes it
     page.complaints.clear()
-
-
-def test_the_stepper_is_worked_by_the_keyboard(widgets, page):
-    """Its button merges on Enter, its slider on an arrow; the words say how far BPE has come."""
-    widget = widgets["bpe_stepper"]
-    merges, words = widget.get_by_label("merges learned"), widget.locator(".bpe .found").first
-    merges.fill("0")
-    answered(page)
-    before = int(re.search(r"\d+", words.inner_text())[0])
-    widget.get_by_role("button", name="Merge the commonest pair").focus()
-    page.keyboard.press("Enter")
-    expect(merges).to_have_value("1")
-    expect(words).to_contain_text("After 1 merges")
-    merges.focus()
-    page.keyboard.press("ArrowRight")
-    expect(words).to_contain_text("After 2 merges")
-    assert int(re.findall(r"\d+", words.inner_text())[-1]) < before
-    widget.get_by_label("A new text").fill("")
-    expect(widget.locator(".note")).to_contain_text("Type a text first.")

@@ -178,6 +178,7 @@ def gpt2_and_gpt4_cut_differently():
     return f"in 30 lines: {held}"
 
 
+@central
 def the_table_is_a_fifth():
     """“Each token needs a row of its own in the model”
 
