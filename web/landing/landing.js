@@ -5,23 +5,25 @@ import { element } from "../dom.js";
 import { say, strings } from "../strings.js";
 import { choose, rowsOf } from "../widgets/choose.js";
 import { engineNow, LiveRun, LONGEST, startEngine, withEngine } from "../widgets/live_run.js";
-import { likelyTable } from "../widgets/pictures/choice.js";
 import { button, filterSliders, slider } from "../widgets/pictures/controls.js";
-import { chip, joined, shown } from "../widgets/pictures/words.js";
+import { shown } from "../widgets/pictures/words.js";
 import { recordedInside, recordedLength, recordedView, prompt, settings, shape } from "../widgets/recorded_run.js";
 import { runHere } from "../widgets/run_here.js";
+import { LivingPicture, PACE } from "./living_picture.js";
 import * as stages from "./stages.js";
 import { viewLinks } from "./view_link.js";
 
-const TURN = 1600; // ms between two tokens of a recorded run that plays
-const GLANCE = 120; // the same where the model is live
-const THOUGHT = 500; // ms that the chosen token is marked before it joins the text
+const LOOK = 1; // seconds between the bars and the choice, while it plays
+const END = 3; // and before the recorded run begins again
+const TURN = 1600; // ms between two tokens where nothing moves
+const PAUSE = 200; // ms without a letter before a text is read
 const TYPED = "llmlib:prompt";
 const find = id => document.getElementById(id);
 const place = name => document.querySelector(`[data-picture="${name}"]`);
 const LATEST = 60; // letters of the text beside the buttons
 const MANY = 60; // tokens that are written at full speed
-const still = matchMedia("(prefers-reduced-motion: reduce)");
+const BARS = 6;
+const picture = new LivingPicture(find("machine"));
 
 const state = {
   views: [recordedView(0)], // one for each token made; the last one is shown
@@ -31,6 +33,8 @@ const state = {
   layer: shape.n_layer,
   matrices: null,
   u: null, // null: the view's own
+  reading: null, // until the living picture has read the text
+  turn: null, // until the token has been chosen
   playing: null,
   busy: false,
 };
@@ -60,20 +64,30 @@ async function fill(name, picture) {
   if (wanted.get(name) === ticket) place(name).replaceChildren(...made);
 }
 
-/** The text and its next tokens are in the page as it was loaded, and moving: they are drawn again
- * only when something has changed. */
-let moved = false;
+/** All stages of a view, each in a task of its own, so that the living picture goes on moving. */
+let drawing = 0;
+async function draw() {
+  drawKeys();
+  const mine = ++drawing, now = view();
+  const parts = [
+    () => fill("tokens", stages.tokens(now)),
+    () => fill("vectors", stages.vectors(now, shape)),
+    drawAttention,
+    drawLayers,
+    () => fill("again", stages.again(now, shape, state.made)),
+    () => {
+      uSlider.value = u();
+      drawChoice();
+    },
+  ];
+  for (const part of parts) {
+    await new Promise(resolve => setTimeout(resolve));
+    if (mine !== drawing) return;
+    part();
+  }
+}
 
-function draw() {
-  const now = view();
-  if (moved) drawText();
-  fill("tokens", stages.tokens(now));
-  fill("vectors", stages.vectors(now, shape));
-  drawAttention();
-  drawLayers();
-  fill("again", stages.again(now, shape, state.made));
-  uSlider.value = u();
-  drawChoice();
+function drawKeys() {
   find("back").disabled = state.made.length === 0;
   find("onward").disabled = ended();
   find("fast").hidden = !state.live;
@@ -105,7 +119,6 @@ function drawChoice() {
   if (!follows) choicePicture.prepend(element("p", "found", otherTurn(made)), button(strings.landing.asRecorded, asRecorded));
   find("onward").textContent = follows ? strings.landing.onward : strings.widgets.needsModel;
   fill("scores", stages.scores(view(), made));
-  if (moved) drawNext(made);
 }
 
 const otherTurn = made => say(strings.widgets.otherTurn, { token: shown(view().textOf(made.chosen)), recorded: shown(view().next) });
@@ -118,28 +131,22 @@ function asRecorded() {
   drawChoice();
 }
 
-/** The hero's list: the model's own probabilities. */
-function drawNext(made) {
-  moved = true;
+/** What the living picture shows of a view. */
+async function sceneOf(now) {
+  const { weights } = await now.inside(), made = choose(now.logits, 0, sliders.settings(), BARS);
+  return {
+    ...now, weights, n_head: shape.n_head, prompt: now.tokens.length - state.made.length,
+    rows: made.order.map(id => ({ id, text: now.textOf(id), before: made.before[id] })),
+  };
+}
+
+/** Let the living picture read the text, in so many seconds; 0: it has been read. */
+async function drawPicture(seconds) {
+  const now = view(), { written } = now, scene = await sceneOf(now);
+  if (view() !== now) return;
   find("machine").classList.add("moved");
-  const own = { ...made, after: made.before, order: made.order.slice(0, 6), chosen: state.chosen };
-  find("next").querySelector("ol").replaceWith(likelyTable(rowsOf(own, view().textOf)));
-}
-
-/** A long text scrolls in its frame, by keyboard as well, and shows its end. */
-function toEnd(text) {
-  text.scrollTop = text.scrollHeight;
-  if (text.scrollHeight > text.clientHeight) text.tabIndex = 0;
-  else text.removeAttribute("tabindex");
-}
-
-function drawText() {
-  const before = view().tokens.length - state.made.length;
-  const chips = view().tokens.map((token, i) => chip(token, i, i < before ? "" : "new"));
-  find("text").replaceChildren(...chips, element("span", "caret"));
-  toEnd(find("text"));
-  const words = joined(view().tokens);
-  find("now").textContent = words.length > LATEST ? `…${words.slice(-LATEST)}` : words;
+  find("now").textContent = written.length > LATEST ? `…${written.slice(-LATEST)}` : written;
+  await (seconds ? picture.read(scene, seconds) : picture.show(scene));
 }
 
 const headSliders = element("div", "sliders two");
@@ -160,11 +167,13 @@ function ended() {
   return live ? made.at(-1)?.stop || view().tokens.length >= LONGEST : made.length >= recordedLength - 1;
 }
 
-/** One turn: the token is chosen, marked for a moment, and joins the text. */
-async function onward() {
+/** One turn: the token is chosen, flies into the text, and the text is read. `picked`: the id that the
+ * reader has chosen. */
+async function onward(picked) {
   if (state.busy || ended()) return;
-  const now = view(), made = choiceNow(), id = made.chosen;
+  const now = view(), made = choiceNow(), id = picked ?? made.chosen;
   if (!canFollow(made)) {
+    stop();
     tell(otherTurn(made));
     find("run-here").focus();
     return;
@@ -172,23 +181,20 @@ async function onward() {
   state.busy = true;
   try {
     const token = state.live ? await state.live.token(id) : now.next;
-    state.chosen = id;
-    drawNext(made);
-    if (!still.matches) await new Promise(resolve => setTimeout(resolve, state.live ? GLANCE : THOUGHT));
+    const after = state.live ? state.live.view([...now.tokens, token]) : recordedView(state.made.length + 1);
+    await state.reading;
+    const row = { id, text: now.textOf(id), before: made.before[id] };
+    const [next] = await Promise.all([after, picture.choose(row, token)]);
     if (view() !== now) return; // another text was read meanwhile
-    const next = state.live
-      ? await state.live.view([...now.tokens, token])
-      : recordedView(state.made.length + 1);
-    if (view() !== now) return;
     state.made.push({ token, p: made.before[id], rank: rankOf(made.before, id), stop: state.live?.stops(id) });
     state.views.push(next);
+    state.reading = drawPicture(PACE.next);
     find("announce").textContent = say(strings.landing.said, { token: shown(token) });
   } catch (error) {
     stop();
     if (error.name !== "AbortError") tell(error);
   } finally {
     state.busy = false;
-    state.chosen = undefined;
     state.u = null;
     draw();
   }
@@ -198,45 +204,63 @@ const rankOf = (p, id) => p.reduce((rank, each) => rank + (each > p[id]), 1);
 
 async function back() {
   stop();
-  if (state.busy || !state.made.pop()) return;
-  state.views.pop();
-  if (!view()) { // written at full speed: never drawn so far
-    const tokens = [...state.views[0].tokens, ...state.made.map(each => each.token)];
-    state.views[state.views.length - 1] = await state.live.view(tokens);
+  if (state.busy || !state.made.length) return;
+  state.busy = true;
+  try {
+    const rest = [...state.views[0].tokens, ...state.made.slice(0, -1).map(each => each.token)], now = view();
+    const before = state.views.at(-2) ?? await state.live.view(rest); // written at full speed: never drawn so far
+    if (view() !== now) return; // another text was read meanwhile
+    state.made.pop();
+    state.views.splice(-2, 2, before);
+    state.reading = drawPicture(0);
+  } catch (error) {
+    if (error.name !== "AbortError") tell(error);
+  } finally {
+    state.busy = false;
+    draw();
   }
-  draw();
 }
 
-function play() {
+/** Token after token, as long as the picture is seen; a recorded run begins again at its end. */
+async function play() {
+  const mine = state.playing = {};
   if (!state.live) asRecorded();
-  if (ended()) {
-    state.views.length = 1;
-    state.made = [];
+  picture.resume();
+  drawKeys();
+  while (state.playing === mine) {
+    await state.turn;
+    await state.reading;
+    await picture.seen();
+    if (state.playing !== mine) return;
+    await (picture.moves ? picture.rest(ended() ? END : LOOK) : new Promise(resolve => setTimeout(resolve, TURN)));
+    await picture.seen();
+    if (state.playing !== mine) return;
+    if (!ended()) state.turn = onward();
+    else if (state.live) stop();
+    else begin();
   }
-  const turn = async () => {
-    await onward();
-    if (state.playing && !ended()) state.playing = setTimeout(turn, state.live ? 0 : TURN);
-    else stop();
-  };
-  state.playing = setTimeout(turn, 0);
+}
+
+/** The recorded run from its first token. */
+function begin() {
+  state.views.length = 1;
+  state.made = [];
+  state.reading = drawPicture(PACE.first);
   draw();
 }
 
+/** The reader does something else: what moves ends at once. */
 function stop() {
-  clearTimeout(state.playing);
   state.playing = null;
+  picture.hurry();
   draw();
 }
 
-/** The recorded run plays by itself as long as the reader looks at its text: further down, pictures
- * that change by themselves would be in the way. */
-function playWhileSeen() {
-  play();
-  new IntersectionObserver(([{ isIntersecting }], observer) => {
-    if (isIntersecting) return;
-    observer.disconnect();
-    if (!state.live) stop();
-  }).observe(find("machine"));
+/** The picture stands still where it is. */
+function pause() {
+  state.playing = null;
+  picture.pause();
+  drawKeys();
 }
 
 /** As fast as the engine can: only the text is drawn until it is written. */
@@ -245,20 +269,22 @@ async function fullSpeed() {
   if (state.busy || !state.live || ended()) return;
   state.busy = true;
   const { live } = state, now = view(), fresh = [], began = performance.now();
+  let { written } = now;
   try {
     const room = LONGEST - now.tokens.length;
     const asked = { ...sliders.settings(), max_new_tokens: Math.min(MANY, room), seed: Math.floor(Math.random() * 2 ** 32) };
     const ids = await live.engine.generate(now.tokens.map(each => each.id), asked, ({ id, text, candidates }) => {
       const rank = candidates.findIndex(each => each.id === id) + 1;
       fresh.push({ token: { id, text }, rank: rank || null, stop: live.stops(id) });
-      find("text").insertBefore(chip({ text }, fresh.length, "new"), find("text").lastChild);
-      toEnd(find("text"));
+      written += text; // empty while a character is unfinished
+      if (text) picture.type({ text }, written);
     });
-    const seconds = (performance.now() - began) / 1000, written = await live.engine.tokens(ids);
-    written.forEach((token, i) => {
+    const seconds = (performance.now() - began) / 1000;
+    const tokens = await live.engine.tokens(ids);
+    tokens.forEach((token, i) => {
       fresh[i].token = token;
     });
-    const text = [...now.tokens, ...written], next = await live.view(text);
+    const text = [...now.tokens, ...tokens], next = await live.view(text);
     const losses = await live.engine.losses(text.map(each => each.id)); // −ln p, as the model has it
     if (view() !== now) return; // another text was read meanwhile
     fresh.forEach((each, i) => {
@@ -272,6 +298,7 @@ async function fullSpeed() {
   } finally {
     state.busy = false;
     state.u = null;
+    drawPicture(0);
     draw();
   }
 }
@@ -283,7 +310,9 @@ const tell = error => {
   find("run-status").textContent = typeof error === "string" ? error : error.message;
 };
 
-async function read() {
+let latest = 0; // of the texts that were to be read
+
+async function read(seconds = PACE.first) {
   const engine = engineNow();
   if (!engine) {
     if (field.value !== prompt) {
@@ -294,20 +323,23 @@ async function read() {
   }
   stop();
   if (state.busy) engine.cancel(); // what is being written belongs to the text before
+  const mine = ++latest;
   try {
     const found = await engine.encode(field.value);
     if (!found.length) return tell(strings.landing.empty);
     if (found.length > LONGEST) return tell(say(strings.landing.longer, { tokens: found.length, longest: LONGEST }));
-    moved = true;
     const live = new LiveRun(engine, Math.floor(Math.random() * 2 ** 32));
     const first = await live.view(found);
-    Object.assign(state, { live, views: [first], made: [], u: null, chosen: undefined });
+    if (mine !== latest) return; // meanwhile the text has changed
+    Object.assign(state, { live, views: [first], made: [], u: null });
     state.look.at = null;
+    picture.append = append;
+    state.reading = drawPicture(seconds);
     tell(strings.landing.live);
     find("run-why").hidden = true;
     draw();
   } catch (error) {
-    tell(error);
+    if (error.name !== "AbortError") tell(error);
   }
 }
 
@@ -327,6 +359,22 @@ function showView({ text, layer, head, ...values }) {
     return false;
   }
   return true;
+}
+
+/** A click on a bar: its token joins the text, also in the reader's field. */
+async function append(id) {
+  stop();
+  await onward(id);
+  field.value = view().written;
+  keepTyped();
+}
+
+/** With the model the page reads as one types. */
+let typing;
+function typed() {
+  keepTyped();
+  clearTimeout(typing);
+  if (state.live) typing = setTimeout(read, PAUSE, PACE.typed);
 }
 
 function keepTyped() {
@@ -360,7 +408,7 @@ function start() {
     tell,
   });
   keepTyped();
-  field.oninput = keepTyped;
+  field.oninput = typed;
   field.onkeydown = event => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
@@ -376,15 +424,16 @@ function start() {
   };
   find("back").onclick = back;
   find("fast").onclick = fullSpeed;
-  find("play").onclick = () => (state.playing ? stop() : play());
+  find("play").onclick = () => (state.playing ? pause() : play());
   runHere({ button: find("run-here"), progress: find("progress"), status: find("run-status"), remove: find("remove"), start: startEngine });
-  withEngine(read);
+  withEngine(() => read());
   draw();
   recordedInside().then(({ matrices }) => {
     state.matrices = matrices;
     drawLayers();
   });
-  if (!still.matches) playWhileSeen();
+  state.reading = drawPicture(PACE.first);
+  if (!matchMedia("(prefers-reduced-motion: reduce)").matches) play();
 }
 
 start();

@@ -3,6 +3,7 @@
 
 import { Engine } from "../engine/engine.js";
 import { largest_ids, newGenerator } from "../engine/sampler.js";
+import { joined } from "./pictures/words.js";
 
 export const WEIGHTS = "weights/manifest.json";
 export const LONGEST = 256; // tokens that the pages read
@@ -73,6 +74,7 @@ export class LiveRun {
       : null;
     return {
       tokens,
+      written: joined(tokens),
       logits: found.logits,
       stream: found.stream,
       u: this.random(),

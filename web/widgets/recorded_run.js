@@ -1,17 +1,20 @@
 // The recorded run, in the same form as a run of the engine (live_run.js): a list of views, one for
 // every length of the text.
 
+import { joined } from "./pictures/words.js";
 import recorded from "./recorded.js";
 
 /** A view is what the pages draw of a text:
- * { tokens: [{ id, text, bytes }], logits: Float32Array(vocab_size), stream, u, next: the id that
- *   was drawn here, textOf(id): its text, or the token, inside(): Promise<{ weights(layer, head, i, j), row(id), last }> } */
+ * { tokens: [{ id, text, bytes }], written: their text, logits: Float32Array(vocab_size), stream, u, next: the id
+ *   that was drawn here, textOf(id): its text, or the token, inside(): Promise<{ weights(layer, head, i, j), row(id), last }> } */
 export function recordedView(step) {
   const { tokens, prompt_length, steps, shape } = recorded, { likeliest, others, stream, u, id } = steps[step];
   const texts = new Map(likeliest.map(([each, text]) => [each, text]));
   for (const each of tokens) texts.set(each.id, each.text);
+  const read = tokens.slice(0, prompt_length + step);
   return {
-    tokens: tokens.slice(0, prompt_length + step),
+    tokens: read,
+    written: joined(read),
     logits: logitsOf(likeliest, others, shape.vocab_size),
     stream: stream.map(layer => layer.map(([text, p]) => ({ text, p }))),
     u,
