@@ -519,7 +519,7 @@ print(f"{spanning} of 300 reach from one word into the next")
 # %% [markdown]
 # Whole phrases of this one text become tokens. So GPT-2 cuts the text into short pieces first, and merges only inside a piece (Radford et al. 2019). This step is called **pre-tokenization**, and a regular expression does it. Joined, the pieces are the text: nothing is lost, and white space is text like any other.
 #
-# Here are two patterns on a line of code. GPT-2 gives each word the space before it, and ends a line with a piece of its own. GPT-4 cuts a number after three digits, lets a word begin with a sign in place of the space, and keeps the end of a line with the signs before it.
+# Here are two patterns on a line of code. GPT-2 gives each word the space before it, and joins the end of a line to the indentation that follows. GPT-4 cuts a number after three digits, lets a word begin with a sign in place of the space, and keeps the end of a line with the signs before it.
 
 # %%
 from llmlib.demonstrations.tokens import PATTERNS
@@ -809,7 +809,7 @@ print(f"of SmolLM2's 134,515,008 numbers: {in_table / 134_515_008:.0%}")
 # encode("abc", merges)   ->  [97, 256]
 # ```
 #
-# One token, the last, would spell "abc" whole. These merges are made up: trained merges never do this.
+# One token, the last, would spell "abc" whole. These merges are made up.
 #
 # Not allowed: `Tokenizer.encode` and the package `tokenizers`.
 #
