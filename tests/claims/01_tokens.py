@@ -154,9 +154,9 @@ def pre_tokenization_keeps_tokens_from_being_phrases():
 
 
 def gpt2_and_gpt4_cut_differently():
-    """“GPT-2 gives each word the space before it, and ends a line with a piece of its own. GPT-4
-    cuts a number after three digits, lets a word begin with a sign in place of the space, and
-    keeps the end of a line with the signs before it.”
+    """“GPT-2 gives each word the space before it, and joins the end of a line to the indentation
+    that follows. GPT-4 cuts a number after three digits, lets a word begin with a sign in place of
+    the space, and keeps the end of a line with the signs before it.”
 
     Random lines of code; each of the five is false of the other pattern, but for the first.
     """

@@ -26,19 +26,28 @@ def first_letter_only(word: str) -> str:
 # Models that answer how often a letter occurs ---------------------------------------------------
 
 Counter = Callable[[str, str], int]
-ONE_ALONE = {f"says {n} to every question": lambda _, word, n=n: n for n in range(10)}
-BY_LENGTH = {
-    f"says a number for the length of the word (letters / {by}, rounded down)": (
-        lambda _, word, by=by: len(word) // by
-    )
-    for by in (2, 3, 4)
+
+
+def _always(n: int) -> Counter:
+    return lambda letter, word: n
+
+
+def _by_length(letters: int) -> Counter:
+    return lambda letter, word: len(word) // letters
+
+
+def _by_doubles(letter: str, word: str) -> int:
+    return 1 + any(a == b for a, b in zip(word, word[1:]))
+
+
+NOT_COUNTING: dict[str, Counter] = {
+    **{f"says {n} to every question": _always(n) for n in range(10)},
+    **{
+        f"says a number for the length of the word (letters / {n}, rounded down)": _by_length(n)
+        for n in (2, 3, 4)
+    },
+    "says 2 if a letter stands twice in a row anywhere in the word, and 1 if not": _by_doubles,
 }
-BY_DOUBLES: dict[str, Counter] = {
-    "says 2 if a letter stands twice in a row anywhere in the word, and 1 if not": (
-        lambda _, word: 1 + any(a == b for a, b in zip(word, word[1:]))
-    )
-}
-NOT_COUNTING: dict[str, Counter] = ONE_ALONE | BY_LENGTH | BY_DOUBLES
 
 
 def share_right(model: Counter, questions: list[tuple[str, str]]) -> float:
