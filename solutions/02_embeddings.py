@@ -340,7 +340,7 @@ names = [tokenizer.decode([i]) for i in words]
 
 
 def train(now, then, steps=200, rate=5.0):
-    """Subtract the gradient again and again -> [steps + 1, 32, 2]: the table each time."""
+    """Subtract the gradient again and again -> all tables [steps + 1, 32, 2]."""
     generator = torch.Generator().manual_seed(0)
     rows = 0.1 * torch.randn(32, 2, generator=generator)
     output, path = 0.1 * torch.randn(2, 150, generator=generator), [rows]
