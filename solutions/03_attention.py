@@ -1350,7 +1350,7 @@ for sentence in (
 ):
     maps = attention_maps(model, model.tokenizer.encode(sentence))
     curves[sentence] = maps[:, :, 2:, 0].mean(dim=(1, 2))  # from position 2 on
-show(plots.by_layer(curves, "mean attention weight on the first token"))
+show(plots.by_layer(curves, "mean weight on the first token"))
 
 handed = row * real.value_lengths  # weight × length of the value
 parts = (handed / handed.sum(-1, keepdim=True)).mean(dim=(0, 1)).tolist()
