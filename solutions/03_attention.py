@@ -87,8 +87,8 @@ show(plots.paired(asked, chances, "probability of the next token"))
 #
 # ![Left, a chain: four words, each read into a memory that hands on to the next. Right, all to all: every word has arrows straight back to all words before it.](attachment:chain.png)
 #
-# How can "sat" learn what came before it? Until 2017 mostly by a *recurrent network* (RNN), which passes one vector of memory
-# from token to token. Each step waits for the one before, and news from 50 tokens back passes through 50 steps. With
+# How can "sat" learn what came before it? Until 2017 most models were *recurrent networks* (RNNs): they pass one vector of
+# memory from token to token. Each step waits for the one before, and news from 50 tokens back passes through 50 steps. With
 # attention, each token looks at every earlier one directly, all at once.
 #
 # We get there in four steps, on the vectors that layer 11 of SmolLM2 receives for "The cat sat on the mat". They end at its
@@ -447,7 +447,7 @@ for _lead, _n, _m, _d in (
 # %% [markdown]
 # ### Your function in the real model
 #
-# Put it into every layer; then do so with a common bug. It divides by √576, the root of d_model, in place of √64.
+# Put it into every layer. Then try a common bug: dividing by √576, the root of d_model, instead of √64.
 
 # %%
 predict(
@@ -484,7 +484,7 @@ reveal("divisor", "C" if wrong == right else "B" if "Paris" in wrong else "A")
 # In training, every position predicts its next token. If it could see that token, it would copy the answer and learn
 # nothing. So each token may look only at itself and at what came before: the **causal mask**.
 #
-# Where to apply it? A weight in the future could be set to 0 *after* the softmax, or its score to $-\infty$ *before*.
+# There are two ways to hide a token: set its weight to 0 *after* the softmax, or its score to $-\infty$ *before*.
 
 # %%
 predict(
@@ -1350,7 +1350,7 @@ for sentence in (
 ):
     maps = attention_maps(model, model.tokenizer.encode(sentence))
     curves[sentence] = maps[:, :, 2:, 0].mean(dim=(1, 2))  # from position 2 on
-show(plots.by_layer(curves, "mean attention weight on the first token"))
+show(plots.by_layer(curves, "mean weight on the first token"))
 
 handed = row * real.value_lengths  # weight × length of the value
 parts = (handed / handed.sum(-1, keepdim=True)).mean(dim=(0, 1)).tolist()
@@ -1382,7 +1382,7 @@ top = sorted(found, key=found.get, reverse=True)[:6]
 # On one short text, a head may come first by luck. So the costliest six are *selected* here, and
 # *tested* on other texts from now on.
 #
-# Are these six the heads that copy? Two things stand in the way, and you decide how to deal with them.
+# Are these six the heads that copy? Two things could mislead you. You decide what to do about each.
 
 # %% [markdown]
 # ### Experiment 3.7 · `control_heads` · ●●○ · 15 min
