@@ -6,7 +6,7 @@
 # ![The model as a line, the residual stream, from ids over the table, layer 0 to layer 29 and a last norm to the table again and the logits. One layer is opened: twice a copy leaves the line, goes through a norm and then through attention or the feed-forward, and what comes out is added to the line.](attachment:whole_stack.png)
 #
 # **You will build** a layer, its norm, its feed-forward, and the whole model. You put the `attend` of notebook 3 into it,
-# and you train a small one. In between, experiments: you look inside a real model, and you propose the control.
+# and you train a small one. In between you run experiments on a real model, and you propose the control yourself.
 #
 # **You need** notebooks 1 to 3, and to know that a gradient says how strongly the loss would react to a weight.
 #
@@ -2100,13 +2100,13 @@ print(
 
 # %% [markdown]
 # RMSNorm forgets the length and keeps the direction: all points land on a circle. LayerNorm also removes the mean, and with
-# it one whole direction, the one in which all entries are equal. Of a plane only the sign of what is left remains.
+# it one whole direction, the one in which all entries are equal. In a plane only two places are left.
 #
 # In SmolLM2 hardly anything lies in that direction, so subtracting it hardly matters, even to a model never trained for it.
 #
 # ### GPT-2's feed-forward · 20 min
 #
-# The older kind has no gate: up, bend, down.
+# The older kind has no gate: it is a matrix, an activation function, and a matrix back.
 
 # %% [markdown]
 # ### Exercise 4.9 · `mlp` · ●●○ · 10 min
