@@ -517,7 +517,7 @@ spanning = sum(b" " in token.strip() for token in unbounded[256:])
 print(f"{spanning} of 300 reach from one word into the next")
 
 # %% [markdown]
-# Whole phrases of this one text become tokens. So GPT-2 cuts the text into short pieces first, and merges only inside a piece (Radford et al. 2019). This step is called **pre-tokenization**, and a regular expression does it. Joined, the pieces are the text: nothing is lost, and white space is text like any other.
+# Whole phrases of this one text become tokens. GPT-2 cuts the text into short pieces first, and merges only inside a piece. This step is called **pre-tokenization**, and a regular expression does it. Joined, the pieces are the text: nothing is lost, and white space is text like any other.
 #
 # Here are two patterns on a line of code. GPT-2 gives each word the space before it, and joins the end of a line to the indentation that follows. GPT-4 cuts a number after three digits, lets a word begin with a sign in place of the space, and keeps the end of a line with the signs before it.
 
@@ -769,8 +769,6 @@ for left, right in merges:
     table.append(table[left] + table[right])
 longest = sorted(table[256:], key=len, reverse=True)[:8]
 print("longest:", [token.decode() for token in longest])
-spanning = sum(b" " in token.strip() for token in table[256:])
-print(f"{spanning} of 300 reach from one word into the next")
 
 # %% [markdown]
 # Now the tokens are words and parts of words. **It is pre-tokenization that keeps them from being phrases;** the counting knows nothing of words.
@@ -1207,7 +1205,7 @@ for text, listed in claimed.items():
 print("The second list, read by SmolLM2:", repr(model.tokenizer.decode(listed)))
 
 # %% [markdown]
-# One wrong number, and the sentence is about something else. The second list holds, but in GPT-2 only: ids mean nothing without the tokenizer that made them. Decode what you feed a model: there is no quicker test.
+# One wrong number, and the sentence is about something else. The second list holds, but only with GPT-2's tokenizer: ids mean nothing without the tokenizer that made them. Decode what you feed a model: there is no quicker test.
 
 # %% [markdown]
 # ## 1.9 Streaming
@@ -1256,7 +1254,7 @@ print("token by token:", [gpt2.decode([i]) for i in ids])
 #     ->  ["", "\ufffdA"]
 # ```
 #
-# Joined, the strings are the text.
+# Joined, the strings are the text, up to bytes that end unfinished.
 #
 # Not allowed: `codecs`, `encodings`, `Tokenizer.stream`, `Tokenizer.decode` and the package `tokenizers`.
 #
@@ -1500,7 +1498,7 @@ show(characters_per_token(carried, 3.5, 4.5))
 reveal("four", sum(3.5 <= each <= 4.5 for each in carried.values()), within=0)
 
 # %% [markdown] reveals="four"
-# It holds for the English prose, and nowhere else here. Other English texts differ, too: article 1 has 5.2 characters for each token.
+# It holds for the English prose, and nowhere else here. Other English texts can differ: article 1 has 5.2 characters for each token.
 
 # %% [markdown]
 # **The same word, different tokens.** How many tokens does "strawberry" have?
@@ -1535,7 +1533,7 @@ reveal("space", next_token("The capital of France is ")[paris].item(), within=0.
 # Paris is gone. In this sentence the tokenizer makes one token of " Paris", never a space and then "Paris". Do not end a prompt with a space, unless a digit comes next: there SmolLM2's space is a token of its own.
 
 # %% [markdown]
-# **Spelling.** Does the model know the letters inside a token? Each of 32 words is one token of five letters. After two examples, the model names them one by one; before each, we show it the right ones so far.
+# **Spelling.** Does the model know the letters inside a token? Each of 32 words is one token of five letters. After two examples, the model names them one by one; before each letter it is shown the right letters up to there.
 
 
 # %% given letters_right
@@ -1557,7 +1555,7 @@ predict(
     "letters",
     "Which letter of a word does the model name right most often, compared with luck?",
     {
-        "A": "none: it does as luck would everywhere",
+        "A": "none: it is no better than chance at any place",
         "B": "all five about equally often",
         "C": "the first letter",
         "D": "another letter: the last, or one in the middle",
@@ -1577,7 +1575,7 @@ predict(
 # - **In:** `answers`, a list of strings such as `"t l o ? e"`: letters with spaces between them, and `?` where the model named none. `words`, equally many, all of the same length; the `i`-th answer is about the `i`-th word. There are two or more.
 # - **Out:** a list of shares, one for each place in a word.
 #
-# How you find them is your decision. For one model the result is known, by hand: if it writes `"s t a r e"` whatever the word, all that it gets right is luck, so your control must give what `letters_right` gives.
+# How you find them is your decision. For one model the result is known, by hand: if it writes `"s t a r e"` whatever the word, all that it gets right is luck, so your control must give what `letters_right` gives. A word's own answer does not count.
 #
 # The check tries your control on made-up models that know all letters, one, or none, and says where it cannot tell them apart.
 #
@@ -1710,7 +1708,7 @@ alike = "A" if max(above) < 0.2 else "B" if min(above) > 0.7 * max(above) else "
 reveal("letters", alike or ("D" if best else "C"))
 
 # %% [markdown] reveals="letters"
-# **The model can usually name the first letter of a token, and rarely the last.** With an id for each letter there is something to copy, and most letters are right. So it is the token that stands in the way here.
+# **The model can usually name the first letter of a token, and rarely the last.** With an id for each letter there is something to copy, and most letters are right. So it is the token that stands in the way here. Chance means here how common letters are; what the letters shown before give away is not in it.
 
 # %% [markdown]
 # **Counting.** How many r are in "strawberry"? Famously, models get this wrong. Here is ours, after two examples:
@@ -1818,7 +1816,7 @@ predict(
     "Your questions, after two examples: what does the model say?",
     {
         "A": "mostly the right digit (more than two in three)",
-        "B": "one and the same digit to nearly every question (nine in ten)",
+        "B": "mostly one and the same digit (eight in ten)",
         "C": "various digits, mostly wrong ones",
     },
     yours="C",
@@ -1837,10 +1835,11 @@ for examples in pairs:
     alike.append(max(map(said.count, said)) / len(said))
     shown = " and ".join(str(word.count(letter)) for letter, word in examples)
     print(f"{'after ' + shown:<16} {' '.join(said)}   {right[-1]:.0%} right")
-reveal("digits", "B" if min(alike) > 0.9 else "A" if min(right) > 2 / 3 else "C")
+same = sum(alike) / len(alike)
+reveal("digits", "A" if min(right) > 2 / 3 else "B" if same > 0.8 else "C")
 
 # %% [markdown] reveals="digits"
-# **After two examples, SmolLM2 says the same digit to nearly every word.** The examples decide which, and the word does not. Its right answer for "strawberry" was an accident of our prompt. One right answer is never a test. Whether tokens keep a *larger* model from counting is another question; this run cannot say.
+# **The digits follow the examples more than the word.** Few of them are right. The right answer for "strawberry" was an accident of our prompt. One right answer is never a test. Whether tokens keep a *larger* model from counting is another question; this run cannot say.
 
 # %% [markdown]
 # ## 1.11 Your functions in the engine

@@ -677,11 +677,11 @@ predict(
     "topic",
     "After 30 layers, what makes two of these vectors more alike?",
     {
-        "A": "the same last word",
-        "B": "the same side, river or money",
+        "A": "the same side, river or money",
+        "B": "the same last word",
         "C": "both about equally",
     },
-    yours="A",
+    yours="B",
 )
 
 # %% [markdown]
@@ -753,7 +753,7 @@ for kind, some in kinds.items():
 by_layer = dict(zip(["the same word", "the same side"], zip(*added[" bank"])))
 plots.show(pictures.word_and_side(by_layer, ends))
 ahead = ends["two senses"][" bank"][1] - ends["two senses"][" bank"][0]
-reveal("topic", "B" if ahead > 0.05 else "A" if ahead < -0.05 else "C")
+reveal("topic", "A" if ahead > 0.05 else "B" if ahead < -0.05 else "C")
 
 # %% [markdown] reveals="topic"
 # The side. In the table only the word counts. Layer by layer the sentence comes in, and in the end the word adds little. **For the words with two senses, the side then adds more than the word does.** For those with one sense it can be either: look at ` man` and ` water`. The last vector is what the model predicts the next token from.

@@ -288,7 +288,7 @@ check.close(
     _got,
     torch.full((2, 3), 7.0),
     "if all values are the same, so is each output: return the mixture of values, and "
-    "take the softmax over the keys (dim=-1), so that the weights of one query sum to 1",
+    "take the softmax over the keys (dim=-1): the weights of one query sum to 1",
     atol=1e-4,
 )
 _q, _k = (
@@ -422,8 +422,7 @@ for _lead, _n, _m, _d in (
     check.close(
         scaled_dot_product_attention(_q, _k, torch.full_like(_v, 3.0)),
         torch.full_like(_q, 3.0),
-        "if all values are the same, so is each output: the weights of one query sum to "
-        "1",
+        "if all values are the same, so is each output: a query's weights sum to 1",
         atol=1e-4,
     )
     check.close(
@@ -1419,8 +1418,8 @@ top = sorted(found, key=found.get, reverse=True)[:6]
 
 # %% solution control_heads
 def control_heads(targets, sizes):
-    """A control for each of `targets`, a list of (layer, head), to be zeroed in its place:
-    sizes [n_layer, n_head] -> list of (layer, head)."""
+    """A control for each of `targets`, a list of (layer, head), to be zeroed in its
+    place: sizes [n_layer, n_head] -> list of (layer, head)."""
     ### BEGIN SOLUTION
     chosen = []
     for layer, head in targets:
@@ -1481,8 +1480,8 @@ def _fooled(targets, sizes, cost):
 
 
 def _model(seed, n_head=6):
-    """Sizes of nine layers: two heads each write about 1, 4 and 16. Costs by place: only
-    the first three layers are costly, then hardly any, then a little."""
+    """Sizes of nine layers: two heads each write about 1, 4 and 16. Costs by place:
+    only the first three layers are costly, then hardly any, then a little."""
     g = torch.Generator().manual_seed(seed)
     sizes = torch.tensor([1.0, 4.0, 16.0]).repeat(9, n_head // 3)
     order = torch.rand(9, n_head, generator=g).argsort(1)
@@ -1656,7 +1655,7 @@ for _seed, (_batch, _seq, _d) in enumerate(((8, 9, 5), (5, 30, 3), (6, 16, 16)))
 # %%
 predict(
     "survive",
-    "How many of the six cost at least half as much with your replacement as with zero?",
+    "How many of the six cost at least half as much with your replacement as with 0?",
     yours=5,
 )
 

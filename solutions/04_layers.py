@@ -1309,7 +1309,7 @@ predict(
     "capital",
     "Take a corrupted run in which ' capital' can carry something. When does the "
     "vector at 'is' bring back more than half?",
-    {"A": "from layer 23 on, as for the country", "B": "earlier", "C": "later"},
+    {"A": "from layer 23 on, as for the country", "B": "later", "C": "earlier"},
     yours="A",
 )
 
@@ -1425,7 +1425,7 @@ recovered = patch_map(*(residual_stream(model, ids) for ids in runs), rest)
 print(" ".join(yours), "…", repr(decode(answers[1])), "instead of", decode(answers[0]))
 show(pictures.patch_map(recovered, words))
 asked = (recovered[:, -1] > 0.5).int().argmax().item() - 1
-reveal("capital", "A" if asked == 23 else "B" if asked < 23 else "C")
+reveal("capital", "A" if asked == 23 else "C" if asked < 23 else "B")
 
 # %% [markdown] reveals="capital"
 # In the first map the 0 of " capital" could not come out otherwise: up to the country both runs are the same. Here
@@ -1763,10 +1763,10 @@ predict(
     "on unseen stories that this model could reach?",
     {
         "A": "that of the first model, only later",
-        "B": "that of a table: how common each letter is after the letter before",
-        "C": "that of a table: how common each letter is",
+        "B": "that of a table: how common each letter is",
+        "C": "that of a table: how common each letter is after the letter before",
     },
-    yours="B",
+    yours="C",
 )
 
 # %%
@@ -1793,7 +1793,7 @@ for _ in range(100):
     ids = torch.cat([ids, torch.multinomial(shares, 1, generator=generator)])
 print(repr("".join(letters.alphabet[i] for i in ids)))
 close = abs(scores[1] - pair) < 0.1
-reveal("letters", "B" if close else "C" if scores[1] > single - 0.1 else "A")
+reveal("letters", "C" if close else "B" if scores[1] > single - 0.1 else "A")
 
 # %% [markdown] reveals="letters"
 # Without attention each letter is seen alone, so the best possible guess is the table of letter pairs, and that is where

@@ -64,7 +64,8 @@ def load(notebook: Notebook) -> Load:
     for cell in core(notebook):
         text = cell.source
         if kind(cell) in ("demo", "given"):
-            folded = "source_hidden" in cell.metadata.get("jupyter", {})
+            opens = "after_guess" in cell.metadata  # with the guess
+            folded = not opens and "source_hidden" in cell.metadata.get("jupyter", {})
             given += sum(1 for line in text.split("\n") if line.strip() and not folded)
             pictures += len(SHOWN.findall(text))
         if cell.cell_type == "code":

@@ -55,7 +55,7 @@ def at(**states):
     """All notebooks untouched, but for {notebook: states of its first exercises}."""
     found = []
     for name in notebooks.names():
-        names = [each.name for each in notebooks.load(name).exercises]
+        names = [each.name for each in notebooks.load(name).core]
         given = states.get(f"n{name[:2]}", [])
         given = [given] * len(names) if isinstance(given, str) else given
         given += [UNTOUCHED] * (len(names) - len(given))
@@ -94,7 +94,7 @@ def test_after_a_finished_notebook_comes_the_next(folder):
 
 def test_a_box_names_what_is_missing_and_leads_there(folder):
     page = Page(start_page.page(at(n01=[DONE, FAILING, FAILING, FAILING]), folder))
-    names = [each.name for each in notebooks.load("01_tokens").exercises]
+    names = [each.name for each in notebooks.load("01_tokens").core]
     led = [link.get("data-exercise") for link in page.links if "data-exercise" in link]
     assert led == [names[1], names[1], names[2], names[4]]  # go on; two that are wrong; the next
     assert f"1 of {len(names)} done" in page.text and f"+ {len(names) - 4} more" in page.text
@@ -147,14 +147,14 @@ def test_wrong_comes_first_then_the_order_of_the_notebook():
         (("count_pairs", DONE, None), ("merge", UNTOUCHED, None), ("decode", FAILING, "why")),
     )
     assert [line[:3] for line in status.lines()] == [
-        ("1.7", "decode", FAILING),
+        ("1.5", "decode", FAILING),
         ("1.1", "count_pairs", DONE),
         ("1.2", "merge", UNTOUCHED),
     ]
 
 
 def test_below_the_picture_stands_what_is_missing_with_a_link():
-    names = [each.name for each in notebooks.load("01_tokens").exercises]
+    names = [each.name for each in notebooks.load("01_tokens").core]
     states = [DONE, FAILING, *[DONE] * (len(names) - 3)]  # and nothing of the last
     plain, rich = check_notebooks.unfinished(at(n01=states, n02=DONE))
     last = f"1.{len(names)} {names[-1]}"

@@ -423,28 +423,30 @@ def the_first_letter_and_rarely_the_last():
     return f"{len(WORDS)} words: " + "; ".join(told)
 
 
-def the_examples_decide_and_the_word_does_not():
-    """“After two examples, SmolLM2 says the same digit to nearly every word.** The examples decide
-    which, and the word does not.”
+def the_digits_follow_the_examples():
+    """“The digits follow the examples more than the word.** Few of them are right.”
 
-    Sixteen questions and three pairs of examples that are not shown. A model that counts, of which
-    the same measure says the opposite.
+    Sixteen questions and four pairs of examples that are not shown, one of them falling. A model
+    that counts, of which the same measure says the opposite.
     """
     asked = "e coffee, s glasses, a canal, b bulb, n window, l parallel, o tomorrow, i village, "
     asked += "u sun, p puppy, e degree, d daddy, c accent, h house, k clock, s lesson"
     questions = [tuple(each.split()) for each in asked.split(", ")]
     pairs = {"1, 2": [("r", "tiger"), ("o", "robot")], "1, 1": [("r", "tiger"), ("a", "cat")]}
-    pairs |= {"2, 2": [("o", "robot"), ("p", "apple")]}
+    pairs |= {"2, 2": [("o", "robot"), ("p", "apple")], "2, 1": [("o", "robot"), ("r", "tiger")]}
+    truth = [str(word.count(letter)) for letter, word in questions]
 
     def alike(said):
         return max(map(said.count, said)) / len(said)
 
     said = {label: counts(model(), examples, questions) for label, examples in pairs.items()}
-    assert min(map(alike, said.values())) > 0.85
+    assert sum(map(alike, said.values())) / len(said) > 0.8
+    right = {label: sum(map(str.__eq__, each, truth)) / len(truth) for label, each in said.items()}
+    assert max(right.values()) < 2 / 3
     most = {label: max(set(each), key=each.count) for label, each in said.items()}
     assert len(set(most.values())) > 1
-    assert alike([str(word.count(letter)) for letter, word in questions]) < 0.6
-    return f"16 words, by examples: {most}"
+    assert alike(truth) < 0.6
+    return f"16 words, by examples: {most}, right at most {max(right.values()):.0%}"
 
 
 @central

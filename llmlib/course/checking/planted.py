@@ -9,8 +9,11 @@ COMMON = "eeeetttaaaooinnsrhdl"  # letters as unequal as in English
 
 
 def words_of_letters(rng: random.Random, n: int, size: int = 5) -> list[str]:
-    """Words of `size` letters, some letters far commoner than others."""
-    return ["".join(rng.choices(COMMON, k=size)) for _ in range(n)]
+    """Words of `size` letters, some letters far commoner than others, and others at each place."""
+    letters = sorted(set(COMMON))
+    places = [letters[3 * p :] + letters[: 3 * p] for p in range(size)]
+    common = [COMMON.count(letter) for letter in letters]
+    return ["".join(rng.choices(place, common)[0] for place in places) for _ in range(n)]
 
 
 def spelled(word: str) -> str:
