@@ -13,7 +13,7 @@
 # %% [markdown] makes="vectors" shape="[batch, seq, d_model]"
 # # 2 · Embeddings
 #
-# Notebook 1 turned text into ids. A language model looks up a row of numbers for each id. These rows are all that it knows of a token before it reads the tokens around it.
+# Notebook 1 turned text into ids. A language model looks up a row of numbers for each id. These rows are all that it knows of a token before it looks at the rest of the text.
 #
 # ![The rows of eight tokens as coloured bars of 48 numbers each. The bars of Monday and Tuesday look alike, and so do those of three and four, of January and February, of walked and walking.](attachment:rows_as_bars.png)
 #
@@ -66,7 +66,7 @@ def texts(ids):
 
 
 # %% [markdown]
-# Ask the real table which rows are most like that of ` Monday`. The model is **SmolLM2-135M-Instruct**, small enough for a laptop. Nobody told it what a weekday is.
+# Ask the real table which rows are most like that of ` Monday`. The model is **SmolLM2-135M-Instruct**.
 
 # %%
 for text in [" Monday", " Paris", " good", "7"]:
@@ -97,7 +97,7 @@ print(
 reveal("digits", token("7") - token("3"), within=0)
 
 # %% [markdown] reveals="digits"
-# Four, as if ids could count. They cannot. Digits are single bytes, and the tokenizer numbered the bytes in the order of a character table. After the bytes come the merges, in the order in which they were learned. So the ids next to that of ` Paris` have nothing to do with Paris. An id is a **name**, and the model never computes with it.
+# Four, as if ids could count. They cannot. Digits are single bytes, and the tokenizer numbered the bytes in the order of a character table. The merges follow as they were learned. So the ids next to that of ` Paris` have nothing to do with Paris. An id is a **name**, and the model never computes with it.
 
 # %% [markdown]
 # The model computes with the **row** that belongs to the name. A row is `d_model` numbers wide. The rows start at random and are trained like all the model's numbers, its *weights*. A fifth of SmolLM2's weights are in this table.
@@ -202,15 +202,21 @@ same = torch.equal(one_hot @ small_table, embed(small_ids, small_table))
 print("product equals look-up:", same)
 
 # %% [markdown]
-# One-hot rows are all at right angles, so no token is like any other. Trained rows can be close in one respect and far apart in another.
+# One-hot rows are all at right angles, so no token is like any other.
 #
 # ## 2.2 How a table learns
 #
-# ![Left: the loss as a curve over one score. A point moved a little to the right comes to lie lower; the straight line through both is the slope. Right: the loss of the whole table falls over 100 steps, steeply at first, then hardly at all.](attachment:downhill.png)
+# ![Left: the loss as a curve over one score. A point moved to the right comes to lie lower; the straight line through both is the slope. Right: the loss of the whole table falls over 100 steps, steeply at first, then hardly at all.](attachment:downhill.png)
 #
-# **Loss.** Let the model read a text. At each place it gives some probability $p$ to the token that really comes. The loss of that place is $-\ln p$. It is 0 if the token was certain, and 4.6 if it had one chance in a hundred. The loss of a text is the mean over its places, in *nats*.
+# **Loss.** Let the model read a text. At each place it gives some probability $p$ to the token that really comes. The loss of that place is $-\ln p$. It is 0 if the token was certain, and 4.6 if the model gave it one chance in a hundred. The loss of a text is the mean over its places, in *nats*.
 #
 # **Gradient.** Nudge one number of the model, and the loss changes a little. How much it changes *per unit* is the slope of the loss at that number. All slopes together are the *gradient*. Training subtracts the gradient, times a *learning rate*, again and again.
+#
+# <details><summary>Small print: the picture</summary>
+#
+# Its model is a table of 25 numbers that learns to spell *abracadabra*. The nudge is drawn large; a real one is so small that the line touches the curve.
+#
+# </details>
 #
 # Nudging finds one slope for each run of the model: 134.5 million runs for one step of SmolLM2. *Backpropagation* finds all slopes in one run forward and one backward. On the way back each part of the model answers one question: given the slopes at what I returned, what are the slopes at what I was given? You answer it for the look-up.
 
@@ -289,7 +295,7 @@ for _shape, _vocab, _width in [((9,), 5, 4), ((3, 8), 11, 2), ((2, 3, 5), 7, 6)]
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** Torch gives the gradient at the vectors of one sentence, and your function takes it to the table. Then nudge one number of the row of ` cat`, and compare.
+# **Run it on the real model.** Torch gives the gradient at the vectors of one sentence, and your function takes it to the table. Then nudge one number of the row of ` cat`, for the look-up only, and compare.
 
 # %%
 text = "The cat sat on the mat, and the cat slept."
@@ -315,11 +321,11 @@ with torch.no_grad():
 print(f"slope by a nudge {rise / 0.02:.3f}, yours {gradient[token(' cat'), 1]:.3f}")
 
 # %% [markdown]
-# The look-up trains a row only where its token stands.
+# The look-up trains a row only where its token stands and something follows.
 #
 # ### A table with two columns
 #
-# Why do similar rows come about? Train a table small enough to draw. It has 32 words, the commonest in the course's stories, and two columns. From the row of a word the model must guess the next token: a matrix `output` turns the two numbers into scores of 150 tokens, on top of how common each is. All rows start near 0, at random.
+# Why do similar rows come about? Train a table small enough to draw. It has two columns, and rows for 32 words: the commonest in the course's stories, without names. From the row of a word the model must guess the next token, one of 150. A matrix `output` turns the two numbers into 150 scores, and each token's own frequency is added. All rows start near 0.
 
 # %%
 predict(
@@ -363,7 +369,7 @@ to_he = (end - end[names.index(" he")]).norm(dim=1)
 reveal("he", options[min(options, key=lambda name: to_he[names.index(name)])])
 
 # %% [markdown] reveals="he"
-# ` she`. The two are used alike: what comes after one often comes after the other. **Two words that are followed by the same tokens get almost the same gradient, so they are pushed the same way.** Nothing told the table which words are animals, prepositions or pronouns.
+# ` she`. Both are used in the same way: what comes after one often comes after the other. **Two words that are followed by the same tokens get almost the same gradient, so they are pushed the same way.** Nothing told the table which words are animals, prepositions or pronouns.
 #
 # A control: give every word the next tokens of some other place, at random. Words are then no longer used differently.
 
@@ -378,9 +384,9 @@ for name in [" he", " his", " cat", " in", " was"]:
         print(f"{name:>5}, {kind:<8} nearest: {'  '.join(three)}")
 
 # %% [markdown]
-# In the shuffled stories there is nothing to learn, and the neighbours are accidents of the start.
+# In the shuffled stories there is hardly anything to learn: the loss stays where it was, and the neighbours are accidents.
 #
-# SmolLM2 uses its table a second time, at the output: a token's score is the dot product of the last vector with the token's row. The *dot product* $a \cdot b$ multiplies two vectors number by number and adds up. Weights that serve in two places are called *tied*.
+# SmolLM2 uses its table a second time, at the output: a token's score is the dot product of the vector that leaves the last layer with the token's row. The *dot product* $a \cdot b$ multiplies two vectors number by number and adds up. Weights that serve in two places are called *tied*.
 #
 # At the output *every* row gets a gradient at every place: the row of the token that came is pulled towards the last vector, all others are pushed away.
 #
@@ -409,7 +415,7 @@ winner = tokenizer.decode([(table @ table[token(" Monday")]).argmax()])
 reveal("monday", {" Monday": "A", " Tuesday": "B", " day": "D"}.get(winner, "C"))
 
 # %% [markdown] reveals="monday"
-# The beginnings of words such as *struggle* and *disseminate*, and bits of program code. Of a thousand words fewer than a hundred have their largest dot product with themselves.
+# The beginnings of words such as *struggle* and *disseminate*, and bits of program code. Of a thousand words drawn from the vocabulary fewer than a hundred have their largest dot product with themselves. Of the commonest words most do.
 
 # %% [markdown]
 # A dot product is $|a|\,|b|\cos(a, b)$: it grows with the lengths. Divide by both, and the **cosine** is left. It is 1 if two vectors point the same way, 0 at a right angle, and negative beyond.
@@ -508,9 +514,9 @@ for text in [" dog", " good", " three", "7", " walked", " bank", "ing", " strugg
 # %% [markdown]
 # Three sorts of neighbours:
 #
-# - **the same word in another form**: with a capital, plural, another tense. To the tokenizer these are unrelated ids;
+# - **the same word in another form**: with a capital, plural, another tense;
 # - **words that are used alike**: ` three` and ` four`, ` good` and ` bad`. Opposites are often neighbours: where one of them stands, the other mostly could;
-# - **tokens that look alike**: digits near digits, *ing* near *ed*, fragments near fragments.
+# - **pieces of the same kind**: digits near digits, endings near endings, beginnings near beginnings.
 #
 # So why did parts of words win by dot product? Give every row two numbers: how far it goes *along* the mean of all rows, and how far *across* it, in all other directions together.
 
@@ -535,15 +541,9 @@ cosines = (unit[one] * unit[other]).sum(dim=1)
 print(f"mean cosine of two tokens at random: {cosines.mean():.2f}")
 
 # %% [markdown]
-# **The picture to remember.** Points on one circle are equally long. Nearly all rows lean the same way, and what makes one row longer than another is mostly how far it goes in that one shared direction. That single direction of 576 carries half of the table's sum of squares. Without it the plain dot product finds the word itself.
+# **The picture to remember.** Points on one circle are equally long. Nearly all rows lean the same way, and what makes one row longer than another is mostly how far it goes in that one shared direction. The exceptions are the commonest tokens, left of the line. That single direction of 576 carries half of the table's sum of squares. Without it the plain dot product finds the word itself.
 #
-# So two tokens picked at random have a mean cosine of 0.4. Compare a cosine with those of other pairs, never with 0.
-#
-# <details><summary>Small print: is it this direction, or just half of the squares?</summary>
-#
-# Take out other directions that together carry nearly as much, the 500 largest at right angles to the shared one. Then fewer than ten of a thousand words find themselves; without the shared direction all thousand do.
-#
-# </details>
+# So two tokens picked at random from the vocabulary have a mean cosine of 0.4. Compare a cosine with those of other pairs, never with 0.
 #
 # ## 2.4 King − man + woman, counted
 #
@@ -581,7 +581,7 @@ print(
 # %% [markdown]
 # Hardly any capital is found as long as the inputs are allowed. Without them a third of the sums are right. Why? Two theories:
 #
-# - **Its own pair.** *Paris − France* is what makes a city the capital *of its country*. Only a pair that belongs together works.
+# - **Its own pair.** The difference *Paris − France* belongs to that one pair. Another country's difference does not do.
 # - **Any pair.** The difference only leads from countries to capitals. A pair that does not belong together works as well.
 
 # %% [markdown]
@@ -656,7 +656,7 @@ plots.show(pictures.shares(shares, "what is subtracted", "sums that are right"))
 reveal("mixed", 100 * shares["your control"], within=8)
 
 # %% [markdown] reveals="mixed"
-# Neither theory wins outright. **Most of what works needs no true pair**: a capital minus *another* country is right nearly as often. With two random words hardly any sum is right. The difference says mostly "from a country to a capital".
+# Neither theory wins outright. **Most of what works needs no true pair**: a capital minus *another* country is right somewhat less often. With two random words hardly any sum is right.
 
 # %% [markdown]
 # ## 2.5 One row per token, whatever it means
@@ -693,7 +693,7 @@ predict(
 # - `words`, `sides`, `places`: lists of `n`, the last word of each text, its side, and the number of the sentence beginning that it was made from
 # - returns two numbers: what the same word adds to a cosine, and what the same side adds
 #
-# The check has made-up vectors for which it is known what adds how much. In some of them one word stands mostly on one side, as in real texts.
+# The check has made-up vectors for which it is known what adds how much. In some of them one word stands mostly on one side, as in real texts. Any matched pairs will do.
 #
 # By hand: take the sixteen texts above, and suppose that all vectors of ` bank` are the same, and that all others are at right angles to it and to each other. Then only the word counts, and the result is `(1, 0)`.
 #
@@ -756,7 +756,7 @@ ahead = ends["two senses"][" bank"][1] - ends["two senses"][" bank"][0]
 reveal("topic", "A" if ahead > 0.05 else "B" if ahead < -0.05 else "C")
 
 # %% [markdown] reveals="topic"
-# The side. In the table only the word counts. Layer by layer the sentence comes in, and in the end the word adds little. **For the words with two senses, the side then adds more than the word does.** For those with one sense it can be either: look at ` man` and ` water`. The last vector is what the model predicts the next token from.
+# The side. In the table only the word counts. Layer by layer the word fades, and in the end it adds little. **For the words with two senses, the side then adds more than the word does.** The topic alone does much of it, also between texts with other last words. For those with one sense it can be either: look at ` man` and ` water`.
 
 # %% [markdown]
 # ## 2.6 What tells the order?
@@ -805,7 +805,7 @@ print("shuffled alike, up to rounding:", moved_along < 1e-2)
 reveal("bag", "B" if moved_along < 1e-2 else "A")
 
 # %% [markdown] reveals="bag"
-# What the model says about ` cat` does not depend on where ` cat` stands. To such a model a text is a **bag of words**: shuffle what goes in, and what comes out is shuffled alike. This is called *permutation equivariance*. Attention takes a weighted *sum* over tokens, and a sum has no order.
+# The model's output at ` cat` does not depend on where ` cat` stands. To such a model a text is a **bag of words**: shuffle what goes in, and what comes out is shuffled alike. This is called *permutation equivariance*. Attention takes a weighted *sum* over tokens, and a sum has no order.
 
 # %% [markdown]
 # So what gives the order away: RoPE, the mask, or both? Shuffle all tokens but the last, and watch its logits.
@@ -844,12 +844,12 @@ seen = tuple(changes[n, "mask only"] > 1e-2 for n in (1, 30))
 reveal("mask", {(False, False): "A", (False, True): "B"}.get(seen, "C"))
 
 # %% [markdown] reveals="mask"
-# With a mask and one layer a token knows *which* tokens stand before it, not in what order. With several layers the mask alone gives the order away. In the first layer each token sums up what is before it, so it comes out different in different places, and the second layer can read that. Models trained with the mask alone do work (Haviv et al. 2022).
+# With a mask and one layer a token knows *which* tokens stand before it, not in what order. With several layers the mask alone gives the order away. In the first layer each token sums up what is before it, so its vector depends on where it stands, and the second layer can read that. Models trained with the mask alone do work (Haviv et al. 2022).
 
 # %% [markdown]
 # ## 2.7 Positions: add them, or turn by them
 #
-# ![A token's row as a coloured bar, plus a position's row as a coloured bar, equals the vector that goes into the first layer. Below, the same token at another position gives another sum.](attachment:added.png)
+# ![A token's row as a coloured bar, plus a position's row, here computed and not GPT-2's, as a coloured bar, equals the vector that goes into the first layer. Below, the same token at another position gives another sum.](attachment:added.png)
 #
 # GPT-2's answer is the simplest: one more table, with a row for each *position*, trained like the first, and added to the token's row. Your `embed` serves both.
 
@@ -870,7 +870,7 @@ print("with positions:", torch.equal(x[4], x[7]))
 #
 # Only the last one is about positions alone. $W_q$ and $W_k$, which stand between the sums in a model, do not change that.
 #
-# Rotary position embedding, **RoPE** (Su et al. 2021), leaves the tokens' vectors alone and *turns* $q$ and $k$, each by an angle in proportion to its position. Let $R_m$ be the turn for position $m$. Turning both vectors by the same angle changes no dot product, so turn both back by $m$:
+# Rotary position embedding, **RoPE** (Su et al. 2021), leaves the tokens' vectors alone and *turns* $q$ and $k$, by angles that grow with the position. Let $R_m$ be the turn for position $m$. Turning both vectors by the same angle changes no dot product, so turn both back by $m$:
 #
 # $$(R_m\, q) \cdot (R_n\, k) = q \cdot R_{n-m}\, k.$$
 #
@@ -1065,9 +1065,9 @@ all_same = same_ids(
 # - An **embedding** is a table look-up: one trained row of `d_model` numbers for each token.
 # - The **gradient** is the slope of the loss at every number. The look-up passes it back by adding up over the places of a token.
 # - Words that are **used alike** get similar gradients, so their rows come to lie together.
-# - Nearly all rows lean in **one shared direction**.
-# - Your **control** showed that most sums such as *capital − country + other country* that are right need no true pair.
-# - Your **matched comparison** showed that for some words with two senses, after 30 layers the topic adds more than the word.
+# - Nearly all rows, though not those of the commonest tokens, lean in **one shared direction**.
+# - Your **control** showed that *capital − country + other country* also works without a true pair, if less often.
+# - Your **matched comparison** showed that after 30 layers the topic can add more to a cosine than the word does.
 # - Without positions and mask a transformer sees a **bag of words**.
 # - Positions can be **added** to the rows, or queries and keys can be **turned** by them: RoPE, in which only the distance counts.
 #
@@ -1266,7 +1266,7 @@ for prompt in (
     print(f"{prompt[-24:]!r}: half-split {said!r}, interleaved {wrong!r}")
 
 # %% [markdown]
-# This mistake is easy to miss: there is no error, and some answers are still right. The repair moves only rows: row $j$ of the weight matrix $W_q$ makes column $j$ of the query. Reorder the rows of $W_q$ and $W_k$, and the scores are right again.
+# This mistake is easy to miss: there is no error, and some answers are still right. The repair moves only rows: row $j$ of the weight matrix $W_q$ makes column $j$ of the query. Move the two rows of each pair of $W_q$ and $W_k$ next to each other, and these scores are right again. You will write the opposite move, which a file with neighbouring pairs needs.
 
 # %% [markdown]
 # ### Exercise 2.8 · `interleaved_to_half_split` · ●●● · 10 min

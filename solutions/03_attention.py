@@ -4,10 +4,10 @@
 # SmolLM2, a real language model, reads two sentences. Each square is one of its 270 *attention heads*. A row is a token; its
 # bright cells are the tokens that it looks at.
 #
-# ![Three square maps of the text Mrs. Quill keeps a dragon. The dragon greets Mrs. In the first, layer 11 head 1, each row is bright one cell before its own. In the second, layer 13 head 8, the row of greets is bright at dragon and the row of keeps at Quill. In the third, layer 18 head 6, most rows are bright in the first column, and the last row is bright at Quill.](attachment:three_heads.png)
+# ![Three square maps of the text Mrs. Quill keeps a dragon. The dragon greets Mrs. In the first, layer 11 head 1, most rows are bright one cell before their own. In the second, layer 13 head 8, the row of greets is bright at dragon and the row of keeps at Quill. In the third, layer 18 head 6, most rows are bright in the first column, and the last row is bright at Quill.](attachment:three_heads.png)
 #
 # **You will build** attention, its mask, its heads, and a whole layer that you put into the real model 30 times. Then you
-# find the heads that the model needs to copy a text, and design the two controls that decide.
+# test which of six heads the model really needs to copy a text, and design the two controls that decide.
 #
 # **You need** notebooks 1 and 2, the matrix product, the dot product, and softmax, which turns any numbers into positive
 # ones that sum to 1. Layers, heads and positions are counted from 0.
@@ -45,7 +45,7 @@ predict(
     {
         "A": "Paris: it has stored that fact",
         "B": "another city: it has stored that a city is due",
-        "C": "neither: it goes on as after any 'is'",
+        "C": "something else",
     },
     yours="A",
 )
@@ -59,8 +59,10 @@ said = {}
 for prompt in (france, "The opposite of hot is", "The price of milk is"):
     said[prompt] = complete(alone, prompt, 4)
     print(f"{prompt:<24}{complete(model, prompt, 4)!r:<24} alone: {said[prompt]!r}")
-alike = len(set(said.values())) == 1
-reveal("alone", "A" if "Paris" in said[france] else "C" if alike else "B")
+city = (
+    "Paris" if "Paris" in said[france] else "London" if "London" in said[france] else ""
+)
+reveal("alone", {"Paris": "A", "London": "B"}.get(city, "C"))
 
 prompts = {
     "Once upon a time, in Los": " Angeles",
@@ -78,8 +80,8 @@ asked = [f"{p.split()[-1]} →{w}" for p, w in prompts.items()]
 show(plots.paired(asked, chances, "probability of the next token"))
 
 # %% [markdown] reveals="alone"
-# All three go on alike. They have the same first token, the same last one and the same length, so to " is" they are one
-# text. **Attention is the only place in the model where one token learns about another.** What a token can do alone varies:
+# All three go on alike. They have the same first token, the same last one and the same length, so " is" cannot tell
+# them apart. **Attention is the only place in the model where one token learns about another.** What a token can do alone varies:
 # "Los" still calls up "Angeles", "Albert" hardly calls up "Einstein".
 
 # %% [markdown]
@@ -91,8 +93,8 @@ show(plots.paired(asked, chances, "probability of the next token"))
 # memory from token to token. Each step waits for the one before, and news from 50 tokens back passes through 50 steps. With
 # attention, each token looks at every earlier one directly, all at once.
 #
-# We get there in four steps, on the vectors that layer 11 of SmolLM2 receives for "The cat sat on the mat". They end at its
-# head 1, 11.1 for short. Each step must reproduce the one before, and the cells check that it does.
+# We get there in four steps, on the vectors that the attention of layer 11 receives for "The cat sat on the mat". The last step is
+# its head 1, 11.1 for short. Each step must reproduce the one before, and the cells check that it does.
 #
 # **Step 1, a loop.** Each token takes the average of the vectors up to its own:
 
@@ -144,7 +146,8 @@ print("step 3 equals step 2:", same(scores.softmax(-1), average))
 #
 # The score is the dot product of a query and a key, divided by $\sqrt{\text{head\_dim}}$ (section 3.2); notebook 2's score
 # included this division. RoPE turns queries and keys by their positions, as there. A last matrix, the **output projection**
-# $W_O$, makes of the mixed values what is added to the token's vector.
+# $W_O$, makes of the mixed values what is added to the token's vector. (That vector was rescaled before attention received it:
+# notebook 4.)
 
 # %%
 w_q, w_k, w_v, w_o = weights_of(model, layer, head)  # each 64 × 576, but W_O 576 × 64
@@ -213,8 +216,7 @@ show(plots.scaling(head_dims, deviations, largest))
 # - returns `[..., seq_q, d_v]`: one mixture of values for each query
 #
 # The dots stand for any number of leading dimensions, such as a batch and heads. `mask` may have them, too; it is broadcast
-# over the scores. Where it is `False`, the score becomes $-\infty$ **before** the softmax: $e^{-\infty} = 0$, so that key
-# gets no weight, and the others still sum to 1.
+# over the scores. Where it is `False`, the score becomes $-\infty$, so that key gets no weight.
 #
 # By hand, one query and two keys of four numbers:
 #
@@ -537,7 +539,7 @@ reveal("mask", "C" if moved[masked_after] else "A" if still_one else "B")
 
 # %% [markdown] reveals="mask"
 # Masked after the softmax, rows no longer sum to 1, except the last. Worse, **the numbers that are left still depend on the
-# future**: each was divided by a sum that counts the future scores.
+# future**: each was divided by a sum that includes the future scores.
 
 # %% [markdown]
 # ### Exercise 3.2 · `causal_mask` · ●○○ · 10 min
@@ -665,7 +667,7 @@ predict(
     "SmolLM2 without its mask, asked for the capital of France, writes …",
     {
         "A": "Paris: nothing comes after the last token, so nothing can leak",
-        "B": "nonsense",
+        "B": "something else",
     },
     yours="A",
 )
@@ -815,7 +817,7 @@ for _seed, (_batch, _seq, _n, _d) in enumerate(
 # The way back: put the heads' outputs side by side again, `[batch, n_head, seq, head_dim]` → `[batch, seq, n_head *
 # head_dim]`. Head 0's columns come first.
 #
-# By hand, the example of 3.4 backwards:
+# By hand, the example of Exercise 3.3 backwards:
 #
 #         head 0 = 1 2     head 1 = 3 4     gives     1 2 3 4
 #                  5 6              7 8               5 6 7 8
@@ -930,7 +932,8 @@ print("nine writes, added, are the layer's:", same(added, real.added[layer]))
 # ![Three drawings of nine query heads: each with a key/value head of its own, three groups of three sharing one each, and all nine on a single one.](attachment:grouped.png)
 #
 # While a model writes, it keeps the keys and values of all tokens that it has seen. So that they take less memory, several
-# query heads **share** one head of keys and values: *grouped-query attention* (Ainslie et al. 2023).
+# query heads **share** one head of keys and values: *grouped-query attention* (Ainslie et al. 2023). SmolLM2's nine
+# query heads share three. At four bytes a number:
 
 # %%
 from llmlib.kv_cache import cache_bytes
@@ -1309,7 +1312,7 @@ for _seed, (_batch, _seq, _d, _n, _kv, _head) in enumerate(
 # ### Your layer in the real model
 #
 # It takes the place of the engine's, 30 times. *Logits* are what the model computes before a token is chosen: one number for
-# each token of its vocabulary. Compare all of them: an id only tells which one is the largest.
+# each token of its vocabulary. Compare all of them: an id tells only which is the largest.
 
 # %%
 from llmlib.demonstrations.attention import with_layer
@@ -1335,8 +1338,9 @@ show(plots.row(words, mean, "Where “sat” looks: mean of 270 heads", future=3
 #
 # ### The sink
 #
-# Why "The"? Softmax must hand out 100 %, even when a head finds nothing that it looks for. Xiao et al. (2023) saw much of it
-# go to the first token, an **attention sink**:
+# Why "The"? One explanation: softmax must hand out 100 %, even when a head finds nothing that it looks for, and the first token
+# is the only one that all can see. Xiao et al. (2023) saw much of it go to the first few tokens, **attention sinks**. Here it
+# goes to the first:
 
 # %%
 from llmlib.attention import attention_maps
@@ -1358,15 +1362,15 @@ for word, weight, part in zip(words[:3], mean, parts):
 
 # %% [markdown]
 # **In these short texts, about two thirds of the attention goes to the first token**, counted from the third token on, even
-# if the words are shuffled. Its values are short, so it hands over less than its weight says, but not nothing. **A weight is
+# if the words are shuffled. Its values are short, so it hands over less than its weight says: the numbers for "sat" are above. **A weight is
 # not yet an influence.** To measure one, you must intervene.
 
 # %% [markdown]
 # ## 3.7 Which heads does copying need?
 #
 # Give the model random tokens, **twice in a row**. Nothing in them makes sense, so what it gets right in the second half, it
-# has copied. Now set the output of one head to 0, *zero ablation*, and measure the **cost**: the rise of the loss, $-\ln p$ of the
-# right token, in nats. Do so for all 270 heads, one at a time:
+# has copied. Now set the output of one head to 0 (this is *zero ablation*) and measure the **cost**: the rise of the loss on the second half, $-\ln p$ of
+# the right token, in nats. Below 0 the model copies better without that head. Do so for all 270 heads, one at a time:
 
 # %%
 from llmlib.demonstrations.attention import costs, repeated
@@ -1405,7 +1409,7 @@ top = sorted(found, key=found.get, reverse=True)[:6]
 #
 # <details><summary>Hint 1</summary>
 #
-# What do you know about a head before anything is zeroed? Each of these may be a reason why its loss is costly.
+# What do you know about a head before anything is zeroed? Each of these may be a reason why losing it is costly.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -1536,7 +1540,7 @@ for _seed in range(11, 17):
 # %% [markdown]
 # ### Experiment 3.8 · `replacement` · ●●○ · 10 min
 #
-# Zero is not nothing. Some heads say nearly the same at every position, whatever the text; the layers above were trained
+# Zero is not nothing. Some heads say much the same at every position, whatever the text; the layers above were trained
 # with it. Zeroing such a head can cost a lot, and proves nothing about copying. What would you put in the place of a head's
 # output so that only what it says *about single tokens* is lost?
 #
@@ -1558,7 +1562,7 @@ for _seed in range(11, 17):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Work along dimension 1, the positions, or along dimension 0, the texts. What of `z` may stay, if it can stand anywhere?
+# Work along dimension 1, the positions. What of `z` may stay, if it can stand anywhere?
 #
 # </details>
 
@@ -1650,7 +1654,8 @@ for _seed, (_batch, _seq, _d) in enumerate(((8, 9, 5), (5, 30, 3), (6, 16, 16)))
 # %% [markdown]
 # ### Decide
 #
-# Two new, longer texts, the six costliest heads, three measurements each.
+# Two new, longer texts, the six costliest heads, three measurements each. (If your replacement is a mean over texts: of only
+# two, half of what each says stays. Use positions here.)
 
 # %%
 predict(
@@ -1676,26 +1681,29 @@ reveal("survive", kept, within=0)
 
 # %% [markdown] reveals="survive"
 # **Zero made six heads look needed for copying.** Their controls cost much less, which seemed to confirm it. But five of the
-# six sit in layers 0 to 2 and say nearly the same everywhere. With something in their place that they might have said, these
-# five together lose most of their cost: zeroing had removed a constant that later layers were trained with.
+# six sit in layers 0 to 2. With something typical of them in their place, these five together lose at least half of their
+# cost: much of what zeroing took away was the same at every position. Two of them, 1.4 and 0.8, keep a good part here;
+# other texts give other remainders.
 #
-# **16.0 keeps its cost.** What it says about single tokens is needed for copying. *Further* shows how.
+# **16.0 keeps its cost**, on other texts as well. What it says about single tokens is needed for copying; *Further* shows how.
+# Heads that cost little when zeroed were not tried.
 
 # %% [markdown]
 # ## Recap
 #
-# - Attention is a weighted average: a token's **query** meets all earlier **keys**, softmax makes **attention weights** of the
+# - Attention is a weighted average: a token's **query** meets its own **key** and all earlier ones, softmax makes **attention weights** of the
 #   scores, and these mix the **values**.
 # - The mask comes **before** the softmax. Heads attend alone; what they write adds up.
-# - A weight says where a head looks, not what the model uses. That takes an intervention beside its control, and a
-#   replacement that takes away nothing else.
+# - A weight says where a head looks, not what the model uses. That takes an intervention, a control to compare it with, and
+#   a replacement that takes away nothing else.
 # - SmolLM2 is *decoder-only*: one text, one causal mask. The first transformer had a second network, an *encoder*, for the
 #   text to translate.
 #
 # ## Questions to think about
 #
 # 1. Your mask always lets a token see itself. What would go wrong in row 0 if it did not?
-# 2. Heads 16.0 and 11.1 both look one token back. Why may only one of them matter for copying?
+# 2. On random tokens, heads 16.0 and 11.1 both look mostly one token back (the maps are under *Further*). Why may only one of
+#    them matter for copying?
 # 3. Attention weights are often shown as "what the model based its answer on". Name two reasons to be careful.
 #
 # <details><summary>Answers</summary>
@@ -1745,7 +1753,8 @@ show_progress()
 # ### All heads, on your text · 10 min
 #
 # By *your* `scaled_dot_product_attention`, on any text that you type. Click a square, then a token. Switch heads off, and see what
-# the model writes instead. Worth a visit: 16.0, 18.6, 23.1, and 22.0, which is mostly sink.
+# the model writes instead. Worth a visit: 16.0, 18.6, 23.1 and 22.0. The last three look mostly at the first token: where do
+# they not?
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.widgets import attention_explorer
@@ -1776,7 +1785,7 @@ show(
 #
 # `before` and `after` are the outputs of the two runs, `[seq, head_dim]` each. Return the list of positions smaller
 # than `changed`, as ints and in order, whose output moved: by more than `1e-5` in at least one column. Smaller
-# differences are rounding. An empty list means that nobody peeked.
+# differences are rounding. An empty list means that nobody peeked at this position, by more than rounding.
 #
 # By hand, with `changed = 2`, the answer is `[1]`:
 #
@@ -2282,7 +2291,7 @@ for name, gone in (("nothing", []), ("11.1", [(11, 1)]), ("16.0", [(16, 0)])):
 reveal("blinded", round(scores["16.0"][18, 6].item(), 2), within=0.15)
 
 # %% [markdown] reveals="blinded"
-# **Without 16.0 the induction heads lose their aim**: those of layer 17 look no better than by chance, the two others lose half
+# **Without 16.0 the induction heads lose their aim**: those of layer 17 look hardly better than by chance, the two others lose half
 # of it or more. Without 11.1, another previous-token head, little changes.
 
 # %% [markdown]
@@ -2296,7 +2305,7 @@ predict(
     {
         "A": "the queries: they look for it",
         "B": "the keys: they carry it",
-        "C": "either of the two",
+        "C": "either of the two, or neither",
     },
     yours="A",
 )
@@ -2320,13 +2329,13 @@ reveal("mark", {(True, False): "A", (False, True): "B"}.get(tuple(gone[:2]), "C"
 # %% [markdown]
 # ### Copying, being learned · 15 min
 #
-# Train a model of nothing but your `attend`, in one layer or two. It reads random tokens, written twice. The length is
-# always the same, or it varies.
+# Train three models whose layers are only your `attend`, for 300 steps on random tokens, written twice: one layer with texts
+# of one length, one layer with varying lengths, two layers with varying lengths.
 
 # %%
 predict(
     "layers",
-    "Which of these can learn to repeat?",
+    "Which of them learn to repeat?",
     {
         "A": "all three",
         "B": "only the one with two layers",
@@ -2356,8 +2365,8 @@ learned = tuple(found[-1] < 1 for found in curves.values())
 reveal("layers", {(True, True, True): "A", (False, False, True): "B"}.get(learned, "C"))
 
 # %% [markdown] reveals="layers"
-# For a hundred steps two layers do hardly better than one. Then, within a few dozen more, they learn it. One layer does
-# not get there, **unless the length never changes**. Then "look eleven back" will do: on 9 + 9 tokens that model is worse than
+# For a hundred steps or more two layers do hardly better than one. Then, within about sixty, they learn it. In 300 steps one
+# layer does not get there, **unless the length never changes**. Then "look eleven back" will do: on 9 + 9 tokens that model is worse than
 # guessing. Vary what a model must not rely on.
 
 # %% [markdown]
@@ -2378,8 +2387,9 @@ show(plots.gradients(curves))
 
 # %% [markdown]
 # Initialised as usual, the RNN and the LSTM lose what was said 50 steps ago. **Here the LSTM with its gate open carries
-# the signal as evenly as attention does**: fading can be cured. That every step must wait cannot. Attention compares all
-# pairs of tokens in one matrix product. It even does *more* multiplications:
+# the signal as evenly as attention does**: fading can be cured. That every step must wait stays, as long as a tanh or a gate that
+# reads $h$ stands between the steps. A rotation keeps lengths, but the tanh after it does not. Attention compares all pairs of
+# tokens in one matrix product. It does *more* multiplications, not fewer:
 
 # %%
 d_model = 64
@@ -2407,8 +2417,8 @@ for seq in (64, 128, 256, 512):
 #
 # ![Left, an encoder reads le chat dort; a decoder writes, with causal self-attention over the cat sleeps and cross-attention whose keys and values come from the encoder. Right, a decoder alone reads source and target as one text.](attachment:encoder_decoder.png)
 #
-# The first transformer (Vaswani et al. 2017) was built for translation. Its **encoder** reads the French sentence, without
-# a mask. Its **decoder** writes the English one: a causal self-attention over what is written so far, then a
+# The first transformer (Vaswani et al. 2017) was built for translation. Its **encoder** reads the sentence to
+# translate, in the drawing a French one, without a mask. Its **decoder** writes the translation: a causal self-attention over what is written so far, then a
 # **cross-attention** with queries from the text being written, keys and values from the text being read. SmolLM2 is
 # **decoder-only**: source and target become one text.
 
@@ -2433,7 +2443,7 @@ for seq in (64, 128, 256, 512):
 #         weights       1/2        1/2
 #         output    1/2 · 1  +  1/2 · 3  = 2, so [[[2]]]
 #
-# Not allowed: torch's ready-made attention. Use your own from 3.1.
+# Not allowed: torch's ready-made attention. Use your own from Exercise 3.1.
 #
 # <details><summary>Hint 1</summary>
 #

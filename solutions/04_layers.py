@@ -266,7 +266,8 @@ print("the plain sum gives the model's own logits, to within 0.001:", apart < 1e
 # %%
 predict(
     "plus",
-    "Fresh stacks of 12 layers without '+'. What goes wrong at the start?",
+    "Fresh stacks of 12 layers, with norms but without '+'. What is wrong with them "
+    "before any training?",
     {
         "A": "the vectors shrink until little is left of them",
         "B": "all tokens end up with nearly the same vector",
@@ -293,16 +294,18 @@ print(f"without '+', 12 layers: cosine {alike['without +'][12]:.2f}, size {size:
 reveal("plus", "C" if not size.isfinite() else "A" if size < 0.1 else "B")
 
 # %% [markdown] reveals="plus"
-# After a few layers without "+" nothing tells the tokens apart: all vectors point the same way (Dong et al. 2021). With
-# "+" they grow alike too, but far more slowly. **The "+" keeps each token's own vector in the sum.**
+# After a few layers without "+" the tokens are almost alike: attention averages them (Dong et al. 2021), and the
+# feed-forward adds to it. Their size tells nothing here, as every sublayer reads through a norm. With "+" the tokens grow
+# alike too, but far more slowly. **The "+" keeps each token's own vector in the sum.**
 
 # %% [markdown]
-# ## 4.2 Norms: each sublayer reads a copy of fixed size
+# ## 4.2 Norms: each sublayer reads a normalised copy
 #
 # ![A sketch. Three arrows of the stream, short, middle and long. A norm under each hands down a copy, and the three copies have the same length.](attachment:norm_copy.png)
 #
 # From the table to the last layer the stream becomes hundreds of times as long. So each sublayer reads a *normalised* copy,
-# and the stream itself stays as it is. What if the norms did not divide?
+# and the stream itself stays as it is. The copies have one length before the norm's weight multiplies their entries. What if
+# the norms did not divide?
 
 # %%
 predict(
@@ -324,8 +327,9 @@ print(f"as it is {as_trained:.2f}, without division {broken:.2f}")
 reveal("division", "C" if math.isnan(broken) else "B" if broken > 10.8 else "A")
 
 # %% [markdown] reveals="division"
-# `nan` means "not a number": something overflowed. The feed-forward multiplies two numbers that both grow with its input.
-# Hand it a copy 200 times as large, and it writes about 40,000 times as much. The next layer reads that.
+# `nan` means "not a number": something overflowed. Both sublayers multiply numbers that grow with
+# their input: attention its queries and keys, the feed-forward its two. Hand a feed-forward a copy 200 times as large, and it
+# writes about 40,000 times as much. The next layer reads that.
 
 # %% [markdown]
 # Two norms are common. *RMSNorm* divides a vector by its root mean square. *LayerNorm*, the norm of GPT-2, first subtracts
@@ -354,7 +358,7 @@ reveal("division", "C" if math.isnan(broken) else "B" if broken > 10.8 else "A")
 #
 # <details><summary>Hint 1</summary>
 #
-# It is your `layer_norm` with two things taken out.
+# Three steps: square and take the mean; take the root; divide. What must the mean keep so that the division fits?
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -531,8 +535,8 @@ print(f"loss as trained {as_trained:.2f}, rewired to post-norm {rewired:.1f}")
 # The two rows decide *when* a neuron is active. The column is a fixed vector: what it adds then. The number in between,
 # the neuron's **activation**, says how much of the column is added, and with which sign.
 #
-# One of the two numbers is bent by an *activation function*. Without a bend all matrices of a feed-forward could be
-# replaced by one.
+# One of the two numbers is bent by an *activation function*. In the older kind of feed-forward, which has no product, all
+# matrices could be replaced by one if nothing were bent.
 #
 # ![Left: ReLU is flat below zero and straight above; GELU and SiLU follow it closely, smoothly, and dip a little below zero. Right: SiLU of a gate times three other numbers; where the gate is strongly negative all three products are near zero.](attachment:three_bends.png)
 #
@@ -542,13 +546,13 @@ print(f"loss as trained {as_trained:.2f}, rewired to post-norm {rewired:.1f}")
 # |*GELU*|$z$ times the share of a bell curve that lies below $z$|
 # |*SiLU*|$z \cdot \text{sigmoid}(z)$, where $\text{sigmoid}(z) = 1 / (1 + \exp(-z))$|
 #
-# The feed-forward of the picture is *SwiGLU* (Shazeer 2020). It is *gated*: SiLU of the first number is the gate, and the
-# second number is what passes through it.
+# The feed-forward of the picture is *SwiGLU* (Shazeer 2020). It is *gated*: the first number is the gate. Bent by SiLU, it
+# says how much of the second number passes.
 
 # %% [markdown]
 # ### Exercise 4.3 · `swiglu` · ●●○ · 10 min
 #
-# Write Llama's feed-forward. The gate is SiLU of `w_gate` times x. `w_up` times x passes through it: the two are
+# Write Llama's feed-forward. The gate is `w_gate` times x, and goes through SiLU. `w_up` times x passes: the two are
 # multiplied neuron by neuron, and `w_down` leads back to `d_model`.
 #
 # ||shape|
@@ -731,7 +735,7 @@ yours = mean_loss(model.using(mlp=swiglu), story_ids)
 print(f"SmolLM2's loss with your swiglu {yours:.2f}, as it is {as_trained:.2f}")
 
 # %% [markdown]
-# Most of a model's weights are here:
+# Most of SmolLM2's weights are here:
 #
 # ![SmolLM2's weights drawn to scale: one block for the table, beside it thirty thin columns, the layers; in each the lower quarter is attention, the upper three quarters the feed-forward.](attachment:weights_to_scale.png)
 
@@ -973,14 +977,14 @@ for name, each in terms.items():
 reveal("writes", "A" if all(most) else "C" if most[0] else "B")
 
 # %% [markdown] reveals="writes"
-# One sublayer, attention in layer 23, supplies nearly three quarters of the Paris–London gap. Many writes together lift
-# Paris above the *average* token, and this one supplies less than a fifth of that. **The answer depends on what you
-# compare with.**
+# One attention sublayer writes nearly three quarters of Paris's lead over London. Many writes together lift Paris above the
+# *average* token, and this one writes less than a fifth of that. **The answer depends on what you compare with:** of the lead
+# over Rome, this sublayer writes less than half. (Such a share can pass 100 %, as some writes cancel others.)
 
 # %% [markdown]
 # ## 4.5 What carries the answer?
 #
-# Attribution says what was *written* to the last token. To learn what was *needed* you must intervene. *Activation
+# Attribution says what was *written* to the last token. To learn what *carries* the answer you must intervene. *Activation
 # patching* (Meng et al. 2022) copies **one vector** of a clean run into a corrupted run, at one layer and one position, and
 # lets the rest of the model run on. If the answer changes, that vector carried it.
 #
@@ -1295,9 +1299,9 @@ last = recovered[:, -1] > 0.5
 reveal("patch", last.int().argmax().item() - 1, within=2)
 
 # %% [markdown] reveals="patch"
-# **The country reaches the last token in a single layer, 23.** Before it the vector at the country decides nearly
-# everything. After it the vector at the last token does, in all ten pairs. Layer 23 is also where attribution found the
-# largest write.
+# **What tells France from Italy reaches the last token in a single layer, 23.** Before it the vector at the country decides
+# nearly everything. After it the vector at the last token does, in all ten pairs. For Paris, attribution found its largest
+# write there, too.
 
 # %% [markdown]
 # ### Could it have come out otherwise?
@@ -1428,8 +1432,9 @@ asked = (recovered[:, -1] > 0.5).int().argmax().item() - 1
 reveal("capital", "A" if asked == 23 else "C" if asked < 23 else "B")
 
 # %% [markdown] reveals="capital"
-# In the first map the 0 of " capital" could not come out otherwise: up to the country both runs are the same. Here
-# " capital" carries everything at first, and hands it over bit by bit: after layer 16 the last token has more than half.
+# In the first map the 0 of " capital" could not come out otherwise: up to the country both runs are the same. In the run that
+# asks for the currency, " capital" carries nearly everything at first, and hands it over in steps: after layer 16 the last
+# token has more than half.
 # **What is asked for reaches the last token before the country does.** A control that cannot fail says nothing.
 
 # %% [markdown]
@@ -1474,7 +1479,7 @@ reveal("capital", "A" if asked == 23 else "C" if asked < 23 else "B")
 #
 # <details><summary>Hint 1</summary>
 #
-# Follow the picture: look up; for each layer, the block; the last norm; the table, read backwards.
+# Follow the picture: look up; for each layer, the block; the last norm; the dot products with the table's rows.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -1698,7 +1703,7 @@ yours = runs.compare(forward, attend)
 print("same 12 ids:", *yours[0], "  logits equal to within 0.01:", yours[1] < 0.01)
 
 # %% [markdown]
-# **That is a language model, and you wrote what happens between its ids and its logits.** How much do equal ids prove?
+# **That is a language model, and you wrote everything between its two tables.** How much do equal ids prove?
 # Plant four mistakes: a last norm that does not divide, an eps ten times too large, norms rounded to 16 bits, and a
 # feed-forward that writes 1 % less. Each version continues three prompts by 12 ids.
 
@@ -1722,7 +1727,7 @@ reveal("planted", exposed, within=0)
 # %% [markdown]
 # ## 4.7 Your model learns
 #
-# Now a model without any training: two layers, 48 numbers per token, and a vocabulary of single letters. Your `forward` and
+# Now an untrained model: two layers, 48 numbers per token, and a vocabulary of single letters. Your `forward` and
 # your `attend` read stories, guess each next letter, and the gradient of the loss goes back through all that you wrote.
 
 # %%
@@ -1806,7 +1811,7 @@ reveal("letters", "C" if close else "B" if scores[1] > single - 0.1 else "A")
 # ![Three columns. The 2017 decoder: masked self-attention, attention to the encoder, and a ReLU MLP each branch off the stream and are added back, then a LayerNorm stands on the stream. GPT-2: a LayerNorm stands on each branch, before attention and before the GELU MLP. Llama 3: the same with RMSNorm, attention with RoPE and grouped queries, and SwiGLU.](attachment:three_blocks.png)
 #
 # Read each column upwards. The transformer of 2017 translated: a third sublayer looked at the vectors that an *encoder* had
-# made of the other language's sentence. GPT dropped it, and moved the norms off the stream. After that:
+# made of the sentence in the other language. GPT (2018) dropped it, and GPT-2 moved the norms off the stream. After that:
 #
 # ||GPT-2 (2019)|Llama 3 (2024), SmolLM2|why|
 # |---|---|---|---|
@@ -1815,7 +1820,7 @@ reveal("letters", "C" if close else "B" if scores[1] > single - 0.1 else "A")
 # |heads|own keys and values each|groups share them|less to keep (notebook 7)|
 # |feed-forward|GELU, two matrices|SwiGLU, three|a lower loss for the same parameters (Shazeer 2020)|
 # |biases|everywhere|none|not needed|
-# |head|tied|tied in small models|there the table is a fifth of the model|
+# |head|tied|tied in small models|in SmolLM2-135M the table is a fifth of the model|
 #
 # ### How many layers do models have?
 
@@ -1830,9 +1835,9 @@ for name, (_, shape) in SHAPES.items():
 #
 # - A model is a running sum: each layer adds to it twice, the head reads it once.
 # - The "+" keeps each token's own vector in the sum. Without it tokens become alike.
-# - A norm hands each sublayer a copy of fixed size.
+# - A norm divides what a sublayer reads by its size.
 # - Each neuron of the feed-forward adds one fixed vector, times its activation.
-# - A logit is a sum over all writes. Which of them were needed shows only in an intervention.
+# - A logit is a sum over all writes. What carries the answer shows only in an intervention.
 # - Ask of each control: could it have come out otherwise?
 # - Some mistakes never show in the likeliest ids. Compare logits.
 #
@@ -1840,7 +1845,7 @@ for name, (_, shape) in SHAPES.items():
 #
 # ## Questions to think about
 #
-# 1. Multiply the embedding and every write of SmolLM2 by 2. What happens to the logits?
+# 1. Multiply every vector that is looked up, and every write of SmolLM2, by 2. What happens to the logits?
 # 2. Your tiny model has two layers. Without attention, would ten layers reach a lower loss?
 # 3. Twice the layers, or √2 times `d_model`: both about double the parameters in the blocks. Which makes the longer chain
 #    of operations that must wait for each other?
@@ -1849,7 +1854,7 @@ for name, (_, shape) in SHAPES.items():
 #
 # 1. Nothing, up to `eps`. Every reader of the stream divides by its length, so a factor in all of it cancels. The writes
 #    of a real layer would not double by themselves, for the same reason.
-# 2. No. However deep, it sees one letter, and nothing beats the table of letter pairs at that, apart from luck.
+# 2. No. However deep, it sees one letter, and nothing beats the table of letter pairs at that, except by chance on these stories.
 # 3. Twice the layers doubles the chain. The width leaves it as it is: a wide model has more operations that can be done
 #    at the same time.
 #
@@ -2100,7 +2105,7 @@ print(
 
 # %% [markdown]
 # RMSNorm forgets the length and keeps the direction: all points land on a circle. LayerNorm also removes the mean, and with
-# it one whole direction, the one in which all entries are equal. In a plane only two places are left.
+# it one whole direction, the one in which all entries are equal. In a plane only a sign is left: two points.
 #
 # In SmolLM2 hardly anything lies in that direction, so subtracting it hardly matters, even to a model never trained for it.
 #
@@ -2328,7 +2333,7 @@ for family, parts in (("gpt2", gpt2), ("llama", llama)):
 # w_up       [[-100], [2]]
 # w_down     [[3, 5]]
 #
-#            its number                 writes
+#            its activation             writes
 # neuron 0   SiLU(1) · (-100) = -73.11  3 · (-73.11)
 # neuron 1   SiLU(100) · 2 = 200        5 · 200
 #
@@ -2339,7 +2344,7 @@ for family, parts in (("gpt2", gpt2), ("llama", llama)):
 #
 # <details><summary>Hint 1</summary>
 #
-# The first half is the same as in `swiglu`: a number for each neuron. Each of them multiplies *its own column* of
+# The first half is the same as in `swiglu`: an activation for each neuron. Each of them multiplies *its own column* of
 # `w_down`.
 #
 # </details>
@@ -2504,7 +2509,7 @@ for i in to_she.abs().topk(4).indices.tolist():
 n = to_she.abs().argmax().item()
 
 # %% [markdown]
-# The first one stands out. Its column raises her, she, herself. But its term is *negative*: here it writes *minus* "she".
+# The first one stands out. Its column raises her, she, herself.
 
 # %%
 predict(
@@ -2551,9 +2556,9 @@ show(
 reveal("neuron", "A" if off > 1.2 * free else "C" if off < 0.8 * free else "B")
 
 # %% [markdown] reveals="neuron"
-# Here it holds " she" *down*: without it " she" is likelier. Held at 10, far above any activation in the story, it lifts
-# " she" to 0.63, and no random neuron comes near that. **A neuron's column does not tell you what the neuron does.** To
-# find out, intervene: type another text below the picture and move the slider.
+# Its term is *negative*: here it writes *minus* "she" and holds " she" *down*; without it " she" is likelier. Held at 10, far
+# above any of its own activations in the story, it lifts " she" to 0.63, and no random neuron comes near that. **A neuron's
+# column alone does not tell you what the neuron does: the sign of its activation counts, too.** To find out, intervene: type another text below the picture and move the slider.
 
 # %% [markdown]
 # ### Counting parameters · 20 min
@@ -2882,7 +2887,7 @@ for name in ("GPT-3", "Llama 3.1 405B"):
     print(f"{name}: {sizes[0]:.0f} billion, with 40 layers {sizes[1]:.0f}")
 
 # %% [markdown]
-# You will read that models have 12 to 40 layers. With 40 layers neither of these two would have half of its parameters.
+# You will read that models have 12 to 40 layers. Cut to 40 layers, neither of these two would keep half of its parameters.
 #
 # ### Gradients in fresh stacks · 25 min
 #
@@ -3127,8 +3132,8 @@ fades = tuple(each < 0.01 for each in kept)
 reveal("fades", {(1, 0): "A", (0, 1): "B", (1, 1): "C", (0, 0): "D"}[fades])
 
 # %% [markdown] reveals="fades"
-# **Without "+" the gradient of `w_q` shrinks over a hundredfold.** The gradients of `w_v` in the same layer and of the
-# feed-forward do not. The tokens are alike, and an average of equal vectors is the same whatever the shares. So the loss does
+# **In the last layer the gradient of `w_q` shrinks over a hundredfold without "+".** The gradients of `w_v` in the same layer
+# and of the feed-forward do not. Once the tokens are alike, an average of equal vectors is the same whatever the shares. So the loss does
 # not depend on which token looks where (Noci et al. 2022). Post-norm lies between.
 
 # %% [markdown]
@@ -3156,8 +3161,8 @@ for i, (country, row) in enumerate(cities.items()):
     print(f"{CAPITALS[country]:10} {share:8.0%}", *shares)
 
 # %% [markdown]
-# The two columns do not agree: they differ most for Rome. Head 4 also changes what later layers write, and attribution
-# counts that as theirs. **Attribution says what was written. Only an intervention says what was needed.**
+# The two columns do not agree, and differ most for Rome. The first holds all nine heads. And head 4 also changes what later layers write, and attribution
+# counts that as theirs. **Attribution says what was written. What is lost without it, only an intervention says.**
 #
 # ### Leaving layers out · 10 min
 #
@@ -3230,4 +3235,5 @@ show(pictures.told_apart(curves))
 # %% [markdown]
 # After layer 1 the probe seems to know the class: it is right for all verbs after "must" and all nouns after "the". But it calls
 # nearly all nouns after "to" verbs, for most of the stack. So what can be read that early is mostly *which word came before*.
-# The meaning of *bank* can be read in the first layers too. That is no order from syntax to meaning.
+# The meaning of *bank* seems readable early, too, but these sentences are full of money or water: the same trap, without a
+# control. So the picture shows no order from syntax to meaning, and refutes none.

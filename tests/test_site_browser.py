@@ -12,7 +12,7 @@ from static_server import served, status
 
 from authoring import quiz_source
 from authoring.site import build
-from llmlib.course import predict, prediction_cells
+from llmlib.course import predict
 from llmlib.course.format import notebooks
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.needs("chromium")]
@@ -641,10 +641,10 @@ def test_a_widget_is_at_the_start_of_its_section(chromium, address):
 def test_a_number_is_guessed_as_people_type_it(chromium, address):
     with opened(chromium, address, CHAPTER) as page:
         form, said = page.locator("form[data-key=paris]"), "form[data-key=paris] .said"
-        form.locator(".guess").fill("about half")
+        form.locator(".guess").press_sequentially("2e")
         page.keyboard.press("Enter")
         assert "Write a number" in page.locator(said).inner_text()
-        form.locator(".guess").fill("75 %")
+        form.locator(".guess").fill("0.75")
         page.keyboard.press("Enter")
         assert page.locator(said).inner_text() == "✓ You said 0.75. It is 0.7725."
 
@@ -662,38 +662,6 @@ def test_a_slider_and_a_field_say_the_same(chromium, address):
         form.locator("input[type=range]").focus()
         page.keyboard.press("ArrowRight")
         assert form.locator(".guess").input_value() == "0.51"
-
-
-NUMBERS = ["0.5", "0,5", ".5", "50%", "50 %", "1/2", "5e-1", "1,000", "1 000", "−3", "+3", "12,5"]
-NUMBERS += [
-    "1,000,000.5",
-    "50 percent",
-    "1/0",
-    "",
-    "x",
-    "1/2/3",
-    "'7'",
-    "1e999",
-    "0x10",
-    "½",
-    "0,001",
-]
-NUMBERS += ["1,0000", "5 / 2", "1 000 000", "--1", "1.", "1e5%"]
-
-
-@pytest.mark.parametrize("percent", [False, True])
-def test_numbers_are_read_as_the_notebook_reads_them(modules, percent):
-    read = """async ([texts, percent]) => {
-      const { number } = await import("./assets/predictions.js");
-      return texts.map(text => number(text, percent)); }"""
-    question = "in percent" if percent else "how many"
-    for text, got in zip(NUMBERS, modules.evaluate(read, [NUMBERS, percent])):
-        try:
-            wanted = prediction_cells.guess(text, question, None)
-        except ValueError:
-            wanted = None
-        assert (got is None) == (wanted is None), text
-        assert got is None or got == pytest.approx(wanted), text
 
 
 @pytest.mark.parametrize("within", [None, 0, 0.1, 5])

@@ -5,28 +5,6 @@ import { element, memory } from "./dom.js";
 import { say, strings } from "./strings.js";
 
 const NONE = ""; // what is kept for "no guess"
-const QUOTES = /^[ \t\n"'“”„‘’`]+|[ \t\n"'“”„‘’`]+$/g;
-const THOUSANDS = /^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$/;
-const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/;
-
-function decimal(text) {
-  const plain = text.replaceAll(",", THOUSANDS.test(text) ? "" : ".");
-  return DECIMAL.test(plain) ? Number(plain) : null;
-}
-
-/* The number that a text says, or null, as llmlib.course.prediction_cells.number reads it: 0.5 for
- * 0.5, 0,5, 50% and 1/2. If the question asks for percent, 50% is 50. */
-export function number(text, inPercent) {
-  const said = text.replace(QUOTES, "").replaceAll("−", "-").toLowerCase()
-    .replace(/(?<=\d) (?=\d{3}\b)/g, "");
-  const percent = /\s*(%|percent)$/.test(said);
-  const [above, ...rest] = said.replace(/\s*(%|percent)$/, "").split("/");
-  const below = rest.length ? decimal(rest.join("/").trim()) : 1;
-  const value = decimal(above.trim());
-  if (value === null || !below) return null;
-  const found = percent && !inPercent ? value / below / 100 : value / below;
-  return Math.abs(found) <= 1e300 ? found : null;
-}
 
 /* Whether a guess is right, as llmlib.course.predict.reveal has it. */
 export function isRight(guess, answer, within) {
@@ -49,16 +27,12 @@ class Prediction {
     if (this.slider) this.slider.oninput = () => void (this.field.value = this.slider.value);
     form.onsubmit = event => {
       event.preventDefault();
-      if (this.field?.value.trim()) this.read();
+      if (this.field?.value || this.field?.validity.badInput) this.read();
     };
   }
 
   get key() {
     return this.form.dataset.key;
-  }
-
-  get question() {
-    return this.form.querySelector("legend").textContent;
   }
 
   get made() {
@@ -79,8 +53,8 @@ class Prediction {
   }
 
   read() {
-    const found = number(this.field.value, this.question.includes("percent"));
-    if (found === null) {
+    const found = this.field.valueAsNumber; // the browser reads it: no other text can be typed
+    if (Number.isNaN(found)) {
       this.said.className = "said refused";
       this.said.textContent = strings.predictions.number;
     } else this.guess(String(found));

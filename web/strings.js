@@ -14,7 +14,7 @@ export const strings = {
     wrong: "You said {guess}. It is {answer}.",
     answer: "It is {answer}.",
     choose: "Choose one of the letters {letters}.",
-    number: "Write a number below 1e300: 3, 0.5, 50% or 1/2.",
+    number: "Write a number, such as 3 or 0.5.",
     cover: "Predict first: the answer is here once you have chosen, or said that you have no guess.",
     closed: "Predict first",
     table: "{hits} of {count} as you predicted. The others are worth a second look.",

@@ -278,8 +278,8 @@ def special_tokens_in_a_users_text_end_messages():
 
 @central
 def one_wrong_id():
-    """“One wrong number, and the sentence is about something else. The second list holds, but in
-    GPT-2 only”
+    """“One wrong number, and the sentence is about something else. The second list holds, but only
+    with GPT-2's tokenizer”
 
     The other list, which holds; the same list read by another tokenizer, and other texts, each with
     one id changed.
@@ -332,7 +332,7 @@ def utf8_has_finer_rules():
 
 
 def four_characters_hold_for_english_prose():
-    """“It holds for the English prose, and nowhere else here. Other English texts differ, too:
+    """“It holds for the English prose, and nowhere else here. Other English texts can differ:
     article 1 has 5.2 characters for each token.”
 
     Texts that are not shown: other articles in English, in French and in Hindi, and other code.

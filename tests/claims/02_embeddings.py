@@ -166,7 +166,7 @@ def _gradient(text, use, place=None):
 
 @false_where("the same table at the output", use="unembedding")
 def the_look_up_trains_the_rows_that_stand_in_the_text(use="embedding"):
-    """“The look-up trains a row only where its token stands.”
+    """“The look-up trains a row only where its token stands and something follows”
 
     Two sentences that the notebook does not show; the output's use of the table, which gives every
     row a gradient.
@@ -215,8 +215,8 @@ def a_row_s_gradient_is_the_sum_over_its_places(places=3):
 @false_where("stories whose words are shuffled", shuffled=True)
 def words_that_are_used_alike_come_together(shuffled=False):
     """“**Two words that are followed by the same tokens get almost the same gradient, so they are
-    pushed the same way.**” … “In the shuffled stories there is nothing to learn, and the neighbours
-    are accidents of the start.”
+    pushed the same way.**” … “In the shuffled stories there is hardly anything to learn: the loss
+    stays where it was, and the neighbours are accidents.”
 
     Three other starts. How far apart two words lie on the map, against how differently they are
     used in stories that the map was not made of: rank correlation over all pairs of words.
@@ -273,7 +273,8 @@ def the_row_that_came_is_pulled_and_all_others_pushed(use="unembedding"):
 @false_where("cosines, for which rows are divided by their lengths", rows=_unit)
 def dot_products_find_other_tokens(rows=_table):
     """“The beginnings of words such as *struggle* and *disseminate*, and bits of program code. Of a
-    thousand words fewer than a hundred have their largest dot product with themselves.”
+    thousand words drawn from the vocabulary fewer than a hundred have their largest dot product
+    with themselves.”
 
     Two thousand other words; a day, a city and a feeling that are not shown.
     """
@@ -352,24 +353,9 @@ def length_is_mostly_along(direction=_shared):
     return f"{leaning:.1%} lean its way; variance explained: {explained:.2f}, the rest {rest:.2f}"
 
 
-@false_where("only a hundred of the other directions", n=100)
-def half_of_the_squares_elsewhere_is_not_enough(n=500):
-    """“Take out other directions that together carry nearly as much, the 500 largest at right
-    angles to the shared one. Then fewer than ten of a thousand words find themselves; without
-    the shared direction all thousand do.”
-
-    A hundred of those directions, after which more words find themselves; other words.
-    """
-    rows = _without(*_others()[:, :n].unbind(dim=1))
-    share = 1 - (rows.square().sum() / _table().square().sum()).item()
-    other, shared = (_find_themselves(each, _words(9)) for each in (rows, _cleaned()))
-    assert share > 0.45 and other < 10 and shared > 995
-    return f"{share:.0%} of the squares elsewhere: {other}; the shared direction: {shared} of 1,000"
-
-
 @false_where("rows without the shared direction", rows=_cleaned)
 def two_tokens_at_random_are_not_at_right_angles(rows=_table):
-    """“So two tokens picked at random have a mean cosine of 0.4.”
+    """“So two tokens picked at random from the vocabulary have a mean cosine of 0.4.”
 
     Another draw of 20,000 pairs; words alone.
     """
@@ -421,8 +407,8 @@ def _own_pairs_only():
 @central
 @false_where("a made-up table in which only a country's own capital works", made=_own_pairs_only)
 def most_of_the_sum_needs_no_true_pair(made=lambda: (_table(), _pairs())):
-    """“**Most of what works needs no true pair**: a capital minus *another* country is right nearly
-    as often. With two random words hardly any sum is right.”
+    """“**Most of what works needs no true pair**: a capital minus *another* country is right
+    somewhat less often. With two random words hardly any sum is right.”
 
     Ten draws of nine of 26 other countries; two words at random.
     """
@@ -528,8 +514,8 @@ def the_side_counts_more_for_two_senses(words=tuple(TWO_SENSES)):
 
 @false_where("the vectors after eight layers", depth=8)
 def in_the_end_the_word_adds_little(depth=30):
-    """“In the table only the word counts. Layer by layer the sentence comes in, and in the end the
-    word adds little.”
+    """“In the table only the word counts. Layer by layer the word fades, and in the end it adds
+    little.”
 
     Four words that are not shown, two of them with one sense; the same after eight layers.
     """
@@ -555,7 +541,7 @@ def one_sense_can_be_either(words=(" man", " book", " water", " dog", " car")):
 @central
 @false_where("the mask switched on", parts={"position": _no_rope})
 def without_positions_and_mask_a_text_is_a_bag(parts=None):
-    """“What the model says about ` cat` does not depend on where ` cat` stands.”
+    """“The model's output at ` cat` does not depend on where ` cat` stands.”
 
     Three texts that are not shown; the mask alone, with which it does.
     """
@@ -573,7 +559,7 @@ def without_positions_and_mask_a_text_is_a_bag(parts=None):
 def the_mask_shows_order_from_the_second_layer_on(position=_no_rope):
     """“With a mask and one layer a token knows *which* tokens stand before it, not in what order.
     With several layers the mask alone gives the order away. In the first layer each token sums up
-    what is before it, so it comes out different in different places, and the second layer can read
+    what is before it, so its vector depends on where it stands, and the second layer can read
     that.”
 
     Two texts, three shuffles of each; with one layer, another token before it. Two layers, where
@@ -725,8 +711,9 @@ def _interleaved(x, positions, theta):
 @central
 @false_where("the right pairs", position=apply_rope)
 def the_wrong_pairing_is_easy_to_miss(position=_interleaved):
-    """“This mistake is easy to miss: there is no error, and some answers are still right.” “Reorder
-    the rows of $W_q$ and $W_k$, and the scores are right again.”
+    """“This mistake is easy to miss: there is no error, and some answers are still right.” “Move
+    the two rows of each pair of $W_q$ and $W_k$ next to each other, and these scores are right
+    again.”
 
     Other capitals, and names to repeat; W_q and W_k put into the other order, which repairs it.
     """

@@ -73,8 +73,8 @@ def only_attention_mixes_tokens():
 
 @central
 def what_a_token_sees_alone_depends_on_two_tokens():
-    """“They have the same first token, the same last one and the same length, so to " is" they are
-    one text.”
+    """“They have the same first token, the same last one and the same length, so " is" cannot tell
+    them apart.”
 
     Other texts of that kind. False with another first token, another last one, or attention.
     """
@@ -209,7 +209,7 @@ def the_wrong_divisor_breaks_the_model():
 @central
 def masked_after_the_softmax_the_future_leaks():
     """“**the numbers that are left still depend on the future**: each was divided by a sum that
-    counts the future scores.”
+    includes the future scores.”
 
     Five random texts. False if masked before: the same change of a future score moves nothing.
     """
@@ -278,7 +278,7 @@ def what_heads_write_adds_up():
 
 @central
 def an_id_only_tells_which_logit_is_the_largest():
-    """“Compare all of them: an id only tells which one is the largest.”
+    """“Compare all of them: an id tells only which is the largest.”
 
     Ten prompts, a divisor of √65: the next id stays on most, logits move on all. False for a
     divisor of √576, which ids expose.
@@ -307,7 +307,7 @@ def an_id_only_tells_which_logit_is_the_largest():
 def the_first_token_is_a_sink():
     """“**In these short texts, about two thirds of the attention goes to the first token**, counted
     from the third token on, even if the words are shuffled. Its values are short, so it hands over
-    less than its weight says, but not nothing.”
+    less than its weight says”
 
     Six other short texts, three of them shuffled. False for equal weights, and the second token.
     """
@@ -384,10 +384,10 @@ def _cost(replace, *which, seed=5):
 
 @central
 def zero_ablation_alone_would_have_misled():
-    """“Their controls cost much less, which seemed to confirm it.” “With something in their place
-    that they might have said, these five together lose most of their cost: zeroing had removed a
-    constant that later layers were trained with.” “**16.0 keeps its cost.** What it says about
-    single tokens is needed for copying.”
+    """“Their controls cost much less, which seemed to confirm it.” “With something typical of them
+    in their place, these five together lose at least half of their cost: much of what zeroing took
+    away was the same at every position.” “**16.0 keeps its cost**, on other texts as well. What it
+    says about single tokens is needed for copying”
 
     Two other pairs of texts, two replacements. False of the heads in layers 0 to 2, and of 16.0 on
     tokens that do not repeat.
@@ -411,9 +411,9 @@ def zero_ablation_alone_would_have_misled():
     return "; ".join(told) + f"; on tokens that do not repeat 16.0 costs {plain:.1f}"
 
 
-def some_heads_say_nearly_the_same_everywhere():
-    """“Some heads say nearly the same at every position, whatever the text; the layers above were
-    trained with it.” “five of the six sit in layers 0 to 2 and say nearly the same everywhere”
+def some_heads_say_much_the_same_everywhere():
+    """“Some heads say much the same at every position, whatever the text; the layers above were
+    trained with it.” “five of the six sit in layers 0 to 2”
 
     Two random texts and a sentence. False of 16.0.
     """
@@ -438,8 +438,8 @@ def some_heads_say_nearly_the_same_everywhere():
 
 @central
 def without_16_0_induction_heads_lose_their_aim():
-    """“**Without 16.0 the induction heads lose their aim**: those of layer 17 look no better than
-    by chance, the two others lose half of it or more. Without 11.1, another previous-token
+    """“**Without 16.0 the induction heads lose their aim**: those of layer 17 look hardly better
+    than by chance, the two others lose half of it or more. Without 11.1, another previous-token
     head, little changes.”
 
     Two other pairs of texts; two replacements. False for 11.1, another previous-token head.
@@ -484,8 +484,9 @@ def the_keys_carry_what_16_0_wrote():
 
 
 def induction_takes_two_layers_unless_the_length_is_fixed():
-    """“For a hundred steps two layers do hardly better than one. Then, within a few dozen more,
-    they learn it. One layer does not get there, **unless the length never changes**.” “on 9 + 9
+    """“For a hundred steps or more two layers do hardly better than one. Then, within about
+    sixty, they learn it. In 300 steps one layer does not get there, **unless the length never
+    changes**.” “on 9 + 9
     tokens that model is worse than guessing”
 
     Three other seeds each. False of one layer, and on a length that the first run never saw.

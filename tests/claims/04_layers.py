@@ -108,9 +108,8 @@ def the_model_is_a_sum():
 
 
 def without_plus_tokens_become_alike():
-    """“After a few layers without "+" nothing tells the tokens apart: all vectors point the same
-    way (Dong et al. 2021). With "+" they grow alike too, but far more slowly. **The "+" keeps each
-    token's own vector in the sum.**”
+    """“After a few layers without "+" the tokens are almost alike” “With "+" the tokens grow alike
+    too, but far more slowly. **The "+" keeps each token's own vector in the sum.**”
 
     Seeds 5 to 9, each by itself; with tanh as well as ReLU. False of tokens that look at themselves
     only, with tanh: they stay apart without "+", too.
@@ -132,7 +131,7 @@ def without_plus_tokens_become_alike():
 
 @central
 def a_large_input_blows_up_the_feed_forward():
-    """“Hand it a copy 200 times as large, and it writes about 40,000 times as much.”
+    """“Hand a feed-forward a copy 200 times as large, and it writes about 40,000 times as much.”
 
     Six layers, another text. False of attention, which writes a few hundred times as much.
     """
@@ -166,9 +165,9 @@ def weights_fit_their_wiring():
 
 @central
 def paris_depends_on_the_question():
-    """“One sublayer, attention in layer 23, supplies nearly three quarters of the Paris–London gap.
-    Many writes together lift Paris above the *average* token, and this one supplies less than a
-    fifth of that. **The answer depends on what you compare with.**”
+    """“One attention sublayer writes nearly three quarters of Paris's lead over London. Many writes
+    together lift Paris above the *average* token, and this one writes less than a fifth of that.
+    **The answer depends on what you compare with:**”
 
     The figures of Paris; then seven other capitals, each against the next city of the list and
     against the mean token: the share of layer 23 is larger in the contrast. False of Rome and
@@ -209,9 +208,9 @@ def _moved(clean, corrupted, right, wrong, first=0, end=31):
 
 @central
 def the_country_moves_in_one_layer():
-    """“**The country reaches the last token in a single layer, 23.** Before it the vector at the
-    country decides nearly everything. After it the vector at the last token does, in all ten
-    pairs.”
+    """“**What tells France from Italy reaches the last token in a single layer, 23.** Before it the
+    vector at the country decides nearly everything. After it the vector at the last token does, in
+    all ten pairs.”
 
     The ten pairs the other way round, and six in other words. False of what is asked about it (the
     next claim), and of layer 22 for the last token.
@@ -235,9 +234,9 @@ def the_country_moves_in_one_layer():
 
 
 def what_is_asked_arrives_before_the_country():
-    """“Here " capital" carries everything at first, and hands it over bit by bit: after layer 16
-    the last token has more than half. **What is asked for reaches the last token before the country
-    does.**”
+    """“In the run that asks for the currency, " capital" carries nearly everything at first, and
+    hands it over in steps: after layer 16 the last token has more than half. **What is asked for
+    reaches the last token before the country does.**”
 
     Five other questions and countries. False of a run that differs at the last token only: there
     " capital" carries nothing.
@@ -355,9 +354,10 @@ def centring_hardly_matters():
 
 
 def a_column_does_not_tell():
-    """“Here it holds " she" *down*: without it " she" is likelier. Held at 10, far above any
-    activation in the story, it lifts " she" to 0.63, and no random neuron comes near that. **A
-    neuron's column does not tell you what the neuron does.**”
+    """“here it writes *minus* "she" and holds " she" *down*; without it " she" is likelier. Held at
+    10, far above any of its own activations in the story, it lifts " she" to 0.63, and no random
+    neuron comes near that. **A neuron's column alone does not tell you what the neuron does: the
+    sign of its activation counts, too.**”
 
     The figures; then five other prompts. False of twelve random neurons, off or held at 10.
     """
@@ -378,7 +378,7 @@ def a_column_does_not_tell():
 
 
 def forty_layers_are_too_few():
-    """“With 40 layers neither of these two would have half of its parameters.”
+    """“Cut to 40 layers, neither of these two would keep half of its parameters.”
 
     The same formula with their real depths, and with SmolLM2's shape, counted in its weights. False
     of Llama 3.1 8B, which has 32.
@@ -399,8 +399,8 @@ def forty_layers_are_too_few():
 
 
 def without_plus_the_gradient_of_w_q_fades():
-    """“**Without "+" the gradient of `w_q` shrinks over a hundredfold.** The gradients of `w_v` in
-    the same layer and of the feed-forward do not.”
+    """“**In the last layer the gradient of `w_q` shrinks over a hundredfold without "+".** The
+    gradients of `w_v` in the same layer and of the feed-forward do not.”
     “Post-norm lies between.”
 
     Six seeds that the notebook does not use, each by itself; with tanh as well. False of a stack of
@@ -430,8 +430,8 @@ def without_plus_the_gradient_of_w_q_fades():
 
 
 def written_is_not_needed():
-    """“The two columns do not agree: they differ most for Rome.”
-    “**Attribution says what was written. Only an intervention says what was needed.**”
+    """“The two columns do not agree, and differ most for Rome.”
+    “**Attribution says what was written. What is lost without it, only an intervention says.**”
 
     The ten capitals, then ten other heads. False of one write taken out of the final sum, where
     nothing reads it any more: there both agree.
