@@ -491,8 +491,9 @@ def test_gradients_that_a_cell_switched_off_are_on_in_every_check(runner, place,
 
 def test_a_message_has_the_blanks_that_a_value_has(runner, tmp_path):
     """In the exercise that is about blanks."""
-    answer = notebooks.load("01_tokens").exercises[2]
-    assert answer.name == "cut_words" and answer.solution.count(LAST_BLANK) == 1
+    exercises = {each.name: each for each in notebooks.load("01_tokens").exercises}
+    answer = exercises["cut_words"]
+    assert answer.solution.count(LAST_BLANK) == 1
     answer = answer.solution.replace(LAST_BLANK, "")
     node = answer_runner.handed_in_notebook("01_tokens", {"cut_words": answer})
     _, (checked, graded) = agreed(runner, node, tmp_path, "01_tokens")
