@@ -1,4 +1,5 @@
-"""The engine in Firefox: the ids of llmlib, the weights kept, and the page without its server."""
+"""Firefox: the engine gives the ids of llmlib, keeps the weights, and does without its server; a
+chapter and the first page work as in Chromium."""
 
 import firefox
 import pytest
@@ -63,3 +64,41 @@ def test_firefox_writes_what_llmlib_writes_also_without_the_server(tmp_path):
             server.start()
         assert page.evaluate("() => Engine.remove()") is True
         assert page.evaluate("() => Engine.isKept()") is False
+
+
+GUESS = """async () => {
+  const card = document.querySelector("form[data-key=question]").closest(".card");
+  const seen = each => each.checkVisibility();
+  const code = () => document.querySelectorAll("details.source[open]").length;
+  const before = [card.innerText.includes("It is"), code()];
+  card.querySelector("[data-guess=B]").click();
+  const after = [card.innerText.includes("You said B"), seen(card.querySelector(".answer"))];
+  document.querySelector("#search-open").click();
+  const field = document.querySelector("#search input");
+  field.value = "temperature";
+  field.dispatchEvent(new Event("input"));
+  for (let i = 0; i < 300 && !document.querySelector("#search li a"); i++) {
+    await new Promise(resolve => setTimeout(resolve, 100));
+  }
+  return [before, after, Boolean(document.querySelector("#search li a"))];
+}"""
+MOVES = """async () => {
+  const canvas = document.querySelector("canvas.tower"), seen = new Set();
+  for (let i = 0; i < 300 && seen.size < 3; i++) {
+    seen.add(canvas.toDataURL());
+    await new Promise(resolve => setTimeout(resolve, 100));
+  }
+  document.querySelector("#play").click(); // Pause
+  await new Promise(resolve => setTimeout(resolve, 300));
+  const still = canvas.toDataURL();
+  await new Promise(resolve => setTimeout(resolve, 500));
+  return [seen.size, canvas.toDataURL() === still];
+}"""
+
+
+def test_in_firefox_a_guess_opens_its_answer_and_the_picture_moves(site):
+    with static_server.served(site) as server, firefox.new_page() as page:
+        page.goto(f"{server.address}/01_tokens.html")
+        assert page.evaluate(GUESS) == [[False, 0], [True, True], True]
+        page.goto(f"{server.address}/index.html")
+        assert page.evaluate(MOVES) == [3, True]
