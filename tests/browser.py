@@ -159,7 +159,7 @@ def furnish(folder):
     for name in notebooks.names():
         shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", folder)
     nbformat.write(solved(), folder / "right.ipynb")
-    stub = notebooks.load(NAME).exercises[-1]
+    stub = notebooks.load(NAME).core[-1]
     wrong = solved(**{"merge": WRONG_MERGE, stub.name: stub.stub})
     nbformat.write(wrong, folder / "wrong.ipynb")
     nbformat.write(solved(yours="..."), folder / "unpredicted.ipynb")

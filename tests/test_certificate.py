@@ -470,14 +470,14 @@ def test_an_unfinished_course_gets_a_list_and_no_certificate(home, capsys):
     (home / "notebooks" / "04_layers.ipynb").write_text('{"cells": [')
     assert certificate(home, "--name", "Ada") == 1
     much, where, more = capsys.readouterr().out.splitlines()
-    books = {each.name: len(each.exercises) for each in notebooks.notebooks()} | {"04_layers": 1}
+    books = {each.name: len(each.core) for each in notebooks.notebooks()} | {"04_layers": 1}
     assert much == f"No certificate yet. Missing or wrong: {sum(books.values())}."
     assert where == "Where: " + ", ".join(f"{name} {count}" for name, count in books.items())
     assert more == "To list them: llmlib certificate --missing"
     assert certificate(home, "--missing") == 1
     said = capsys.readouterr().out
     assert "\n04_layers: damaged, half saved" in said
-    for each in (each for book in notebooks.notebooks() for each in book.exercises):
+    for each in (each for book in notebooks.notebooks() for each in book.core):
         if each.notebook != "04_layers":
             assert f"{each.notebook}: {each.name}: not written yet" in said
     assert not (home / "out").exists() and not (home / "data").exists()
