@@ -624,12 +624,17 @@ def control_sums(pairs):
 
 
 # %% test control_sums points=3
+from llmlib.course import check
 from llmlib.course.checking import embeddings as cases
 
 cases.check_control_sums(control_sums)
 ### BEGIN HIDDEN TESTS
 for _n, _seed in [(3, 31), (5, 32), (7, 33)]:
     cases.check_control_sums(control_sums, _n, _seed)
+check.that(
+    len(control_sums([(_i, 100 + _i) for _i in range(9)])) >= 9,
+    "other numbers of pairs, and other ids: nine pairs give nine sums or more",
+)
 ### END HIDDEN TESTS
 
 # %%
@@ -727,6 +732,7 @@ def word_and_side(vectors, words, sides, places):
 
 
 # %% test word_and_side points=3
+from llmlib.course import check
 from llmlib.course.checking import embeddings as cases
 
 cases.check_word_and_side(word_and_side)
@@ -735,6 +741,12 @@ _sides = [("x", "p", i) for i in range(3)] + [("x", "q", i) for i in range(3, 5)
 _sides += [("y", "p", 0), ("y", "p", 6), ("y", "q", 3), ("z", "q", 8), ("z", "p", 9)]
 cases.check_word_and_side(word_and_side, _sides[::-1], seed=41)
 cases.check_word_and_side(word_and_side, (*cases.TEXTS, ("pier", "river", 8)), seed=42)
+_vectors = cases.made_up_vectors(cases.TEXTS, (0.6, 0.0, 0.0), 43)
+_both = word_and_side(_vectors, *(list(_each) for _each in zip(*cases.TEXTS)))
+check.that(
+    float(_both[0]) > float(_both[1]),
+    "other words, sides and vectors, also in another order",
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
