@@ -13,12 +13,11 @@ ON_THE_PAGE = {
         )
     },
     "03_attention": {
-        "Switch heads off and look at the loss,": "With heads switched off, look at the loss,",
-        "All 270 heads on any text that you type, by *your* `scaled_dot_product_attention`.": (
-            "All 270 heads on a text, and with the model in this page on any text that you type."
+        "By *your* `scaled_dot_product_attention`, on any text that you type.": (
+            "On a text, and with the model in this page on any text that you type."
         ),
-        "Switch heads off, and see what the model says instead.": (
-            "With the model in this page, switch heads off, and see what it says instead."
+        "Switch heads off, and see what the model writes instead.": (
+            "With the model in this page, switch heads off, and see what it writes instead."
         ),
     },
     "04_layers": {
