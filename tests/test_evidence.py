@@ -62,7 +62,7 @@ def copy(tmp_path_factory):
             f"solutions/{NAME}.py",
             "### BEGIN SOLUTION\n",
             "### BEGIN SOLUTION\n    pass\n",
-            {"claims": [NAME], "mutants": [NAME]},
+            {"claims": [NAME, "04_layers"], "mutants": [NAME]},
         ),
         (
             f"solutions/{NAME}.py",
