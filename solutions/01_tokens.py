@@ -529,7 +529,7 @@ for name in ["GPT-2", "GPT-4"]:
     print(f"{name}: {regex.findall(PATTERNS[name], code)}")
 
 # %% [markdown]
-# **Step by step.** Below, BPE learns from a short text with your `count_pairs` and `merge`. Press the button: the commonest pair, counted over all pieces, becomes a token. Then change the pattern, type code with its white space, and watch what a *new* text becomes under the same merges.
+# **Step by step.** Below, BPE learns from a short text with your `count_pairs` and `merge`. Press “Merge the commonest pair”: the pair with the highest count, over all pieces, becomes a token. Then change the pattern, type code with its white space, and watch what a *new* text becomes under the same merges.
 #
 # On ties any rule will do, but two trainers agree only if they share it. `commonest`, which is given, has the rule of the `tokenizers` package.
 #

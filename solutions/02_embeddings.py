@@ -100,7 +100,7 @@ reveal("digits", token("7") - token("3"), within=0)
 # Four, as if ids could count. They cannot. Digits are single bytes, and the tokenizer numbered the bytes in the order of a character table. The merges follow as they were learned. So the ids next to that of ` Paris` have nothing to do with Paris. An id is a **name**, and the model never computes with it.
 
 # %% [markdown]
-# The model computes with the **row** that belongs to the name. A row is `d_model` numbers wide. The rows start at random and are trained like all the model's numbers, its *weights*. A fifth of SmolLM2's weights are in this table.
+# The model computes with the **row** that belongs to the name. A row is `d_model` numbers wide. The rows start at random and are trained like all the model's numbers, its *weights*.
 #
 # From here on data has the shape `[batch, seq, d_model]`: `batch` texts, `seq` tokens in each text, one vector for each token.
 

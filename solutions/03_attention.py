@@ -105,7 +105,7 @@ layer, head = 11, 1
 cat = model.tokenizer.encode("The cat sat on the mat")
 words = [model.tokenizer.decode([i]) for i in cat]
 real = heads(model, cat)  # what every layer and head of SmolLM2 computes
-x = real.received[layer]  # seq d_model: a row a token
+x = real.received[layer]  # seq d_model: one row for each token
 seq = len(x)
 
 
@@ -1060,13 +1060,13 @@ for _seed, (_shape, _n) in enumerate(
 #
 # Write the whole layer, from the vectors that attention receives to what it writes.
 #
-# - `x` `[batch, seq, d_model]`: one row a token
+# - `x` `[batch, seq, d_model]`: one row for each token
 # - `w_q` `[n_head * head_dim, d_model]`: as `torch.nn.Linear` stores it, so multiply by the transpose
 # - `w_k`, `w_v` `[n_kv_head * head_dim, d_model]`: fewer heads: grouped queries
 # - `w_o` `[d_model, n_head * head_dim]`: stored the same way
 # - `n_head`, `n_kv_head` whole numbers: n_kv_head divides n_head
 # - `theta` a number: RoPE's base: hand it on to `apply_rope`
-# - returns `[batch, seq, d_model]`: one row a token
+# - returns `[batch, seq, d_model]`: one row for each token
 #
 # Attention is causal, and positions count from 0. **Queries and keys** are turned by RoPE, head by head; values are not.
 # `apply_rope(x, positions, theta)` from notebook 2 takes `x` `[..., seq, head_dim]` and `positions` `[seq]`.

@@ -1453,7 +1453,7 @@ reveal("capital", "A" if asked == 23 else "C" if asked < 23 else "B")
 # |---|---|---|
 # |`ids`|`[batch, seq]`|whole numbers|
 # |`table`|`[vocab, d_model]`|used at both ends|
-# |`layers`|a list, one entry a layer; leave it as it is|five tensors: the weights of `norm_1` and `norm_2`, `[d_model]` each, then `w_gate`, `w_up`, `w_down`|
+# |`layers`|a list, one entry for each layer; leave it as it is|five tensors: the weights of `norm_1` and `norm_2`, `[d_model]` each, then `w_gate`, `w_up`, `w_down`|
 # |`final_norm`|`[d_model]`|weight of the last norm|
 # |`attend`|a function|`attend(i, x)`: what the attention of layer `i` writes for `x` `[batch, seq, d_model]`|
 # |`eps`|a number|of all norms|

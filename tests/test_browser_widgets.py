@@ -260,10 +260,10 @@ def test_the_stepper_is_worked_by_the_keyboard(widgets, page):
     widget.get_by_role("button", name="Merge the commonest pair").focus()
     page.keyboard.press("Enter")
     expect(merges).to_have_value("1")
-    expect(words).to_contain_text("After 1 merges")
+    expect(words).to_contain_text("Merges so far: 1, the latest")
     merges.focus()
     page.keyboard.press("ArrowRight")
-    expect(words).to_contain_text("After 2 merges")
+    expect(words).to_contain_text("Merges so far: 2")
     assert int(re.findall(r"\d+", words.inner_text())[-1]) < before
     widget.get_by_label("A new text").fill("")
     expect(widget.locator(".note")).to_contain_text("Type a text first.")

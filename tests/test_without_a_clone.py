@@ -296,7 +296,7 @@ def test_the_whole_course_in_an_empty_folder(fresh):
     def llmlib(*verb, rc):
         return ran(programs / "llmlib", *verb, rc=rc, cwd=mine, env=environment)
 
-    table, tasks = llmlib("check", "01_tokens", rc=1), len(notebooks.load("01_tokens").exercises)
+    table, tasks = llmlib("check", "01_tokens", rc=1), len(notebooks.load("01_tokens").core)
     assert f"Notebooks in {work}" in table and f"1 of {tasks} done" in table
     llmlib("progress", rc=1)
     assert (mine / "progress.png").stat().st_size > 10_000

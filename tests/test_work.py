@@ -818,7 +818,7 @@ def test_a_learner_finds_everything_in_the_newer_edition(tmp_path, page):
             timeout=2 * browser.MINUTES,
         )
         box = page.locator(".llm-box").first
-        tasks = len(notebooks.load("01_tokens").exercises)
+        tasks = len(notebooks.load("01_tokens").core)
         expect(box).to_contain_text(f"1 of {tasks} done", timeout=2 * browser.MINUTES)
         page.screenshot(path=browser.SHOTS / "newer_edition.png")
         page.locator("a.llm-go").click()

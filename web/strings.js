@@ -119,7 +119,7 @@ export const strings = {
     merges: "merges learned",
     next: "Merge the commonest pair",
     before: "The text as bytes: {total} of them. Each piece is shown once, with how often it occurs.",
-    after: "After {learned} merges, the latest {made}: {total} tokens.",
+    after: "Merges so far: {learned}, the latest {made}. Tokens: {total}.",
     chosen: "Commonest pair: {pair}, {count} times. It is merged next.",
     none: "No pairs are left: every piece is one token.",
     encoded: "The new text, encoded with these merges, the oldest first:",

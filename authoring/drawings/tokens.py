@@ -12,7 +12,6 @@ from llmlib import plots, tokens
 WIDTH = 7.5
 LARGE, SMALL = 17, 13  # readable on a page 390 pixels wide
 PALE, WARM, CALM = "#cfe6f5", "#fde9bd", "#cdeee1"
-BYTE = "#eeeeee"
 
 
 def sheet(height: float) -> tuple[Figure, Axes]:

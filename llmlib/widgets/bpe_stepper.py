@@ -94,7 +94,7 @@ def _still(shown):
     html, plain = [], []
     for each in shown:
         tokens = [bytes(token["bytes"]) for piece in each["pieces"] for token in piece["tokens"]]
-        title = f"{each['learned']} merges, {each['total']} tokens."
+        title = f"Merges so far: {each['learned']}. Tokens: {each['total']}."
         if each["pairs"]:
             (left, right), count = each["pairs"][0]["pair"], each["pairs"][0]["count"]
             title += f" Commonest pair: {left['text']!r} + {right['text']!r}, {count} times."

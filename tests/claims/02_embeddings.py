@@ -130,28 +130,6 @@ def an_id_is_a_name(rows_too=True):
     return f"logits move by {change:.0e}"
 
 
-GPT_2 = 50_257 * 768, 124_439_808
-
-
-@false_where("GPT-2, whose table is larger and whose layers are fewer", sizes=GPT_2)
-def a_fifth_of_the_model_is_its_table(sizes=None):
-    """“A fifth of SmolLM2's weights are in this table.”
-
-    The count of the weights as loaded, where the output's table is the same one.
-    """
-    layers = model().weights.layers
-    loaded = sum(t.numel() for layer in layers for w in vars(layer).values() for t in _tensors(w))
-    table, whole = sizes or (_table().numel(), loaded + _table().numel())
-    assert abs(table / whole - 0.21) < 0.005 and model().weights.unembedding is _table()
-    return f"{table / whole:.1%} of {whole:,} numbers"
-
-
-def _tensors(part):
-    """The tensors of a part of a layer: one, or a tuple in which one may be None."""
-    parts = part if isinstance(part, tuple) else (part,)
-    return [t for t in parts if isinstance(t, torch.Tensor)]
-
-
 def _gradient(text, use, place=None):
     """The gradient of a text's loss, or of one place of it, at the table that is used as the
     "embedding" or as the "unembedding" -> [vocab, d_model]."""
