@@ -253,7 +253,7 @@ CONTROLS = {
     r"click a token to see": ".surprise button",
     r"Each click on “Next token”": "button:text-is('Next token')",
     r"the button writes five texts": "button:has-text('Write 20 tokens, 5 times')",
-    r"(?i)\btype (anything|another|over)|text that you type": "textarea",
+    r"(?i)\btype (anything|another|over|code)|text that you type": "textarea",
 }
 SAYS = """() => [...document.querySelectorAll("main :is(p, li)")]
   .filter(each => !each.closest(".exercise, .widget, form, details:not(.reveal), .code-of"))
@@ -584,7 +584,7 @@ def test_no_code_and_no_text_between_a_question_and_its_answer_can_be_read_befor
 
 def test_a_link_into_a_covered_answer_leads_to_its_question(chromium, address):
     with opened(chromium, address, CHAPTER) as page:
-        hidden = page.locator(".answer .cell[id]").nth(5)
+        hidden = page.locator(".answer").last.locator(".cell").first
         anchor = hidden.get_attribute("id")
         form = page.locator(f".card:has(#{anchor}) form")
         page.goto(f"{address}/{CHAPTER}.html#{anchor}")
