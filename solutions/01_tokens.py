@@ -5,7 +5,7 @@
 #
 # ![A sentence is cut into five tokens, and each token becomes a number: 504, 3575, 282, 4649, 314. The model turns the numbers into a bar for every token of its vocabulary, and one of those becomes the next bit of text.](attachment:there_and_back.png)
 #
-# **You will build** the two ends of this picture: the trainer, the encoder and the decoder of a byte-level BPE tokenizer, with the exact ids of GPT-2 and SmolLM2. Then you measure what tokens do to a model.
+# **You will build** the two ends of this picture: the trainer, the encoder and the decoder of a byte-level BPE tokenizer. With the published merges, yours gives the exact ids of GPT-2 and SmolLM2. Then you measure what tokens do to a model.
 #
 # **You need** Python's lists, dictionaries and `while` loops. Nothing about machine learning.
 #
@@ -30,7 +30,7 @@ def ids_after(function, ids, *more):
 from llmlib.course.predict import predict, predictions, reveal
 
 # %% [markdown]
-# SmolLM2-135M is a small language model that runs on your processor. How sure is it of the next token?
+# SmolLM2-135M-Instruct (in this course SmolLM2, its numbers rounded to about 4 bits) is a small language model that runs on your processor. How sure is it of the next token?
 #
 # Guess first. Your guesses are scored at the end.
 
@@ -99,7 +99,7 @@ first = model.tokenizer.decode([next_token("What is machine learning?").argmax()
 reveal("question", {"\n": "A", " Machine": "B"}.get(first, "C"))
 
 # %% [markdown] reveals="question"
-# A new line is likeliest, " Machine" second, and third `<|im_end|>`, the token that ends a message: the question could be all there is. To this function, an answer is just one possible continuation.
+# A new line is likeliest, " Machine" second, and third `<|im_end|>`, the token that ends a message, which this model knows from its training on chats: the text might end with the question. To this function, an answer is just one possible continuation.
 
 # %% [markdown]
 # Translating and reasoning are continuations, too. Judge each line yourself; the model is very small.
@@ -136,7 +136,7 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
 # %% [markdown]
 # GPT-2 and many models since, such as Llama 3 and Qwen, start from the 256 bytes and give frequent sequences of bytes a number of their own. This is byte-pair encoding, **BPE**.
 #
-# In this notebook, an id below 256 stands for the byte with that number. Every further id is a *merge* of two ids that stand side by side: 256 is the first merge, 257 the second, and so on. Published tokenizers number their bytes in another order.
+# In this notebook, an id below 256 stands for the byte with that number. Every further id is a *merge* of two ids that stand side by side: 256 is the first merge, 257 the second, and so on. GPT-2 and SmolLM2 number their bytes in another order.
 #
 # To decide what to merge, count pairs. Run the check below an exercise as often as you like: its message names the mistake.
 
@@ -517,7 +517,7 @@ spanning = sum(b" " in token.strip() for token in unbounded[256:])
 print(f"{spanning} of 300 reach from one word into the next")
 
 # %% [markdown]
-# Whole phrases of this one text become tokens. GPT-2 cuts the text into short pieces first, and merges only inside a piece. This step is called **pre-tokenization**, and a regular expression does it. Joined, the pieces are the text: nothing is lost, and white space is text like any other.
+# Whole phrases from this one text become tokens. GPT-2 cuts the text into short pieces first, and merges only inside a piece. This step is called **pre-tokenization**, and a regular expression does it. Joined, the pieces are the text: nothing is lost, and white space is text like any other.
 #
 # Here are two patterns on a line of code. GPT-2 gives each word the space before it, and joins the end of a line to the indentation that follows. GPT-4 cuts a number after three digits, lets a word begin with a sign in place of the space, and keeps the end of a line with the signs before it.
 
@@ -535,7 +535,7 @@ for name in ["GPT-2", "GPT-4"]:
 #
 # <details><summary>Small print: Ġthe</summary>
 #
-# The files of GPT-2's tokenizer write each byte as a printable character, `BYTE_TO_CHAR`: a letter as itself, a space as "Ġ". That is why you will meet words like "Ġthe" in the vocabularies of models. The order of these characters decides ties between bytes.
+# The files of GPT-2's tokenizer write each byte as a printable character, `BYTE_TO_CHAR`: an English letter as itself, a space as "Ġ". That is why you will meet words like "Ġthe" in the vocabularies of models. The order of these characters decides ties between bytes.
 #
 # </details>
 
@@ -760,7 +760,7 @@ for _ in range(3):
 
 
 # %% [markdown]
-# The same prose, the same 300 merges, but inside pieces:
+# The same prose and as many merges, but inside pieces, and with ties decided by `commonest`:
 
 # %%
 merges = train_bpe(prose, 256 + 300)
@@ -966,7 +966,7 @@ for _ in range(3):
 
 
 # %% [markdown]
-# Here is " embeddings" as GPT-2 reads it, built by your `merge` from the bottom up. Each box above the bottom row is a merge, and the number in it is its rank: its place in the order of training.
+# Here is " embeddings" as GPT-2 reads it, built by your `merge` from the bottom up. Each box above the bottom row is a merge, and the number in it is its rank: its place in the order of training, counted from 0.
 
 # %%
 from llmlib.demonstrations.tokens import longest_match
@@ -988,7 +988,7 @@ for word in [" embeddings", " preprocessing", "strawberry", " tokenization"]:
 # %% [markdown]
 # " embeddings" ends in "d", "ings". The tokens "ding" and "s" exist and would fit, but the "ing" in the middle can merge with one side only, and "ings" is the older merge.
 #
-# Now article 1 of the Universal Declaration of Human Rights in four languages, and a small program. Each change of colour, with a thin line before it, starts a new one; part of a character is shown as bytes between ‹ and ›.
+# Now article 1 of the Universal Declaration of Human Rights in four languages, and a small program. Each change of colour, with a thin line before it, marks the start of a token; a token that holds part of a character is shown as its bytes, between ‹ and ›.
 
 # %% folded="Set-up: article 1 in several languages, and a program"
 import json
@@ -1017,9 +1017,9 @@ coloured_tokens(
 )
 
 # %% [markdown]
-# Most English words are one token, with the space in front. German words are often cut where neither a syllable nor a part with a meaning ends: "W|ür|de". The same article takes 33 tokens in English and 172 in Russian: more time, more money, and less text in a model's longest input, its *context*.
+# Most English words are one token, with the space in front. German words are often cut where neither a syllable nor a part with a meaning ends: "s|ind", "gle|ich". The same article takes 33 tokens in English and 172 in Russian. That means more time, more money, and less text in the longest input that a model can take, its *context*.
 #
-# **Playground.** Type anything. The slider sets how many merges your `encode` may use; each token has its id below it.
+# **Playground.** Type anything. The slider sets how many merges your `encode` may use; each token has its id in this notebook's numbering below it.
 
 # %%
 from llmlib.widgets import tokenizer_playground
@@ -1498,7 +1498,7 @@ show(characters_per_token(carried, 3.5, 4.5))
 reveal("four", sum(3.5 <= each <= 4.5 for each in carried.values()), within=0)
 
 # %% [markdown] reveals="four"
-# It holds for the English prose, and nowhere else here. Other English texts can differ: article 1 has 5.2 characters for each token.
+# The rule is meant for English. It holds for the English prose, and nowhere else here; even in English, article 1 has 5.2 characters for each token.
 
 # %% [markdown]
 # **The same word, different tokens.** How many tokens does "strawberry" have?
@@ -1575,7 +1575,7 @@ predict(
 # - **In:** `answers`, a list of strings such as `"t l o ? e"`: letters with spaces between them, and `?` where the model named none. `words`, equally many, all of the same length; the `i`-th answer is about the `i`-th word. There are two or more.
 # - **Out:** a list of shares, one for each place in a word.
 #
-# How you find them is your decision. For one model the result is known, by hand: if it writes `"s t a r e"` whatever the word, all that it gets right is luck, so your control must give what `letters_right` gives. A word's own answer does not count.
+# How you find them is your decision. For one model the result is known, by hand: if it writes `"s t a r e"` whatever the word, all that it gets right is luck, so your control must give what `letters_right` gives. Leave out each word's own answer.
 #
 # The check tries your control on made-up models that know all letters, one, or none, and says where it cannot tell them apart.
 #
@@ -1687,7 +1687,7 @@ for _seed in range(3):
 
 
 # %% [markdown]
-# Now the model. The second group changes nothing but the ids: the same text, with an id for each letter of the word.
+# Now the model. The second group changes nothing but the ids: the same text, with an id for each letter of each word, in the examples too.
 
 # %% folded="Measure: your control on the real model"
 from llmlib.plots.tokens import right_by_letter
@@ -1730,7 +1730,7 @@ print(counts(model, [lemon, kitten], [("r", "strawberry")]))
 # One question cannot decide it. Write the questions that can.
 #
 # - **In:** nothing.
-# - **Out:** a list of at least 12 different questions, pairs `(letter, word)` in small letters a to z. No letter occurs more than 9 times. By hand: `("r", "strawberry")` asks for 3.
+# - **Out:** a list of at least 12 different questions, pairs `(letter, word)` in small letters a to z. The letter occurs at most 9 times in its word. By hand: `("r", "strawberry")` asks for 3.
 #
 # What to ask is your decision. The check gives your questions to made-up models that never look at the letter. If one of them gets more than two in three right, your questions cannot discriminate, and the check names that model.
 #
@@ -1808,7 +1808,7 @@ for _longer in range(2, 12):
 
 
 # %% [markdown]
-# Your questions now go to the model, after four pairs of examples.
+# The model now gets your questions four times, each time after a different pair of examples.
 
 # %%
 predict(
@@ -1839,14 +1839,14 @@ same = sum(alike) / len(alike)
 reveal("digits", "A" if min(right) > 2 / 3 else "B" if same > 0.8 else "C")
 
 # %% [markdown] reveals="digits"
-# **The digits follow the examples more than the word.** Few of them are right. The right answer for "strawberry" was an accident of our prompt. One right answer is never a test. Whether tokens keep a *larger* model from counting is another question; this run cannot say.
+# **The digits follow the examples more than the word.** What is right is mostly what one digit, repeated, happens to hit. The right answer for "strawberry" was an accident of our prompt. One right answer is never a test. Whether tokens keep a *larger* model from counting is another question; this run cannot say.
 
 # %% [markdown]
 # ## 1.11 Your functions in the engine
 #
-# ![Text goes through your encode, the ids through SmolLM2, and its ids through your stream_decode to text.](attachment:in_the_engine.png)
+# ![Text goes through your encode, the ids through SmolLM2, and its ids through your decode to text.](attachment:in_the_engine.png)
 #
-# The adapter below puts your `encode`, `decode` and `stream_decode` where the model's tokenizer was.
+# The adapter below puts your `encode`, `decode` and `stream_decode` where the model's tokenizer was. The comparison uses the first two; text that is shown while it is written goes through the third.
 #
 # <details><summary>Small print: what the adapter does</summary>
 #
@@ -1890,7 +1890,7 @@ for label, text in {"prose": prose, **texts, "Hindi": article["Hindi"]}.items():
     print(f"{label:<8} same ids as GPT-2: {same_gpt2}, as SmolLM2: {same_smollm2}")
 
 # %% [markdown]
-# The same ids for each of these texts. Now the real model reads what *your* tokenizer wrote, and the package `transformers` continues the same ids beside it.
+# The same ids for each of these texts. Now the real model continues what *your* tokenizer wrote, and the package `transformers` continues the same ids for comparison.
 
 # %%
 from dataclasses import replace
@@ -1934,7 +1934,7 @@ agreed = same_ids(
 #
 # <details><summary>An answer</summary>
 #
-# Only from use: both occur near the same words ("jam", "red", "pick"), so training pushes both rows in similar directions. Notebook 2 shows this in a small table.
+# Only from use: both occur near the same words ("jam", "red", "pick"). " strawberry" has one row to learn that in. The rows of "st", "raw" and "berry" serve many other words, so later layers must put the three together. Notebook 2 shows in a small table how use brings rows together.
 #
 # </details>
 #
@@ -2328,7 +2328,7 @@ for size in sizes:
 show(vocabulary_against_length(sizes, curves))
 
 # %% [markdown]
-# In English the first merges save most. In Russian and Chinese the first 3,840 merges save nothing: hardly any of the web pages that GPT-2's merges were learned from were in these languages.
+# In English the first merges save most. In the Russian and the Chinese article the first 3,840 merges save nothing: hardly any of the web pages that GPT-2's merges were learned from were in these languages.
 #
 # ### What the same text costs · 10 min
 #
@@ -2350,7 +2350,7 @@ cost = [
 show(same_text(cost))
 
 # %% [markdown]
-# With GPT-2, article 1 in Hindi takes nearly nine times the tokens of English. If you pay for each token, you pay that much more.
+# With GPT-2, article 1 in Hindi takes nearly nine times the tokens of English. If you pay for each token, you pay nearly nine times as much.
 #
 # <details><summary>Small print: the pattern has a share in it</summary>
 #

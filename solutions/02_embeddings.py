@@ -75,7 +75,7 @@ for text in [" Monday", " Paris", " good", "7"]:
 # %% [markdown]
 # ## 2.1 An id is a name, not a quantity
 #
-# ![The text “The cat slept” as three tokens with their ids. Each id points to one row of a tall table, and the three rows come out side by side.](attachment:ids_pick_rows.png)
+# ![The text “The cat slept” as three tokens with their ids. Each id points to one row of a tall table, and the three rows come out, one below the other, in the order of the text.](attachment:ids_pick_rows.png)
 #
 # Ids are numbers. Does it mean anything to subtract one id from another? Try the digits, which are tokens too.
 
@@ -97,7 +97,7 @@ print(
 reveal("digits", token("7") - token("3"), within=0)
 
 # %% [markdown] reveals="digits"
-# Four, as if ids could count. They cannot. Digits are single bytes, and the tokenizer numbered the bytes in the order of a character table. The merges follow as they were learned. So the ids next to that of ` Paris` have nothing to do with Paris. An id is a **name**, and the model never computes with it.
+# Four, as if ids could count. They cannot. Digits are single bytes, and the tokenizer numbered the bytes in the order of a character table. After them come the merges, in the order in which they were learned. So the ids next to that of ` Paris` have nothing to do with Paris. An id is a **name**, and the model never computes with it.
 
 # %% [markdown]
 # The model computes with the **row** that belongs to the name. A row is `d_model` numbers wide. The rows start at random and are trained like all the model's numbers, its *weights*.
@@ -214,11 +214,11 @@ print("product equals look-up:", same)
 #
 # <details><summary>Small print: the picture</summary>
 #
-# Its model is a table of 25 numbers that learns to spell *abracadabra*. The nudge is drawn large; a real one is so small that the line touches the curve.
+# Its model is a table of 25 numbers that learns which letter follows which in *abracadabra*. The nudge is drawn large; a real one is so small that the line touches the curve.
 #
 # </details>
 #
-# Nudging finds one slope for each run of the model: 134.5 million runs for one step of SmolLM2. *Backpropagation* finds all slopes in one run forward and one backward. On the way back each part of the model answers one question: given the slopes at what I returned, what are the slopes at what I was given? You answer it for the look-up.
+# Nudging finds one slope for each run of the model: 134.5 million runs for one step of SmolLM2. *Backpropagation* finds all slopes in one run forward and one backward. On the way back each part of the model answers one question: given the slopes at my output, what are the slopes at my input? You answer it for the look-up.
 
 # %% [markdown]
 # ### Exercise 2.2 · `embedding_gradient` · ●●○ · 10 min
@@ -295,7 +295,7 @@ for _shape, _vocab, _width in [((9,), 5, 4), ((3, 8), 11, 2), ((2, 3, 5), 7, 6)]
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** Torch gives the gradient at the vectors of one sentence, and your function takes it to the table. Then nudge one number of the row of ` cat`, for the look-up only, and compare.
+# **Run it on the real model.** Torch gives the gradient at the vectors of one sentence, and your function takes it to the table. Then nudge one number of the row of ` cat`, only where it is looked up (the table has a second use, see 2.4), and compare.
 
 # %%
 text = "The cat sat on the mat, and the cat slept."
@@ -321,11 +321,11 @@ with torch.no_grad():
 print(f"slope by a nudge {rise / 0.02:.3f}, yours {gradient[token(' cat'), 1]:.3f}")
 
 # %% [markdown]
-# The look-up trains a row only where its token stands and something follows.
+# Through the look-up, a row is trained only by places where its token stands and another token follows.
 #
 # ### A table with two columns
 #
-# Why do similar rows come about? Train a table small enough to draw. It has two columns, and rows for 32 words: the commonest in the course's stories, without names. From the row of a word the model must guess the next token, one of 150. A matrix `output` turns the two numbers into 150 scores, and each token's own frequency is added. All rows start near 0.
+# Why do similar rows come about? Train a table small enough to draw. It has two columns, and rows for 32 words: the commonest in the course's stories, without names. From the row of a word the model must guess the next token, one of 150. A matrix `output` turns the two numbers into 150 scores, and the logarithm of each token's own frequency is added. All rows start near 0.
 
 # %%
 predict(
@@ -386,7 +386,7 @@ for name in [" he", " his", " cat", " in", " was"]:
 # %% [markdown]
 # In the shuffled stories there is hardly anything to learn: the loss stays where it was, and the neighbours are accidents.
 #
-# SmolLM2 uses its table a second time, at the output: a token's score is the dot product of the vector that leaves the last layer with the token's row. The *dot product* $a \cdot b$ multiplies two vectors number by number and adds up. Weights that serve in two places are called *tied*.
+# SmolLM2 uses its table a second time, at the output: a token's score is the dot product of the model's last vector, after one more rescaling (notebook 4), with the token's row. The *dot product* $a \cdot b$ multiplies two vectors number by number and adds up. Weights that serve in two places are called *tied*.
 #
 # At the output *every* row gets a gradient at every place: the row of the token that came is pulled towards the last vector, all others are pushed away.
 #
@@ -415,7 +415,7 @@ winner = tokenizer.decode([(table @ table[token(" Monday")]).argmax()])
 reveal("monday", {" Monday": "A", " Tuesday": "B", " day": "D"}.get(winner, "C"))
 
 # %% [markdown] reveals="monday"
-# The beginnings of words such as *struggle* and *disseminate*, and bits of program code. Of a thousand words drawn from the vocabulary fewer than a hundred have their largest dot product with themselves. Of the commonest words most do.
+# The beginnings of words such as *struggle* and *disseminate*, and bits of program code. Of the words in the vocabulary about one in thirteen has its largest dot product with itself. Of the commonest words most do.
 
 # %% [markdown]
 # A dot product is $|a|\,|b|\cos(a, b)$: it grows with the lengths. Divide by both, and the **cosine** is left. It is 1 if two vectors point the same way, 0 at a right angle, and negative beyond.
@@ -541,7 +541,7 @@ cosines = (unit[one] * unit[other]).sum(dim=1)
 print(f"mean cosine of two tokens at random: {cosines.mean():.2f}")
 
 # %% [markdown]
-# **The picture to remember.** Points on one circle are equally long. Nearly all rows lean the same way, and what makes one row longer than another is mostly how far it goes in that one shared direction. The exceptions are the commonest tokens, left of the line. That single direction of 576 carries half of the table's sum of squares. Without it the plain dot product finds the word itself.
+# **The picture to remember.** Points on one circle are equally long. Nearly all rows lean the same way; the exceptions, left of the line, are the commonest tokens. What makes one row longer than another is mostly how far it goes in that one shared direction. So the row of ` strugg` wins against that of a short word. That single direction of 576 carries half of the table's sum of squares. Without it the plain dot product finds the word itself.
 #
 # So two tokens picked at random from the vocabulary have a mean cosine of 0.4. Compare a cosine with those of other pairs, never with 0.
 #
@@ -549,7 +549,7 @@ print(f"mean cosine of two tokens at random: {cosines.mean():.2f}")
 #
 # ![A sketch: four dots, man, woman, king and queen, as the corners of a parallelogram. The arrow from man to woman is drawn once more from king, and there it ends at queen.](attachment:promise.png)
 #
-# *King − man + woman = queen* is the best-known claim about word vectors (Mikolov et al. 2013). Here are three such sums in SmolLM2's table, and the tokens that are nearest to the result:
+# *King − man + woman = queen* is the best-known claim about word vectors (Mikolov et al. 2013). Here are three such sums in SmolLM2's table, each row first brought to length 1, and the tokens that are nearest to the result:
 
 # %%
 for plus, minus, other in [
@@ -579,10 +579,10 @@ print(
 )
 
 # %% [markdown]
-# Hardly any capital is found as long as the inputs are allowed. Without them a third of the sums are right. Why? Two theories:
+# With the inputs allowed, hardly any capital is found. Without them a third of the sums are right. Why? Two theories:
 #
-# - **Its own pair.** The difference *Paris − France* belongs to that one pair. Another country's difference does not do.
-# - **Any pair.** The difference only leads from countries to capitals. A pair that does not belong together works as well.
+# - **Its own pair.** The two words of the difference must belong together, as in *Paris − France*. Then it leads from any country to its capital.
+# - **Any pair.** The difference only leads from countries to capitals. A capital and a country that do not belong together work as well.
 
 # %% [markdown]
 # ### Experiment 2.4 · `control_sums` · ●●○ · 15 min
@@ -590,7 +590,7 @@ print(
 # The true sums above are right under both theories. Propose sums that are right under one theory and wrong under the other: a **control**.
 #
 # - `pairs`: a list of `(country, capital)`, two ids each, all different
-# - returns a list of `(plus, minus, other, answer)`, at least as many as there are pairs and none twice. The sum is *plus − minus + other*, a capital, a country and a country of `pairs`. `answer` is the id that you count as right, none of these three.
+# - returns a list of `(plus, minus, other, answer)`, none twice: as many as you can make, since with few of them luck decides, and at least as many as there are pairs. The sum is *plus − minus + other*, a capital, a country and a country of `pairs`. `answer` is the id that you count as right; it is none of these three.
 #
 # Before your sums meet SmolLM2, the check tries them on two made-up tables, one for each theory. A control that comes out alike in both says nothing.
 #
@@ -640,28 +640,24 @@ check.that(
 # %%
 predict(
     "mixed",
-    "Of SmolLM2's true sums 35 % are right. How many percent of your control sums?",
+    "Of SmolLM2's true sums 35 % are right. What percentage of your control sums?",
     yours=5,
 )
 
 # %% [markdown]
-# **Your control decides.** Beside it: the same sums with two words at random in place of the city and the country that is subtracted.
+# **Your control decides.**
 
 # %%
 control = control_sums(pairs)
-spelt = [i for i in range(vocab_size) if tokenizer.decode([i])[1:].isalpha()]
-drawn = torch.randint(len(spelt), (2, 72), generator=generator).tolist()
-random_words = [(spelt[i], spelt[j], c, d) for i, j, (_, _, c, d) in zip(*drawn, own)]
 shares = {
     "a capital and its own country": without_inputs,
     "your control": share_of_sums_right(table, control),
-    "two random words": share_of_sums_right(table, random_words),
 }
 plots.show(pictures.shares(shares, "what is subtracted", "sums that are right"))
 reveal("mixed", 100 * shares["your control"], within=8)
 
 # %% [markdown] reveals="mixed"
-# Neither theory wins outright. **Most of what works needs no true pair**: a capital minus *another* country is right somewhat less often. With two random words hardly any sum is right.
+# Neither theory wins outright. **Most of what works needs no true pair**: a capital minus *another* country is right somewhat less often, over many sums.
 
 # %% [markdown]
 # ## 2.5 One row per token, whatever it means
@@ -773,7 +769,7 @@ reveal("topic", "A" if ahead > 0.05 else "B" if ahead < -0.05 else "C")
 # %% [markdown]
 # ## 2.6 What tells the order?
 #
-# For the rest you need one idea of notebook 3. In each layer of a *transformer* a token looks at others and takes something from them: *attention*.
+# For the rest you need one idea from notebook 3. In each layer of a *transformer* a token looks at others and takes something from them: *attention*.
 #
 # - Each token makes two short vectors from its own, by two trained matrices $W_q$ and $W_k$: a **query** $q$, what it looks for, and a **key** $k$, by which it is found.
 # - The **score** of one token looking at another is the dot product $q \cdot k$ of its query with the other's key, divided by 8 in SmolLM2. Softmax turns scores into **shares**: how much of every token this one takes in.
@@ -782,7 +778,7 @@ reveal("topic", "A" if ahead > 0.05 else "B" if ahead < -0.05 else "C")
 #
 # ![Three token boxes, dog, bites, man, and below them the same three in the order man, bites, dog. Lines join equal tokens: each has the same row in both.](attachment:same_rows.png)
 #
-# Two things tell SmolLM2 the order: RoPE, which you are going to build, and the causal mask. Switch both off.
+# SmolLM2 has RoPE, which you are going to build, and the causal mask. Switch both off.
 
 # %%
 predict(
@@ -863,17 +859,7 @@ reveal("mask", {(False, False): "A", (False, True): "B"}.get(seen, "C"))
 #
 # ![A token's row as a coloured bar, plus a position's row, here computed and not GPT-2's, as a coloured bar, equals the vector that goes into the first layer. Below, the same token at another position gives another sum.](attachment:added.png)
 #
-# GPT-2's answer is the simplest: one more table, with a row for each *position*, trained like the first, and added to the token's row. Your `embed` serves both.
-
-# %%
-generator = torch.Generator().manual_seed(0)  # GPT-2's shapes, before any training
-token_table = 0.02 * torch.randn(50_257, 768, generator=generator)
-position_table = 0.02 * torch.randn(1024, 768, generator=generator)
-ids = torch.tensor([464, 3797, 3332, 319, 262, 2603, 319, 262, 2603])
-x = embed(ids, token_table)  # the last three ids repeat the three before
-print("places 4 and 7 have one vector:", torch.equal(x[4], x[7]))
-x = x + embed(torch.arange(len(ids)), position_table)
-print("with positions:", torch.equal(x[4], x[7]))
+# GPT-2's answer is the simplest: one more table, with a row for each *position*, trained like the first, and added to the token's row. Your `embed` serves both: `embed(ids, token_table) + embed(torch.arange(len(ids)), position_table)`. (The rows of positions in the picture are not GPT-2's.)
 
 # %% [markdown]
 # This table ends: GPT-2 cannot take a text longer than 1,024 tokens. And words get mixed with positions. Let $x$ and $y$ be the rows of two tokens, and $p_m$ the row of position $m$. A score multiplies two sums, and four products come out:
@@ -886,11 +872,11 @@ print("with positions:", torch.equal(x[4], x[7]))
 #
 # $$(R_m\, q) \cdot (R_n\, k) = q \cdot R_{n-m}\, k.$$
 #
-# That one line is RoPE: words in $q$ and $k$, positions in $R$, and only their *difference* counts.
+# That one line is RoPE: what the token's vector holds is in $q$ and $k$, the position is in $R$, and only the *difference* of positions counts.
 #
 # ![Nine clocks, rows for pairs 0, 3 and 6, columns for query and key at places 3 and 1, 5 and 3, 8 and 6. The hands of query and key stand elsewhere in each column, but within a row the angle between them is always the same: 115 degrees in pair 0, 39 in pair 3, 13 in pair 6.](attachment:locked_clocks.png)
 #
-# **The other picture to remember.** Along a row of clocks both hands move on, and the angle between them stays: query and key are two positions apart.
+# **The other picture to remember.** Along a row of clocks both hands move on, and the angle between them stays: query and key are two positions apart. Here all hands start at three o'clock, so that you see the turn alone. Those of a real query and key start anywhere.
 #
 # An arrow $(a, b)$ turned by the angle $\varphi$ is
 #
@@ -1010,7 +996,7 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** First the one line, with a query and a key of SmolLM2. Then let your function put every query of a head at every distance behind every key.
+# **Run it on the real model.** First the one line, with a query and a key of SmolLM2, before the division by 8. Then use your function to place every query of a head at every distance after every key.
 
 # %%
 ids = tokenizer.encode("The cat sat on the mat, and the dog slept by the door.")
@@ -1043,7 +1029,7 @@ plots.show(pictures.by_distance(curves))
 # %% [markdown]
 # In the first head nearly *any* query with *any* key scores highest one position back: the positions decide, not the words. The second head hardly cares about distance.
 #
-# **A clock of your own**: one query and one key of the first head, turned by *your* `apply_rope`. Lock the distance and move both: the score stays. Unlock it, move one, and look for the highest score.
+# **A clock of your own**: the score is that of one query and one key of the first head, turned by *your* `apply_rope`. The hands show the turn alone, from three o'clock on. Lock the distance and move both: the score stays. Unlock it, move one, and look for the highest score.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.widgets import rope_clock
@@ -1393,7 +1379,7 @@ for _heads, _head_dim, _width in [(1, 6, 4), (3, 10, 5), (2, 2, 3), (4, 8, 7)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** Your SmolLM2 came in a file for the program llama.cpp, which turns neighbours. So the rows of $W_q$ and $W_k$ *in that file* are interleaved, and loading it means doing your exercise. $W_q$ has nine heads, $W_k$ three.
+# **Run it on the real model.** Your SmolLM2 came in a file for the program llama.cpp, which turns neighbours in models of this kind. So the rows of $W_q$ and $W_k$ *in that file* are interleaved, and loading it means doing your exercise. $W_q$ has nine heads, $W_k$ three.
 
 # %%
 from gguf.quants import dequantize

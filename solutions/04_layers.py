@@ -95,8 +95,6 @@ reveal("cold", first_time, within=2)
 # %% [markdown]
 # ## 4.1 The residual stream
 #
-# ![Above, three layers in a chain: each replaces the vector. Below, a thick line runs past three layers; each reads from it and adds to it.](attachment:add_or_replace.png)
-#
 # A layer does not replace a vector. It *adds* to it, twice. Build that from the picture at the top.
 
 # %% [markdown]
@@ -260,6 +258,8 @@ print("the plain sum gives the model's own logits, to within 0.001:", apart < 1e
 #
 # ### Why the "+"?
 #
+# ![Above, three layers in a chain: each replaces the vector. Below, a thick line runs past three layers; each reads from it and adds to it.](attachment:add_or_replace.png)
+#
 # Without it a layer would *replace* the vector. Compare *fresh* stacks, with random weights, as they are before any
 # training.
 
@@ -291,11 +291,12 @@ show(pictures.alike(alike))
 layers, x, *_ = fresh_start(12, seed=0)
 size = run_stack(x, layers, no_plus)[-1].pow(2).mean().sqrt()
 print(f"without '+', 12 layers: cosine {alike['without +'][12]:.2f}, size {size:.1f}")
-reveal("plus", "C" if not size.isfinite() else "A" if size < 0.1 else "B")
+overflow, alone = not size.isfinite(), alike["without +"][12] < 0.9
+reveal("plus", "C" if overflow else "A" if alone else "B")
 
 # %% [markdown] reveals="plus"
 # After a few layers without "+" the tokens are almost alike: attention averages them (Dong et al. 2021), and the
-# feed-forward adds to it. Their size tells nothing here, as every sublayer reads through a norm. With "+" the tokens grow
+# feed-forward adds to it. Their size tells us nothing here, because every sublayer reads through a norm. With "+" the tokens grow
 # alike too, but far more slowly. **The "+" keeps each token's own vector in the sum.**
 
 # %% [markdown]
@@ -328,7 +329,7 @@ reveal("division", "C" if math.isnan(broken) else "B" if broken > 10.8 else "A")
 
 # %% [markdown] reveals="division"
 # `nan` means "not a number": something overflowed. Both sublayers multiply numbers that grow with
-# their input: attention its queries and keys, the feed-forward its two. Hand a feed-forward a copy 200 times as large, and it
+# their input: attention its queries and keys, the feed-forward two numbers in each of its neurons (section 4.3). Hand a feed-forward a copy 200 times as large, and it
 # writes about 40,000 times as much. The next layer reads that.
 
 # %% [markdown]
@@ -506,8 +507,7 @@ print("SmolLM2 with your rms_norm: the same logits, to within 0.001:", apart < 1
 # ![Two layers. Pre-norm: the norm stands on the side branch, before the sublayer. Post-norm: the norm stands on the thick line itself, behind the plus.](attachment:norm_off_or_on.png)
 #
 # Your block is *pre-norm*: each norm works on a copy, and the stream is left alone. In the first transformer (Vaswani et
-# al. 2017) the norm came after each "+", on the stream itself: *post-norm*. Rewire SmolLM2 like that, with all its
-# weights.
+# al. 2017) the norm came after each "+", on the stream itself: *post-norm*.
 
 
 # %%
@@ -516,13 +516,9 @@ def post_norm_block(x, norm_1, attend, norm_2, feed_forward):
     return norm_2(x + feed_forward(x))
 
 
-rewired = mean_loss(model.using(block=post_norm_block), story_ids)
-print(f"loss as trained {as_trained:.2f}, rewired to post-norm {rewired:.1f}")
-
 # %% [markdown]
-# That is far worse than guessing: SmolLM2's weights fit the wiring in which they were trained. It does *not* show that
-# post-norm is worse, since no model was trained that way here. GPT-2, Llama and SmolLM2 are pre-norm, with one more norm
-# at the very end.
+# Which of the two is better cannot be seen in SmolLM2: its weights fit the wiring in which they were trained. GPT-2, Llama
+# and SmolLM2 are pre-norm, with one more norm at the very end.
 
 # %% [markdown]
 # ## 4.3 The feed-forward
@@ -552,7 +548,7 @@ print(f"loss as trained {as_trained:.2f}, rewired to post-norm {rewired:.1f}")
 # %% [markdown]
 # ### Exercise 4.3 · `swiglu` · ●●○ · 10 min
 #
-# Write Llama's feed-forward. The gate is `w_gate` times x, and goes through SiLU. `w_up` times x passes: the two are
+# Write Llama's feed-forward. The gate is `w_gate` times x, and goes through SiLU. `w_up` times x is what passes: the two are
 # multiplied neuron by neuron, and `w_down` leads back to `d_model`.
 #
 # ||shape|
@@ -936,7 +932,7 @@ for _n, _d, _eps in ((1, 4, 1e-5), (5, 7, 0.3), (61, 24, 1e-5)):
 # %%
 predict(
     "writes",
-    "Does one write bring more than half of the answer ' Paris'?",
+    "Does a single write supply more than half of the lead of ' Paris'?",
     {
         "A": "yes, whatever it is compared with",
         "B": "no, it is built up by many",
@@ -979,7 +975,7 @@ reveal("writes", "A" if all(most) else "C" if most[0] else "B")
 # %% [markdown] reveals="writes"
 # One attention sublayer writes nearly three quarters of Paris's lead over London. Many writes together lift Paris above the
 # *average* token, and this one writes less than a fifth of that. **The answer depends on what you compare with:** of the lead
-# over Rome, this sublayer writes less than half. (Such a share can pass 100 %, as some writes cancel others.)
+# over Rome, this sublayer writes less than half. (Such a share can exceed 100 %, as some writes cancel others.)
 
 # %% [markdown]
 # ## 4.5 What carries the answer?
@@ -1299,7 +1295,9 @@ last = recovered[:, -1] > 0.5
 reveal("patch", last.int().argmax().item() - 1, within=2)
 
 # %% [markdown] reveals="patch"
-# **What tells France from Italy reaches the last token in a single layer, 23.** Before it the vector at the country decides
+# **What tells France from Italy reaches the last token in a single layer, 23.** The ends of the map were certain: at the table
+# only the country differs, and after the last layer only "is" is read. Where it changes over, and how suddenly, is the
+# finding. Before layer 23 the vector at the country decides
 # nearly everything. After it the vector at the last token does, in all ten pairs. For Paris, attribution found its largest
 # write there, too.
 
@@ -1432,10 +1430,13 @@ asked = (recovered[:, -1] > 0.5).int().argmax().item() - 1
 reveal("capital", "A" if asked == 23 else "C" if asked < 23 else "B")
 
 # %% [markdown] reveals="capital"
-# In the first map the 0 of " capital" could not come out otherwise: up to the country both runs are the same. In the run that
+# In the first map the 0 of " capital" could not come out otherwise: up to the country both runs are the same. If your run
 # asks for the currency, " capital" carries nearly everything at first, and hands it over in steps: after layer 16 the last
-# token has more than half.
-# **What is asked for reaches the last token before the country does.** A control that cannot fail says nothing.
+# token has more than half. (If it begins with "A", " capital" starts at 0: it must first read the "A".)
+#
+# **Most of what sets these two runs apart reaches the last token before the country does.** The score does not say what that
+# is: the fact that is asked for, or only that a name comes next, as the other answer is " the". And a control that cannot
+# fail says nothing.
 
 # %% [markdown]
 # ## 4.6 The loop: your model
@@ -1703,7 +1704,7 @@ yours = runs.compare(forward, attend)
 print("same 12 ids:", *yours[0], "  logits equal to within 0.01:", yours[1] < 0.01)
 
 # %% [markdown]
-# **That is a language model, and you wrote everything between its two tables.** How much do equal ids prove?
+# **That is a language model, and you wrote everything between looking up and the last dot products.** How much do equal ids prove?
 # Plant four mistakes: a last norm that does not divide, an eps ten times too large, norms rounded to 16 bits, and a
 # feed-forward that writes 1 % less. Each version continues three prompts by 12 ids.
 
@@ -1804,6 +1805,9 @@ reveal("letters", "C" if close else "B" if scores[1] > single - 0.1 else "A")
 # Without attention each letter is seen alone, so the best possible guess is the table of letter pairs, and that is where
 # the model stops. **Only attention brings in anything further back.** With it the model begins to spell words. A few seconds
 # of training do not make sentences; notebook 7 trains a larger one.
+#
+# (The curves are losses on the training stories, the dashed lines on the unseen ones: compare those with the printed
+# losses.)
 
 # %% [markdown]
 # ## 4.8 From the first decoder to Llama
@@ -1816,10 +1820,10 @@ reveal("letters", "C" if close else "B" if scores[1] > single - 0.1 else "A")
 # ||GPT-2 (2019)|Llama 3 (2024), SmolLM2|why|
 # |---|---|---|---|
 # |norm|LayerNorm|RMSNorm|centring can be left out|
-# |positions|a learned table|RoPE, in every layer|scores depend on the distance|
+# |positions|a learned table|RoPE, in every layer|position enters a score only as distance|
 # |heads|own keys and values each|groups share them|less to keep (notebook 7)|
 # |feed-forward|GELU, two matrices|SwiGLU, three|a lower loss for the same parameters (Shazeer 2020)|
-# |biases|everywhere|none|not needed|
+# |biases|in every layer|none|not needed|
 # |head|tied|tied in small models|in SmolLM2-135M the table is a fifth of the model|
 #
 # ### How many layers do models have?
@@ -1834,7 +1838,7 @@ for name, (_, shape) in SHAPES.items():
 # ## Recap
 #
 # - A model is a running sum: each layer adds to it twice, the head reads it once.
-# - The "+" keeps each token's own vector in the sum. Without it tokens become alike.
+# - The "+" keeps each token's own vector in the sum. Without it the tokens of a fresh stack are soon alike.
 # - A norm divides what a sublayer reads by its size.
 # - Each neuron of the feed-forward adds one fixed vector, times its activation.
 # - A logit is a sum over all writes. What carries the answer shows only in an intervention.
@@ -1847,8 +1851,8 @@ for name, (_, shape) in SHAPES.items():
 #
 # 1. Multiply every vector that is looked up, and every write of SmolLM2, by 2. What happens to the logits?
 # 2. Your tiny model has two layers. Without attention, would ten layers reach a lower loss?
-# 3. Twice the layers, or √2 times `d_model`: both about double the parameters in the blocks. Which makes the longer chain
-#    of operations that must wait for each other?
+# 3. Twice the layers, or √2 times `d_model`: both about double the parameters in the blocks. Which gives the longer chain
+#    of operations that each wait for the one before?
 #
 # <details><summary>Answers</summary>
 #
@@ -2107,7 +2111,8 @@ print(
 # RMSNorm forgets the length and keeps the direction: all points land on a circle. LayerNorm also removes the mean, and with
 # it one whole direction, the one in which all entries are equal. In a plane only a sign is left: two points.
 #
-# In SmolLM2 hardly anything lies in that direction, so subtracting it hardly matters, even to a model never trained for it.
+# In SmolLM2 about as little lies in that direction as in any one of 576, so subtracting it hardly changes the loss on this
+# story, even in a model never trained for it.
 #
 # ### GPT-2's feed-forward · 20 min
 #
@@ -3133,8 +3138,8 @@ reveal("fades", {(1, 0): "A", (0, 1): "B", (1, 1): "C", (0, 0): "D"}[fades])
 
 # %% [markdown] reveals="fades"
 # **In the last layer the gradient of `w_q` shrinks over a hundredfold without "+".** The gradients of `w_v` in the same layer
-# and of the feed-forward do not. Once the tokens are alike, an average of equal vectors is the same whatever the shares. So the loss does
-# not depend on which token looks where (Noci et al. 2022). Post-norm lies between.
+# and of the feed-forward do not. Once the tokens are alike, attention averages equal vectors, and any shares give the same average. So the loss
+# hardly depends on which token looks where (Noci et al. 2022). Post-norm lies between.
 
 # %% [markdown]
 # ### Written or needed? · 10 min
@@ -3161,8 +3166,8 @@ for i, (country, row) in enumerate(cities.items()):
     print(f"{CAPITALS[country]:10} {share:8.0%}", *shares)
 
 # %% [markdown]
-# The two columns do not agree, and differ most for Rome. The first holds all nine heads. And head 4 also changes what later layers write, and attribution
-# counts that as theirs. **Attribution says what was written. What is lost without it, only an intervention says.**
+# Only for Budapest do the two columns agree; they differ most for Rome. The first counts the writes of all nine heads. And head 4 also changes what later layers write, and attribution
+# counts that as theirs. **Attribution says what was written. Only an intervention says what is lost without it.**
 #
 # ### Leaving layers out · 10 min
 #
@@ -3187,9 +3192,9 @@ for name, each in costs.items():
 reveal("costly", max(range(30), key=lambda i: costs["story"][i]), within=0)
 
 # %% [markdown] reveals="costly"
-# The first two layers cost most in all three texts. For the others it depends on the text: layer 23, which carries
-# countries, costs nothing in the story and more than half a nat in the text full of facts. So one text does not tell you
-# which layers can be spared.
+# In all three texts layers 0 and 1 cost most, and layers 11 and 29 much. Among the cheaper ones it depends on the text:
+# layer 23, which brings in the country, costs nothing in the story and more than half a nat in the text full of facts. So
+# one text does not tell you which layers can be spared.
 
 # %% [markdown]
 # ### Early syntax, late meaning? · 10 min
@@ -3200,7 +3205,7 @@ reveal("costly", max(range(30), key=lambda i: costs["story"][i]), within=0)
 # - *word class*: "He bought an expensive **watch**" or "They all wanted to **watch**"
 # - *meaning*: a **bank** for money or a bank of a river
 #
-# It learns from sentences like these and is asked about others. In most of the verb sentences the word before is "to". So
+# It learns from sentences like these and is tested on others. In most of the verb sentences the word before is "to". So
 # the probe may read the neighbour and not the class. Sentences that set the two apart: verbs after "must", and nouns after
 # "to", as in "They prefer silence to **talk**".
 
@@ -3228,12 +3233,19 @@ curves = {
     "verbs after “must”": must,
     "nouns after “the”": [100 - each for each in the],
     "nouns after “to”": [100 - each for each in to],
-    "bank of a river": called_second(money[:, :6], river[:, :6], river[:, 6:]),
+    "bank, either meaning": [
+        (100 - each + right) / 2
+        for each, right in zip(
+            called_second(money[:, :6], river[:, :6], money[:, 6:]),
+            called_second(money[:, :6], river[:, :6], river[:, 6:]),
+        )
+    ],
 }
 show(pictures.told_apart(curves))
 
 # %% [markdown]
 # After layer 1 the probe seems to know the class: it is right for all verbs after "must" and all nouns after "the". But it calls
-# nearly all nouns after "to" verbs, for most of the stack. So what can be read that early is mostly *which word came before*.
+# nearly all nouns after "to" verbs, for most of the stack. So what this probe reads is mostly *which word came before*. A probe that was also taught nouns
+# after "to" may find more.
 # The meaning of *bank* seems readable early, too, but these sentences are full of money or water: the same trap, without a
 # control. So the picture shows no order from syntax to meaning, and refutes none.

@@ -45,7 +45,7 @@ def chain() -> Figure:
     fig, ax = plots.canvas(6.4, 2.9, 20, 7.5)
     words = ["the", "cat", "sat", "down"]
     left, right = [1.2, 3.6, 6.0, 8.4], [12.0, 14.3, 16.6, 18.9]
-    for title, middle in (("RNN: a chain", 4.8), ("attention: all to all", 15.4)):
+    for title, middle in (("RNN: a chain", 4.8), ("attention: each looks back at all", 15.4)):
         ax.text(middle, 7.0, title, fontsize=12, weight="bold", **plots.CENTRE)
     _tokens(ax, words, left, 0.4)
     for i, x in enumerate(left):
@@ -85,7 +85,7 @@ def induction() -> Figure:
     ax.text(
         0.2,
         0.6,
-        "1  an early head writes into B what stood before it",
+        "1  an earlier head writes into B what stood before it",
         fontsize=11,
         ha="left",
         va="center",

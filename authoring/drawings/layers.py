@@ -22,7 +22,7 @@ def whole_stack() -> Figure:
 def add_or_replace() -> Figure:
     """Above, layers that replace the vector; below, layers that add to it."""
     fig, ax = plots.canvas(7.5, 3.6, 15, 7.2)
-    _say(ax, 0.2, 6.7, "replace: what came in is gone", ha="left")
+    _say(ax, 0.2, 6.7, "replace: only what the layer makes of it goes on", ha="left")
     for i in range(3):
         plots.arrow(ax, (0.6 + 4.6 * i, 5.2), (2.1 + 4.6 * i, 5.2))
         _box(ax, 3.3 + 4.6 * i, 5.2, 2.2, 1.0, f"layer {i}", plots.SKY)

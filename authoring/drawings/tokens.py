@@ -219,7 +219,7 @@ def in_the_engine() -> Figure:
     for x, width, text, colour in [
         (0.65, 1.5, "your\nencode", WARM),
         (2.95, 1.6, "SmolLM2", plots.SKY),
-        (5.3, 1.5, "your\nstream_decode", WARM),
+        (5.3, 1.5, "your\ndecode", WARM),
     ]:
         block(ax, x, 0.45, width, 0.95, text, colour, SMALL)
     for start, end, label in [(0.05, 0.6, "text"), (2.2, 2.9, "ids"), (4.6, 5.25, "ids")]:

@@ -29,7 +29,7 @@ def longest_match(text, spelled):
 
 # What a model says when it is asked for the letters of a word.
 
-# Five letters each, and each one token at the start of a text, in SmolLM2 as in GPT-2.
+# Five letters each, and each one token at the start of a text in SmolLM2.
 WORDS = (
     "apple bread chair water green stone train plant music clock dream heart night glass storm "
     "sugar horse river mouse light house black earth field fruit money north ocean phone plane "

@@ -102,6 +102,8 @@ def maps(panels, tokens, columns=2, numbers=True):
         shown = weights.masked_fill(future, torch.nan)
         plots.heat(ax, shown, fmt, (beside, below), vmin=0, vmax=1)
         ax.tick_params(axis="x", rotation=90)
+        if columns > 2:  # a row is eleven points high
+            ax.tick_params(labelsize=9)
         ax.set_title(title)
         most = (f"{tokens[i]!r} at {tokens[j]!r}" for i, j in enumerate(weights.argmax(-1)))
         told.append(f"{title}: {', '.join(most)}")
@@ -120,6 +122,7 @@ def ranking(costs, named=6):
     names = [f"{layer}.{head}" for (layer, head), _ in ranked[:named]]
     for place, name in enumerate(names, 1):
         plots.note(ax, name, (place, ranked[place - 1][1]), (9, -3), fontsize=10)
+    ax.axhline(0, color="black", linewidth=1)
     ax.set(xlabel="rank of the head (log scale)", ylabel="cost (nats)", xscale="log")
     plots.plain(ax.xaxis, [1, 10, 100, len(ranked)])
     return plots.described(
@@ -159,7 +162,8 @@ def paired(names, series, xlabel):
     """Two bars or more a name: {what: one value a name}."""
     fig, ax = plots.figure(width=WIDTH, height=0.9 + 0.55 * len(names))
     plots.bars(ax, names, series, fmt=lambda value: f"{value:.2f}", across=True)
-    ax.set(xlabel=xlabel, xlim=(0, 1.1 * max(max(values) for values in series.values())))
+    found = [value for values in series.values() for value in values]
+    ax.set(xlabel=xlabel, xlim=(min(0, 1.1 * min(found)), 1.1 * max(found)))
     fig.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=len(series))
     return plots.described(
         fig,

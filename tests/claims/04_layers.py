@@ -152,17 +152,6 @@ def a_large_input_blows_up_the_feed_forward():
     return "; ".join(f"layer {n}: {a:.0f} and {f:,.0f} times" for n, (a, f) in chosen.items())
 
 
-def weights_fit_their_wiring():
-    """“That is far worse than guessing: SmolLM2's weights fit the wiring in which they were
-    trained.”
-
-    Another text. False of the wiring of its training, pre-norm.
-    """
-    post, pre = (_loss(model().using(block=b)) for b in (_post_norm, layers.pre_norm_block))
-    assert post > 2 * 10.8 > pre
-    return f"loss {post:.1f} in post-norm, {pre:.2f} in pre-norm"
-
-
 @central
 def paris_depends_on_the_question():
     """“One attention sublayer writes nearly three quarters of Paris's lead over London. Many writes
@@ -234,9 +223,9 @@ def the_country_moves_in_one_layer():
 
 
 def what_is_asked_arrives_before_the_country():
-    """“In the run that asks for the currency, " capital" carries nearly everything at first, and
-    hands it over in steps: after layer 16 the last token has more than half. **What is asked for
-    reaches the last token before the country does.**”
+    """“If your run asks for the currency, " capital" carries nearly everything at first, and hands
+    it over in steps: after layer 16 the last token has more than half.” “**Most of what sets these
+    two runs apart reaches the last token before the country does.**”
 
     Five other questions and countries. False of a run that differs at the last token only: there
     " capital" carries nothing.
@@ -326,7 +315,8 @@ def only_attention_looks_back():
 
 @central
 def centring_hardly_matters():
-    """“so subtracting it hardly matters, even to a model never trained for it”
+    """“so subtracting it hardly changes the loss on this
+    story, even in a model never trained for it”
 
     Another text; a random direction costs as much. False of a direction in which the stream really
     lies.
@@ -430,8 +420,8 @@ def without_plus_the_gradient_of_w_q_fades():
 
 
 def written_is_not_needed():
-    """“The two columns do not agree, and differ most for Rome.”
-    “**Attribution says what was written. What is lost without it, only an intervention says.**”
+    """“they differ most for Rome.”
+    “**Attribution says what was written. Only an intervention says what is lost without it.**”
 
     The ten capitals, then ten other heads. False of one write taken out of the final sum, where
     nothing reads it any more: there both agree.
@@ -463,9 +453,9 @@ def written_is_not_needed():
 
 
 def what_can_be_spared_depends_on_the_text():
-    """“The first two layers cost most in all three texts.”
-    “layer 23, which carries countries, costs nothing in the story and more than half a nat in the
-    text full of facts”
+    """“In all three texts layers 0 and 1 cost most”
+    “layer 23, which brings in the country, costs nothing in the story and more than half a nat in
+    the text full of facts”
 
     Two stories and two texts of facts of our own. False of layer 16, which costs neither much.
     """
