@@ -30,7 +30,7 @@ def ids_after(function, ids, *more):
 from llmlib.course.predict import predict, predictions, reveal
 
 # %% [markdown]
-# SmolLM2-135M-Instruct (in this course SmolLM2, its numbers rounded to about 4 bits) is a small language model that runs on your processor. How sure is it of the next token?
+# SmolLM2-135M-Instruct is a small language model that runs on your processor. How sure is it of the next token?
 #
 # Guess first. Your guesses are scored at the end.
 
@@ -102,7 +102,7 @@ reveal("question", {"\n": "A", " Machine": "B"}.get(first, "C"))
 # A new line is likeliest, " Machine" second, and third `<|im_end|>`, the token that ends a message, which this model knows from its training on chats: the text might end with the question. To this function, an answer is just one possible continuation.
 
 # %% [markdown]
-# Translating and reasoning are continuations, too. Judge each line yourself; the model is very small.
+# Translating and reasoning are continuations, too. Judge each line yourself.
 
 # %%
 prompts = {
@@ -118,7 +118,7 @@ for ability, prompt in prompts.items():
     print(f"{ability:<12} {prompt!r} -> {continuation!r}")
 
 # %% [markdown]
-# One function wrote all six lines. Some are right. The French for bread is *pain*.
+# One function wrote all six lines. The French for bread is *pain*.
 #
 # ## 1.2 Which units get a number?
 #
@@ -1469,8 +1469,6 @@ print(stream_decode([ours[i] for i in ids], gpt2_merges))
 # %% [markdown]
 # ## 1.10 What tokens do to a model
 #
-# ![The word strawberry with a space in front: you see eleven boxes, one for each character; the model sees one box with the number 35199.](attachment:letters_and_token.png)
-#
 # **"A token is about four characters."** Measure it.
 
 # %%
@@ -1711,7 +1709,7 @@ reveal("letters", alike or ("D" if best else "C"))
 # **The model can usually name the first letter of a token, and rarely the last.** With an id for each letter there is something to copy, and most letters are right. So it is the token that stands in the way here. Chance means here how common letters are; what the letters shown before give away is not in it.
 
 # %% [markdown]
-# **Counting.** How many r are in "strawberry"? Famously, models get this wrong. Here is ours, after two examples:
+# **Counting.** How many r are in "strawberry"? Here is ours, after two examples:
 
 # %%
 from llmlib.demonstrations.tokens import counts
@@ -1916,7 +1914,6 @@ agreed = same_ids(
 # - Encoding repeats the merges by rank. It does not look for the longest token.
 # - Special tokens stand for no text. What a user types must not become one.
 # - A token may end inside a character: join the bytes before you decode them.
-# - A larger vocabulary makes texts shorter and the model's table larger.
 # - Before you believe a score, find out what luck would score, and what would score without the skill.
 #
 # ## Questions to think about
@@ -1952,7 +1949,6 @@ agreed = same_ids(
 # - Sennrich, Haddow and Birch 2015, [*Neural Machine Translation of Rare Words with Subword Units*](https://arxiv.org/abs/1508.07909): BPE for text.
 # - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*: GPT-2, and why bytes.
 # - Petrov et al. 2023, [*Language Model Tokenizers Introduce Unfairness Between Languages*](https://arxiv.org/abs/2305.15425).
-# - Kudo and Richardson 2018, [*SentencePiece*](https://arxiv.org/abs/1808.06226): straight from raw text, as Llama 2 and T5 use it.
 # - Itzhak and Levy 2021, [*Models In a Spelling Bee*](https://arxiv.org/abs/2108.11193): what a token's row knows of its letters.
 
 # %% [markdown]

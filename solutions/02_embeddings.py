@@ -77,7 +77,7 @@ for text in [" Monday", " Paris", " good", "7"]:
 #
 # ![The text “The cat slept” as three tokens with their ids. Each id points to one row of a tall table, and the three rows come out, one below the other, in the order of the text.](attachment:ids_pick_rows.png)
 #
-# Ids are numbers. Does it mean anything to subtract one id from another? Try the digits, which are tokens too.
+# Ids are numbers. Does it mean anything to subtract one id from another? Try the digits.
 
 # %%
 predict("digits", "The id of '7' minus the id of '3': what comes out?", yours=1000)
@@ -97,7 +97,7 @@ print(
 reveal("digits", token("7") - token("3"), within=0)
 
 # %% [markdown] reveals="digits"
-# Four, as if ids could count. They cannot. Digits are single bytes, and the tokenizer numbered the bytes in the order of a character table. After them come the merges, in the order in which they were learned. So the ids next to that of ` Paris` have nothing to do with Paris. An id is a **name**, and the model never computes with it.
+# Four, as if ids could count. Digits are single bytes, and the tokenizer numbered the bytes in the order of a character table. After them come the merges, in the order in which they were learned. So the neighbours of ` Paris`'s id have nothing to do with Paris. An id is a **name**, and the model never computes with it.
 
 # %% [markdown]
 # The model computes with the **row** that belongs to the name. A row is `d_model` numbers wide. The rows start at random and are trained like all the model's numbers, its *weights*.
@@ -369,7 +369,7 @@ to_he = (end - end[names.index(" he")]).norm(dim=1)
 reveal("he", options[min(options, key=lambda name: to_he[names.index(name)])])
 
 # %% [markdown] reveals="he"
-# ` she`. Both are used in the same way: what comes after one often comes after the other. **Two words that are followed by the same tokens get almost the same gradient, so they are pushed the same way.** Nothing told the table which words are animals, prepositions or pronouns.
+# ` she`. Both are used in the same way: what comes after one often comes after the other. **Two words that are followed by the same tokens get almost the same gradient, so they are pushed the same way.**
 #
 # A control: give every word the next tokens of some other place, at random. Words are then no longer used differently.
 
@@ -392,7 +392,7 @@ for name in [" he", " his", " cat", " in", " was"]:
 #
 # ## 2.3 Neighbours
 #
-# You will read that similar tokens have similar vectors. By which measure? The plainest is the dot product.
+# Similar tokens have similar vectors, you will read. The plainest measure is the dot product.
 
 # %%
 predict(
@@ -415,7 +415,7 @@ winner = tokenizer.decode([(table @ table[token(" Monday")]).argmax()])
 reveal("monday", {" Monday": "A", " Tuesday": "B", " day": "D"}.get(winner, "C"))
 
 # %% [markdown] reveals="monday"
-# The beginnings of words such as *struggle* and *disseminate*, and bits of program code. Of the words in the vocabulary about one in thirteen has its largest dot product with itself. Of the commonest words most do.
+# The beginnings of words such as *struggle* and *disseminate*, and bits of program code. Of the words in the vocabulary about one in thirteen has its largest dot product with itself.
 
 # %% [markdown]
 # A dot product is $|a|\,|b|\cos(a, b)$: it grows with the lengths. Divide by both, and the **cosine** is left. It is 1 if two vectors point the same way, 0 at a right angle, and negative beyond.
@@ -541,7 +541,7 @@ cosines = (unit[one] * unit[other]).sum(dim=1)
 print(f"mean cosine of two tokens at random: {cosines.mean():.2f}")
 
 # %% [markdown]
-# **The picture to remember.** Points on one circle are equally long. Nearly all rows lean the same way; the exceptions, left of the line, are the commonest tokens. What makes one row longer than another is mostly how far it goes in that one shared direction. So the row of ` strugg` wins against that of a short word. That single direction of 576 carries half of the table's sum of squares. Without it the plain dot product finds the word itself.
+# **The picture to remember.** Points on one circle are equally long. Nearly all rows lean the same way; the exceptions, left of the line, are the commonest tokens. What makes one row longer than another is mostly how far it goes in that one shared direction. So the long row of ` strugg` wins. That single direction of 576 carries half of the table's sum of squares. Without it the plain dot product finds the word itself.
 #
 # So two tokens picked at random from the vocabulary have a mean cosine of 0.4. Compare a cosine with those of other pairs, never with 0.
 #
@@ -549,7 +549,7 @@ print(f"mean cosine of two tokens at random: {cosines.mean():.2f}")
 #
 # ![A sketch: four dots, man, woman, king and queen, as the corners of a parallelogram. The arrow from man to woman is drawn once more from king, and there it ends at queen.](attachment:promise.png)
 #
-# *King − man + woman = queen* is the best-known claim about word vectors (Mikolov et al. 2013). Here are three such sums in SmolLM2's table, each row first brought to length 1, and the tokens that are nearest to the result:
+# *King − man + woman = queen* is the best-known claim about word vectors (Mikolov et al. 2013). Three such sums in SmolLM2's table, with rows of length 1, and the tokens nearest to the result:
 
 # %%
 for plus, minus, other in [
@@ -579,7 +579,7 @@ print(
 )
 
 # %% [markdown]
-# With the inputs allowed, hardly any capital is found. Without them a third of the sums are right. Why? Two theories:
+# With the inputs allowed, hardly any capital is found. Without them a third of the sums are right. Two theories:
 #
 # - **Its own pair.** The two words of the difference must belong together, as in *Paris − France*. Then it leads from any country to its capital.
 # - **Any pair.** The difference only leads from countries to capitals. A capital and a country that do not belong together work as well.
@@ -587,12 +587,12 @@ print(
 # %% [markdown]
 # ### Experiment 2.4 · `control_sums` · ●●○ · 15 min
 #
-# The true sums above are right under both theories. Propose sums that are right under one theory and wrong under the other: a **control**.
+# Propose sums that are right under one theory and wrong under the other: a **control**.
 #
 # - `pairs`: a list of `(country, capital)`, two ids each, all different
 # - returns a list of `(plus, minus, other, answer)`, none twice: as many as you can make, since with few of them luck decides, and at least as many as there are pairs. The sum is *plus − minus + other*, a capital, a country and a country of `pairs`. `answer` is the id that you count as right; it is none of these three.
 #
-# Before your sums meet SmolLM2, the check tries them on two made-up tables, one for each theory. A control that comes out alike in both says nothing.
+# Before your sums meet SmolLM2, the check tries them on two made-up tables, one for each theory.
 #
 # By hand: with `pairs = [(1, 10), (2, 20), (3, 30)]` a *true* sum is `(10, 1, 2, 20)`, capital 10 less its country 1 plus country 2, which should land on capital 20. It is right under both theories, so it is no control.
 #
@@ -764,7 +764,7 @@ ahead = ends["two senses"][" bank"][1] - ends["two senses"][" bank"][0]
 reveal("topic", "A" if ahead > 0.05 else "B" if ahead < -0.05 else "C")
 
 # %% [markdown] reveals="topic"
-# The side. In the table only the word counts. Layer by layer the word fades, and in the end it adds little. **For the words with two senses, the side then adds more than the word does.** The topic alone does much of it, also between texts with other last words. For those with one sense it can be either: look at ` man` and ` water`.
+# The side. In the table only the word counts. Layer by layer the word fades, and in the end it adds little. **For the words with two senses, the side then adds more than the word does.** For those with one sense it can be either: look at ` man` and ` water`.
 
 # %% [markdown]
 # ## 2.6 What tells the order?
@@ -852,7 +852,7 @@ seen = tuple(changes[n, "mask only"] > 1e-2 for n in (1, 30))
 reveal("mask", {(False, False): "A", (False, True): "B"}.get(seen, "C"))
 
 # %% [markdown] reveals="mask"
-# With a mask and one layer a token knows *which* tokens stand before it, not in what order. With several layers the mask alone gives the order away. In the first layer each token sums up what is before it, so its vector depends on where it stands, and the second layer can read that. Models trained with the mask alone do work (Haviv et al. 2022).
+# With a mask and one layer a token knows *which* tokens stand before it, not in what order. With several layers the mask alone gives the order away. In the first layer each token sums up what is before it, so its vector depends on where it stands, and the second layer can read that.
 
 # %% [markdown]
 # ## 2.7 Positions: add them, or turn by them
@@ -1029,7 +1029,7 @@ plots.show(pictures.by_distance(curves))
 # %% [markdown]
 # In the first head nearly *any* query with *any* key scores highest one position back: the positions decide, not the words. The second head hardly cares about distance.
 #
-# **A clock of your own**: the score is that of one query and one key of the first head, turned by *your* `apply_rope`. The hands show the turn alone, from three o'clock on. Lock the distance and move both: the score stays. Unlock it, move one, and look for the highest score.
+# **A clock of your own**: the score is that of one query and one key of the first head, turned by *your* `apply_rope`. The hands show the turn alone, from three o'clock on. Lock the distance and move both: the score stays. Unlock it, and look for the highest score.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.widgets import rope_clock

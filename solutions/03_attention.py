@@ -1683,9 +1683,10 @@ kept = sum(b > a / 2 for a, b in zip(tested["zeroed"], tested["your replacement"
 reveal("survive", kept, within=1)
 
 # %% [markdown] reveals="survive"
-# **Zero made six heads look needed for copying.** Their controls cost much less, which seemed to confirm it (though 2.2 and
-# 16.0 write about twice as much here as any other head of their layers, so a control from there is too small). But five of the
-# six sit in layers 0 to 2. With something typical of them in their place, the cost of these five together falls by at
+# **Zero made six heads look needed for copying.** Their controls cost much less, which seemed to confirm it. (2.2 and 16.0 write
+# about twice as much here as any other head of their layers: a control from there is too small.)
+#
+# But five of the six sit in layers 0 to 2. With something typical of them in their place, the cost of these five together falls by at
 # least half: much of what zeroing took away was the same at every position. Here 0.8 keeps about half of its cost
 # and 1.4 a third; on other texts it may be another of them, or none.
 #

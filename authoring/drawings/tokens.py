@@ -201,18 +201,6 @@ def _fox(ax: Axes, x: float, y: float) -> None:
     ax.add_patch(Circle((x, y - 0.45), 0.06, facecolor="black"))
 
 
-def letters_and_token() -> Figure:
-    """What we see of " strawberry", and what the model sees."""
-    fig, ax = sheet(2.3)
-    word, tokenizer = " strawberry", tokens.Tokenizer.smollm2()
-    [i] = tokenizer.encode(word)
-    words(ax, 0.1, 2.05, "what you see", SMALL, ha="left", weight="bold")
-    row(ax, 0.1, 1.35, visible(word), [0.65] * len(word), [PALE] * len(word))
-    words(ax, 0.1, 0.95, "what the model sees", SMALL, ha="left", weight="bold")
-    block(ax, 0.1, 0.2, 0.65 * len(word) - 0.06, 0.55, f"{i}", WARM)
-    return fig
-
-
 def in_the_engine() -> Figure:
     """Your functions on both sides of the model."""
     fig, ax = sheet(1.9)

@@ -129,8 +129,8 @@ def a_question_need_not_be_answered():
 
 @central
 def pre_tokenization_keeps_tokens_from_being_phrases():
-    """“Whole phrases of this one text become tokens.” “It is pre-tokenization that keeps them from
-    being phrases;** the counting knows nothing of words.”
+    """“Whole phrases from this one text become tokens.” “It is pre-tokenization that keeps them
+    from being phrases;** the counting knows nothing of words.”
 
     The same trainer on another text, with pieces and without; and with the spaces moved at random,
     where the tokens are no words although there are pieces.
@@ -229,8 +229,8 @@ def encoding_goes_by_rank():
 
 def what_an_article_costs():
     """“Most English words are one token, with the space in front. German words are often cut where
-    neither a syllable nor a part with a meaning ends: "W|ür|de". The same article takes 33 tokens
-    in English and 172 in Russian”
+    neither a syllable nor a part with a meaning ends: "s|ind", "gle|ich". The same article takes 33
+    tokens in English and 172 in Russian”
 
     Six other articles; in Russian, no word is whole.
     """
@@ -332,8 +332,8 @@ def utf8_has_finer_rules():
 
 
 def four_characters_hold_for_english_prose():
-    """“It holds for the English prose, and nowhere else here. Other English texts can differ:
-    article 1 has 5.2 characters for each token.”
+    """“It holds for the English prose, and nowhere else here; even in English, article 1 has 5.2
+    characters for each token.”
 
     Texts that are not shown: other articles in English, in French and in Hindi, and other code.
     """
@@ -508,8 +508,8 @@ def python_has_tokens_of_its_own():
 
 
 def a_larger_vocabulary_shortens_what_it_was_learned_from():
-    """“In English the first merges save most. In Russian and Chinese the first 3,840 merges save
-    nothing”
+    """“In English the first merges save most. In the Russian and the Chinese article
+    the first 3,840 merges save nothing”
 
     Other articles in English and Russian; German, which the first merges shorten as well.
     """

@@ -144,7 +144,8 @@ def _gradient(text, use, place=None):
 
 @false_where("the same table at the output", use="unembedding")
 def the_look_up_trains_the_rows_that_stand_in_the_text(use="embedding"):
-    """“The look-up trains a row only where its token stands and something follows”
+    """“Through the look-up, a row is trained only by places where its token stands and another
+    token follows”
 
     Two sentences that the notebook does not show; the output's use of the table, which gives every
     row a gradient.
@@ -321,8 +322,8 @@ def one_direction_carries_half_of_the_table(direction=_shared):
 
 @false_where("a direction at random", direction=_random_direction)
 def length_is_mostly_along(direction=_shared):
-    """“Nearly all rows lean the same way, and what makes one row longer than another is mostly how
-    far it goes in that one shared direction.”
+    """“What makes one row longer than another is mostly how far it goes in that one shared
+    direction.”
 
     What the 575 other directions together explain of the squared lengths.
     """
@@ -368,7 +369,7 @@ def _shuffled_rows():
 
 @false_where("a table whose rows are shuffled", rows=_shuffled_rows)
 def a_third_is_right_once_inputs_are_ruled_out(rows=_table):
-    """“Hardly any capital is found as long as the inputs are allowed. Without them a third of the
+    """“With the inputs allowed, hardly any capital is found. Without them a third of the
     sums are right.”
 
     26 other countries; a table whose rows have changed places.
@@ -590,8 +591,8 @@ def _added(x, positions, theta):
 @central
 @false_where("positions that are added", turn=_added)
 def only_the_difference_counts(turn=apply_rope):
-    """“That one line is RoPE: words in $q$ and $k$, positions in $R$, and only their *difference*
-    counts.”
+    """“That one line is RoPE: what the token's vector holds is in $q$ and $k$, the position
+    is in $R$, and only the *difference* of positions counts.”
 
     Random queries and keys, pairs of places with the same and with another distance.
     """

@@ -109,8 +109,8 @@ def _step_4(x, w_q, w_k, positions):
 
 @central
 def attention_is_an_average_in_four_steps():
-    """“Each step must reproduce the one before, and the cells check that it does.” “In steps 1 to 3
-    the weights are the same for every text. In step 4 they come from the tokens.”
+    """“Each step contains the one before as a special case, and the cells check that it does.” “In
+    steps 1 to 3 the weights are the same for every text. In step 4 they come from the tokens.”
 
     Three other texts, three other heads. False with another head's queries.
     """
@@ -278,7 +278,8 @@ def what_heads_write_adds_up():
 
 @central
 def an_id_only_tells_which_logit_is_the_largest():
-    """“Compare all of them: an id tells only which is the largest.”
+    """“Compare all of them: the token that is chosen tells only which logit is
+    the largest.”
 
     Ten prompts, a divisor of √65: the next id stays on most, logits move on all. False for a
     divisor of √576, which ids expose.
@@ -305,9 +306,9 @@ def an_id_only_tells_which_logit_is_the_largest():
 
 @central
 def the_first_token_is_a_sink():
-    """“**In these short texts, about two thirds of the attention goes to the first token**, counted
-    from the third token on, even if the words are shuffled. Its values are short, so it hands over
-    less than its weight says”
+    """“**In these short texts, about two thirds of the attention goes to the first token**,
+    averaged over the tokens from the third on, even if the words are shuffled. Its values are
+    short, so it hands over less than its weight says”
 
     Six other short texts, three of them shuffled. False for equal weights, and the second token.
     """

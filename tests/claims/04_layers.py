@@ -197,9 +197,9 @@ def _moved(clean, corrupted, right, wrong, first=0, end=31):
 
 @central
 def the_country_moves_in_one_layer():
-    """“**What tells France from Italy reaches the last token in a single layer, 23.** Before it the
-    vector at the country decides nearly everything. After it the vector at the last token does, in
-    all ten pairs.”
+    """“**What tells France from Italy reaches the last token in a single layer, 23.** ” “Before
+    layer 23 the vector at the country decides nearly everything. After it the vector at the last
+    token does, in all ten pairs.”
 
     The ten pairs the other way round, and six in other words. False of what is asked about it (the
     next claim), and of layer 22 for the last token.
