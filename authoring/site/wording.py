@@ -8,7 +8,8 @@ from llmlib.course.format.notebooks import SourceError
 # {notebook: {what it says: what its page says}}
 ON_THE_PAGE = {
     "01_tokens": {
-        "The slider sets how many merges your `encode` may use; each token has its id below it.": (
+        "The slider sets how many merges your `encode` may use; each token has its id in this "
+        "notebook's numbering below it.": (
             "The slider sets how many of SmolLM2's merges are used; each token has its id below it."
         )
     },
