@@ -109,11 +109,12 @@ def seed() -> str:
 
 
 def workers() -> int:
-    """How many processes share the tests: three, since of two one was waiting for a third of the
-    time, with a core for nobody; two where memory is short."""
+    """How many processes share the tests: four, since many wait as long as they compute: two or
+    three would leave a core to nobody; fewer where memory is short."""
     if not hasattr(os, "sysconf"):  # Windows
         return 2
-    return 3 if os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >= 3 * WORKER else 2
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min(4, max(2, memory // WORKER))
 
 
 if __name__ == "__main__":

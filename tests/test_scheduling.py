@@ -58,9 +58,9 @@ def test_long_units_are_begun_first_and_what_waits_is_spread():
     assert found == [
         "test_lock.py::test_it",
         "test_answers.py::test_it[01_a: x]",
+        "test_page.py::test_it",
         "test_answers.py::test_it[02_b: x]",
         "test_answers.py::test_more[02_b/x]",
-        "test_page.py::test_it",
         "test_c.py::test_it",
         "test_b.py::test_slow",
         "test_a.py::test_quick",

@@ -163,7 +163,9 @@ def paired(names, series, xlabel):
     fig, ax = plots.figure(width=WIDTH, height=0.9 + 0.55 * len(names))
     plots.bars(ax, names, series, fmt=lambda value: f"{value:.2f}", across=True)
     found = [value for values in series.values() for value in values]
-    ax.set(xlabel=xlabel, xlim=(min(0, 1.1 * min(found)), 1.1 * max(found)))
+    # a bar below 0 has its number on its left, which must not run into the names
+    left = min(1.1 * min(found), -0.08 * max(found)) if min(found) < 0 else 0
+    ax.set(xlabel=xlabel, xlim=(left, 1.1 * max(found)))
     fig.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=len(series))
     return plots.described(
         fig,
