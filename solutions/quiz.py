@@ -584,11 +584,11 @@ see("q24")
 # %% [markdown]
 # ### Question 25
 #
-# The losses of one setting scatter from seed to seed with a standard deviation of 0.05. Five seeds of setting A have a mean loss of 2.10, five of setting B 2.07. How large is the standard error of this difference of 0.03?
+# In either of two settings the loss scatters from seed to seed with a standard deviation of 0.05. Five seeds of setting A have a mean loss of 2.10, five other seeds of setting B 2.07. How large is the standard error of this difference of 0.03?
 #
-# - **A**  About 0.010
-# - **B**  About 0.016
-# - **C**  About 0.022
+# - **A**  About 0.022
+# - **B**  About 0.010
+# - **C**  About 0.016
 # - **D**  About 0.032
 
 # %% solution q25 stub="q25 = None"
@@ -936,12 +936,12 @@ see("q39")
 # %% [markdown]
 # ### Question 40
 #
-# In speculative decoding something small drafts tokens, and the model checks them in one pass. It decodes greedily. Now the drafts turn out to be bad. What suffers, the speed or the text?
+# In speculative decoding something small drafts tokens, and the model checks them in one pass. The model decodes greedily. Now the drafts turn out to be bad. What suffers, the speed or the text?
 #
 # - **A**  Only the text
 # - **B**  Only the speed
-# - **C**  Both of them
-# - **D**  Neither of them
+# - **C**  Neither of them
+# - **D**  Both of them
 
 # %% solution q40 stub="q40 = None"
 ### BEGIN SOLUTION
