@@ -318,7 +318,7 @@ TRUE = {
         if re.search("19 .*: False\n.*20 .*: True\n Paris", out, re.MULTILINE)
         else "?"
     ),
-    "What does that say about": lambda out: (
+    'say about " capital"': lambda out: (
         "It may carry all"
         if [line.split(": ")[1].replace("-", "") for line in out.splitlines()][0]
         == "0.00 0.00 0.00 0.00"
