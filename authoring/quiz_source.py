@@ -48,31 +48,34 @@ def titles() -> dict[str, str]:
 def read() -> list[Question]:
     """All questions, in order. Raises `SourceError`."""
     try:
-        return [_question(number, entry) for number, entry in enumerate(_source()["question"])]
+        found = _source()
+        lettered = zip(found["question"], found["letters"])
+        return [_question(number, *each) for number, each in enumerate(lettered, 1)]
     except (KeyError, ValueError) as error:  # TOML's errors are ValueErrors
         raise SourceError(f"{SOURCE.name}: {error}") from error
 
 
 def _source() -> dict[str, Any]:
     found = tomllib.loads(SOURCE.read_text(encoding="utf-8"))
-    for name in ("opening", "closing", "question"):
+    for name in ("opening", "closing", "letters", "question"):
         if name not in found:
             raise ValueError(f"it has no {name}")
+    if len(found["letters"]) != len(found["question"]):
+        raise ValueError("letters has one for each question")
     return found
 
 
-def _question(number: int, entry: dict[str, Any]) -> Question:
-    name = f"q{number + 1:02d}"
+def _question(number: int, entry: dict[str, Any], letter: str) -> Question:
+    name = f"q{number:02d}"
     if entry["about"] not in titles():
         raise ValueError(f"{name}: about is {entry['about']!r}; known: {', '.join(titles())}")
-    options = [(text, feedback) for text, feedback in (entry["right"], *entry["wrong"])]
+    ask, run = entry["ask"].strip(), entry.get("run", "").strip()
+    options = [(text, feedback) for text, feedback in entry["wrong"]]
+    options.sort(key=lambda each: hashlib.sha256(f"{each[0]}\n{ask}".encode()).digest())
+    options.insert(LETTERS.index(letter), tuple(entry["right"]))
     feedbacks = all(feedback.strip() for _, feedback in options)
     if len({text for text, _ in options}) != 4 or not feedbacks:
         raise ValueError(f"{name} needs four different options, each with its feedback")
-    ask, run = entry["ask"].strip(), entry.get("run", "").strip()
-    right = options[0]
-    options.sort(key=lambda option: hashlib.sha256(f"{option[0]}\n{ask}".encode()).digest())
-    letter = LETTERS[options.index(right)]
     return Question(name, entry["about"], ask, tuple(options), letter, run)
 
 

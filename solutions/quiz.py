@@ -1,17 +1,17 @@
 # %% [markdown] makes="what stuck"
 # # Quiz
 #
-# 45 questions, on what is easily got wrong rather than on names and dates. Each gives four options, one of them
-# right.
+# 45 questions about things that are easy to get wrong. Each has four options, one of them right.
 #
 # **To answer,** click an option (Tab and Enter do it as well). Where the options are not buttons, put the letter in place of
-# `None`, as in `q01 = "A"`, and run that cell. At once you are told why your choice is right, or what is wrong about it, and
-# you may choose again; your first answer is noted beside the new one. A cell with `see` bears the answer out, with the real
-# model or a few lines of code: run it once you have the answer.
+# `None`, as in `q01 = "A"`, and run that cell. You read at once why your choice is right, or what is wrong with it, and
+# you may choose again. Your first answer is noted beside the new one. A cell with `see` shows the answer with the real
+# model or a few lines of code: run it once you have answered.
 #
-# **Your answers are what the cells say:** saved with the notebook (Ctrl-S), handed in with it.
+# **Your answers are in the cells.** They are saved with the notebook (Ctrl-S) and handed in with it.
 #
-# **You need** the seven notebooks. **It takes** about 50 minutes.
+# **You need** the seven notebooks, without what stands under *Further*. **It takes** about 50 minutes, and about 25 more
+# if you read the code behind the answers.
 
 # %% given setup jupyter={"source_hidden": true}
 from llmlib.course.quiz_cells import score, see
@@ -31,14 +31,14 @@ def answer(name):
 #
 # Through which stages does a text go on its way through a language model?
 #
-# - **A**  Ids, vectors, layers, logits, probabilities
-# - **B**  Vectors, ids, logits, layers, probabilities
-# - **C**  Ids, vectors, logits, probabilities, layers
+# - **A**  Vectors, ids, logits, layers, probabilities
+# - **B**  Ids, vectors, logits, probabilities, layers
+# - **C**  Ids, vectors, layers, logits, probabilities
 # - **D**  Ids, vectors, logits, layers, probabilities
 
 # %% solution q01 stub="q01 = None"
 ### BEGIN SOLUTION
-q01 = "A"
+q01 = "C"
 ### END SOLUTION
 
 # %% test q01 points=1
@@ -73,12 +73,12 @@ check_answer("q02", answer("q02"))
 #
 # - **A**  A plan of the sentence is written, and its next word taken
 # - **B**  The closest passage of the input is found and copied
-# - **C**  A text seen in training is found and read on
-# - **D**  The tokens get scores, and one is picked by a rule
+# - **C**  The tokens get scores, and one is picked by a rule
+# - **D**  A text seen in training is found and read on
 
 # %% solution q03 stub="q03 = None"
 ### BEGIN SOLUTION
-q03 = "D"
+q03 = "C"
 ### END SOLUTION
 
 # %% test q03 points=1
@@ -91,14 +91,14 @@ check_answer("q03", answer("q03"))
 #
 # Which part of the model yields the probabilities of the next token?
 #
-# - **A**  The last norm and its scale
-# - **B**  The attention of the last layer
-# - **C**  The last feed-forward network
-# - **D**  The output head and a softmax
+# - **A**  The output head and a softmax
+# - **B**  The last norm and its scale
+# - **C**  The attention of the last layer
+# - **D**  The last feed-forward network
 
 # %% solution q04 stub="q04 = None"
 ### BEGIN SOLUTION
-q04 = "D"
+q04 = "A"
 ### END SOLUTION
 
 # %% test q04 points=1
@@ -111,14 +111,14 @@ check_answer("q04", answer("q04"))
 #
 # A token has been picked. Where does the one after it come from?
 #
-# - **A**  A new run, with the picked token at the end of the text
-# - **B**  The same run, as one of those that it put out for later
-# - **C**  A new run, on the picked token without the text before it
-# - **D**  The same run, as the second likeliest of its tokens
+# - **A**  The same run, as one of those that it put out for later
+# - **B**  A new run, on the picked token without the text before it
+# - **C**  The same run, as the second likeliest of its tokens
+# - **D**  A new run, with the picked token at the end of the text
 
 # %% solution q05 stub="q05 = None"
 ### BEGIN SOLUTION
-q05 = "A"
+q05 = "D"
 ### END SOLUTION
 
 # %% test q05 points=1
@@ -136,12 +136,12 @@ check_answer("q05", answer("q05"))
 #
 # - **A**  `[256, 98]`
 # - **B**  `[97, 256, 98]`
-# - **C**  `[256, 97, 98]`
-# - **D**  `[256, 256, 98]`
+# - **C**  `[256, 256, 98]`
+# - **D**  `[256, 97, 98]`
 
 # %% solution q06 stub="q06 = None"
 ### BEGIN SOLUTION
-q06 = "C"
+q06 = "D"
 ### END SOLUTION
 
 # %% test q06 points=1
@@ -157,14 +157,14 @@ see("q06")
 #
 # **Predict:** SmolLM2's tokenizer cuts "strawberry" (the start of a text) and " strawberry" (after a space). How many tokens do the two have in common?
 #
-# - **A**  None of them
-# - **B**  All but the space
+# - **A**  All but the space
+# - **B**  None of them
 # - **C**  One, "berry"
 # - **D**  All of them
 
 # %% solution q07 stub="q07 = None"
 ### BEGIN SOLUTION
-q07 = "A"
+q07 = "B"
 ### END SOLUTION
 
 # %% test q07 points=1
@@ -178,12 +178,12 @@ see("q07")
 # %% [markdown]
 # ### Question 8
 #
-# "A token is about four characters." For which of these texts does GPT-2's tokenizer bear that out?
+# "A token is about four characters." For which of these texts is that true of GPT-2's tokenizer?
 #
-# - **A**  A sentence in Chinese.
-# - **B**  A file in Python.
+# - **A**  A file in Python.
+# - **B**  A sentence in German.
 # - **C**  A page in English.
-# - **D**  A sentence in German.
+# - **D**  A sentence in Chinese.
 
 # %% solution q08 stub="q08 = None"
 ### BEGIN SOLUTION
@@ -204,14 +204,14 @@ see("q08")
 # SmolLM2 reads two examples, whose answers are 1 and 2, then: how often does r occur in "strawberry"? It says 3, and that is right.
 # What would show whether it counted?
 #
-# - **A**  The same examples with other words, and other examples
-# - **B**  The probability of 3, beside those of the other digits
-# - **C**  The same prompt a hundred times, with the same settings
+# - **A**  The probability of 3, beside those of the other digits
+# - **B**  The same prompt a hundred times, with the same settings
+# - **C**  The same examples with other words, and other examples
 # - **D**  A question after the answer, how it counted the letters
 
 # %% solution q09 stub="q09 = None"
 ### BEGIN SOLUTION
-q09 = "A"
+q09 = "C"
 ### END SOLUTION
 
 # %% test q09 points=1
@@ -225,16 +225,16 @@ see("q09")
 # %% [markdown]
 # ### Question 10
 #
-# A chat program makes ids of what it writes around the messages itself, and of what the user types. In which of the two should `<|im_end|>` count as a special token?
+# A chat program writes marks around the messages, and the user types text in between. In which of the two should `<|im_end|>` count as a special token?
 #
-# - **A**  In both of the two
-# - **B**  In what the user types
-# - **C**  In neither of the two
-# - **D**  In what the program writes
+# - **A**  In what the program writes
+# - **B**  In neither of the two
+# - **C**  In what the user types
+# - **D**  In both of the two
 
 # %% solution q10 stub="q10 = None"
 ### BEGIN SOLUTION
-q10 = "D"
+q10 = "A"
 ### END SOLUTION
 
 # %% test q10 points=1
@@ -254,13 +254,13 @@ see("q10")
 # In SmolLM2, id 7042 is " Paris". **Predict** what id 7043 is.
 #
 # - **A**  "Paris" without its space
-# - **B**  Something unrelated to Paris
-# - **C**  The next word of a dictionary
-# - **D**  The name of some other capital
+# - **B**  The next word of a dictionary
+# - **C**  The name of some other capital
+# - **D**  Something unrelated to Paris
 
 # %% solution q11 stub="q11 = None"
 ### BEGIN SOLUTION
-q11 = "B"
+q11 = "D"
 ### END SOLUTION
 
 # %% test q11 points=1
@@ -301,13 +301,13 @@ see("q12")
 # What happens to the outputs, one for each token?
 #
 # - **A**  They become equal for all the tokens.
-# - **B**  They are shuffled just like the tokens.
-# - **C**  They stay as they were, each in its place.
-# - **D**  Each of them changes its values.
+# - **B**  They stay as they were, each in its place.
+# - **C**  Each of them changes its values.
+# - **D**  They are shuffled just like the tokens.
 
 # %% solution q13 stub="q13 = None"
 ### BEGIN SOLUTION
-q13 = "B"
+q13 = "D"
 ### END SOLUTION
 
 # %% test q13 points=1
@@ -323,14 +323,14 @@ see("q13")
 #
 # A query vector is turned by RoPE for position 5, a key vector for position 3. Now the same two vectors are turned for 105 and 103. What happens to their score?
 #
-# - **A**  It grows with the position.
-# - **B**  It stays as it was.
+# - **A**  It stays as it was.
+# - **B**  It grows with the position.
 # - **C**  That depends on the vectors.
 # - **D**  It shrinks with the position.
 
 # %% solution q14 stub="q14 = None"
 ### BEGIN SOLUTION
-q14 = "B"
+q14 = "A"
 ### END SOLUTION
 
 # %% test q14 points=1
@@ -347,17 +347,16 @@ see("q14")
 # %% [markdown]
 # ### Question 15
 #
-# A well-known picture of "The cat sat on the mat" gives a fifth of the attention of "sat" to "mat".
-# **Predict:** if "mat" is replaced by "moon", by how much do SmolLM2's outputs at "sat" change?
+# SmolLM2 reads "The cat sat on the mat". **Predict:** if "mat" is replaced by "moon", by how much do its outputs at "sat" change?
 #
 # - **A**  A lot
-# - **B**  A lot, for "mat" alone
-# - **C**  A little
-# - **D**  Not at all
+# - **B**  A little
+# - **C**  Not at all
+# - **D**  A lot, for "mat" alone
 
 # %% solution q15 stub="q15 = None"
 ### BEGIN SOLUTION
-q15 = "D"
+q15 = "C"
 ### END SOLUTION
 
 # %% test q15 points=1
@@ -373,14 +372,14 @@ see("q15")
 #
 # SmolLM2 has d_model = 576 in 9 heads of 64 columns, and 3 key/value heads. What does it divide each score by?
 #
-# - **A**  3
-# - **B**  8
+# - **A**  8
+# - **B**  3
 # - **C**  64
 # - **D**  24
 
 # %% solution q16 stub="q16 = None"
 ### BEGIN SOLUTION
-q16 = "B"
+q16 = "A"
 ### END SOLUTION
 
 # %% test q16 points=1
@@ -394,16 +393,16 @@ see("q16")
 # %% [markdown]
 # ### Question 17
 #
-# Someone masks *after* the softmax: the shares of future tokens are set to 0. What is wrong with that?
+# Someone masks *after* the softmax: the attention weights of future tokens are set to 0. What is wrong with that?
 #
-# - **A**  The values of future tokens are still added in.
-# - **B**  It changes nothing in the rows of the result.
-# - **C**  The shares that are left depend on the future.
-# - **D**  The gradient no longer flows to the keys.
+# - **A**  The other weights still depend on the future.
+# - **B**  The values of future tokens are still added in.
+# - **C**  The gradient no longer flows to the keys.
+# - **D**  Nothing, the result is the same.
 
 # %% solution q17 stub="q17 = None"
 ### BEGIN SOLUTION
-q17 = "C"
+q17 = "A"
 ### END SOLUTION
 
 # %% test q17 points=1
@@ -442,14 +441,14 @@ see("q18")
 #
 # Your attention takes the place of a model's own. For three prompts it writes the same ids as before. What shows best whether it has a small mistake?
 #
-# - **A**  The probabilities of the ids written
-# - **B**  Longer texts after the prompts
-# - **C**  The logits of a single text
+# - **A**  The logits of a single text
+# - **B**  The probabilities of the ids written
+# - **C**  Longer texts after the prompts
 # - **D**  Ten times as many prompts
 
 # %% solution q19 stub="q19 = None"
 ### BEGIN SOLUTION
-q19 = "C"
+q19 = "A"
 ### END SOLUTION
 
 # %% test q19 points=1
@@ -491,14 +490,14 @@ see("q20")
 #
 # In one pre-norm block the last matrix of attention and the last matrix of the feed-forward are set to zero. What does the block do?
 #
-# - **A**  It returns its input unchanged.
-# - **B**  It returns its input, doubled.
+# - **A**  It returns its input, doubled.
+# - **B**  It returns its input, normalised.
 # - **C**  It returns zeros for every token.
-# - **D**  It returns its input, normalized.
+# - **D**  It returns its input unchanged.
 
 # %% solution q21 stub="q21 = None"
 ### BEGIN SOLUTION
-q21 = "A"
+q21 = "D"
 ### END SOLUTION
 
 # %% test q21 points=1
@@ -512,12 +511,13 @@ see("q21")
 # %% [markdown]
 # ### Question 22
 #
-# 5 is added to every entry of a vector. Whose output changes: LayerNorm's or RMSNorm's? (Weights 1, no bias.)
+# Vectors of the clean run "The capital of France is" are patched into the corrupted run "The capital of Italy is", one at a time.
+# At " capital" nothing of the clean answer comes back, whatever the layer. What does that say about " capital"?
 #
-# - **A**  Neither of them
-# - **B**  RMSNorm's alone
-# - **C**  LayerNorm's alone
-# - **D**  Both of them
+# - **A**  It carries nothing of the answer
+# - **B**  It may carry all of the answer or none
+# - **C**  No later token attends to it
+# - **D**  Its work is done in layer 0
 
 # %% solution q22 stub="q22 = None"
 ### BEGIN SOLUTION
@@ -535,16 +535,16 @@ see("q22")
 # %% [markdown]
 # ### Question 23
 #
-# The stream that enters a pre-norm block is multiplied by 10 (and eps is too small to matter). How large is what that block's attention writes relative to the stream that it is added to?
+# The stream that enters a pre-norm block is multiplied by 10. (The norm's eps is too small to matter.) Compared with the stream, how large is what the block's attention now writes?
 #
-# - **A**  As large as it was
-# - **B**  A tenth of what it was
-# - **C**  A 100th of what it was
-# - **D**  10 times what it was
+# - **A**  A tenth of what it was
+# - **B**  10 times what it was
+# - **C**  As large as it was
+# - **D**  A 100th of what it was
 
 # %% solution q23 stub="q23 = None"
 ### BEGIN SOLUTION
-q23 = "B"
+q23 = "A"
 ### END SOLUTION
 
 # %% test q23 points=1
@@ -584,16 +584,16 @@ see("q24")
 # %% [markdown]
 # ### Question 25
 #
-# Two settings differ by 0.03 nats in truth. Runs of one setting scatter from seed to seed with a standard deviation of 0.05. From how many seeds for each will the difference stand out by two standard errors?
+# In either of two settings the loss scatters from seed to seed with a standard deviation of 0.05. Five seeds of setting A have a mean loss of 2.10, five other seeds of setting B 2.07. How large is the standard error of this difference of 0.03?
 #
-# - **A**  About 11
-# - **B**  About 5
-# - **C**  About 22
-# - **D**  About 6
+# - **A**  About 0.022
+# - **B**  About 0.010
+# - **C**  About 0.016
+# - **D**  About 0.032
 
 # %% solution q25 stub="q25 = None"
 ### BEGIN SOLUTION
-q25 = "C"
+q25 = "D"
 ### END SOLUTION
 
 # %% test q25 points=1
@@ -607,12 +607,12 @@ see("q25")
 # %% [markdown]
 # ### Question 26
 #
-# Training starts: random weights, a vocabulary of 49,152 tokens. About which loss should the first step report, in nats per token?
+# Training starts: random weights, a vocabulary of 49,152 tokens. About what loss should the first step report, in nats per token?
 #
-# - **A**  1.0
-# - **B**  49,152
+# - **A**  0.69
+# - **B**  1.0
 # - **C**  10.8
-# - **D**  0.69
+# - **D**  49,152
 
 # %% solution q26 stub="q26 = None"
 ### BEGIN SOLUTION
@@ -633,13 +633,13 @@ see("q26")
 # A text of 11 tokens goes through the model once, in training. From how many predictions does the loss come?
 #
 # - **A**  1
-# - **B**  11
-# - **C**  10
+# - **B**  10
+# - **C**  11
 # - **D**  55
 
 # %% solution q27 stub="q27 = None"
 ### BEGIN SOLUTION
-q27 = "C"
+q27 = "B"
 ### END SOLUTION
 
 # %% test q27 points=1
@@ -653,16 +653,16 @@ see("q27")
 # %% [markdown]
 # ### Question 28
 #
-# After more training the loss is 2.3 nats a token, where it was 3.0. What has happened to the probability of the true token (its geometric mean)?
+# In one text, look at all places where a model gave its likeliest token a probability of about 0.7. This token came in 56 % of them. What does that say about the model?
 #
-# - **A**  It is 2 times as large.
-# - **B**  It is 1.3 times as large.
-# - **C**  It is 5 times as large.
-# - **D**  It is 0.7 more than before.
+# - **A**  It predicts badly on this text
+# - **B**  It is calibrated on this text
+# - **C**  It is overconfident on this text
+# - **D**  It is underconfident on this text
 
 # %% solution q28 stub="q28 = None"
 ### BEGIN SOLUTION
-q28 = "A"
+q28 = "C"
 ### END SOLUTION
 
 # %% test q28 points=1
@@ -676,12 +676,12 @@ see("q28")
 # %% [markdown]
 # ### Question 29
 #
-# The loss of a batch is known and `loss.backward()` has run. Nothing else has. What has become of the weights?
+# The loss of a batch has been computed, and `loss.backward()` has run. Nothing else has. What has become of the weights?
 #
-# - **A**  Some of them have moved.
-# - **B**  They moved by the learning rate.
+# - **A**  They moved by the learning rate.
+# - **B**  They moved against their gradients.
 # - **C**  They are as they were.
-# - **D**  They moved against their gradients.
+# - **D**  Some of them have moved.
 
 # %% solution q29 stub="q29 = None"
 ### BEGIN SOLUTION
@@ -699,16 +699,16 @@ see("q29")
 # %% [markdown]
 # ### Question 30
 #
-# AdamW takes its very first step (no weight decay). The gradient of weight a is 1,000 times that of weight b. How far does weight *a* move, compared with *b*?
+# At one position a model gives London 0.7, Paris 0.2 and Rome 0.1. The text goes on with Paris. What is the gradient of the loss at the three logits, in this order?
 #
-# - **A**  About as far as b
-# - **B**  About 32 times as far
-# - **C**  About 1,000 times as far
-# - **D**  About a thousandth as far
+# - **A**  −0.7, 0.8, −0.1
+# - **B**  0, −5, 0
+# - **C**  0.7, 0.2, 0.1
+# - **D**  0.7, −0.8, 0.1
 
 # %% solution q30 stub="q30 = None"
 ### BEGIN SOLUTION
-q30 = "A"
+q30 = "D"
 ### END SOLUTION
 
 # %% test q30 points=1
@@ -728,13 +728,13 @@ see("q30")
 # Four tokens have the probabilities 0.5, 0.3, 0.15 and 0.05. How many does top-p with p = 0.9 keep?
 #
 # - **A**  2
-# - **B**  3
-# - **C**  1
+# - **B**  1
+# - **C**  3
 # - **D**  4
 
 # %% solution q31 stub="q31 = None"
 ### BEGIN SOLUTION
-q31 = "B"
+q31 = "C"
 ### END SOLUTION
 
 # %% test q31 points=1
@@ -752,12 +752,12 @@ see("q31")
 #
 # - **A**  2 times
 # - **B**  4 times
-# - **C**  16 times
-# - **D**  8 times
+# - **C**  8 times
+# - **D**  16 times
 
 # %% solution q32 stub="q32 = None"
 ### BEGIN SOLUTION
-q32 = "C"
+q32 = "D"
 ### END SOLUTION
 
 # %% test q32 points=1
@@ -774,13 +774,13 @@ see("q32")
 # For which filter does it not matter whether temperature is applied before it or after?
 #
 # - **A**  None of these
-# - **B**  min-p
-# - **C**  top-p
-# - **D**  top-k
+# - **B**  top-k
+# - **C**  min-p
+# - **D**  top-p
 
 # %% solution q33 stub="q33 = None"
 ### BEGIN SOLUTION
-q33 = "D"
+q33 = "B"
 ### END SOLUTION
 
 # %% test q33 points=1
@@ -795,16 +795,16 @@ see("q33")
 # ### Question 34
 #
 # **Predict:** SmolLM2 reads " I was driving down the highway." six times in a row. What happens, from the first copy to the sixth,
-# to the probability that it gives to the words of this sentence?
+# to the probability that it gives the tokens of this sentence?
 #
 # - **A**  It falls with each copy.
-# - **B**  It stays about the same.
-# - **C**  It rises with each copy.
-# - **D**  It rises, and then it falls.
+# - **B**  It rises with each copy.
+# - **C**  It rises, and then it falls.
+# - **D**  It stays about the same.
 
 # %% solution q34 stub="q34 = None"
 ### BEGIN SOLUTION
-q34 = "C"
+q34 = "B"
 ### END SOLUTION
 
 # %% test q34 points=1
@@ -823,14 +823,14 @@ see("q34")
 #
 # 100 tokens are generated after a prompt of one token. What does a KV cache change?
 #
-# - **A**  100 token computations, not 5,050
-# - **B**  1 forward pass, not 100
-# - **C**  100 forward passes, not 10,000
-# - **D**  100 forward passes, not 5,050
+# - **A**  1 forward pass, not 100
+# - **B**  100 forward passes, not 10,000
+# - **C**  100 forward passes, not 5,050
+# - **D**  100 token computations, not 5,050
 
 # %% solution q35 stub="q35 = None"
 ### BEGIN SOLUTION
-q35 = "A"
+q35 = "D"
 ### END SOLUTION
 
 # %% test q35 points=1
@@ -867,16 +867,16 @@ see("q36")
 # %% [markdown]
 # ### Question 37
 #
-# A scaling law was fitted to eight sizes of model, and passes within 0.004 of each. What shows best how far off it may be for a ninth size, larger than all?
+# A scaling law was fitted to the losses of eight sizes of model, and the curve runs close to all eight. What shows best how far off it may be for a ninth size, larger than all of them?
 #
-# - **A**  A fit to all, repeated from other starting values
-# - **B**  A fit without the largest, held against it
-# - **C**  A fit to all, held against each of the eight sizes
+# - **A**  A fit without the largest, held against it
+# - **B**  A fit to all, held against each of the eight sizes
+# - **C**  A fit to all, repeated from other starting values
 # - **D**  A fit without the smallest, held against the smallest
 
 # %% solution q37 stub="q37 = None"
 ### BEGIN SOLUTION
-q37 = "B"
+q37 = "A"
 ### END SOLUTION
 
 # %% test q37 points=1
@@ -890,16 +890,16 @@ see("q37")
 # %% [markdown]
 # ### Question 38
 #
-# The held-out stories were drawn at random from a model whose own loss on them is 0.43 nats a byte. Small models trained on such stories stop at 1.12. **Predict:** which loss would the best possible model have on them, on average?
+# The held-out stories were drawn at random from a model whose own loss on them is 0.43 nats per byte. Small models trained on such stories reach 1.12. **Predict:** which loss would the best possible model have on them, on average?
 #
-# - **A**  0
-# - **B**  0.2
-# - **C**  0.69
-# - **D**  0.43
+# - **A**  0.69
+# - **B**  0.43
+# - **C**  0
+# - **D**  0.2
 
 # %% solution q38 stub="q38 = None"
 ### BEGIN SOLUTION
-q38 = "D"
+q38 = "B"
 ### END SOLUTION
 
 # %% test q38 points=1
@@ -913,16 +913,16 @@ see("q38")
 # %% [markdown]
 # ### Question 39
 #
-# Batches pay while the texts are short. Once they are long, each text that is added makes a step longer again. What must each step read for the new text?
+# A server decodes many long texts in one batch, with a cache. Each text that is added to the batch makes every step take longer. What must a step read for the added text that it did not read before?
 #
-# - **A**  The ids of its whole text
+# - **A**  The keys and values of its past
 # - **B**  The matrices of all the layers
-# - **C**  The keys and values of its past
-# - **D**  The rows of the embedding table
+# - **C**  The rows of the embedding table
+# - **D**  The ids of its whole text
 
 # %% solution q39 stub="q39 = None"
 ### BEGIN SOLUTION
-q39 = "C"
+q39 = "A"
 ### END SOLUTION
 
 # %% test q39 points=1
@@ -936,16 +936,16 @@ see("q39")
 # %% [markdown]
 # ### Question 40
 #
-# In speculative decoding a small model drafts tokens and the large one checks them. The draft model turns out to be bad. What suffers?
+# In speculative decoding something small drafts tokens, and the model checks them in one pass. The model decodes greedily. Now the drafts turn out to be bad. What suffers, the speed or the text?
 #
-# - **A**  Neither of the two
-# - **B**  Speed and quality
-# - **C**  Quality, not speed
-# - **D**  Speed, not quality
+# - **A**  Only the text
+# - **B**  Only the speed
+# - **C**  Neither of them
+# - **D**  Both of them
 
 # %% solution q40 stub="q40 = None"
 ### BEGIN SOLUTION
-q40 = "D"
+q40 = "B"
 ### END SOLUTION
 
 # %% test q40 points=1
@@ -982,16 +982,16 @@ see("q41")
 # %% [markdown]
 # ### Question 42
 #
-# A new cache is tried. For every prompt the first token is right; those after it are mostly wrong. Which of these bugs has that effect?
+# A new cache is tried. For every prompt the first new token is right; those after it are mostly wrong. Which of these bugs has that effect?
 #
-# - **A**  None of the tokens is turned for its position
+# - **A**  In the prompt the causal mask is missing
 # - **B**  The prompt goes in without its last token
-# - **C**  The later ones are turned for position 0
-# - **D**  In the prompt the causal mask is missing
+# - **C**  None of the tokens is turned for its position
+# - **D**  Later tokens are turned for position 0
 
 # %% solution q42 stub="q42 = None"
 ### BEGIN SOLUTION
-q42 = "C"
+q42 = "D"
 ### END SOLUTION
 
 # %% test q42 points=1
@@ -1005,16 +1005,16 @@ see("q42")
 # %% [markdown]
 # ### Question 43
 #
-# There is 100 times as much compute for training as last time (6 · parameters · tokens). What does the Chinchilla law advise?
+# Training costs about 6 · parameters · tokens operations. A rule of thumb from Hoffmann et al. 2022 asks for 20 tokens per parameter. There is 100 times as much compute as last time. What does the rule advise?
 #
-# - **A**  29 times the parameters, 3.5 times the tokens
-# - **B**  100 times the parameters, the same tokens
-# - **C**  10 times the parameters, 10 times the tokens
+# - **A**  100 times the parameters, the same tokens
+# - **B**  10 times the parameters, 10 times the tokens
+# - **C**  29 times the parameters, 3.5 times the tokens
 # - **D**  3.5 times the parameters, 29 times the tokens
 
 # %% solution q43 stub="q43 = None"
 ### BEGIN SOLUTION
-q43 = "C"
+q43 = "B"
 ### END SOLUTION
 
 # %% test q43 points=1
@@ -1028,12 +1028,12 @@ see("q43")
 # %% [markdown]
 # ### Question 44
 #
-# SmolLM2-135M has read 2 trillion tokens, 15,000 a parameter. By the Chinchilla law the same compute would have trained a larger, better model on fewer. What speaks for the small one?
+# SmolLM2-135M was trained on 2 trillion tokens, 15,000 per parameter. At 20 tokens per parameter the same compute would have trained a larger, better model on fewer tokens. What speaks for the small one?
 #
-# - **A**  It learns more from every token that it reads.
+# - **A**  It forgets less of what it has read.
 # - **B**  It is better below a billion weights.
 # - **C**  It costs less whenever it is used.
-# - **D**  It forgets less of what it has read.
+# - **D**  It learns more from every token that it reads.
 
 # %% solution q44 stub="q44 = None"
 ### BEGIN SOLUTION
@@ -1052,16 +1052,16 @@ see("q44")
 # ### Question 45
 #
 # From model to model, the chance that a token is right grows from 0.5 to 0.8. A task counts as solved if five tokens in a row are right,
-# each on its own. How does the share of solved tasks look?
+# independently of each other. What happens to the share of solved tasks?
 #
-# - **A**  It grows from 10 % to 16 %.
-# - **B**  It grows from 50 % to 80 %.
-# - **C**  It grows from 3 % to 33 %.
-# - **D**  It grows from 97 % to 100 %.
+# - **A**  It grows from 3 % to 33 %.
+# - **B**  It grows from 10 % to 16 %.
+# - **C**  It grows from 97 % to 100 %.
+# - **D**  It grows from 50 % to 80 %.
 
 # %% solution q45 stub="q45 = None"
 ### BEGIN SOLUTION
-q45 = "C"
+q45 = "A"
 ### END SOLUTION
 
 # %% test q45 points=1
@@ -1075,7 +1075,7 @@ see("q45")
 # %% [markdown]
 # ## Your score
 #
-# The next cell counts. For the whole course, type `llmlib check` in a terminal; once nothing is missing there,
+# The next cell counts. For the whole course, type `llmlib check` in a terminal. Once nothing is missing there,
 # `llmlib certificate --name "Your Name"` issues your certificate. It says that all questions are solved, and how many
 # first answers were right.
 
