@@ -57,7 +57,7 @@ torch.set_num_threads(2)
 # probability $p_i$.
 #
 # Lay all tokens end to end, in order of their ids, each as long as its probability. Together they are 1 long. A random number
-# $u$ between 0 and 1 falls into one of them: that token is drawn. Move $u$:
+# $u$ between 0 and 1 falls into one of them: that token is drawn. Move $u$. (Colours only tell neighbours apart.)
 
 # %%
 from llmlib.widgets import sampling_lab
@@ -443,7 +443,7 @@ from llmlib.widgets import sampling_lab
 
 rows = {}
 for t in (0.5, 1.0, 1.5):
-    rows[f"T = {t}:"] = softmax(apply_temperature(paris, t))
+    rows[f"T = {t}"] = softmax(apply_temperature(paris, t))
 sampling_lab(llm.tokenizer, rows, u)
 
 # %% [markdown]
@@ -985,10 +985,10 @@ for _p in (0.03, 0.11, 0.5):
 from llmlib.widgets import sampling_lab
 
 cuts = {
-    "no filter:": story,
-    "top-k 5:": top_k(story, 5),
-    "top-p 0.5:": top_p(story, 0.5),
-    "min-p 0.1:": min_p(story, 0.1),
+    "no filter": story,
+    "top-k 5": top_k(story, 5),
+    "top-p 0.5": top_p(story, 0.5),
+    "min-p 0.1": min_p(story, 0.1),
 }
 rows = {name: softmax(logits) for name, logits in cuts.items()}
 sampling_lab(llm.tokenizer, rows, u)
@@ -1200,7 +1200,7 @@ for name, values in {
     kept[name] = [int(torch.isfinite(left).sum()) for left in both]
     print(f"T = 1.5, {name}: first {kept[name][0]:>5,}, last {kept[name][1]:>5,}")
 for place, left in zip(("first", "last"), both):
-    rows[f"min-p 0.1, T = 1.5 {place}:"] = softmax(left)
+    rows[f"min-p 0.1, T = 1.5 {place}"] = softmax(left)
 sampling_lab(llm.tokenizer, rows, u)
 ratio = kept["min-p 0.1"][1] / kept["min-p 0.1"][0]
 reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
@@ -2001,7 +2001,7 @@ show(plots.two_arms(found))
 # part still comes often. With a rule about cars behind the first, about four draws in ten are wheels, in both arms. So a good deal
 # of this is copying. **One right answer is never a test.**
 #
-# ### Six more
+# ### More failures
 
 # %%
 from llmlib.demonstrations.sampling import failures
@@ -2009,10 +2009,11 @@ from llmlib.demonstrations.sampling import failures
 show(plots.two_arms(failures(llm, draw)))
 
 # %% [markdown]
-# - **Arithmetic.** The template helps where there is one operation. With two, about one draw in ten is right in either arm, as by
-#   guessing. An answer must come out of one run through 30 layers, which is one reason why models are made to write their steps down.
+# - **Arithmetic.** The template helps where there is one operation. With two, about one draw in ten is right in either arm. An
+#   answer must come out of one run through 30 layers, which is one reason why models are made to write their steps down.
 # - **Multiple choice.** Each question is asked four times, with the right option at A, B, C and D. A model that knows the answer
-#   follows it around. This one is right a quarter of the time, as by guessing, and answers with a letter only in the template.
+#   follows it around. This one is right about a quarter of the time at most, which is what guessing gives. Plainly, it hardly
+#   answers with a letter.
 # - **Social bias.** " she" comes more often after a nurse than after a carpenter (Zhao et al. 2018): the model learned which pronoun
 #   follows which word, and passes it on.
 # - **The end of its data.** SmolLM2 was released in late 2024, and seldom says a later year. What happened afterwards can

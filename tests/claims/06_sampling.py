@@ -230,10 +230,10 @@ def the_step_of_logic_is_partly_a_copy(rule="All {} have {}. "):
     )
 
 
-def six_more_failures():
-    """“With two, about one draw in ten is right in either arm, as by guessing.”
+def more_failures():
+    """“With two, about one draw in ten is right in either arm.”
 
-    “This one is right a quarter of the time, as by guessing”
+    “This one is right about a quarter of the time at most, which is what guessing gives.”
 
     “" she" comes more often after a nurse than after a carpenter”
 
