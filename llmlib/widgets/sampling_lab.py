@@ -4,6 +4,7 @@ It is an output like a picture: once computed with the learner's functions, it m
 kernel, and where scripts are not run the picture stays."""
 
 import json
+from functools import cache
 from html import escape
 
 from llmlib.plots import image, leave
@@ -19,10 +20,11 @@ def sampling_lab(tokenizer, rows, u):
     """Show `rows`, {name: [vocab] probabilities}, as strips from 0 to 1 under a slider for u, which
     moves all strips of the notebook. Where the rows depend on u, `rows` is a function of it."""
     of = rows if callable(rows) else lambda u: rows
+    stretches_of = cache(lambda shares: _drawn(tokenizer, shares))  # the same tensor comes often
     frames, at = [], []
     for step in range(STEPS) if callable(rows) else [0]:
         drawn = [
-            {"name": name, "stretches": _drawn(tokenizer, shares)}
+            {"name": name, "stretches": stretches_of(shares)}
             for name, shares in of(step / STEPS).items()
         ]
         if drawn not in frames:

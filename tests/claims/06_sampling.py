@@ -62,13 +62,13 @@ def _next(texts):
 def temperature_lifts_a_tail_of_nonsense(t=1.5):
     """“Four draws in ten come from beyond rank 100”
 
-    The same prompt at T = 1; two more questions of fact, of which a fifth or more comes from there.
+    The same prompt at T = 1, of which less than half as much comes from there; two more prompts.
     """
     beyond = {}
     for text in (FRANCE, "The capital of Poland is", "The opposite of hot is"):
         z = _logits(text).sort(descending=True).values
         beyond[text] = softmax(_mine("apply_temperature")(z, t))[100:].sum().item()
-        assert softmax(z)[100:].sum() < 0.1
+        assert softmax(z)[100:].sum() < beyond[text] / 2
     assert abs(beyond[FRANCE] - 0.43) < 0.03 and min(beyond.values()) > 0.2
     return ", ".join(f"{text!r} {share:.2f}" for text, share in beyond.items())
 
