@@ -2638,7 +2638,7 @@ human, searched, _ = (mean for mean, _, _ in found.values())
 reveal("human", "A" if human < searched else "B" if human < searched + 1 else "C")
 
 # %% [markdown] reveals="human"
-# The words of people are about as unlikely as drawn ones, far from beam search. A writer who always said what the reader expects
+# The words of people are at least as unlikely as drawn ones, and far from beam search. A writer who always said what the reader expects
 # would say nothing. Holtzman et al. (2019) measured this on GPT-2: the likeliest text is bland and goes in circles.
 
 # %% [markdown]

@@ -290,7 +290,7 @@ def the_penalty_depends_on_the_sign_of_a_logit():
 
 
 def human_text_is_not_the_likeliest():
-    """“The words of people are about as unlikely as drawn ones, far from beam search.”
+    """“The words of people are at least as unlikely as drawn ones, and far from beam search.”
 
     Four paragraphs by others, of news, law, letters and science, at another place of the text.
     """
@@ -306,7 +306,7 @@ def human_text_is_not_the_likeliest():
     )
     found = surprise_of_writers(model(), _mine("beam_search"), _mine("draw"), texts, 9, 10)
     human, searched, drawn = (mean for mean, _, _ in found.values())
-    assert human - searched > 1 and abs(human - drawn) < human - searched
+    assert human - searched > 1 and human > drawn - 0.2
     return ", ".join(f"{name} {mean:.2f}" for name, (mean, _, _) in found.items())
 
 
