@@ -3166,8 +3166,8 @@ reveal("filter", "ABC"[ahead.index(True)] if any(ahead) else "D")
 # quality. So the first three rows could not come out above 0. What a filter buys is a limit, which this measure does not see: a
 # temperature makes a token of rank 10,000 rare, a filter makes it impossible.
 #
-# The last two rows could come out either way. What matters is how many tokens are removed, not by which rule: with another
-# entropy the difference between top-k and min-p changes.
+# The last two rows could come out either way. Prompt by prompt the filter that keeps more tokens is ahead, and how far depends on
+# $h$. What matters is how many tokens are removed, not by which rule.
 #
 # <details><summary>Small print: the two lines of the proof, and what people prefer</summary>
 #
@@ -3383,6 +3383,6 @@ for question, beginning, texts in (
         print(f"{arm}: {beginning} … free {free!r}, one of {len(texts)}: {bound!r}")
 
 # %% [markdown]
-# Always the right form, and no promise of truth. And masking is not choosing: the first token decides before the rest of a choice
-# is seen, so a choice that is likelier as a whole can lose. The spider that may say one digit says what its longer number begins
-# with: a digit is a token, and after it nothing but the stop was allowed.
+# Always the right form, and no promise of truth. And masking is not choosing. " New York" comes since " New" is the likeliest first
+# token of the three cities, though " Delhi" is likelier as a whole. In the template the free answer is "8 legs". With 0 to 99
+# allowed it becomes 80: after " 8" the word " legs" is cut, and of what is left "0" is likelier than the stop.

@@ -407,7 +407,7 @@ def no_filter_beats_a_temperature():
 
 
 def which_filter_is_ahead_depends_on_the_prompt():
-    """“What matters is how many tokens are removed, not by which rule”
+    """“Prompt by prompt the filter that keeps more tokens is ahead”
 
     Ten other prompts, one by one, at another entropy: the filter that keeps more is ahead.
     """
@@ -430,7 +430,9 @@ def which_filter_is_ahead_depends_on_the_prompt():
 
 
 def a_constraint_gives_the_form_alone():
-    """“Always the right form, and no promise of truth. And masking is not choosing”
+    """“Always the right form, and no promise of truth. And masking is not choosing. " New York"
+    comes since " New" is the likeliest first token of the three cities, though " Delhi" is likelier
+    as a whole.”
 
     Eight reviews: unconstrained at most one has the form; of the constrained not all are true. Of
     three cities the one that comes is less likely, as a whole, than another.
@@ -458,4 +460,6 @@ def a_constraint_gives_the_form_alone():
         log_p = log_softmax(model()(prompt + ids)[0, len(prompt) - 1 : -1])
         scores[city] = log_p.gather(-1, torch.tensor(ids)[:, None]).sum().item()
     assert scores[" Delhi"] > scores[" New York"] + 1
+    first = {i: _next(["The capital of India is"])[0, _ids(i)[0]] for i in (" New", " Delhi")}
+    assert first[" New"] > first[" Delhi"]
     return f"form: free {sum(free)} of 8, constrained 8; true {true}; {scores}"
