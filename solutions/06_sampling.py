@@ -1952,7 +1952,7 @@ def _proposed(one, kind, kinds, part):
         "“A … is a ….” or “A … is not a ….”",
     )
     many = {kind: kinds, one: f"{one}s"}
-    copied = explanations.a_copier(got, one, many)
+    copied = explanations.a_copier(got)
     follows = explanations.a_reasoner(got, one, many)
     check.that(
         copied is not None, "without a rule a copier has nothing to copy: let one stand"

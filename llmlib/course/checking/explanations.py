@@ -1,22 +1,23 @@
 """Rival explanations as small programs. Notebook 6 asks whether a control tells them apart."""
 
 import re
+from collections.abc import Callable
 
 # Why a phrase gets likelier with each copy. Each gives the probability of the next id after `ids`.
 
 
-def words_are_known(ids, new):
+def words_are_known(ids: list[int], new: int) -> float:
     """The share of `new` among all ids so far, whatever their order."""
     return (ids.count(new) + 0.01) / (len(ids) + 1)
 
 
-def order_is_known(ids, new):
+def order_is_known(ids: list[int], new: int) -> float:
     """The share of `new` among what has followed the last id before."""
     followed = [b for a, b in zip(ids, ids[1:]) if a == ids[-1]]
     return (followed.count(new) + 0.01) / (len(followed) + 1)
 
 
-def last_copy(explanation, copies):
+def last_copy(explanation: Callable[[list[int], int], float], copies: list[list[int]]) -> float:
     """Mean probability of the ids of the last copy, as an explanation expects it."""
     ids = [i for copy in copies for i in copy]
     start = len(ids) - len(copies[-1])
@@ -30,7 +31,7 @@ CASE = re.compile(r"A (\w+) is (not )?an? (\w+)\.")
 SENTENCE = re.compile(r"[^.]+\.")
 
 
-def unread(premises):
+def unread(premises: str) -> str | None:
     """The first sentence that is neither a rule nor a case; None if there is none."""
     sentences = [each.strip() for each in SENTENCE.findall(premises)]
     left = SENTENCE.sub("", premises).strip()
@@ -38,12 +39,13 @@ def unread(premises):
     return left or (others[0] if others else None)
 
 
-def a_copier(premises, one, kinds):
+def a_copier(premises: str) -> str | None:
     """The part that the last rule names."""
-    return ([part for _, _, part in RULE.findall(premises)] or [None])[-1]
+    rules = RULE.findall(premises)
+    return rules[-1][2] if rules else None
 
 
-def a_reasoner(premises, one, kinds):
+def a_reasoner(premises: str, one: str, kinds: dict[str, str]) -> str | None:
     """The part that follows for `one`, None if none does. kinds: {one bird: many birds}."""
     names = [kind for who, no, kind in CASE.findall(premises) if who == one and not no]
     of = {kinds.get(name, f"{name}s") for name in (one, *names)}
