@@ -1662,7 +1662,7 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **On the strip.** The next three draws after the story, all with one $u$, so that you see what it does: move it, and from the
+# **On the strip.** The next three draws after the story, with top-k 5 and all with one $u$, so that you see what it does: move it, and from the
 # token that changes on, the text is another one. A real text gets a fresh $u$ at each step.
 
 # %%
@@ -1673,7 +1673,7 @@ from llmlib.widgets import sampling_lab
 
 @lru_cache(maxsize=None)
 def next_row(ids):
-    return softmax(filter_logits(llm(list(ids))[0, -1], 1.0, p_of_largest=0.1))
+    return softmax(filter_logits(llm(list(ids))[0, -1], 1.0, k=5))
 
 
 def three_draws(u):
