@@ -1997,8 +1997,8 @@ found = {n: after_premises(llm, draw, *zip(*each)) for n, each in asked.items()}
 show(plots.two_arms(found))
 
 # %% [markdown]
-# Plainly, "No" changes next to nothing: the part comes as often as with "All". In the template "No" counts for something, and the
-# part still comes often. With a rule about cars behind the first, about four draws in ten are wheels, in both arms. So a good deal
+# Plainly, "No" changes next to nothing: the part comes as often as with "All". In the template the part comes a
+# little less often, and still often. With a rule about cars behind the first, about four draws in ten are wheels, in both arms. So a good deal
 # of this is copying. **One right answer is never a test.**
 #
 # ### More failures
@@ -2012,8 +2012,7 @@ show(plots.two_arms(failures(llm, draw)))
 # - **Arithmetic.** The template helps where there is one operation. With two, about one draw in ten is right in either arm. An
 #   answer must come out of one run through 30 layers, which is one reason why models are made to write their steps down.
 # - **Multiple choice.** Each question is asked four times, with the right option at A, B, C and D. A model that knows the answer
-#   follows it around. This one is right about a quarter of the time at most, which is what guessing gives. Plainly, it hardly
-#   answers with a letter.
+#   follows it around. This one is right about a quarter of the time at most, which is what guessing gives.
 # - **Social bias.** " she" comes more often after a nurse than after a carpenter (Zhao et al. 2018): the model learned which pronoun
 #   follows which word, and passes it on.
 # - **The end of its data.** SmolLM2 was released in late 2024, and seldom says a later year. What happened afterwards can

@@ -207,8 +207,7 @@ OTHER_KINDS = [
 
 @false_where("premises without a rule", rule="")
 def the_step_of_logic_is_partly_a_copy(rule="All {} have {}. "):
-    """“Plainly, "No" changes next to nothing: the part comes as often as with "All". In the
-    template "No" counts for something, and the part still comes often.”
+    """“Plainly, "No" changes next to nothing: the part comes as often as with "All".”
 
     Eight other kinds, 40 draws each; without a rule the part does not come.
     """
