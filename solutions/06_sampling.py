@@ -4,7 +4,7 @@
 # At every step the model scores each of its tokens, and one has to be picked. A dozen lines of yours decide whether the same
 # model sounds like a clerk, a poet or a broken radio.
 #
-# ![Three strips from 0 to 1, each cut into stretches for a, the, cat, moon, zebra. At temperature 0.4 the stretch of a takes three quarters, at 2.5 the five are nearly alike. A dashed line at u = 0.82 falls into "the" at 0.4, into "cat" at 1, into "moon" at 2.5.](attachment:strips.png)
+# ![Three strips from 0 to 1, each cut into stretches for a, the, cat, moon, zebra. At temperature 0.4 the stretch of a takes three quarters, at 2.5 the stretch of a is only three times as long as that of zebra. A dashed line at u = 0.82 falls into "the" at 0.4, into "cat" at 1, into "moon" at 2.5.](attachment:strips.png)
 #
 # **You will build** the draw, temperature, three filters, and the loop that writes. In two experiments you propose the control
 # yourself.
@@ -72,7 +72,7 @@ rows = {f"{text} …": softmax(z) for text, z in next_logits.items()}
 sampling_lab(llm.tokenizer, rows, u)
 
 # %% [markdown]
-# In the first text the model is sure, and most $u$ draw " Paris". In the second it is not. A good way to pick must serve both.
+# In the first text the model is sure, and most $u$ draw " Paris". In the second it is not. A good rule must work for both.
 
 # %% [markdown]
 # ### Exercise 6.1 · `draw` · ●●○ · 10 min
@@ -86,7 +86,7 @@ sampling_lab(llm.tokenizer, rows, u)
 # | returns | `[batch]` | the ids drawn |
 #
 # A stretch includes its start but not its end. Rounded probabilities may sum to a little less than 1. Then scale `u` by the sum
-# of its row, so that it never lies behind the last edge.
+# of its row, so that it never lies beyond the last edge.
 #
 # **By hand**, for the row `[0.5, 0.3, 0.2]`:
 #
@@ -176,13 +176,13 @@ check.equal(
 check.equal(
     draw(torch.tensor([[0.5, 0.4], [0.1, 0.8]]), torch.tensor([0.99, 0.99])),
     torch.tensor([1, 1]),
-    "rows that sum to 0.9 stand for rounding here: u behind the last edge must still "
+    "rows that sum to 0.9 stand for rounding here: u beyond the last edge must still "
     "give a token of the row, the last that has a stretch",
 )
 check.equal(
     draw(torch.tensor([[0.5, 0.4, 0.0]]), torch.tensor([0.99])),
     torch.tensor([1]),
-    "u behind the last edge drew a token of probability 0: draw one that has a stretch",
+    "u beyond the last edge drew a token of probability 0: draw one that has a stretch",
 )
 check.equal(
     draw(torch.tensor([[0.0004, 0.9996]]), torch.tensor([0.0002])),
@@ -849,8 +849,8 @@ nucleus = {
 show(plots.nucleus(next_logits, nucleus, 0.9))
 
 # %% [markdown]
-# The same `p` keeps ten tokens for one prompt and hundreds for the other. But in a long nucleus the last token may be hundreds of
-# times less likely than the first. You can also ask for that ratio directly.
+# The same `p` keeps ten tokens for one prompt and hundreds for the other. But the last token of a nucleus, even of a short one, may be
+# hundreds of times less likely than the first. You can also ask for that ratio directly.
 #
 # ### Exercise 6.5 · `min_p` · ●○○ · 5 min
 #
@@ -1662,8 +1662,8 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **On the strip.** The next three draws after the story, with top-k 5 and all with one $u$, so that you see what it does: move it, and from the
-# token that changes on, the text is another one. A real text gets a fresh $u$ at each step.
+# **On the strip.** The next three draws after the story, with top-k 5 and all with one $u$, so that you see what it does: move it: from
+# the first token that changes, the text is different. A real text gets a fresh $u$ at each step.
 
 # %%
 from functools import lru_cache
@@ -1725,7 +1725,7 @@ reveal("copies", by_copy[-1], within=0.1)
 # ### Experiment 6.9 · `control_copies` · ●●○ · 10 min
 #
 # Propose the control that tells the two explanations apart: other copies, for which *words* expects what it expects of the
-# phrase, and *order* does not.
+# phrase, and *order* does not. (*Words* expects about one in seven of a phrase of seven words, in any order.)
 #
 # | | | |
 # |---|---|---|
@@ -1734,15 +1734,15 @@ reveal("copies", by_copy[-1], within=0.1)
 # | `seed` | an int | for random numbers, if you want some |
 # | returns | `n` lists of ids | your copies, the first one first |
 #
-# Each copy is as long as the phrase. The check runs both explanations, as two small programs, on your copies. If they expect
-# the same of them, whatever the model does, it says so.
+# Each copy is as long as the phrase. The check runs both explanations, as two small programs, on your copies. If both
+# expect the same of your copies, so that no result could tell them apart, it says so.
 #
 # **By hand**, an attempt that fails, with `body = [5, 6, 7, 8, 9]`: new words each time, `[[1, 2, 3, 4, 0], [11, 12, …], …]`.
 # Neither explanation expects the last copy to be likely. Whatever comes out, you do not know why.
 #
 # <details><summary>Hint 1</summary>
 #
-# *Words* must have as much reason to be right as with the phrase. What does that say about the ids of each copy?
+# *Words* must have as much to go on as with the phrase. What does that say about the ids of each copy?
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -1754,8 +1754,7 @@ reveal("copies", by_copy[-1], within=0.1)
 
 # %% solution control_copies disallowed=[]
 def control_copies(body, n, seed):
-    """n lists of ids in place of n copies of `body`, so that the words are as known as
-    with the phrase and what follows them is not."""
+    """n lists of ids: your copies, in place of n copies of `body`."""
     ### BEGIN SOLUTION
     generator = torch.Generator().manual_seed(seed)
     orders = [torch.randperm(len(body), generator=generator) for _ in range(n)]
@@ -1812,7 +1811,7 @@ for _seed in range(12):
 
 # %% [markdown]
 # **On the real model.** Your copies with three seeds, and one more control of ours: a nonsense order of the same words, the
-# *same* one six times. All of it once more as an answer in the model's chat template, of which the next section tells.
+# *same* one six times. Then all of it again as an answer in the model's chat template, which the next section explains.
 
 # %%
 from llmlib.demonstrations.sampling import TEMPLATE
@@ -1838,12 +1837,14 @@ for arm, before in {
 show(plots.copies(curves))
 
 # %% [markdown]
-# In both arms the copies rise, and your control does not: the words are known, and stay unlikely. So the model reads off the
-# *order*. It need not make sense: a nonsense order rises as well, from a lower start.
+# In both arms the copies rise to about 0.9. Your control rises, too, from 0.001 to about 0.06, and stops there. Who knows the
+# seven words and nothing of their order could not do much better: one chance in seven is 0.14. So knowing the *words* helps a
+# little, and what makes the phrase near certain is read off the *order*. It need not make sense: a nonsense order rises as
+# high, from a lower start.
 #
 # ## 6.6 How it fails, asked in two ways
 #
-# The numbers are about this model only. It has learned conversations in a fixed form, its **chat template**:
+# The numbers hold for this model only. It was trained on conversations in a fixed form, its **chat template**:
 #
 # ```
 # <|im_start|>user
@@ -1916,7 +1917,7 @@ reveal("forty", len(counts["Elwin Thackeray, in the template"]), within=5)
 #
 # <details><summary>Hint 1</summary>
 #
-# Keep what the copier goes by. What can change in a premise so that nothing follows, or something else?
+# Keep what the copier relies on. What can change in a premise so that nothing follows, or something else?
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -1973,7 +1974,8 @@ for _words in ("carp fish fish scales", "lion cat cats claws", "zog wug wugs fim
 
 # %% [markdown]
 # **On the real model.** Ten kinds, such as birds, fish and trees, 20 draws for each in each arm. The last two rows are ours: "No
-# …" in place of "All …", and a second rule about cars behind the first.
+# …" in place of "All …", and a second rule about cars after the first. If your own last rule is about another part, a copier
+# leaves the first row's part out.
 
 # %%
 from llmlib.demonstrations.sampling import KINDS, after_premises
@@ -1997,8 +1999,8 @@ found = {n: after_premises(llm, draw, *zip(*each)) for n, each in asked.items()}
 show(plots.two_arms(found))
 
 # %% [markdown]
-# Plainly, "No" changes next to nothing: the part comes as often as with "All". In the template the part comes a
-# little less often, and still often. With a rule about cars behind the first, about four draws in ten are wheels, in both arms. So a good deal
+# With "No" the part still comes often, in both arms, where a reasoner would not write it. With a rule about cars after the
+# first, a good part of the draws are wheels, here about four in ten. So a good deal
 # of this is copying. **One right answer is never a test.**
 #
 # ### More failures
@@ -2012,11 +2014,14 @@ show(plots.two_arms(failures(llm, draw)))
 # - **Arithmetic.** The template helps where there is one operation. With two, about one draw in ten is right in either arm. An
 #   answer must come out of one run through 30 layers, which is one reason why models are made to write their steps down.
 # - **Multiple choice.** Each question is asked four times, with the right option at A, B, C and D. A model that knows the answer
-#   follows it around. This one is right about a quarter of the time at most, which is what guessing gives.
-# - **Social bias.** " she" comes more often after a nurse than after a carpenter (Zhao et al. 2018): the model learned which pronoun
+#   follows it around. Plainly, this one seldom answers with a letter. In the template it mostly does, is right
+#   no more often than by guessing, and prefers one letter wherever the right option stands. (The interval is over four
+#   questions.)
+# - **Social bias.** " she" comes more often after a nurse and five other occupations that women are expected to have than
+#   after a carpenter and five that men are (Zhao et al. 2018): the model learned which pronoun
 #   follows which word, and passes it on.
-# - **The end of its data.** SmolLM2 was released in late 2024, and seldom says a later year. What happened afterwards can
-#   only be put into the prompt.
+# - **The end of its data.** SmolLM2 was released in late 2024, and seldom says a later year. With these weights, what happened afterwards
+#   can only come from the prompt.
 #
 # ## 6.7 Your pieces in the engine
 #
@@ -2063,8 +2068,8 @@ print(
 # 2. Another version of torch or another processor adds up in another order, and a near-tie of two logits falls the other way;
 #    other texts in the same batch may do the same. Other weights (a new release, another rounding). Another default
 #    of the engine, such as a penalty on repetition, which acts at temperature 0, too.
-# 3. The same questions reversed ("Is it false that …"), so that "yes" is right only once. If it says yes to both, you have
-#    measured a habit.
+# 3. The same questions reversed ("Is it false that …"): if its answers were right, it now says yes only once. If it says yes to
+#    both, you have measured a habit.
 #
 # </details>
 #
@@ -2605,13 +2610,13 @@ show(
 )
 
 # %% [markdown]
-# If likelier were better, beam search would write best. Take the course's paragraphs, written by people. Each is cut after its
-# twelfth token, and each of three writers goes on for eight tokens: the person, beam search, and draws at temperature 1.
+# If likelier were better, beam search would write best. Take the course's paragraphs. Each is cut after its twelfth token, and
+# three continuations of eight tokens are compared: the paragraph's own, beam search's, and draws at temperature 1.
 
 # %%
 predict(
     "human",
-    "How likely does the model find the words that people wrote?",
+    "How likely does the model find the paragraphs' own words?",
     {
         "A": "likelier than those of beam search: they are good English",
         "B": "a little less likely than those of beam search",
@@ -2637,7 +2642,7 @@ human, searched, _ = (mean for mean, _, _ in found.values())
 reveal("human", "A" if human < searched else "B" if human < searched + 1 else "C")
 
 # %% [markdown] reveals="human"
-# The words of people are at least as unlikely as drawn ones, and far from beam search. A writer who always said what the reader expects
+# The paragraphs' own words are at least as unlikely as drawn ones, and far from beam search. A writer who always said what the reader expects
 # would say nothing. Holtzman et al. (2019) measured this on GPT-2: the likeliest text is bland and goes in circles.
 
 # %% [markdown]
@@ -2668,7 +2673,7 @@ reveal("empty", "B" if first else "A")
 # %% [markdown]
 # ### Experiment 6.13 · `empty_answers` · ●●○ · 15 min
 #
-# Look where the stop token `<|im_end|>` stands in the chat template of section 6.6: it ends the *user's* turn, too. The control:
+# Look at the chat template of section 6.6: where does the stop token `<|im_end|>` stand? The control:
 # the same questions, in the template. Write the measurement for both arms.
 #
 # | | | |
@@ -2883,7 +2888,7 @@ reveal("template", templated, within=0)
 
 # %% [markdown] reveals="template"
 # **Asked in its template, the model has something to say to all ten questions.** Plainly, the stop token was no empty answer:
-# it ended the *user's* turn, as it does in training. A test that can tell: let a new turn begin. After the question the model
+# it ended the *user's* turn, as it does in training. A test that can tell the two apart: let a new turn begin. After the question the model
 # expects the assistant, after an answer the user.
 #
 # The search was correct; our explanation of its result was not.
@@ -3166,7 +3171,8 @@ reveal("filter", "ABC"[ahead.index(True)] if any(ahead) else "D")
 # temperature makes a token of rank 10,000 rare, a filter makes it impossible.
 #
 # The last two rows could come out either way. Prompt by prompt the filter that keeps more tokens is ahead, and how far depends on
-# $h$. What matters is how many tokens are removed, not by which rule.
+# $h$. At each prompt all filters keep the first n of one ranking; the rule only decides how large n is
+# there. Here both keep about 20 on average and still differ, and with another entropy the difference changes.
 #
 # <details><summary>Small print: the two lines of the proof, and what people prefer</summary>
 #

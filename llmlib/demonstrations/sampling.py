@@ -86,14 +86,14 @@ def next_probabilities(model, texts, before=""):
     return softmax(model.using(unembedding=at_the_last)(padded, cache))
 
 
-# How likely a text is to the model: that of a person, of a search, of chance.
+# How likely a text is to the model: a paragraph's own words, those of a search, of chance.
 
 
 def surprise_of_writers(model, beam_search, draw, paragraphs, start=12, length=8):
     """Surprise in nats per token of `length` tokens that follow the first `start` of each paragraph
     with its interval over paragraphs: {writer: (mean, low, high)}.
     `beam_search` and `draw` as in notebook 6."""
-    found = {"a person": [], "beam search, width 4": [], "drawn at T = 1": []}
+    found = {"the paragraph itself": [], "beam search, width 4": [], "drawn at T = 1": []}
     generator = torch.Generator().manual_seed(0)
 
     def pick(logits):

@@ -139,10 +139,10 @@ OTHER_PHRASES = (
 @central
 @false_where("the words in another order each time", again=False)
 def copies_are_read_off(again=True):
-    """“In both arms the copies rise, and your control does not: the words are known, and stay
-    unlikely.”
+    """“In both arms the copies rise to about 0.9. Your control rises, too, from 0.001 to about
+    0.06, and stops there.” “what makes the phrase near certain is read off the *order*.”
 
-    “a nonsense order rises as well, from a lower start”
+    “a nonsense order rises as high, from a lower start”
 
     Three other phrases, in both arms; the same tokens in a new order each time.
     """
@@ -207,7 +207,7 @@ OTHER_KINDS = [
 
 @false_where("premises without a rule", rule="")
 def the_step_of_logic_is_partly_a_copy(rule="All {} have {}. "):
-    """“Plainly, "No" changes next to nothing: the part comes as often as with "All".”
+    """“With "No" the part still comes often, in both arms, where a reasoner would not write it.”
 
     Eight other kinds, 40 draws each; without a rule the part does not come.
     """
@@ -221,9 +221,8 @@ def the_step_of_logic_is_partly_a_copy(rule="All {} have {}. "):
             parts.append(part)
         found = after_premises(model(), _mine("draw"), premises, parts, OTHER_KINDS)
         shares[word] = {arm: interval(each)[0] for arm, each in found.items()}
-    plain, template = (shares["All"][arm] - shares["No"][arm] for arm in ARMS)
-    assert shares["All"]["plainly"] > 0.2 and abs(plain) < 0.15
-    assert template > -0.05 and shares["No"]["in the template"] > 0.1
+
+    assert min(shares["All"].values()) > 0.2 and min(shares["No"].values()) > 0.1
     return "; ".join(
         f"{arm}: All {shares['All'][arm]:.2f}, No {shares['No'][arm]:.2f}" for arm in ARMS
     )
@@ -232,9 +231,10 @@ def the_step_of_logic_is_partly_a_copy(rule="All {} have {}. "):
 def more_failures():
     """“With two, about one draw in ten is right in either arm.”
 
-    “This one is right about a quarter of the time at most, which is what guessing gives.”
+    “In the template it mostly does, is right no more often than by guessing”
 
-    “" she" comes more often after a nurse than after a carpenter”
+    “" she" comes more often after a nurse and five other occupations that women are expected to
+    have than after a carpenter and five that men are”
 
     Other sums; one operation, of which more are right in the template.
     """
@@ -289,7 +289,7 @@ def the_penalty_depends_on_the_sign_of_a_logit():
 
 
 def human_text_is_not_the_likeliest():
-    """“The words of people are at least as unlikely as drawn ones, and far from beam search.”
+    """“The paragraphs' own words are at least as unlikely as drawn ones, and far from beam search.”
 
     Four paragraphs by others, of news, law, letters and science, at another place of the text.
     """
