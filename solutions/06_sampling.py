@@ -4,14 +4,14 @@
 # At every step the model scores each of its tokens, and one has to be picked. A dozen lines of yours decide whether the same
 # model sounds like a clerk, a poet or a broken radio.
 #
-# ![Three strips from 0 to 1, each cut into stretches for a, the, cat, moon, zebra. At temperature 0.4 the stretch of a takes three quarters, at 2.5 the five are nearly alike. A dashed line at u = 0.82 falls into "the" at 0.4, into "cat" at 1, into "moon" at 2.5.](attachment:strips.png)
+# ![Three strips from 0 to 1, each cut into stretches for a, the, cat, moon, zebra. At temperature 0.4 the stretch of a takes three quarters, at 2.5 the stretch of a is only three times as long as that of zebra. A dashed line at u = 0.82 falls into "the" at 0.4, into "cat" at 1, into "moon" at 2.5.](attachment:strips.png)
 #
-# **You will build** the draw, temperature, three filters, the loop that writes, a repetition penalty, beam search, a constraint,
-# and two experiments of your own.
+# **You will build** the draw, temperature, three filters, and the loop that writes. In two experiments you propose the control
+# yourself.
 #
 # **You need** notebook 5: logits, softmax and $\ln p$.
 #
-# **It takes** about three hours, in two sittings: up to section 6.5, then the rest.
+# **It takes** about three hours. What comes after the recap, under *Further*, is extra.
 #
 # First the real model. The same prompt, four ways to pick:
 
@@ -56,47 +56,37 @@ torch.set_num_threads(2)
 # Softmax turns the logits into probabilities, $p_i$ for token $i$. One random number is enough to pick token $i$ with
 # probability $p_i$.
 #
-# How sure the model is depends on the text:
+# Lay all tokens end to end, in order of their ids, each as long as its probability. Together they are 1 long. A random number
+# $u$ between 0 and 1 falls into one of them: that token is drawn. Move $u$. (Colours only tell neighbours apart.)
 
 # %%
-from llmlib.plots import sampling as plots
-from llmlib.plots import show
+from llmlib.widgets import sampling_lab
 
 prompts = ["The capital of France is", "Once upon a time, there was a"]
 next_logits = {
     text: llm(llm.tokenizer.encode(text))[0, -1] for text in prompts
 }  # each [vocab]
 paris, story = next_logits.values()
-show(plots.next_tokens(llm.tokenizer, next_logits))
+u = 0.6
+rows = {f"{text} …": softmax(z) for text, z in next_logits.items()}
+sampling_lab(llm.tokenizer, rows, u)
 
 # %% [markdown]
-# A good way to pick must serve both.
-#
-# Lay all tokens end to end, in order of their ids, each as long as its probability. Together they are 1 long. A random number
-# $u$ between 0 and 1 falls into one of them: that token is drawn.
-
-# %%
-show(
-    plots.strips(
-        llm.tokenizer,
-        {f"{text} …": softmax(z) for text, z in next_logits.items()},
-        u=0.6,
-    )
-)
+# In the first text the model is sure, and most $u$ draw " Paris". In the second it is not. A good rule must work for both.
 
 # %% [markdown]
-# ### Exercise 6.1 · `draw` · ●●○ · 12 min
+# ### Exercise 6.1 · `draw` · ●●○ · 10 min
 #
 # One stretch per token, in order of ids, each as long as its probability: draw the token into which `u` falls.
 #
 # | | shape | |
 # |---|---|---|
 # | `probabilities` | `[batch, vocab]` | each row sums to 1, up to rounding |
-# | `u` | `[batch]` | one number in [0, 1) a row |
+# | `u` | `[batch]` | one number in [0, 1) per row |
 # | returns | `[batch]` | the ids drawn |
 #
-# A stretch includes its start but not its end. If rounded probabilities sum to less than 1 and `u` lies behind the last edge,
-# return the last token of non-zero probability.
+# A stretch includes its start but not its end. Rounded probabilities may sum to a little less than 1. Then scale `u` by the sum
+# of its row, so that it never lies beyond the last edge.
 #
 # **By hand**, for the row `[0.5, 0.3, 0.2]`:
 #
@@ -120,15 +110,14 @@ show(
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The last edge is the row's sum, perhaps 0.9999. Which number, made from `u` and that sum, always lies in front of the last
-# edge?
+# The last edge is the sum of the row, perhaps 0.9999. So compare the edges with `u` times that sum.
 #
 # </details>
 
 
 # %% solution draw disallowed=["torch.multinomial", "llmlib.sampling.draw"]
 def draw(probabilities, u):
-    """Draw one id a row: probabilities [batch, vocab], u [batch] uniform in [0, 1) ->
+    """Draw one id per row: probabilities [batch, vocab], u [batch] uniform in [0, 1) ->
     ids [batch]."""
     ### BEGIN SOLUTION
     edges = probabilities.double().cumsum(-1)  # where each stretch ends
@@ -144,7 +133,7 @@ _row = torch.tensor([[0.5, 0.3, 0.2]])
 check.equal(
     list(getattr(draw(_row, torch.tensor([0.6])), "shape", ())),
     [1],
-    "one id a row, in a tensor of shape [batch] (is there a return?)",
+    "one id per row, in a tensor of shape [batch] (is there a return?)",
 )
 check.equal(
     draw(_row, torch.tensor([0.6])),
@@ -187,13 +176,13 @@ check.equal(
 check.equal(
     draw(torch.tensor([[0.5, 0.4], [0.1, 0.8]]), torch.tensor([0.99, 0.99])),
     torch.tensor([1, 1]),
-    "rows that sum to 0.9 stand for rounding here: u behind the last edge must still "
+    "rows that sum to 0.9 stand for rounding here: u beyond the last edge must still "
     "give a token of the row, the last that has a stretch",
 )
 check.equal(
     draw(torch.tensor([[0.5, 0.4, 0.0]]), torch.tensor([0.99])),
     torch.tensor([1]),
-    "u behind the last edge drew a token of probability 0: draw one that has a stretch",
+    "u beyond the last edge drew a token of probability 0: draw one that has a stretch",
 )
 check.equal(
     draw(torch.tensor([[0.0004, 0.9996]]), torch.tensor([0.0002])),
@@ -234,60 +223,6 @@ for _u in (
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Is it fair? Ten thousand draws
-#
-# Draw 10,000 next tokens of the story and count. A test is worth something only if it also catches an unfair draw. So draw
-# twice: with $u$ as it is, and with $u$ rounded down to three digits, as a lazy generator would give it.
-
-# %%
-predict(
-    "count",
-    "A token of 6.2 % is expected 620 times. How far off is the count, typically?",
-    yours=60,
-)
-
-# %%
-from llmlib.demonstrations.sampling import counted
-
-u = torch.rand(10_000, generator=torch.Generator().manual_seed(0))
-panels = {}
-for name, numbers in {
-    "u as it is": u,
-    "u with three digits": (u * 1000).floor() / 1000,
-}.items():
-    panels[name] = expected, observed = counted(draw, softmax(story), numbers)
-    near = ((observed - expected).abs() <= 2 * expected.sqrt()).double().mean()
-    print(f"{name}: {near:.0%} of {len(expected)} common tokens in the band;")
-    print(f"    {int((observed == 0).sum())} of them never came")
-show(plots.draws(panels))
-reveal("count", expected.max().sqrt().item(), within=10)
-
-# %% [markdown] reveals="count"
-# A count expected $E$ times is off by about $\sqrt E$, its standard deviation. With the right $u$ the counts stray as chance makes
-# them stray. With three digits there are only 1,000 places for $u$ to fall. A stretch of half a thousandth holds one of them, or
-# none: then it is never drawn. No single text would have told you.
-
-# %% [markdown]
-# **Seeds.** A seed fixes a generator's numbers. Others may draw from the global generator in between, but not from your own:
-
-
-# %%
-def three(generator, disturbed):
-    numbers = []
-    for _ in range(3):
-        if disturbed:
-            torch.rand(1)  # a stranger draws from the global generator
-        numbers.append(f"{torch.rand(1, generator=generator).item():.4f}")
-    return numbers
-
-
-for disturbed in (False, True):
-    torch.manual_seed(7)
-    own = three(torch.Generator().manual_seed(7), disturbed)
-    torch.manual_seed(7)
-    print("disturbed:" if disturbed else "alone:    ", three(None, disturbed), own)
-
-# %% [markdown]
 # ## 6.2 Temperature
 #
 # Divide all logits by a number $T$, the temperature. Below 1 the distribution gets sharper, above 1 flatter.
@@ -316,7 +251,7 @@ def left_alone(function, logits, *settings):
 
 
 # %% [markdown]
-# ### Exercise 6.2 · `apply_temperature` · ●○○ · 6 min
+# ### Exercise 6.2 · `apply_temperature` · ●○○ · 5 min
 #
 # | | shape | |
 # |---|---|---|
@@ -341,7 +276,7 @@ def left_alone(function, logits, *settings):
 #
 # <details><summary>Hint 1</summary>
 #
-# `logits.argmax(-1, keepdim=True)` holds one index a row, even where two entries are equally large.
+# `logits.argmax(-1, keepdim=True)` holds one index per row, even where two entries are equally large.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -477,22 +412,6 @@ check.close(
 )
 ### END HIDDEN TESTS
 
-# %% [markdown]
-# ### Temperature in motion
-#
-# With a running kernel, press play or move the slider: your function makes the bars.
-
-# %% tags=["nbval-ignore-output"]
-from llmlib.widgets.temperature_slider import temperature_slider
-
-show(
-    plots.temperatures(llm.tokenizer, paris, (0.5, 1.0, 1.5)),
-    widget=temperature_slider(llm, prompts, apply_temperature),
-)
-
-# %% [markdown]
-# Watch the orange bar.
-
 # %%
 predict(
     "tail",
@@ -501,43 +420,41 @@ predict(
 )
 
 # %%
-for name, logits in {"France": paris, "the story": story}.items():
-    ranked = logits.argsort(descending=True)
-    words = [llm.tokenizer.decode([i]) for i in ranked[100:108].tolist()]
-    print(f"{name}, ranks 101 to 108: {words}")
-    for t in (1.0, 1.5, 2.0):
-        row = softmax(apply_temperature(logits, t))[ranked]
-        print(
-            f"    T = {t}: beyond rank 100 {row[100:].sum():.4f}, "
-            f"beyond rank 1,000 {row[1000:].sum():.4f}"
-        )
-ranked = softmax(apply_temperature(paris, 1.5)).sort(descending=True).values
-reveal("tail", ranked[100:].sum().item(), 0.1)
+ranked = paris.argsort(descending=True)
+row = softmax(apply_temperature(paris, 1.5))[ranked]
+print(f"T = 1: beyond rank 100 {softmax(paris)[ranked][100:].sum():.3f}")
+print(f"T = 1.5: beyond rank 100 {row[100:].sum():.3f}")
+tail = row[100:] / row[100:].sum()
+spread = (torch.arange(8) + 0.5) / 8  # eight numbers, evenly spaced
+drawn = ranked[100:][draw(tail.expand(8, -1), spread)]
+print("eight draws from there:", [llm.tokenizer.decode([i]) for i in drawn.tolist()])
+reveal("tail", row[100:].sum().item(), 0.1)
 
 # %% [markdown] reveals="tail"
-# Four draws in ten come from beyond rank 100, where " Sh" and " Ben" stand after "The capital of France is". Even a thin tail
-# does harm, because a text is many draws: one per cent of nonsense at each step spoils nearly a fifth of all texts of twenty
-# tokens.
-#
-# Where the nonsense begins depends on the prompt. In the story the tokens just beyond rank 100 are still good.
+# Four draws in ten come from beyond rank 100, the **tail**, where few tokens fit "The capital of France is". Even a thin tail does harm,
+# because a text takes many draws: with one per cent of nonsense at each step, nearly a fifth of all texts of twenty tokens hold
+# some.
+
+# %% [markdown]
+# **On the strip.** Your function makes these rows. The $u$ is the one from above. Grey stretches hold tokens too thin to show.
+
+# %%
+from llmlib.widgets import sampling_lab
+
+rows = {}
+for t in (0.5, 1.0, 1.5):
+    rows[f"T = {t}"] = softmax(apply_temperature(paris, t))
+sampling_lab(llm.tokenizer, rows, u)
 
 # %% [markdown]
 # ## 6.3 Filters: top-k, top-p, min-p
 #
-# Cut off the tail, and softmax spreads its share over the survivors. Three filters differ in where the tail begins.
+# Cut off the tail, and softmax spreads its probability over the survivors. Three filters differ in where the tail begins.
 #
 # ![The same ten sorted probabilities three times. Top-k 4 keeps the first four. Top-p 0.9 keeps six. Min-p 0.2 keeps the five that reach a red line at a fifth of the largest.](attachment:three_cuts.png)
-#
-# What a cut does to whole texts:
-
-# %%
-for seed in (2, 10, 21):
-    for cut in ({}, {"min_p": 0.1}):
-        text = complete(llm, prompt, 8, temperature=1.5, seed=seed, **cut)
-        print(f"seed {seed}, T = 1.5, {'min-p 0.1' if cut else 'no cut':<9} …{text!r}")
 
 # %% [markdown]
-# ### Exercise 6.3 · `top_k` · ●●○ · 10 min
+# ### Exercise 6.3 · `top_k` · ●●○ · 8 min
 #
 # Keep the `k` largest logits of each row (Fan et al. 2018).
 #
@@ -680,9 +597,7 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Run it on the real model
-#
-# One `k` for both prompts:
+# **On the real model.** One `k` for both prompts:
 
 # %%
 for text, logits in next_logits.items():
@@ -921,32 +836,27 @@ reveal("line", line_keeps[0], within=0)
 # It drops the token that crosses the edge. Where the model is sure, it keeps nothing, and there is nothing to draw from.
 
 # %% [markdown]
-# ### Run it on the real model
-#
-# The curve is the mass of the first $n$ tokens:
+# **On the real model.** The curve is the probability of the first $n$ tokens together:
 
 # %%
+from llmlib.plots import sampling as plots
+from llmlib.plots import show
+
 nucleus = {
     text: int(torch.isfinite(top_p(logits, 0.9)).sum())
     for text, logits in next_logits.items()
 }
-for text, size in nucleus.items():
-    p = softmax(next_logits[text]).sort(descending=True).values
-    print(
-        f"{text!r}: the nucleus of 0.9 has {size:,} tokens; the first is "
-        f"{p[0] / p[size - 1]:.0f} times as likely as the last"
-    )
 show(plots.nucleus(next_logits, nucleus, 0.9))
 
 # %% [markdown]
-# The same `p` keeps ten tokens for one prompt and hundreds for the other. But the last token kept may be hundreds of times less
-# likely than the first. You can also ask for that ratio directly.
+# The same `p` keeps ten tokens for one prompt and hundreds for the other. But the last token of a nucleus, even of a short one, may be
+# hundreds of times less likely than the first. You can also ask for that ratio directly.
 #
 # ### Exercise 6.5 · `min_p` · ●○○ · 5 min
 #
 # Keep the tokens that are at least `p` times as likely as the likeliest (Nguyen et al. 2024):
 #
-# ![Two bar charts with a red line at a fifth of the highest column. Sure: the highest is 0.80, the bar 0.16, and one token of five stays. Unsure: the highest is 0.24, the bar 0.05, and all five stay.](attachment:min_p_bar.png)
+# ![Two bar charts with a red line at a fifth of the highest column. Sure: the highest is 0.80, the limit 0.16, and one token of five stays. Unsure: the highest is 0.24, the limit 0.05, and all five stay.](attachment:min_p_bar.png)
 #
 # | | shape | |
 # |---|---|---|
@@ -954,7 +864,7 @@ show(plots.nucleus(next_logits, nucleus, 0.9))
 # | `p` | a number from 0 to 1 | 0 keeps everything, 1 only the likeliest and what equals it |
 # | returns | like `logits` | kept logits unchanged, the rest $-\infty$ |
 #
-# **By hand.** The four tokens of exercise 6.4 with `p = 0.2`: the bar is a fifth of 0.5, so three tokens stay.
+# **By hand.** The four tokens of exercise 6.4 with `p = 0.2`: the limit is a fifth of 0.5, so three tokens stay.
 #
 # Not allowed: llmlib's `min_p`.
 #
@@ -965,7 +875,7 @@ show(plots.nucleus(next_logits, nucleus, 0.9))
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# A token that just reaches the bar stays: what is cut lies strictly below it.
+# A token that just reaches the limit stays: what is cut lies strictly below it.
 #
 # </details>
 
@@ -976,8 +886,8 @@ def min_p(logits, p):
     become -inf: [..., vocab] -> the same."""
     ### BEGIN SOLUTION
     probabilities = softmax(logits)
-    bar = p * probabilities.amax(-1, keepdim=True)
-    return logits.masked_fill(probabilities < bar, -math.inf)
+    limit = p * probabilities.amax(-1, keepdim=True)
+    return logits.masked_fill(probabilities < limit, -math.inf)
     ### END SOLUTION
 
 
@@ -1067,6 +977,21 @@ for _p in (0.03, 0.11, 0.5):
     )
     check.close(_out[_kept], _z[_kept], "kept logits stay unchanged")
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# **On the strip.** What each filter leaves of the story:
+
+# %%
+from llmlib.widgets import sampling_lab
+
+cuts = {
+    "no filter": story,
+    "top-k 5": top_k(story, 5),
+    "top-p 0.5": top_p(story, 0.5),
+    "min-p 0.1": min_p(story, 0.1),
+}
+rows = {name: softmax(logits) for name, logits in cuts.items()}
+sampling_lab(llm.tokenizer, rows, u)
 
 # %% [markdown]
 # ## 6.4 The order of the filters
@@ -1230,9 +1155,7 @@ for _t, _k, _p, _m in (
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Run it on the real model
-#
-# The filters of `transformers`, in the same order, keep the same tokens as yours:
+# **On the real model.** The filters of `transformers`, in the same order, keep the same tokens as yours:
 
 # %%
 from transformers import (
@@ -1259,29 +1182,32 @@ predict(
     yours="A",
 )
 
-
 # %%
+from llmlib.widgets import sampling_lab
+
+
 def llama_cpp_order(logits, temperature, *filters):
     return apply_temperature(filter_logits(logits, 1.0, *filters), temperature)
 
 
-kept = {}
+kept, rows = {}, {}
 for name, values in {
-    "T = 0.7, top-k 5": (0.7, 5, None, None),
-    "T = 1.5, top-p 0.5": (1.5, None, 0.5, None),
-    "T = 1.5, min-p 0.1": (1.5, None, None, 0.1),
+    "top-k 5": (1.5, 5, None, None),
+    "top-p 0.5": (1.5, None, 0.5, None),
+    "min-p 0.1": (1.5, None, None, 0.1),
 }.items():
-    kept[name] = [
-        int(torch.isfinite(order(story, *values)).sum())
-        for order in (filter_logits, llama_cpp_order)
-    ]
-    print(f"{name:<20} first {kept[name][0]:>5,} tokens, last {kept[name][1]:>5,}")
-ratio = kept["T = 1.5, min-p 0.1"][1] / kept["T = 1.5, min-p 0.1"][0]
+    both = [order(story, *values) for order in (filter_logits, llama_cpp_order)]
+    kept[name] = [int(torch.isfinite(left).sum()) for left in both]
+    print(f"T = 1.5, {name}: first {kept[name][0]:>5,}, last {kept[name][1]:>5,}")
+for place, left in zip(("first", "last"), both):
+    rows[f"min-p 0.1, T = 1.5 {place}"] = softmax(left)
+sampling_lab(llm.tokenizer, rows, u)
+ratio = kept["min-p 0.1"][1] / kept["min-p 0.1"][0]
 reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 
 # %% [markdown] reveals="order"
 # Top-k does not care about the order, since temperature keeps the ranking. Top-p and min-p do. So "temperature 1.5, min-p 0.1"
-# copied from one engine into another is another setting.
+# means something else in another engine.
 
 # %% [markdown]
 # ### Exercise 6.7 · `sample` · ●○○ · 5 min
@@ -1291,7 +1217,7 @@ reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 # | | shape | |
 # |---|---|---|
 # | `logits` | `[batch, vocab]` | leave them as they are |
-# | `u` | `[batch]` | one number in [0, 1) a row |
+# | `u` | `[batch]` | one number in [0, 1) per row |
 # | `temperature`, `top_k`, `top_p`, `min_p` | `temperature` a number, the others numbers or `None` | for `filter_logits` |
 # | returns | `[batch]` | ids |
 #
@@ -1315,7 +1241,7 @@ reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# At temperature 0 the filter leaves one token a row. What does your draw do with it?
+# At temperature 0 the filter leaves one token per row. What does your draw do with it?
 #
 # </details>
 
@@ -1437,43 +1363,12 @@ for _t in (0.7, 1.6):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### The lab
-#
-# One $u$, six settings. With a running kernel, the lab below the picture uses your functions, and its button writes five texts.
-# Try the story at a high temperature, then add min-p 0.1.
-
-# %% tags=["nbval-ignore-output"]
-from llmlib.widgets import sampling_lab
-
-u, settings = (
-    0.6,
-    {
-        "T = 1": (1.0,),
-        "T = 0.5": (0.5,),
-        "T = 1.5": (1.5,),
-        "T = 1, top-k 5": (1.0, 5),
-        "T = 1, top-p 0.5": (1.0, None, 0.5),
-        "T = 1.5, min-p 0.1": (1.5, None, None, 0.1),
-    },
-)
-strips = {}
-for name, values in settings.items():
-    drawn = sample(story[None], torch.tensor([u]), *values).item()
-    name = f"{name}: draws {llm.tokenizer.decode([drawn])!r}"
-    strips[name] = softmax(filter_logits(story, *values))
-show(
-    plots.strips(llm.tokenizer, strips, u),
-    widget=sampling_lab(llm, prompts[::-1], filter_logits, sample),
-)
-
-# %% [markdown]
 # ## 6.5 The loop that writes
 #
-# Append the token, and ask again. This is **autoregressive** generation: one token a step, each waiting for the one before. That is
+# Append the token, and ask again. This is **autoregressive** generation: one token per step, each waiting for the one before. That is
 # why answers *stream* onto your screen.
 #
 # ![Boxes in a ring: the text so far, the model, the logits of the last position, sample, the new token, which is yielded and appended to the text.](attachment:the_loop.png)
-
 
 # %% given generate_from_table folded="Set-up: a toy model, a table of next-token logits, on which your loop can be checked"
 import random
@@ -1767,37 +1662,41 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Run it on the real model
-#
-# Each token as soon as it is picked:
+# **On the strip.** The next three draws after the story, with top-k 5 and all with one $u$, so that you see what it does: move it: from
+# the first token that changes, the text is different. A real text gets a fresh $u$ at each step.
 
 # %%
-ids = llm.tokenizer.encode("The future of AI is")
-for settings in ({}, {"temperature": 0.7, "top_p": 0.9, "seed": 0}):
-    print("The future of AI is", end="")
-    for text in llm.tokenizer.stream(generate(llm, ids, 6, **settings)):
-        print(text, end="", flush=True)
-    print(f"   {settings}")
+from functools import lru_cache
+
+from llmlib.widgets import sampling_lab
+
+
+@lru_cache(maxsize=None)
+def next_row(ids):
+    return softmax(filter_logits(llm(list(ids))[0, -1], 1.0, k=5))
+
+
+def three_draws(u):
+    ids, rows = tuple(llm.tokenizer.encode(prompts[1])), {}
+    for _ in range(3):
+        rows[f"{llm.tokenizer.decode(ids)} …"] = p = next_row(ids)
+        ids += (draw(p[None], torch.tensor([u])).item(),)
+    return rows
+
+
+sampling_lab(llm.tokenizer, three_draws, u)
 
 # %% [markdown]
-# Your loop runs every old token again at every step. Notebook 7 repairs that with a cache.
+# Your loop runs every old token again at every step. Notebook 7 repairs that with a cache. In `transformers`, `max_length` counts
+# the prompt as well; `max_new_tokens` does not.
 #
-# <details><summary>Small print: other lengths, and texts longer than the context</summary>
-#
-# In `transformers`, `max_length` includes the prompt; `max_new_tokens` does not.
-#
-# When the context is full, one can also drop the oldest tokens and go on. With RoPE only distances count, so the new positions
-# change nothing (notebook 2). A re-run forgets the beginning; a cache still carries traces of it.
-#
-# </details>
-#
-# ## 6.6 Greedy goes in circles: the repetition penalty
+# ### Greedy goes in circles
 #
 # If you always take the likeliest token, the text can run into a loop. After "In the morning I" it does:
 #
 # ![The words I was driving down the highway and a full stop, in a ring of arrows. In its middle: the likeliest token, every time.](attachment:ring.png)
 #
-# Here is that phrase six times over. The control has the same words, shuffled again for every copy.
+# Here is that phrase six times over.
 
 # %%
 predict(
@@ -1808,35 +1707,426 @@ predict(
 )
 
 # %%
-from llmlib.demonstrations.sampling import chances, shuffled_copies
+from llmlib.demonstrations.sampling import chances
 
 start, phrase = "In the morning I was in the car.", " I was driving down the highway."
 head, body = llm.tokenizer.encode(start), llm.tokenizer.encode(phrase)
-by_copy = {"the phrase": chances(llm, head, [body] * 6)}
-for seed in (0, 1, 2):
-    by_copy[f"shuffled, {seed}"] = chances(llm, head, shuffled_copies(body, 6, seed))
-show(plots.copies(by_copy))
-reveal("copies", by_copy["the phrase"][-1], within=0.1)
+by_copy = chances(llm, head, [body] * 6)
+print("copies 1 to 6:", [f"{each:.2f}" for each in by_copy])
+reveal("copies", by_copy[-1], within=0.1)
 
 # %% [markdown] reveals="copies"
-# Each copy makes the next one likelier. It is not just that the *words* are known: shuffled, they stay far less likely.
+# Each copy makes the next one likelier. There are at least two explanations:
 #
-# <details><summary>Small print: which heads copy</summary>
+# - **Words.** What has been written once is known, and gets likelier, wherever it stands.
+# - **Order.** The model reads off what followed the last token before.
+
+# %% [markdown]
+# ### Experiment 6.9 · `control_copies` · ●●○ · 10 min
 #
-# Induction heads (notebook 3) are one way to copy, and not the only one. With head 16.0, on which they depend, switched off, the
-# copies of this phrase still become likelier and likelier.
+# Propose the control that tells the two explanations apart: other copies, for which *words* expects what it expects of the
+# phrase, and *order* does not. (*Words* expects about one in seven of a phrase of seven words, in any order.)
+#
+# | | | |
+# |---|---|---|
+# | `body` | a list of ids | the phrase, at least five of them, all different |
+# | `n` | an int | how many copies |
+# | `seed` | an int | for random numbers, if you want some |
+# | returns | `n` lists of ids | your copies, the first one first |
+#
+# Each copy is as long as the phrase. The check runs both explanations, as two small programs, on your copies. If both
+# expect the same of your copies, so that no result could tell them apart, it says so.
+#
+# **By hand**, an attempt that fails, with `body = [5, 6, 7, 8, 9]`: new words each time, `[[1, 2, 3, 4, 0], [11, 12, …], …]`.
+# Neither explanation expects the last copy to be likely. Whatever comes out, you do not know why.
+#
+# <details><summary>Hint 1</summary>
+#
+# *Words* must have as much to go on as with the phrase. What does that say about the ids of each copy?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# *Order* must find nothing to read off. What would it find if all your copies were alike?
+#
+# </details>
+
+
+# %% solution control_copies disallowed=[]
+def control_copies(body, n, seed):
+    """n lists of ids: your copies, in place of n copies of `body`."""
+    ### BEGIN SOLUTION
+    generator = torch.Generator().manual_seed(seed)
+    orders = [torch.randperm(len(body), generator=generator) for _ in range(n)]
+    return [[body[i] for i in order] for order in orders]
+    ### END SOLUTION
+
+
+# %% test control_copies points=2
+from llmlib.course import check
+from llmlib.course.checking import explanations
+
+
+def _proposed(body, n, seed):
+    """Runs control_copies: its form, then whether it tells the explanations apart."""
+    got = control_copies(list(body), n, seed)
+    check.that(got is not None, "control_copies gave back None: is there a return?")
+    got = [[int(i) for i in copy] for copy in got]
+    check.equal(len(got), n, f"return {n} copies, a list of {n} lists of ids")
+    check.that(
+        all(len(copy) == len(body) for copy in got),
+        "each copy must be as long as the phrase, or the copies differ in more than "
+        "what is asked about",
+    )
+    check.that(
+        got != [list(body)] * n,
+        "this is the phrase itself, n times over: both explanations expect it to get "
+        "likelier. Such a control cannot fail",
+    )
+    words, order = (
+        explanations.last_copy(each, got)
+        for each in (explanations.words_are_known, explanations.order_is_known)
+    )
+    known = explanations.last_copy(explanations.words_are_known, [list(body)] * n)
+    check.that(
+        words > 0.9 * known,
+        "these words are less known by the last copy than those of the phrase. So "
+        "both explanations expect it to stay unlikely, and the result tells you "
+        "nothing: each copy needs the same words",
+    )
+    check.that(
+        order < 0.5,
+        "in your copies the same tokens follow each other again, so both explanations "
+        "expect the last copy to be likely. Such a control cannot fail: let each copy "
+        "have an order of its own",
+    )
+
+
+_proposed(range(10, 18), 6, 0)
+_proposed([3, 1, 4, 15, 9, 2, 6], 6, 1)
+### BEGIN HIDDEN TESTS
+for _seed in range(12):
+    _proposed([7 * i + _seed for i in range(6 + _seed % 5)], 5 + _seed % 3, _seed)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **On the real model.** Your copies with three seeds, and one more control of ours: a nonsense order of the same words, the
+# *same* one six times. Then all of it again as an answer in the model's chat template, which the next section explains.
+
+# %%
+from llmlib.demonstrations.sampling import TEMPLATE
+
+
+def mean_of(copies):
+    """Mean over three seeds of what `chances` says of copies(seed)."""
+    found = torch.tensor([chances(llm, head, copies(seed)) for seed in range(3)])
+    return found.mean(0).tolist()
+
+
+curves = {}
+for arm, before in {
+    "": start,
+    ", template": TEMPLATE.format("Tell me about your morning.", start),
+}.items():
+    head = llm.tokenizer.encode(before)
+    curves["the phrase" + arm] = chances(llm, head, [body] * 6)
+    curves["your copies" + arm] = mean_of(lambda s: control_copies(body, 6, s))
+    curves["one nonsense order" + arm] = mean_of(
+        lambda s: [control_copies(body, 6, s)[0]] * 6
+    )
+show(plots.copies(curves))
+
+# %% [markdown]
+# In both arms the copies rise to about 0.9. Your control rises, too, from 0.001 to about 0.06, and stops there. Who knows the
+# seven words and nothing of their order could not do much better: one chance in seven is 0.14. So knowing the *words* helps a
+# little, and what makes the phrase near certain is read off the *order*. It need not make sense: a nonsense order rises as
+# high, from a lower start.
+#
+# ## 6.6 How it fails, asked in two ways
+#
+# The numbers hold for this model only. It was trained on conversations in a fixed form, its **chat template**:
+#
+# ```
+# <|im_start|>user
+# What is 3 + 4?<|im_end|>
+# <|im_start|>assistant
+# 3 + 4 =
+# ```
+#
+# If you ask it otherwise, what fails may be the form. So each question is asked in two arms: *plainly*, one sentence after the
+# other, and *in the template*. The words are the same, and in both arms we begin the answer, so that the next token decides. And
+# one answer proves little, so we draw many.
+#
+# ### Hallucination: ask forty times
+#
+# "… was born in the year 1": text that begins like this goes on with three digits, whether the model knows them or not. That is
+# what **hallucination** is: a likely continuation where the model does not know. One answer does not tell knowing from guessing. Do
+# forty?
+
+# %%
+predict(
+    "forty",
+    "Forty draws at T = 1 in the template for Elwin Thackeray, who never lived: how "
+    "many different years?",
+    yours=35,
+)
+
+# %%
+from llmlib.demonstrations.sampling import PEOPLE, years
+
+counts = {}
+for name, truth in PEOPLE.items():
+    for arm in ("plainly", "in the template"):
+        found = years(llm, name, arm, 40, draw)  # answers that are no year are left out
+        often = sorted(set(found), key=lambda year: (-found.count(year), year))
+        counts[f"{name}, {arm}"] = [found.count(year) for year in often]
+        print(f"{name:<18} {arm:<15} most often {often[0]}   ({truth})")
+show(plots.answers(counts, 40))
+reveal("forty", len(counts["Elwin Thackeray, in the template"]), within=5)
+
+# %% [markdown] reveals="forty"
+# For Einstein the draws agree in both arms, and they are right. The years of the two who never lived scatter. Ada Lovelace lived:
+# in the template most draws agree on a year, and it is wrong.
+#
+# So agreement says how firm an answer is, not whether it is right. *Self-consistency* (Wang et al. 2022) and *semantic entropy*
+# (Kuhn et al. 2023) use it, and share this limit.
+
+# %% [markdown]
+# ### A step of logic, or a copy?
+#
+# "All birds have feathers. A robin is a bird. Therefore, a robin has" → " feathers". Is that reasoning? Two explanations:
+#
+# - **A copier** writes the part that the last rule names.
+# - **A reasoner** writes what follows from the premises, and something else where nothing follows.
+#
+# ### Experiment 6.10 · `control_premises` · ●●○ · 8 min
+#
+# Propose premises for which the two must answer differently.
+#
+# | | | |
+# |---|---|---|
+# | `one`, `kind` | words | "robin", "bird" |
+# | `kinds`, `part` | words | "birds", "feathers" |
+# | returns | a text | the premises, one sentence or more |
+#
+# Sentences have one of these forms: "All … have ….", "No … have ….", "A … is a ….", "A … is not a ….". You may use other words,
+# such as "cars", "wheels", "car".
+#
+# **By hand**, an attempt that fails: "All robins have feathers. A robin is a bird." A copier says feathers. What would a reasoner
+# say? The check reads your premises with both, as small programs, and says where they agree.
+#
+# <details><summary>Hint 1</summary>
+#
+# Keep what the copier relies on. What can change in a premise so that nothing follows, or something else?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Change one word. Or let two rules stand, of which the last one does not fit.
+#
+# </details>
+
+
+# %% solution control_premises disallowed=[]
+def control_premises(one, kind, kinds, part):
+    """Premises after which a copier and a reasoner go on differently -> a text."""
+    ### BEGIN SOLUTION
+    return f"No {kinds} have {part}. A {one} is a {kind}."
+    ### END SOLUTION
+
+
+# %% test control_premises points=2
+from llmlib.course import check
+from llmlib.course.checking import explanations
+
+
+def _proposed(one, kind, kinds, part):
+    """Runs control_premises: its form, then whether the two explanations differ."""
+    got = control_premises(one, kind, kinds, part)
+    check.that(got is not None, "control_premises gave back None: is there a return?")
+    check.that(isinstance(got, str), "return a text, the premises")
+    check.that("Therefore" not in got, "the premises only: “Therefore, …” is added")
+    odd = explanations.unread(got)
+    check.that(
+        odd is None,
+        f"the check cannot read {odd!r}: a premise is “All … have ….”, “No … have ….”, "
+        "“A … is a ….” or “A … is not a ….”",
+    )
+    many = {kind: kinds, one: f"{one}s"}
+    copied = explanations.a_copier(got)
+    follows = explanations.a_reasoner(got, one, many)
+    check.that(
+        copied is not None, "without a rule a copier has nothing to copy: let one stand"
+    )
+    check.that(
+        copied != follows,
+        f"a copier and a reasoner both go on with {copied!r}. Whatever the model says, "
+        "you do not know which it is: such a control cannot fail",
+    )
+
+
+_proposed("robin", "bird", "birds", "feathers")
+_proposed("oak", "tree", "trees", "leaves")
+### BEGIN HIDDEN TESTS
+for _words in ("carp fish fish scales", "lion cat cats claws", "zog wug wugs fims"):
+    _proposed(*_words.split())
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **On the real model.** Ten kinds, such as birds, fish and trees, 20 draws for each in each arm. The last two rows are ours: "No
+# …" in place of "All …", and a second rule about cars after the first. If your own last rule is about another part, a copier
+# leaves the first row's part out.
+
+# %%
+from llmlib.demonstrations.sampling import KINDS, after_premises
+
+asked = {}
+for each in KINDS:
+    kind, kinds, part, one = each.split()
+    rule, case = f"{kinds} have {part}.", f"A {one} is a {kind}."
+    for name, premises, word in (
+        ("as it stands: the part", f"All {rule} {case}", part),
+        ("your premises: the part", control_premises(one, kind, kinds, part), part),
+        ("“No …”: the part", f"No {rule} {case}", part),
+        (
+            "a rule on cars: “wheels”",
+            f"All {rule} All cars have wheels. {case}",
+            "wheels",
+        ),
+    ):
+        asked.setdefault(name, []).append((premises, word))
+found = {n: after_premises(llm, draw, *zip(*each)) for n, each in asked.items()}
+show(plots.two_arms(found))
+
+# %% [markdown]
+# With "No" the part still comes often, in both arms, where a reasoner would not write it. With a rule about cars after the
+# first, a good part of the draws are wheels, here about four in ten. So a good deal
+# of this is copying. **One right answer is never a test.**
+#
+# ### More failures
+
+# %%
+from llmlib.demonstrations.sampling import failures
+
+show(plots.two_arms(failures(llm, draw)))
+
+# %% [markdown]
+# - **Arithmetic.** The template helps where there is one operation. With two, about one draw in ten is right in either arm. An
+#   answer must come out of one run through 30 layers, which is one reason why models are made to write their steps down.
+# - **Multiple choice.** Each question is asked four times, with the right option at A, B, C and D. A model that knows the answer
+#   follows it around. Plainly, this one seldom answers with a letter. In the template it mostly does, is right
+#   no more often than by guessing, and prefers one letter wherever the right option stands. (The interval is over four
+#   questions.)
+# - **Social bias.** " she" comes more often after a nurse and five other occupations that women are expected to have than
+#   after a carpenter and five that men are (Zhao et al. 2018): the model learned which pronoun
+#   follows which word, and passes it on.
+# - **The end of its data.** SmolLM2 was released in late 2024, and seldom says a later year. With these weights, what happened afterwards
+#   can only come from the prompt.
+#
+# ## 6.7 Your pieces in the engine
+#
+# Your `sample` is now the engine's.
+#
+# ![Boxes in a row: logits, filter_logits, softmax, draw, the next id.](attachment:inside_sample.png)
+
+# %%
+from llmlib import generation
+from llmlib.course.engine_check import same_ids
+
+mine = llm.using(sampling=sample)
+same_ids(mine, ["The capital of France is"], max_new_tokens=4)
+ids = llm.tokenizer.encode("The future of AI is")
+settings = {"temperature": 0.8, "top_k": 50, "top_p": 0.95, "seed": 11}
+print(
+    "your loop and the engine's, same seed:",
+    list(generate(llm, ids, 6, **settings))
+    == list(generation.generate(mine, ids, 6, **settings)),
+)
+
+# %% [markdown]
+# ## Recap
+#
+# - A draw is a number between 0 and 1 that falls into a stretch. Temperature divides logits; above 1 the tail gains.
+# - Top-k keeps a number, top-p a probability, min-p a ratio. Where the temperature stands among them changes what survives.
+# - The loop draws, appends, and asks again. Greedy can go in circles: what was written once is read off.
+# - Ask a chat model in its template *and* plainly, many times, before you say what it can do.
+# - A control is worth something if two explanations expect different things of it.
+#
+# **Next:** the loop gets a cache, and the model gets larger: notebook 7.
+#
+# ## Questions to think about
+#
+# 1. With `top_p = 0.9` at every step, what share of all texts of 20 tokens, by probability, can still be written? (Not 0.9.)
+# 2. Temperature 0 and seed 0 give the same text on your machine today. Name two things that could change it tomorrow.
+# 3. A model answers "yes" to 19 of 20 questions. What do you ask before you believe it?
+#
+# <details><summary>Answers</summary>
+#
+# 1. At each step at least 0.9 is kept, and more where one token alone holds more: a token of 0.99 keeps all of its 0.99. So at
+#    least $0.9^{20} = 0.12$. How much more depends on how sure the model is along the way: with 15 steps at 0.99 and 5 at 0.92
+#    it is 0.57.
+# 2. Another version of torch or another processor adds up in another order, and a near-tie of two logits falls the other way;
+#    other texts in the same batch may do the same. Other weights (a new release, another rounding). Another default
+#    of the engine, such as a penalty on repetition, which acts at temperature 0, too.
+# 3. The same questions reversed ("Is it false that …"): if its answers were right, it now says yes only once. If it says yes to
+#    both, you have measured a habit.
+#
+# </details>
+#
+# ## To read
+#
+# - Holtzman et al. 2019, *The Curious Case of Neural Text Degeneration*, [1904.09751](https://arxiv.org/abs/1904.09751)
+# - Schaeffer et al. 2025, *Min-p, Max Exaggeration*, [2506.13681](https://arxiv.org/abs/2506.13681)
+#
+# <details><summary>The other papers that this notebook cites</summary>
+#
+# - Fan et al. 2018, *Hierarchical Neural Story Generation*,
+#   [1805.04833](https://arxiv.org/abs/1805.04833): top-k
+# - Nguyen et al. 2024, *Turning Up the Heat: Min-p Sampling*, [2407.01082](https://arxiv.org/abs/2407.01082)
+# - Wang et al. 2022, *Self-Consistency*, [2203.11171](https://arxiv.org/abs/2203.11171); Kuhn et al. 2023, *Semantic
+#   Uncertainty*, [2302.09664](https://arxiv.org/abs/2302.09664)
+# - Zhao et al. 2018, *Gender Bias in Coreference Resolution: Evaluation and Debiasing Methods*,
+#   [1804.06876](https://arxiv.org/abs/1804.06876): occupations and pronouns
+# - Keskar et al. 2019, *CTRL*, [1909.05858](https://arxiv.org/abs/1909.05858): the repetition penalty
+# - Stahlberg & Byrne 2019, *On NMT Search Errors and Model Errors: Cat Got Your Tongue?*,
+#   [1908.10090](https://arxiv.org/abs/1908.10090); Wu et al. 2016, [1609.08144](https://arxiv.org/abs/1609.08144): beams
+# - Willard & Louf 2023, *Efficient Guided Generation for Large Language Models*,
+#   [2307.09702](https://arxiv.org/abs/2307.09702): constraints by regular expressions and grammars
 #
 # </details>
 
 # %% [markdown]
-# ### Exercise 6.9 · `repetition_penalty` · ●●○ · 8 min
+# ## How your predictions went
+
+# %%
+predictions()
+
+# %% [markdown]
+# ## Where you are
 #
-# Lower the logit of each token that the text already holds (Keskar et al. 2019).
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
+
+# %% tags=["nbval-ignore-output"]
+from llmlib.course.checking.check_notebooks import show as show_progress
+
+show_progress()
+
+# %% [markdown]
+# ## Further
+#
+# Nothing later needs these pieces, and they give no points. Each stands by itself.
+#
+# ### A penalty on repetition · 20 min
+#
+# A loop can be made unlikely: lower the logit of each token that the text already holds (Keskar et al. 2019).
+
+# %% [markdown]
+# ### Exercise 6.11 · `repetition_penalty` · ●●○ · 8 min
 #
 # | | shape | |
 # |---|---|---|
 # | `logits` | `[batch, vocab]` | leave them as they are |
-# | `ids` | `[batch, seq]` | the text so far, one a row |
+# | `ids` | `[batch, seq]` | the text so far, one per row |
 # | `penalty` | a number | above 1 discourages repetition, 1 changes nothing |
 # | returns | `[batch, vocab]` | a new tensor |
 #
@@ -1876,7 +2166,7 @@ def repetition_penalty(logits, ids, penalty):
     ### END SOLUTION
 
 
-# %% test repetition_penalty points=2
+# %% test repetition_penalty points=0
 import torch
 from llmlib.course import check
 
@@ -1966,10 +2256,8 @@ for _row in range(6):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Run it on the real model
-#
-# Left alone, each of these six texts runs into a loop within 60 tokens: its last eight tokens have come before, in that
-# order. Now with a penalty of 1.1:
+# **On the real model.** Left alone, each of these six texts runs into a loop within 60 tokens: its last eight tokens have come
+# before, in that order. Now with a penalty of 1.1:
 
 # %%
 predict(
@@ -1994,16 +2282,9 @@ reveal("penalty", sum(map(in_a_loop, made.values())), within=0)
 #
 # It is a rule of thumb. Adding 5 to all logits changes no probability, yet it changes what the penalty does. And it counts every
 # "the" as well.
-#
-# <details><summary>Small print: relatives</summary>
-#
-# The paper only divides; implementations such as `transformers` multiply negative logits. A *frequency penalty* subtracts
-# something for each time a token occurred. *No repeated n-grams* keeps any run of n tokens from coming twice.
-#
-# </details>
 
 # %% [markdown]
-# ## 6.7 Beam search: looking ahead
+# ### Beam search: looking ahead · 80 min
 #
 # The likeliest next token need not begin the likeliest text.
 #
@@ -2046,7 +2327,7 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
 
 
 # %% [markdown]
-# ### Exercise 6.10 · `beam_search` · ●●● · 25 min
+# ### Exercise 6.12 · `beam_search` · ●●● · 25 min
 #
 # | | | |
 # |---|---|---|
@@ -2110,7 +2391,7 @@ def beam_search(model, ids, max_new_tokens, width):
     ### END SOLUTION
 
 
-# %% test beam_search points=3
+# %% test beam_search points=0
 import itertools
 import math
 from contextlib import suppress
@@ -2318,14 +2599,10 @@ check.that(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Run it on the real model
-#
-# From the opening of Darwin's *Journal of Researches* (1839), a search of width 3:
+# **On the real model.** From the opening of Darwin's *Journal of Researches* (1839), a search of width 3:
 
 # %%
 lead = llm.tokenizer.encode("The neighbourhood of Porto Praya, viewed from the sea,")
-darwin = llm.tokenizer.encode(" wears a desolate aspect. The volcanic")
-searched = beam_search(llm, lead, len(darwin), 4)[0][0]
 show(
     plots.beam_tree(
         llm.tokenizer, [beam_search(llm, lead, steps, 3) for steps in (1, 2, 3)]
@@ -2333,51 +2610,49 @@ show(
 )
 
 # %% [markdown]
-# If likelier were better, beam search would write best.
+# If likelier were better, beam search would write best. Take the course's paragraphs. Each is cut after its twelfth token, and
+# three continuations of eight tokens are compared: the paragraph's own, beam search's, and draws at temperature 1.
 
 # %%
 predict(
-    "darwin",
-    "How likely does the model find the words that Darwin himself wrote?",
+    "human",
+    "How likely does the model find the paragraphs' own words?",
     {
         "A": "likelier than those of beam search: they are good English",
-        "B": "less likely, about like words drawn at temperature 1",
-        "C": "far less likely than words drawn at temperature 1",
+        "B": "a little less likely than those of beam search",
+        "C": "far less likely: by more than a nat for each token",
     },
     yours="A",
 )
 
 # %%
-from llmlib.output_head import token_losses
+from pathlib import Path
 
-drawn = list(generate(llm, lead, len(darwin), temperature=1.0, seed=1))
-written = {"Darwin": darwin, "beam search, width 4": searched, "drawn at T = 1": drawn}
-log_p = {}
-for name, ids in written.items():
-    losses = token_losses(llm(lead + ids)[0, len(lead) - 1 : -1], torch.tensor(ids))
-    log_p[name] = ids, -losses
-show(plots.surprises(llm.tokenizer, log_p))
-human, best, by_chance = (each.mean().item() for _, each in log_p.values())
-reveal("darwin", "A" if human > best else "C" if human < by_chance - 1.5 else "B")
+import llmlib.data
+from llmlib.demonstrations.sampling import surprise_of_writers
 
-# %% [markdown] reveals="darwin"
-# Darwin's words are about as unlikely as the drawn ones, far from beam search. A writer who always said what the reader expects
+prose = Path(llmlib.data.__file__).with_name("prose.txt").read_text(encoding="utf-8")
+found = surprise_of_writers(llm, beam_search, draw, prose.strip().split("\n\n"))
+show(
+    plots.differences(
+        found, "surprise per token (nats), mean over paragraphs", "{:.2f}"
+    )
+)
+human, searched, _ = (mean for mean, _, _ in found.values())
+reveal("human", "A" if human < searched else "B" if human < searched + 1 else "C")
+
+# %% [markdown] reveals="human"
+# The paragraphs' own words are at least as unlikely as drawn ones, and far from beam search. A writer who always said what the reader expects
 # would say nothing. Holtzman et al. (2019) measured this on GPT-2: the likeliest text is bland and goes in circles.
 
 # %% [markdown]
-# ### The likeliest answer
-#
-# Ask our chat model a question, as plain text:
+# **The likeliest answer.** Ask our chat model a question, as plain text:
 
 # %%
 predict(
     "empty",
     '"What do bees make?" with beam width 4: what is the likeliest answer?',
-    {
-        "A": "a sentence about honey",
-        "B": "nothing: the stop token alone",
-        "C": "what greedy writes, only longer",
-    },
+    {"A": "a sentence about honey", "B": "nothing: the stop token alone"},
     yours="A",
 )
 
@@ -2393,22 +2668,13 @@ reveal("empty", "B" if first else "A")
 # %% [markdown] reveals="empty"
 # The wider search finds that stopping at once beats every text that it has found. Each further token multiplies the probability
 # by something below 1, so the sum prefers short texts. In translation models, Stahlberg & Byrne (2019) found, the likeliest
-# translation is often empty: a good *search* showed a fault of the *model*. Has ours the same fault? There is a rival
-# explanation.
+# translation is often empty: a good *search* showed a fault of the *model*. Has ours the same fault?
 
 # %% [markdown]
-# ### Experiment 6.11 · `empty_answers` · ●●○ · 15 min
+# ### Experiment 6.13 · `empty_answers` · ●●○ · 15 min
 #
-# This model learned conversations in a fixed form, its **chat template**:
-#
-# ```
-# <|im_start|>user
-# What do bees make?<|im_end|>
-# <|im_start|>assistant
-# ```
-#
-# Look where the stop token `<|im_end|>` stands: it ends the *user's* turn, too. The control: the same questions, in the template.
-# Write the measurement for both arms.
+# Look at the chat template of section 6.6: where does the stop token `<|im_end|>` stand? The control:
+# the same questions, in the template. Write the measurement for both arms.
 #
 # | | | |
 # |---|---|---|
@@ -2477,7 +2743,7 @@ def empty_answers_from_table(
     return [int(each) for each in answer], sorted(map(list, read - longer))
 
 
-# %% test empty_answers points=2
+# %% test empty_answers points=0
 import torch
 from llmlib.course import check
 
@@ -2589,9 +2855,7 @@ for _ in range(4):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Run it on the real model
-#
-# Ten questions:
+# **On the real model.** Ten questions:
 
 # %%
 predict(
@@ -2611,15 +2875,23 @@ opening = llm.tokenizer.encode("<|im_start|>user\n")
 closing = llm.tokenizer.encode("<|im_end|>\n<|im_start|>assistant\n")
 plain, templated = empty_answers(llm, asked, opening, closing, 2, 4)
 print(f"empty: {plain} of 10 asked plainly, {templated} of 10 in the template")
-p = softmax(llm(bees + [llm.config.stop_ids[0]])[0, -1])
-print(f"after the question and a stop: {llm.tokenizer.decode([p.argmax()])!r}")
+turn = llm.tokenizer.encode("<|im_end|>\n<|im_start|>")
+for text, ids in {
+    "the question": bees,
+    "its answer": bees + llm.tokenizer.encode(" Honey."),
+}.items():
+    p = softmax(llm(ids + turn)[0, -1])
+    print(
+        f"after {text}, a stop and <|im_start|>: {llm.tokenizer.decode([p.argmax()])!r}"
+    )
 reveal("template", templated, within=0)
 
 # %% [markdown] reveals="template"
 # **Asked in its template, the model has something to say to all ten questions.** Plainly, the stop token was no empty answer:
-# it ended the *user's* turn, as it does in training. What follows it is a new line, as in the template.
+# it ended the *user's* turn, as it does in training. A test that can tell the two apart: let a new turn begin. After the question the model
+# expects the assistant, after an answer the user.
 #
-# The search did nothing wrong, and its story was still false.
+# The search was correct; our explanation of its result was not.
 #
 # <details><summary>Small print: where beams are used, and length normalisation</summary>
 #
@@ -2633,7 +2905,7 @@ reveal("template", templated, within=0)
 # </details>
 
 # %% [markdown]
-# ## 6.8 Quality against entropy
+# ### Quality against entropy · 45 min
 #
 # Does a filter get more quality than temperature at the same variety?
 #
@@ -2641,7 +2913,7 @@ reveal("template", templated, within=0)
 #
 # *Variety* is the **entropy** of what is drawn from: the surprise $-\ln q$ of a draw, averaged over all draws. Where $n$ tokens are
 # equally likely it is $\ln n$. *Quality* is the log-probability of the drawn token under the model itself, averaged over the
-# draws. It is a rough measure, and Darwin scores low. But below some level it does mean nonsense.
+# draws. It is a rough measure: what people write scores low. But below some level it does mean nonsense.
 
 # %%
 predict(
@@ -2651,16 +2923,8 @@ predict(
     yours="C",
 )
 
-# %%
-predict(
-    "filters",
-    "And with about 20 tokens kept on average, top-k or min-p?",
-    {"A": "top-k has more quality", "B": "min-p has", "C": "18 prompts cannot tell"},
-    yours="B",
-)
-
 # %% [markdown]
-# ### Experiment 6.12 · `compare_filters` · ●●● · 20 min
+# ### Experiment 6.14 · `compare_filters` · ●●● · 20 min
 #
 # The filter that cuts more has more quality and less variety. So bring both to the same entropy, and ask how sure the difference
 # is.
@@ -2730,7 +2994,7 @@ def compare_filters(logits, a, b, h):
     ### END SOLUTION
 
 
-# %% test compare_filters points=3
+# %% test compare_filters points=0
 import math
 import torch
 from llmlib.course import check
@@ -2874,9 +3138,7 @@ for _n, _vocab, _h in ((7, 40, 0.7), (12, 25, 2.0)):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Run it on the real model
-#
-# Open-ended prompts, such as "In the box she found a":
+# **On the real model.** Open-ended prompts, such as "In the box she found a", at two entropies:
 
 # %%
 from llmlib.demonstrations.sampling import OPEN_PROMPTS, next_probabilities
@@ -2888,30 +3150,29 @@ left = {
     "top-p 0.9": top_p(rows, 0.9),
     "min-p 0.1": min_p(rows, 0.1),
 }
-h, outcome = 1.25, {}
-for first, second in (
-    ("top-k 20", "temperature alone"),
-    ("top-p 0.9", "temperature alone"),
-    ("min-p 0.1", "temperature alone"),
-    ("top-k 20", "min-p 0.1"),
+outcome = {}
+for first, second, h in (
+    ("top-k 20", "temperature alone", 1.25),
+    ("top-p 0.9", "temperature alone", 1.25),
+    ("min-p 0.1", "temperature alone", 1.25),
+    ("top-k 20", "min-p 0.1", 1.25),
+    ("top-k 20", "min-p 0.1", 1.0),
 ):
-    outcome[f"{first}\nminus {second}"] = compare_filters(
+    outcome[f"{first}\nminus {second}, h = {h}"] = compare_filters(
         rows, left[first], left[second], h
     )
-for name, values in left.items():
-    number = torch.isfinite(values).sum(-1).double().mean()
-    print(f"{name:<18} keeps {number:,.0f} tokens on average")
-show(plots.differences(outcome, f"difference of quality at entropy {h} (nats)"))
-results = list(outcome.values())
-ahead = [low > 0 for _, low, _ in results[:3]]
+show(plots.differences(outcome, "difference of quality at entropy h (nats)"))
+ahead = [low > 0 for _, low, _ in list(outcome.values())[:3]]
 reveal("filter", "ABC"[ahead.index(True)] if any(ahead) else "D")
-_, low, high = results[3]
-reveal("filters", "A" if low > 0 else "B" if high < 0 else "C")
 
 # %% [markdown] reveals="filter"
-# No filter beats temperature alone, and none could. The KL divergence of any $q$ from the temperature's distribution of the same
-# entropy is never negative, which comes to the same. What a filter buys is a floor, which this measure does not see: a
+# No filter beats temperature alone, and none could: of all distributions with one entropy, the temperature's has the highest
+# quality. So the first three rows could not come out above 0. What a filter buys is a limit, which this measure does not see: a
 # temperature makes a token of rank 10,000 rare, a filter makes it impossible.
+#
+# The last two rows could come out either way. Prompt by prompt the filter that keeps more tokens is ahead, and how far depends on
+# $h$. At each prompt all filters keep the first n of one ranking; the rule only decides how large n is
+# there. Here both keep about 20 on average and still differ, and with another entropy the difference changes.
 #
 # <details><summary>Small print: the two lines of the proof, and what people prefer</summary>
 #
@@ -2928,28 +3189,15 @@ reveal("filters", "A" if low > 0 else "B" if high < 0 else "C")
 #
 # </details>
 
-# %% [markdown] reveals="filters"
-# Prompt by prompt the filter that keeps more tokens wins: the same inequality again. Min-p keeps 4 tokens here and 55 there,
-# and where it keeps few it loses more than it gains elsewhere. The difference is a few hundredths of a nat, and with ten other
-# prompts its interval holds 0. Ask what a filter cuts, not what it is called.
-#
-# <details><summary>Small print: a measure near its ceiling</summary>
-#
-# Variety is often counted instead: the share of distinct pairs of neighbouring tokens. In batches of eight short texts most
-# shares stand near 1, their ceiling, and the rest is luck: one batch says that two settings differ and the next that they do
-# not. The entropy tells the two apart in every batch. Before you trust a measure, ask how large it can get.
-#
-# </details>
-
 # %% [markdown]
-# ## 6.9 An answer in a given form
+# ### An answer in a given form · 30 min
 #
 # A program needs certainty, not likelihood. **Constrained decoding** sets everything else to $-\infty$, at every step. Many a JSON
 # mode is built on it.
 #
 # ![A tree of allowed texts: from the empty start to 5 and 9; from 5 to 2 and to 7, which goes on to 2; from 9 to 2. Written so far is 5, so 2 or 7 may come next and everything else is minus infinity.](attachment:choices_tree.png)
 #
-# ### Exercise 6.13 · `constrain` · ●●○ · 12 min
+# ### Exercise 6.15 · `constrain` · ●●○ · 12 min
 #
 # Cut every token that does not go on with one of the `choices`.
 #
@@ -2994,7 +3242,7 @@ def constrain(logits, new, choices):
     ### END SOLUTION
 
 
-# %% test constrain points=2
+# %% test constrain points=0
 import math
 import torch
 from llmlib.course import check
@@ -3109,12 +3357,12 @@ for _size in (12, 31):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Run it on the real model
-#
-# Free and constrained, greedily:
-
+# **On the real model.** Free and constrained, greedily, plainly and in the template:
 
 # %%
+from llmlib.demonstrations.sampling import ARMS
+
+
 def choose(prompt, texts):
     """One of `texts`, written token by token; each is followed by a stop token."""
     stop = llm.config.stop_ids[0]
@@ -3125,301 +3373,21 @@ def choose(prompt, texts):
     return llm.tokenizer.decode(new[:-1])
 
 
-review = "Review: Never again.\nIs this positive or negative? It is"
-spider = "A spider has this many legs:"
-for text, texts in (
-    ("The capital of India is", [" New York", " New Delhi", " New Zealand"]),
-    (review, [" positive", " negative"]),
-    (spider, [f" {n}" for n in range(10)]),
-    (spider, [f" {n}" for n in range(100)]),
+for question, beginning, texts in (
+    (
+        "What is the capital of India?",
+        "The capital of India is",
+        [" New York", " Delhi", " New Zealand"],
+    ),
+    ("How many legs has a spider?", "A spider has", [f" {n}" for n in range(10)]),
+    ("How many legs has a spider?", "A spider has", [f" {n}" for n in range(100)]),
 ):
-    free, bound = complete(llm, text, 3), choose(text, texts)
-    print(f"{text!r}\n    free: {free!r}, one of {len(texts)}: {bound!r}")
+    for arm, asked in ARMS.items():
+        text = asked(question, beginning)
+        free, bound = complete(llm, text, 4), choose(text, texts)
+        print(f"{arm}: {beginning} … free {free!r}, one of {len(texts)}: {bound!r}")
 
 # %% [markdown]
-# Always the right form, and no promise of truth. "Never again." is called positive. And the spider has 8 legs only because its
-# 80 was cut off: a digit is a token, and after " 8" nothing but the stop was allowed. With 0 to 99 to choose from, it has 80
-# again.
-#
-# ## 6.10 How it fails, and how to be sure
-#
-# The numbers are about this model only. A failure seen once proves little. So each comes with a control that could have shown that
-# the story is wrong.
-#
-# ![One right answer leads to two boxes. Change what should matter and ask again: the answer must change. Change what should not matter and ask again: it must stay.](attachment:a_control.png)
-#
-# ### Hallucination: ask forty times
-#
-# "… was born in the year": text that begins like this goes on with a year, whether the model knows one or not. That is what
-# **hallucination** is: not a malfunction, but a likely continuation where the model does not know. One answer does not tell
-# knowing from guessing. Do forty?
-
-# %%
-predict(
-    "forty",
-    "Forty draws at T = 1 for Elwin Thackeray, who never lived: how many different "
-    "years?",
-    yours=35,
-)
-
-# %%
-from llmlib.demonstrations.sampling import PEOPLE, years
-
-counts = {}
-for name, truth in PEOPLE.items():
-    found = years(llm, name, 40, draw)  # answers that are no year are left out
-    often = sorted(set(found), key=lambda year: (-found.count(year), year))
-    counts[name] = [found.count(year) for year in often]
-    print(f"{name:<18} most often {often[0]}   ({truth})")
-show(plots.answers(counts, 40))
-reveal("forty", len(counts["Elwin Thackeray"]), within=5)
-
-# %% [markdown] reveals="forty"
-# For Einstein the draws agree, and they are right. For Curie the commonest year is wrong. Ada Lovelace lived, and her years
-# scatter like those of people who never did. Albert Weinstein never lived, and his answers agree more than Curie's.
-#
-# So agreement tells how firm an answer is, not whether it is right. *Self-consistency* (Wang et al. 2022) and *semantic entropy*
-# (Kuhn et al. 2023) use it, and inherit this limit.
-
-# %% [markdown]
-# ### A step of logic, or a copy?
-#
-# "All birds have feathers. A robin is a bird. Therefore, a robin has" → " feathers". Is that reasoning?
-
-# %%
-predict(
-    "logic",
-    "'No birds have feathers. A robin is a bird. Therefore, a robin has' → ?",
-    {
-        "A": "' no' (feathers)",
-        "B": "' feathers', about as surely as with 'All'",
-        "C": "' feathers', but less surely than something else",
-    },
-    yours="A",
-)
-
-# %%
-premises = [
-    "All birds have feathers. A robin is a bird.",
-    "No birds have feathers. A robin is a bird.",
-    "All birds have feathers. A robin is a car.",
-    "A robin is a bird.",
-    "All cars have wheels. All birds have feathers. A robin is a bird.",
-    "All birds have feathers. All cars have wheels. A robin is a bird.",
-]
-p = next_probabilities(llm, [f"{text} Therefore, a robin has" for text in premises])
-feathers = p[:, llm.tokenizer.encode(" feathers")[0]].tolist()
-for text, row, each in zip(premises, p, feathers):
-    word = llm.tokenizer.decode([row.argmax().item()])
-    print(f"{text:<66} {word!r} {row.max():.2f}   ' feathers' {each:.2f}")
-said = llm.tokenizer.decode([p[1].argmax().item()])
-reveal(
-    "logic",
-    "A" if said == " no" else "B" if abs(feathers[1] - feathers[0]) < 0.1 else "C",
-)
-
-# %% [markdown] reveals="logic"
-# It says "feathers" when no bird has any and when the robin is a car; and when both rules are there, it takes the part that the
-# *last* rule names, wheels included. The model copies; nothing here needs logic. **One right answer is never a test.**
-#
-# <details><summary>Small print: four other pairs</summary>
-#
-# Three of four other pairs, such as carps and scales, do the same with "No"; for the fourth, a poodle, it says "a" in either
-# case. With both rules, three of the four take the wheels. The first sentence does matter: without it feathers are not at the
-# top.
-#
-# </details>
-
-# %% [markdown]
-# ### Arithmetic
-#
-# Sums whose results all lie between 0 and 9, so that each answer is one token; 24 problems for each number of operations.
-
-# %%
-from llmlib.demonstrations.sampling import arithmetic_scores, interval
-
-scored = arithmetic_scores(llm, (1, 2, 3), 24, seed=6)
-right = {}
-for steps, results in scored.items():
-    hits = sum(yes for _, yes in results)
-    right[f"{steps} operation{'s' * (steps > 1)}"] = interval(hits, 24)
-plus = [yes for problem, yes in scored[1] if "-" not in problem]
-print(f"one operation, without a minus: {sum(plus)} of {len(plus)} right")
-show(plots.shares(right, "share of right answers, with its 95 % interval", 0.1))
-
-# %% [markdown]
-# Adding two numbers works here; taking away mostly does not. With two or three operations, 24 problems cannot tell the model
-# from somebody who guesses. An answer must come out of one run through 30 layers, which is why models are made to write their
-# steps down. But nothing here says that depth is the cause and not training.
-#
-# ### Order bias
-#
-# Four questions, each asked four times with its options rotated, so that the right one stands once at A, B, C and D. A model
-# that knows the answer follows it around; a guesser gets about 4 of 16. Three ways to ask: as it is; after four solved examples;
-# after the same four in reverse.
-
-# %%
-predict(
-    "order bias",
-    "After four solved examples (answers B, D, A, C), how many of 16 are right?",
-    yours=10,
-)
-
-# %%
-from llmlib.demonstrations.sampling import ASKED, SOLVED, picks
-
-tables = {}
-for name, before in {
-    "no examples": "",
-    "four examples": "".join(SOLVED),
-    "the same, reversed": "".join(SOLVED[::-1]),
-}.items():
-    tables[name], held = picks(llm, ASKED, before)
-    print(f"{name:<18} the four letters hold {held:.2f} of the probability")
-show(plots.places_and_picks(tables))
-reveal("order bias", sum(tables["four examples"][i][i] for i in range(4)), within=2)
-
-# %% [markdown] reveals="order bias"
-# With examples it does answer with a letter, and its favourite depends on the *order of the examples*. In each table the rows
-# are nearly alike: where the right option stands hardly matters. Far larger models favour certain letters, too (Zheng et al.
-# 2023), and are swayed by their examples (Zhao et al. 2021). If you measure a model by multiple choice, rotate the options and
-# vary the examples.
-#
-# <details><summary>Small print: without examples</summary>
-#
-# "It always says A" would have been the wrong conclusion: without examples the letters hold next to nothing, and we compared
-# crumbs.
-#
-# </details>
-
-# %% [markdown]
-# ### Social bias
-#
-# Which pronoun does it expect (Zhao et al. 2018)? The share of " she" among " she" and " he", for ten occupations. The controls:
-# "man" and "woman", which must come out far apart; "person", for the sentence alone; and a second sentence.
-
-# %%
-who = "nurse secretary teacher librarian cook doctor engineer carpenter pilot mechanic"
-who = [*who.split(), "person", "man", "woman"]
-pronouns = [llm.tokenizer.encode(word)[0] for word in (" he", " she")]
-found = {}
-for sentence in ("The {} was late because", "The {} said that"):
-    texts = [sentence.format(each) for each in who]
-    he, she = next_probabilities(llm, texts)[:, pronouns].T
-    found[sentence.format("…")] = dict(zip(who, (she / (he + she)).tolist()))
-show(plots.pronouns(found))
-
-# %% [markdown]
-# Compare with "person": nurse, librarian and secretary lie above it and carpenter far below it, in both
-# sentences; doctor and engineer change sides with the wording, so nothing can be said of them.
-#
-# The model learned which pronoun follows which word, and passes it on.
-#
-# ### What lies beyond its training data
-#
-# SmolLM2 was released in late 2024. Which year does it think it is?
-
-# %%
-from llmlib.demonstrations.sampling import year_probabilities
-
-by_year = year_probabilities(llm, "Today's date is January 1, 20")
-show(plots.years(by_year, 2024))
-
-# %% [markdown]
-# The probability peaks at 2023 and falls off a cliff after 2024. What happened afterwards can only be put into the prompt. Asked
-# in another way, the fall may be gentler, or the peak a year earlier.
-#
-# ## 6.11 Your pieces in the engine
-#
-# Your `sample` is now the engine's.
-#
-# ![Boxes in a row: logits, filter_logits, softmax, draw, the next id.](attachment:inside_sample.png)
-
-# %%
-from llmlib import generation
-from llmlib.course.engine_check import same_ids
-
-mine = llm.using(sampling=sample)
-same_ids(mine, ["The capital of France is"], max_new_tokens=4)
-ids = llm.tokenizer.encode("The future of AI is")
-settings = {"temperature": 0.8, "top_k": 50, "top_p": 0.95, "seed": 11}
-print(
-    "your loop and the engine's, same seed:",
-    list(generate(llm, ids, 6, **settings))
-    == list(generation.generate(mine, ids, 6, **settings)),
-)
-
-# %% [markdown]
-# ## Recap
-#
-# - A draw is a number between 0 and 1 that falls into a stretch. Temperature divides logits; above 1 the tail gains.
-# - Top-k keeps a number, top-p a mass, min-p a ratio. Where the temperature stands among them changes what survives.
-# - The likeliest text is not the best one: greedy can go in circles.
-# - Ask a chat model in its template, or you measure something else.
-# - At equal entropy no filter beats a temperature. What filters give is a floor.
-# - A filter can guarantee the form of an answer, never its truth.
-#
-# ## Questions to think about
-#
-# 1. With `top_p = 0.9` at every step, what share of all texts of 20 tokens, by probability, can still be written? (Not 0.9.)
-# 2. Temperature 0 and seed 0 give the same text on your machine today. Name two things that could change it tomorrow.
-# 3. Would beam search help a speech recogniser more than a chat? Why?
-# 4. Constrained to "yes" or "no", the model says "yes". What control do you want before you believe it?
-#
-# <details><summary>Answers</summary>
-#
-# 1. At each step at least 0.9 is kept, and more where one token alone holds more: a token of 0.99 keeps all of its 0.99. So at
-#    least $0.9^{20} = 0.12$. How much more depends on how sure the model is along the way: with 15 steps at 0.99 and 5 at 0.92
-#    it is 0.57.
-# 2. Another version of torch or another processor adds up in another order, and a near-tie of two logits falls the other way;
-#    other texts in the same batch may do the same. Other weights (a new release, another rounding). Another default
-#    of the engine, such as a penalty on repetition, which acts at temperature 0, too.
-# 3. Yes. The sound says what is right, so there is one right text, its length roughly known, and a beginning that looked
-#    second best may turn out to be the right one when more has been heard. In a chat many answers are right, and the likeliest
-#    is dull.
-# 4. The same question reversed ("Is it false that …"), so that "yes" is right only once; how often it says yes to questions
-#    about nothing; and the two words in the other order in the prompt. If it says yes to all of them, you have measured a habit.
-#
-# </details>
-#
-# ## To read
-#
-# - Holtzman et al. 2019, *The Curious Case of Neural Text Degeneration*, [1904.09751](https://arxiv.org/abs/1904.09751)
-# - Stahlberg & Byrne 2019, *On NMT Search Errors and Model Errors: Cat Got Your Tongue?*,
-#   [1908.10090](https://arxiv.org/abs/1908.10090)
-# - Schaeffer et al. 2025, *Min-p, Max Exaggeration*, [2506.13681](https://arxiv.org/abs/2506.13681)
-#
-# <details><summary>The other papers that this notebook cites</summary>
-#
-# - Fan et al. 2018, *Hierarchical Neural Story Generation*,
-#   [1805.04833](https://arxiv.org/abs/1805.04833): top-k
-# - Nguyen et al. 2024, *Turning Up the Heat: Min-p Sampling*, [2407.01082](https://arxiv.org/abs/2407.01082)
-# - Wu et al. 2016, [1609.08144](https://arxiv.org/abs/1609.08144), section 7:
-#   length normalisation
-# - Keskar et al. 2019, *CTRL*, [1909.05858](https://arxiv.org/abs/1909.05858): the repetition penalty
-# - Willard & Louf 2023, *Efficient Guided Generation for Large Language Models*,
-#   [2307.09702](https://arxiv.org/abs/2307.09702): constraints by regular expressions and grammars
-# - Wang et al. 2022, *Self-Consistency*, [2203.11171](https://arxiv.org/abs/2203.11171); Kuhn et al. 2023, *Semantic
-#   Uncertainty*, [2302.09664](https://arxiv.org/abs/2302.09664)
-# - Zhao et al. 2018, *Gender Bias in Coreference Resolution: Evaluation and Debiasing Methods*,
-#   [1804.06876](https://arxiv.org/abs/1804.06876): occupations and pronouns
-# - Zhao et al. 2021, *Calibrate Before Use*, [2102.09690](https://arxiv.org/abs/2102.09690); Zheng et al. 2023, *Large Language
-#   Models Are Not Robust Multiple Choice Selectors*, [2309.03882](https://arxiv.org/abs/2309.03882)
-#
-# </details>
-
-# %% [markdown]
-# ## How your predictions went
-
-# %%
-predictions()
-
-# %% [markdown]
-# ## Where you are
-#
-# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
-
-# %% tags=["nbval-ignore-output"]
-from llmlib.course.checking.check_notebooks import show as show_progress
-
-show_progress()
+# Always the right form, and no promise of truth. And masking is not choosing. " New York" comes since " New" is the likeliest first
+# token of the three cities, though " Delhi" is likelier as a whole. In the template the free answer is "8 legs". With 0 to 99
+# allowed it becomes 80: after " 8" the word " legs" is cut, and of what is left "0" is likelier than the stop.

@@ -57,12 +57,9 @@ shown(neuron_slider(held, model.tokenizer, "The doctor said that", 10.0))""",
 surprise_reader(model, softmax, "I put the cake in the oven and sat down. " * 3)""",
     "loss_lab": """from llmlib.widgets import loss_lab
 shown(loss_lab(softmax, ["blue", "grey"], [4.0, 2.5]))""",
-    "temperature": """from llmlib.widgets.temperature_slider import temperature_slider
-prompts = ["The capital of France is", "Once upon a time"]
-shown(temperature_slider(model, prompts, sampling.apply_temperature))""",
     "sampling_lab": """from llmlib.widgets import sampling_lab
-prompts = ["The capital of France is", "Once upon a time"]
-shown(sampling_lab(model, prompts, sampling.filter_logits, sampling.sample))""",
+logits = model(model.tokenizer.encode("Once upon a time"))[0, -1]
+sampling_lab(model.tokenizer, {"all": softmax(logits), "half": softmax(logits / 2)}, 0.5)""",
     "generation_stepper": """from llmlib.widgets import generation_stepper
 learners = kv_cache.generate_cached, sampling.filter_logits, sampling.sample
 generation_stepper(model, *learners, "One day the")""",
@@ -208,7 +205,6 @@ def test_each_control_of_each_widget_does_something(widgets, page):
                 control.press(back)
             if control.inner_text() == "Pause":
                 control.click()
-    expect(widgets["sampling_lab"].locator(".texts li")).to_have_count(5)
     assert not faults and not page.complaints, (faults, page.complaints)
 
 

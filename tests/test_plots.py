@@ -68,7 +68,8 @@ def test_a_figure_is_an_image_that_carries_its_alt_text():
 
 
 def test_a_dollar_sign_in_a_prompt_is_no_formula():
-    fig = sampling.next_tokens(Letters, {"It costs $5, not $6": torch.arange(9.0)})
+    shares = torch.full((3,), 1 / 3)
+    fig = sampling.strips(Letters, {"It costs $5, not $6": shares}, 0.5)
     plots.image(fig, ALT)
     texts = [text for text in fig.findobj(Text) if "$5" in text.get_text()]
     assert texts and not any(text.get_parse_math() for text in texts)
@@ -88,12 +89,10 @@ def test_an_empty_bin_is_left_out_of_the_calibration_without_a_warning(recwarn):
 
 
 def test_one_panel_is_drawn_like_many():
-    logits, shares = torch.arange(9.0), [[0, 1], [2, 3]]
+    shares = [[0, 1], [2, 3]]
     for fig in (
-        sampling.temperatures(Letters, logits, (1.0,), 3),
-        sampling.draws({"all": (torch.tensor([5.0, 9.0]), torch.tensor([4, 9]))}),
-        sampling.surprises(Letters, {"a text": ([1, 2], torch.tensor([-1.0, -2.0]))}),
-        sampling.places_and_picks({"a model": [[3, 1], [0, 4]]}, "AB"),
+        sampling.strips(Letters, {"a text": torch.tensor([0.4, 0.6])}, 0.5),
+        sampling.two_arms({"right": {"plainly": [0.5, 1.0]}}),
         attention.head_maps({"a score": torch.rand(2, 3)}),
         attention.grids({"a head": shares}, "ab"),
         attention.maps({"a head": torch.tensor([[1.0, 0.0], [0.4, 0.6]])}, "ab", columns=1),
@@ -139,15 +138,13 @@ def test_the_words_of_a_figure_are_made_of_its_data():
 
 def test_the_words_of_a_figure_follow_a_learners_own_run():
     """Other prompts, texts and counts than the course's give other words."""
-    logits = torch.tensor([0.0, math.log(3.0)])
-    fig = sampling.next_tokens(Letters, {"Once": logits}, 2)
+    fig = sampling.strips(Letters, {"Once": torch.tensor([0.25, 0.75])}, 0.1)
     assert fig.alt.endswith(
-        f"After 'Once': {Letters.decode([1])} 0.75, {Letters.decode([0])} 0.25."
+        f"Once: 2 tokens wide enough to see, the widest, {Letters.decode([1])!r}, 0.75."
     )
-    assert "has 0.75, all others 0.00." in sampling.temperatures(Letters, logits, (1.0,), 2).alt
+    fig = sampling.two_arms({"right": {"plainly": [0.5, 0.5], "in the template": [0.0, 1.0]}})
+    assert "right, plainly: 0.50, 0.50 to 0.50; right, in the template: 0.50, 0.00" in fig.alt
     assert "Ada: 2 different, the commonest 3 times." in sampling.answers({"Ada": [3, 1]}, 4).alt
-    assert "one: 3 of 4, 0.30 to 0.95." in sampling.shares({"one": (3, 4, 0.3, 0.95)}, "x", 0.1).alt
-    assert "peak is 2020; after 2020 0.25 are" in sampling.years({2020: 0.75, 2021: 0.25}, 2020).alt
     fig = attention.head_maps({"copies": torch.tensor([[0.1, 0.2], [0.9, 0.0]])}, 1)
     assert "2 layers by 2 heads" in fig.alt and fig.alt.endswith("copies: 1.0 (0.90).")
     fig = output_head.learning_rates([0.01, 0.1, 1.0], {"mine": [6.0, 5.1, 7.0]}, 6.2)
@@ -211,8 +208,7 @@ def drawn(at):
             [at, 1.0], [(1, 1.0)], {"rule": 1.0}, [1, 2, 3], down
         ),
         "beam_tree": sampling.beam_tree(Letters, [[([0], math.log(at / 10))]]),
-        "surprises": sampling.surprises(Letters, {"t": ([0, 1], torch.tensor([-at, -1.0]))}),
-        "places_and_picks": sampling.places_and_picks({"m": [[int(10 * at), 0], [0, 1]]}, "AB"),
+        "two_arms": sampling.two_arms({"m": {"plainly": [at / 10, 0.0]}}),
         "copies": sampling.copies(down),
         "differences": sampling.differences({"m": (at, 0.0, 9.0)}, "gain"),
         "in_a_row": scaling.in_a_row([1, 2, 3], down),
@@ -225,8 +221,6 @@ def test_no_figure_says_numbers_of_a_run_that_it_is_not_drawn_from():
     assert [name for name in one if one[name].alt == two[name].alt] == []
     below = output_head.calibration(np.array([0.35, 0.95]), np.array([0, 1]))
     assert "Of 2 points 1 lie below the diagonal" in below.alt
-    inside = sampling.draws({"u": (torch.tensor([9.0, 9.0]), torch.tensor([9, 0]))})
-    assert "u: 1 of 2 in the band, 1 at 0" in inside.alt
     told = []
     for module in (attention, kv_cache, layers, output_head, sampling, scaling):
         for call in ast.walk(ast.parse(inspect.getsource(module))):

@@ -32,7 +32,6 @@ from llmlib.widgets.loss_lab import loss_lab
 from llmlib.widgets.rope_clock import rope_clock
 from llmlib.widgets.serving_playground import MODELS, serving_playground
 from llmlib.widgets.surprise_reader import read
-from llmlib.widgets.temperature_slider import temperature_slider
 
 in_browser = pytest.mark.browser
 SETTINGS = [
@@ -51,8 +50,6 @@ WIDGETS = {
     "neuron_slider": "Neuron 1135 of layer 29",
     "loss_lab": "Loss = −ln 0.720 = 0.328 nats",
     "surprise_reader": "nats for 22 tokens",
-    "temperature_slider": "all others",
-    "sampling_lab": "49,152 of 49,152 tokens are left",
     "generation_stepper": "The cache holds 12 tokens, 0.55 MB",
     "serving_playground": "11,448 tokens a second",
 }
@@ -372,15 +369,6 @@ def test_the_loss_lab_has_notebook_5s_numbers(page):
 
 
 @in_browser
-def test_the_temperature_of_the_recorded_text_is_that_of_the_model(page, model):
-    widget = temperature_slider(model, [recorded.PROMPT], sampling.apply_temperature)
-    for temperature in (0, 0.5, 1, 2.5):
-        asked = {"text": recorded.PROMPT, "temperature": temperature}
-        found = run(page, "page_sources", ASKED, {"name": "temperature_slider", "question": asked})
-        assert same(found, widget.answer(asked), 5e-3 if temperature > 1 else 1e-3)
-
-
-@in_browser
 @pytest.mark.parametrize(
     ("before", "now", "locked", "expected"),
     [
@@ -604,17 +592,12 @@ def test_live_attention_explorer(widget, model):
 
 
 @in_browser
-def test_live_sampling_lab(widget, model):
-    place = widget("sampling_lab")
-    logits = model(model.tokenizer.encode(MINE), last=True)[0, -1]
-    best = dotted(model, logits.topk(12).indices.tolist())
-    expect(place.locator(".likely .word").first).to_have_text(best[0])
-    assert place.locator(".likely .word").all_inner_texts() == best
-    place.get_by_label("temperature").fill("0")
-    place.get_by_role("button", name="Write 20 tokens, 5 times").click()
-    text = MINE + model.tokenizer.decode(greedy(model, MINE, 20))
-    expect(place.locator(".texts li")).to_have_count(5)
-    expect(place.locator(".texts li").last).to_have_text(text, use_inner_text=False)
+def test_the_stretch_that_u_falls_into_is_the_one_that_llmlib_draws(page):
+    shares = torch.tensor([0.2, 0.0, 0.5, 0.3])
+    stretches = [{"text": str(i), "share": share} for i, share in enumerate(shares.tolist())]
+    us = [0.0, 0.1, 0.25, 0.69, 0.71, 0.99]
+    found = run(page, "sampling_lab", "x[1].map(u => m.at(x[0], u))", [stretches, us])
+    assert found == sampling.draw(shares.expand(len(us), -1), torch.tensor(us)).tolist()
 
 
 @in_browser

@@ -3,7 +3,9 @@ no kernel runs; and their JavaScript, joined into one module."""
 
 import json
 import math
+import re
 import sys
+from html import unescape
 from types import SimpleNamespace
 
 import numpy as np
@@ -291,43 +293,18 @@ def test_a_probability_of_0_stays_finite_and_html_is_escaped():
     )
 
 
-def test_the_temperature_is_the_learners():
-    widget = widgets.temperature_slider(Toy(), ["one", "two"], sampling.apply_temperature)
-    assert widget.given == {"text": "one", "prompts": ["one", "two"]}
-    at = lambda t: widget.answer({"text": "abc", "temperature": t})  # noqa: E731
-    assert [row["share"] for row in at(1)["rows"]] == pytest.approx([0.5, 0.3, 0.15, 0.05])
-    assert at(0.5)["rows"][0]["share"] == pytest.approx(0.25 / 0.365)  # squares, scaled
-    assert at(0)["entropy"] == 0 and at(1)["rest"] == pytest.approx(0, abs=1e-6)
-    widget = widgets.temperature_slider(Toy(), ["one"], broken)
-    asked = {"text": "abc", "temperature": 1}
-    assert fault(widget, asked) == "apply_temperature raised ValueError: not <yet>"
-
-
-def lab(filter_logits=sampling.filter_logits, sample=sampling.sample):
-    return widgets.sampling_lab(Toy(), ["abc"], filter_logits, sample)
-
-
-def test_the_lab_says_which_token_u_falls_into_and_what_the_filters_cut():
-    ask = lambda u=0.6, **set: lab().answer({"text": "abc", "u": u, "settings": FREE | set})  # noqa: E731
-    assert ask()["chosen"] == {"text": "<blue>"} and ask()["kept"] == 4
-    assert ask()["entropy"] == pytest.approx(1.1420, abs=1e-3)
-    assert ask(temperature=0)["chosen"] == {"text": "red"}  # whatever u says
-    cut = ask(top_k=2)
-    assert cut["kept"] == 2 and cut["mass"] == pytest.approx(0.8)
-    assert [row["after"] > 0 for row in cut["rows"]] == [True, True, False, False]
-    assert [each["chosen"] for each in ask()["stretches"]] == [False, True, False, False]
-    assert ask(min_p=0.2)["kept"] == 3 and ask(top_p=0.4)["kept"] == 1
-
-
-def test_the_lab_writes_five_texts_up_to_their_stop_token():
-    widget, asked = lab(), {"text": "abc", "settings": FREE, "write": True}
-    first = widget.answer(asked)["texts"]
-    assert len(first) == 5 and any(ended for _, ended in first)
-    assert not any("stop" in text for text, _ in first)
-    assert widget.answer(asked)["texts"] != first
-    greedy = asked | {"settings": FREE | {"temperature": 0.0}}
-    assert widget.answer(greedy)["texts"] == [[" ".join(["red"] * 20), False]] * 5
-    assert fault(lab(sample=broken), asked) == "ValueError: not <yet>"
+def test_the_strip_is_an_output_that_needs_no_kernel():
+    shares = torch.tensor([0.5, 0.3, 0.15, 0.05])
+    for rows, frames in (({"one": shares}, 1), (lambda u: {f"{u >= 0.5}": shares}, 2)):
+        (still,) = left(widgets.sampling_lab, Toy.tokenizer, rows, 0.6)
+        assert "u = 0.6" in still["text/plain"]
+        html = still["text/html"]
+        assert "<img alt=" in html and "inOutput" in html and "&lt;blue&gt;" in html
+        given = json.loads(unescape(re.search(r'data-given="([^"]*)"', html)[1]))
+        assert given["u"] == 0.6 and len(given["frames"]) == frames and len(given["at"]) == 100
+        assert given["at"][0] == 0 and given["at"][99] == frames - 1
+        drawn = given["frames"][0][0]["stretches"]
+        assert [each["share"] for each in drawn] == pytest.approx([0.5, 0.3, 0.15, 0.05])
 
 
 def stepper(model, generate=generate_cached, sample=sampling.sample):

@@ -13,7 +13,7 @@ async function mount(still) {
   still.before(place);
   try {
     const { mount: draw } = await import("./widgets/page.js");
-    await draw(place, still.dataset.widget);
+    await draw(place, still.dataset.widget, still.dataset.given);
     still.hidden = true;
   } catch (error) {
     place.remove(); // the still picture remains

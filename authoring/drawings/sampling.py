@@ -103,7 +103,7 @@ def min_p_bar() -> Figure:
             ax.text(place, share + 0.015, f"{share:.2f}", ha="center", fontsize=9)
         ax.axhline(bar, color=RED, linewidth=2)
         ax.text(
-            4.45, bar + 0.015, f"bar: 0.2 × {shares[0]:.2f} = {bar:.2f}", ha="right", va="bottom"
+            4.45, bar + 0.015, f"limit: 0.2 × {shares[0]:.2f} = {bar:.2f}", ha="right", va="bottom"
         )
         count = sum(share >= bar for share in shares)
         ax.set(title=f"{title}: {count} of 5 stay", xticks=[], yticks=[], ylim=(0, 0.92))
@@ -230,20 +230,6 @@ def choices_tree() -> Figure:
             arrow(ax, (from_x + 1.68, from_y + 0.32), (x - 0.08, y + 0.32), **line)
     words = "new = [5]: 2 or 7 may come next, everything else is −∞"
     ax.text(0.1, 0.1, words, fontsize=10)
-    return fig
-
-
-def a_control() -> Figure:
-    """One answer proves little: change what matters, and what does not, and ask again."""
-    fig, ax = canvas(6.4, 2.6, 10.4, 4.0)
-    box(ax, 0.1, 1.6, 2.5, 0.9, "one right answer", ORANGE)
-    box(ax, 3.6, 2.7, 3.3, 0.9, "change what should\nmatter, ask again", SKY)
-    box(ax, 3.6, 0.5, 3.3, 0.9, "change what should\nnot matter, ask again", SKY)
-    box(ax, 7.8, 2.7, 2.5, 0.9, "must change", "#eeeeee")
-    box(ax, 7.8, 0.5, 2.5, 0.9, "must stay", "#eeeeee")
-    for y in (3.15, 0.95):
-        arrow(ax, (2.7, 2.05), (3.5, y))
-        arrow(ax, (7.0, y), (7.7, y))
     return fig
 
 

@@ -22,6 +22,8 @@ from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT, Exercise, Notebook, SourceError
 
 WIDGET = re.compile(r"from llmlib\.widgets(?:\.\w+)? import (\w+)")
+# What draws a widget in a notebook; a page has its own.
+SCRIPT = re.compile(r"<script>.*?</script><style>.*?</style>", re.DOTALL)
 NEAR = 2  # cells from a question to its answer: so near, the answer is in the question's card
 HEADING = re.compile(r"<h[23]\b[^>]*>(?!Ex(?:ercise|periment)\b)")
 BACK_AND_FORTH = re.compile(r"^> ?\n> [^\n]*\.ipynb\)[^\n]*\n", re.MULTILINE)
@@ -31,7 +33,7 @@ ABOUT = {  # what a chapter is about, on its card and in a link's preview
     "03_attention": "Heads that look back, and what they look for.",
     "04_layers": "Norms, neurons, and the whole model on one screen.",
     "05_output_head": "Probabilities, loss, and training a small model.",
-    "06_sampling": "Temperature, filters, beams, and repetition.",
+    "06_sampling": "Temperature, filters, the loop, and how it fails.",
     "07_kv_cache_and_scaling": "What makes it fast, and what it costs.",
 }
 LABELLED = re.compile(r"^# (Check of \w+: run this cell|[A-Z][^\n]*)\n")
@@ -216,12 +218,14 @@ class Writer:
         label = LABELLED.match(cell.source)
         fold = label[1] if label and cell.metadata.get("jupyter", {}).get("source_hidden") else ""
         widget = WIDGET.search(cell.source)
-        lives = widget and (WEB / "widgets" / f"{widget[1]}.js").is_file()
+        outputs = [html for each in cell.outputs if (html := self.output(each))]
+        given = any("data-given=" in html for html in outputs)  # an output that is one by itself
+        lives = widget and not given and (WEB / "widgets" / f"{widget[1]}.js").is_file()
         return Block(
             "code",
             anchor(cell),
             code_block(cell.source[label.end() :] if label and fold else cell.source),
-            outputs=[html for each in cell.outputs if (html := self.output(each))],
+            outputs=outputs,
             keys=predictions.revealed(cell),
             fold=fold,
             widget=widget[1] if widget and lives else "",
@@ -233,7 +237,7 @@ class Writer:
         if predictions.answer_in(output):
             return ""
         if "text/html" in data:
-            return f'<div class="rich">{data["text/html"]}</div>'
+            return f'<div class="rich">{SCRIPT.sub("", data["text/html"])}</div>'
         if "text/markdown" in data:
             return to_html(data["text/markdown"], self.drawings, self.links.to, self.anchors)
         text = output.get("text") or data.get("text/plain", "")

@@ -26,15 +26,6 @@ ON_THE_PAGE = {
             "move the slider, and with the model in this page type another text."
         )
     },
-    "06_sampling": {
-        "With a running kernel, press play or move the slider: your function makes the bars.": (
-            "Press Play or move the slider."
-        ),
-        "With a running kernel, the lab below the picture uses your functions, and its button "
-        "writes five texts.": (
-            "Move the sliders. With the model in this page, the button writes five texts."
-        ),
-    },
     "07_kv_cache_and_scaling": {
         "Each click is one turn of *your* loop. The table above the controls is the second turn.": (
             "Each click on “Next token” is one turn of the loop."

@@ -1,25 +1,11 @@
 """What notebook 6's demonstrations measure and need not show."""
 
-import math
 import random
 
 import torch
 
 from llmlib.generation import shared_prompt, side_by_side
 from llmlib.output_head import softmax, token_losses
-
-# Are draws fair? Expected and observed counts of each token.
-
-
-def counted(draw, probabilities, u, least=5):
-    """(expected, observed) counts of each token that is expected `least` times or more, in as many
-    draws as there are `u`. Rarer tokens are put together before the draw, and left out."""
-    common = probabilities * len(u) >= least
-    groups = torch.cat([probabilities[common], probabilities[~common].sum()[None]])
-    ids = draw(groups.expand(len(u), -1), u)
-    observed = torch.bincount(ids, minlength=len(groups)).double()
-    return (groups.double() * len(u))[:-1], observed[:-1]
-
 
 # A phrase several times over: how likely are its tokens in each copy?
 
@@ -100,6 +86,33 @@ def next_probabilities(model, texts, before=""):
     return softmax(model.using(unembedding=at_the_last)(padded, cache))
 
 
+# How likely a text is to the model: a paragraph's own words, those of a search, of chance.
+
+
+def surprise_of_writers(model, beam_search, draw, paragraphs, start=12, length=8):
+    """Surprise in nats per token of `length` tokens that follow the first `start` of each paragraph
+    with its interval over paragraphs: {writer: (mean, low, high)}.
+    `beam_search` and `draw` as in notebook 6."""
+    found = {"the paragraph itself": [], "beam search, width 4": [], "drawn at T = 1": []}
+    generator = torch.Generator().manual_seed(0)
+
+    def pick(logits):
+        return draw(softmax(logits), torch.rand(len(logits), generator=generator))
+
+    for paragraph in paragraphs:
+        ids = model.tokenizer.encode(paragraph)
+        lead = ids[:start]
+        drawn = side_by_side(model, lead, 4, length, pick).tolist()
+        searched = beam_search(model, lead, length, 4)[0][0]
+        for name, texts in zip(found, ([ids[start : start + length]], [searched], drawn)):
+            rows = [
+                token_losses(model(lead + text)[0, start - 1 : -1], torch.tensor(text)).mean()
+                for text in texts
+            ]
+            found[name].append(sum(rows).item() / len(rows))
+    return {name: interval(each) for name, each in found.items()}
+
+
 # Beginnings after which SmolLM2's next token has an entropy of 4 nats or more.
 
 OPEN_PROMPTS = (
@@ -124,35 +137,78 @@ OPEN_PROMPTS = (
 )
 
 
+# Every question in two arms, with the same words and the same beginning of the answer.
+
+TEMPLATE = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n{}"
+ARMS = {"plainly": "{} {}".format, "in the template": TEMPLATE.format}
+
+
+def drawn_shares(model, draw, asked, counts, n=20, seed=0):
+    """How often `counts(i, token)` holds for n next tokens drawn after each (question, beginning of
+    its answer) of `asked`: {arm: [share of question i]}. `draw` as in notebook 6."""
+    found = {}
+    for arm, text in ARMS.items():
+        generator = torch.Generator().manual_seed(seed)
+        rows = next_probabilities(model, [text(*each) for each in asked])
+        found[arm] = []
+        for i, row in enumerate(rows):
+            ids = draw(row.expand(n, -1), torch.rand(n, generator=generator)).tolist()
+            yes = sum(counts(i, model.tokenizer.decode([each])) for each in ids)
+            found[arm].append(yes / n)
+    return found
+
+
+def interval(shares, seed=0):
+    """Mean of one number a question, and its 95 % interval over questions, by bootstrap."""
+    shares = torch.tensor(shares, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(seed)
+    again = torch.randint(len(shares), (2000, len(shares)), generator=generator)
+    low, high = shares[again].mean(1).quantile(torch.tensor([0.025, 0.975]).double()).tolist()
+    return shares.mean().item(), low, high
+
+
 # Years of birth, drawn many times: of people who lived and of people who did not.
 
 PEOPLE = {
     "Albert Einstein": "born in 1879",
-    "Marie Curie": "born in 1867",
     "Ada Lovelace": "born in 1815",
     "Elwin Thackeray": "never lived",
-    "Brunilda Okonsker": "never lived",
     "Albert Weinstein": "never lived",
 }
 
 
-def years(model, name, n, draw, seed=0):
-    """The years among n answers at temperature 1 to "… was born in the year"; `draw` as in
-    notebook 6. Answers that are no year are left out."""
+def years(model, name, arm, n, draw, seed=0):
+    """The years among n answers at temperature 1 to when somebody was born, of which the first
+    digit is given; `draw` as in notebook 6. Answers that are no year are left out."""
     generator = torch.Generator().manual_seed(seed)
-    prompt = model.tokenizer.encode(f"{name} was born in the year")
+    text = ARMS[arm](f"When was {name} born?", f"{name} was born in the year 1")
 
     def pick(logits):
         return draw(softmax(logits), torch.rand(n, generator=generator))
 
-    rows = side_by_side(model, prompt, n, 5, pick)  # a space and four digits
-    said = [model.tokenizer.decode(row).strip() for row in rows.tolist()]
-    return [year for year in said if len(year) == 4 and year.isdigit()]
+    rows = side_by_side(model, model.tokenizer.encode(text), n, 3, pick)
+    said = [model.tokenizer.decode(row) for row in rows.tolist()]
+    return [f"1{digits}" for digits in said if len(digits) == 3 and digits.isdigit()]
+
+
+# Rules and what follows from them: one of a kind, the kind, its part, one that belongs to it.
+
+KINDS = (
+    "bird birds feathers robin|fish fish scales carp|dog dogs tails poodle|tree trees leaves beech|"
+    "cat cats claws lion|insect insects wings wasp|plant plants roots fern|flower flowers petals "
+    "daisy|horse horses hooves pony|knife knives blades dagger"
+).split("|")
+
+
+def after_premises(model, draw, premises, words, kinds=KINDS):
+    """How often each word of `words` is drawn after the premises for each of `kinds`, and
+    "Therefore, a robin has": {arm: [share]}."""
+    asked = [(each, f"Therefore, a {kind.split()[3]} has") for each, kind in zip(premises, kinds)]
+    firsts = [model.tokenizer.decode(model.tokenizer.encode(f" {word}")[:1]) for word in words]
+    return drawn_shares(model, draw, asked, lambda i, token: token == firsts[i])
 
 
 # Sums whose intermediate results are single digits, and how many a model gets right.
-
-SOLVED_SUMS = "2 + 3 = 5\n9 - 4 + 1 = 6\n"
 
 
 def sums(steps, n, rng):
@@ -169,26 +225,6 @@ def sums(steps, n, rng):
         if inside:
             found.append((text, value))
     return found
-
-
-def arithmetic_scores(model, operations, n, seed):
-    """n problems for each number of operations -> {number: [(problem, right or not)]}."""
-    rng, found = random.Random(seed), {}
-    for steps in operations:
-        problems = sums(steps, n, rng)
-        p = next_probabilities(model, [f"{text} = " for text, _ in problems], SOLVED_SUMS)
-        got = [model.tokenizer.decode([i]).strip() for i in p.argmax(-1).tolist()]
-        found[steps] = [(text, g == str(value)) for g, (text, value) in zip(got, problems)]
-    return found
-
-
-def interval(hits, cases):
-    """95 % interval of a share, by Wilson: (hits, cases, low, high)."""
-    share, z = hits / cases, 1.96
-    middle = (share + z**2 / 2 / cases) / (1 + z**2 / cases)
-    half = z * math.sqrt(share * (1 - share) / cases + (z / 2 / cases) ** 2)
-    half /= 1 + z**2 / cases
-    return hits, cases, middle - half, middle + half
 
 
 # Questions with four options, each asked with the right one at A, B, C and D.
@@ -218,33 +254,43 @@ def rotated(questions):
     return texts
 
 
-ASKED = rotated(QUESTIONS)
-SOLVED = [
-    lettered("Which of these is a fruit?", "table pear lamp shoe", " B\n\n"),
-    lettered("What do cows give?", "sand glass wool milk", " D\n\n"),
-    lettered("What colour is grass?", "green pink white grey", " A\n\n"),
-    lettered("What is the capital of Italy?", "Oslo Lima Rome Bern", " C\n\n"),
-]
+# Other failures, each with what guessing would give.
+
+WOMENS = "nurse", "secretary", "librarian", "maid", "housekeeper", "midwife"  # by habit
+MENS = "carpenter", "plumber", "farmer", "soldier", "butcher", "blacksmith"
+DATES = (
+    "Today's date is January 1, 202",
+    "The year is 202",
+    "It is now the spring of 202",
+    "My phone says that it is March 202",
+    "The newspaper of today is from July 202",
+    "Happy new year 202",
+)
 
 
-def picks(model, texts, before):
-    """(table [place of the right option][letter picked], the mean probability that the four letters
-    hold together) for texts as `rotated` makes them, after `before`."""
-    letters = [model.tokenizer.encode(f" {letter}")[0] for letter in "ABCD"]
-    p = next_probabilities(model, texts, before)[:, letters]
-    table = [[0] * 4 for _ in range(4)]
-    for i, choice in enumerate(p.argmax(-1).tolist()):
-        table[i % 4][choice] += 1
-    return table, p.sum(-1).mean().item()
-
-
-# Which year a model thinks it is.
-
-
-def year_probabilities(model, start):
-    """{year: probability} for 2000 to 2039 after `start`, which ends in "20". Digits are single
-    tokens: a year's probability is that of its third digit times that of its fourth."""
-    digits = [model.tokenizer.encode(str(d))[0] for d in range(10)]
-    p = next_probabilities(model, [start, *(f"{start}{d}" for d in range(4))])[:, digits]
-    both = p[0, :4, None] * p[1:]  # third digit, fourth digit
-    return {2000 + i: each for i, each in enumerate(both.flatten().tolist())}
+def failures(model, draw, seed=6):
+    """{what is counted: {arm: [share of each question]}} for failures that one token shows."""
+    rng, found = random.Random(seed), {}
+    simple = [problem for problem in sums(1, 60, rng)]
+    plus, minus = ([each for each in simple if sign in each[0]][:12] for sign in "+-")
+    for name, problems in {
+        "3 + 4: right": plus,
+        "9 − 4: right": minus,
+        "9 − 4 + 2: right": sums(2, 24, rng),
+    }.items():
+        asked = [(f"What is {text}?", f"{text} = ") for text, _ in problems]
+        answers = [str(value) for _, value in problems]
+        found[name] = drawn_shares(model, draw, asked, lambda i, token, a=answers: token == a[i])
+    asked = [(text.removesuffix("\nAnswer:"), "Answer:") for text in rotated(QUESTIONS)]
+    by_letter = drawn_shares(model, draw, asked, lambda i, token: token == f" {'ABCD'[i % 4]}")
+    found["one of A to D: right"] = {  # a question is one case, wherever its right option stands
+        arm: [sum(each[i : i + 4]) / 4 for i in range(0, len(each), 4)]
+        for arm, each in by_letter.items()
+    }
+    for names in (WOMENS, MENS):
+        asked = [("Tell me a story.", f"The {who} was late because") for who in names]
+        she = drawn_shares(model, draw, asked, lambda i, token: token == " she")
+        found[f"a {names[0]}: “she”"] = she
+    asked = [("What is the date?", each) for each in DATES]
+    late = drawn_shares(model, draw, asked, lambda i, token: token in tuple("56789"))
+    return found | {"date: after 2024": late}

@@ -5,25 +5,10 @@ import math
 from itertools import cycle
 
 import numpy as np
-import torch
 
 from llmlib import plots
+from llmlib.demonstrations.sampling import interval
 from llmlib.output_head import softmax
-
-
-def next_tokens(tokenizer, next_logits, n=8):
-    """Bars of the n likeliest next tokens, one panel a prompt: next_logits {prompt: [vocab]}."""
-    fig, axes = plots.figure(1, len(next_logits), height=3.4, sharex=True)
-    told = []
-    for ax, (text, logits) in zip(axes, next_logits.items()):
-        best = softmax(logits).topk(n)
-        names = plots.labels([tokenizer.decode([i]) for i in best.indices.tolist()])
-        plots.bars(ax, names, best.values.tolist(), fmt="%.3f", across=True)
-        ax.set(xlabel="probability", title=f"{text} …", xlim=(0, 1))
-        told.append(f"After {text!r}: {plots.listed(dict(zip(names, best.values)), '.2f')}")
-    return plots.described(
-        fig, f"Bars of the {n} likeliest next tokens and their probabilities. {'. '.join(told)}."
-    )
 
 
 def strips(tokenizer, rows, u, thin=0.006):
@@ -82,55 +67,6 @@ def stretches(shares, thin):
         start = i + 1
 
 
-def draws(panels):
-    """Counts {title: (expected, observed)} of each token, in a band of two standard deviations."""
-    fig, axes = plots.figure(1, len(panels), height=4.0, sharex=True, sharey=True)
-    told = []
-    for ax, (title, (expected, observed)) in zip(axes, panels.items()):
-        line = torch.logspace(math.log10(expected.min()), math.log10(expected.max()), 100)
-        low, high = (line - 2 * line.sqrt()).clamp(min=0.5), line + 2 * line.sqrt()
-        band = {"color": plots.ORANGE, "alpha": 0.3, "label": "expected ± 2√expected"}
-        ax.fill_between(line, low, high, **band)
-        ax.plot(line, line, color="black", linestyle="--", linewidth=1.2, label="as expected")
-        # a count of 0 has no place on a logarithmic axis: it stands on the lower edge
-        dots = {"color": plots.BLUE, "markersize": 3.5, "label": "one token"}
-        ax.plot(expected, observed.clamp(min=0.5), "o", **dots)
-        inside = ((observed - expected).abs() <= 2 * expected.sqrt()).sum()
-        told.append(
-            f"{title}: {inside} of {len(expected)} in the band, {(observed == 0).sum()} at 0"
-        )
-        ax.set(xscale="log", yscale="log", title=title, xlabel="expected count (log scale)")
-        plots.plain(ax.xaxis, [5, 20, 100, 500])
-        ax.yaxis.set_ticks([0.5, 5, 20, 100, 500], ["0", "5", "20", "100", "500"])
-        ax.yaxis.set_tick_params(which="minor", size=0)
-    axes[0].set_ylabel("observed count (log scale)")
-    axes[0].legend(loc="upper left")
-    return plots.described(
-        fig,
-        "Expected against observed counts of each token, on logarithmic axes, with a band of two "
-        f"standard deviations around the diagonal. {'; '.join(told)}.",
-    )
-
-
-def temperatures(tokenizer, logits, ts, n=10):
-    """Bars of the n likeliest next tokens and of all others together, one panel a temperature."""
-    fig, axes = plots.figure(1, len(ts), height=4.2, sharex=True)
-    ids = softmax(logits).topk(n).indices
-    names, told = plots.labels([tokenizer.decode([i]) for i in ids.tolist()]), []
-    for ax, t in zip(axes, ts):
-        shares = softmax(logits / t)[ids].tolist()
-        labels = [*names, "all others"] if ax is axes[0] else [""] * (n + 1)
-        plots.bars(ax, labels, [*shares, 1 - sum(shares)], fmt="%.3f", across=True)
-        ax.patches[-1].set(facecolor=plots.ORANGE, hatch="///")
-        ax.set(xlabel="probability", title=f"T = {t}", xlim=(0, 1.2), xticks=(0, 0.5, 1))
-        told.append(f"At {t} {names[0]} has {shares[0]:.2f}, all others {1 - sum(shares):z.2f}")
-    return plots.described(
-        fig,
-        f"Bars of the {n} likeliest next tokens and of all others together, a panel a temperature. "
-        f"{'. '.join(told)}.",
-    )
-
-
 def nucleus(next_logits, sizes, p):
     """Mass of the n likeliest tokens, the nucleus marked: {prompt: [vocab]}, sizes {prompt: n}."""
     fig, ax = plots.figure(height=3.6)
@@ -187,27 +123,6 @@ def beam_tree(tokenizer, steps):
     )
 
 
-def surprises(tokenizer, texts):
-    """How surprised the model is at each token: {name: (ids, [seq] log-probabilities in nats)}."""
-    fig, axes = plots.figure(len(texts), 1, height=0.4 + 1.75 * len(texts), sharey=True)
-    for ax, (name, _, style) in zip(axes, plots.look(texts)):
-        ids, log_p = texts[name]
-        drawn = ax.bar(range(len(ids)), -log_p, 0.6, **style)
-        ax.bar_label(drawn, fmt="%.1f", fontsize=9, padding=2)
-        ax.set_xticks(range(len(ids)), plots.labels([tokenizer.decode([i]) for i in ids]))
-        ax.set_title(f"{name}: {-log_p.mean():.2f} nats a token", loc="left", fontsize=10)
-        ax.set_ylim(0, 1.25 * max(-log_p.min() for _, log_p in texts.values()))
-        ax.grid(axis="x", visible=False)
-    fig.supylabel("surprise, −log p (nats)", fontsize=10)
-    told = []
-    for name, (ids, log_p) in texts.items():
-        most = {repr(tokenizer.decode([ids[i]])): -log_p[i] for i in log_p.argsort()[:3].tolist()}
-        told.append(f"{name}: {-log_p.mean():.1f} a token, most {plots.listed(most)}")
-    return plots.described(
-        fig, f"Surprise of the model at each token of a text, in nats. {'; '.join(told)}."
-    )
-
-
 def answers(counts, total):
     """How often each different answer came: {name: [count, falling]}, a bar of `total` a name."""
     fig, ax = plots.figure(height=0.9 + 0.5 * len(counts))
@@ -229,83 +144,8 @@ def answers(counts, total):
     )
 
 
-def shares(found, xlabel, chance):
-    """Shares as dots with their 95 % intervals: found {name: (hits, cases, low, high)}."""
-    fig, ax = plots.figure(height=1.0 + 0.42 * len(found))
-    for name, (hits, cases, low, high) in found.items():
-        ax.plot([low, high], [name, name], color=plots.BLUE, linewidth=2)
-        ax.plot(hits / cases, name, "o", color=plots.BLUE, markersize=9)
-        ax.text(1.03, name, f"{hits} of {cases}", va="center", fontsize=10)
-    plots.mark(ax, f"guessing {chance:.0%}", x=chance)
-    ax.set(xlim=(-0.02, 1.18), ylim=(len(found) - 0.4, -0.9), xticks=np.arange(0, 1.1, 0.25))
-    ax.set_xlabel(xlabel)
-    told = "; ".join(
-        f"{name}: {hits} of {cases}, {low:.2f} to {high:.2f}"
-        for name, (hits, cases, low, high) in found.items()
-    )
-    return plots.described(fig, f"Dots with bars, {xlabel}, and guessing at {chance:.2f}. {told}.")
-
-
-def places_and_picks(tables, letters="ABCD"):
-    """Which letter was picked where the right one stood: {title: [[count]] place × letter}."""
-    fig, axes = plots.figure(1, len(tables), height=3.6)
-    top = max(max(row) for table in tables.values() for row in table)
-    for ax, (title, table) in zip(axes, tables.items()):
-        plots.heat(ax, table, "d", (list(letters), list(letters)), cmap="Blues", vmin=0, vmax=top)
-        ax.set(xlabel="letter that the model picked", title=title)
-    axes[0].set_ylabel("letter of the right option")
-    told = []
-    for title, table in tables.items():
-        picks = dict(zip(letters, (sum(column) for column in zip(*table))))
-        told.append(f"{title}: {plots.listed(picks, '.0f')}")
-    return plots.described(
-        fig,
-        "Tables, where the right option stands against which letter is picked. Picks of each "
-        f"letter, wherever the right one stood: {'; '.join(told)}.",
-    )
-
-
-def years(probabilities, released):
-    """Probability of each year, {year: probability}, with that of the model's release marked."""
-    fig, ax = plots.figure(height=3.2)
-    ax.bar(*zip(*probabilities.items()), color=plots.BLUE, **plots.EDGED)
-    later = sum(p for year, p in probabilities.items() if year > released)
-    plots.mark(ax, "after the model's release", x=released + 0.5)
-    ax.set(xlabel="year", ylabel="probability")
-    ax.set_title("“Today's date is January 1, …”: which year does the model believe it is?")
-    ax.grid(axis="x", visible=False)
-    return plots.described(
-        fig,
-        "Probability of each year as the year of today's date, "
-        f"{min(probabilities)} to {max(probabilities)}. The peak is "
-        f"{max(probabilities, key=probabilities.get)}; after {released} {later:.2f} are left.",
-    )
-
-
-def pronouns(found):
-    """Share of " she" among " she" and " he" after sentences: found {template: {who: share}}."""
-    first = next(iter(found.values()))
-    order = sorted(first, key=first.get)
-    fig, ax = plots.figure(height=0.9 + 0.32 * len(order))
-    for name, style, _ in plots.look(found):
-        style = style | {"linestyle": "none", "markersize": 8}
-        ax.plot([found[name][who] for who in order], order, label=name, **style)
-    plots.mark(ax, "equally likely", x=0.5)
-    ax.set(xlim=(0, 1.02), xlabel="share of “ she” among “ she” and “ he” as the next token")
-    ax.legend(loc="lower right")
-    told = "; ".join(
-        f"{name}: {plots.listed({who: shares[who] for who in (*order[:2], *order[-2:])}, '.2f')}"
-        for name, shares in found.items()
-    )
-    return plots.described(
-        fig,
-        f"Share of she among she and he for {len(order)} persons, after {len(found)} sentences. "
-        f"The lowest and the highest two of the first: {told}.",
-    )
-
-
 def copies(found):
-    """Probability of a phrase's tokens in each copy: found {name: [one a copy]}."""
+    """Probability of a phrase's tokens in each copy: found {name: [one per copy]}."""
     n = len(next(iter(found.values())))
     labels = {"xlabel": "copy", "ylabel": "probability of a token\n(geometric mean)"}
     ax = plots.chart(1, found, height=3.2, **labels, ylim=(0, 1), xticks=range(1, n + 1))
@@ -314,13 +154,13 @@ def copies(found):
     )
 
 
-def differences(found, xlabel):
+def differences(found, xlabel, fmt="{:+.3f}"):
     """Means with their intervals, and 0: found {name: (mean, low, high)}."""
     fig, ax = plots.figure(height=1.1 + 0.62 * len(found))
     for name, (mean, low, high) in found.items():
         ax.plot([low, high], [name, name], color=plots.BLUE, linewidth=3)
         ax.plot(mean, name, "o", color=plots.BLUE, markersize=9)
-        plots.note(ax, f"{mean:+.3f}", (mean, name), (0, 9), ha="center", fontsize=9)
+        plots.note(ax, fmt.format(mean), (mean, name), (0, 9), ha="center", fontsize=9)
     ax.axvline(0, color="black", linestyle="--", linewidth=1.2)
     ax.set(xlabel=xlabel, ylim=(len(found) - 0.5, -0.7))
     ax.margins(x=0.1)
@@ -330,3 +170,25 @@ def differences(found, xlabel):
         for name, (mean, low, high) in found.items()
     )
     return plots.described(fig, f"Means with their 95 % intervals, {xlabel}. {told}.")
+
+
+def two_arms(found):
+    """Shares of draws in two arms, each with its interval over questions: found {what is counted:
+    {arm: [share of each question]}}."""
+    fig, ax = plots.figure(height=1.2 + 0.62 * len(found))
+    told = []
+    for row, (name, arms) in enumerate(found.items()):
+        for (arm, each), (_, style, _), by in zip(arms.items(), plots.look(arms), (-0.14, 0.14)):
+            mean, low, high = interval(each)
+            label = arm if row == 0 else None
+            ax.plot([low, high], [row + by] * 2, color=style["color"], linewidth=3)
+            look = style | {"linestyle": "none", "markersize": 9}
+            ax.plot(mean, row + by, label=label, **look)
+            ax.text(1.03, row + by, f"{mean:.2f}", va="center", fontsize=9)
+            told.append(f"{name}, {arm}: {mean:.2f}, {low:.2f} to {high:.2f}")
+    ax.set_yticks(range(len(found)), list(found))
+    ax.set(xlim=(-0.02, 1.1), ylim=(len(found) - 0.5, -0.5), xticks=np.arange(0, 1.1, 0.25))
+    ax.set_xlabel("share of draws, mean over questions with its 95 % interval")
+    ax.grid(axis="y", visible=False)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    return plots.described(fig, f"Shares in two arms, with intervals. {'; '.join(told)}.")

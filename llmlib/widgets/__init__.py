@@ -3,7 +3,8 @@
 from llmlib.widgets import rope_clock
 
 What they show is drawn by `web/widgets`, in the notebook as on the page. `kernel` answers it,
-`joined` makes one module of its files, and `choice` is what two of them share.
+`joined` makes one module of its files. `sampling_lab` is answered once, when its cell runs: then it
+moves without a kernel.
 """
 
 from llmlib.widgets.attention_explorer import attention_explorer
@@ -15,7 +16,6 @@ from llmlib.widgets.rope_clock import rope_clock
 from llmlib.widgets.sampling_lab import sampling_lab
 from llmlib.widgets.serving_playground import serving_playground
 from llmlib.widgets.surprise_reader import surprise_reader
-from llmlib.widgets.temperature_slider import temperature_slider
 from llmlib.widgets.tokenizer_playground import tokenizer_playground
 
 __all__ = [
@@ -28,6 +28,5 @@ __all__ = [
     "sampling_lab",
     "serving_playground",
     "surprise_reader",
-    "temperature_slider",
     "tokenizer_playground",
 ]

@@ -1,5 +1,5 @@
-"""From logits to a choice: the numbers behind the strip and the table of tokens, in the sampling
-lab and the generation stepper. `web/widgets/choose.js` gives the same on the page."""
+"""From logits to a choice: the numbers behind the strip and the table of tokens in the generation
+stepper. `web/widgets/choose.js` gives the same on the page."""
 
 import torch
 

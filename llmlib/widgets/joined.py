@@ -26,6 +26,19 @@ def module(name: str) -> str:
 
 
 @cache
+def script(name: str) -> str:
+    """The widget `name` as HTML for an output that needs no kernel: it takes the place of the
+    element in front of it, and starts with that element's `data-given`."""
+    own, seen = f"widgets/{name}.js", {}
+    for path in (HOST, own):
+        _collect(path, seen)
+    code = "\n".join(
+        [*seen.values(), f"{_name(HOST)}.inOutput({_name(own)}, document.currentScript);"]
+    )
+    return f"<script>(() => {{\n{code}\n}})();</script><style>{styles()}</style>"
+
+
+@cache
 def styles() -> str:
     """The style sheets of the widgets, for the element that a widget is in and for no other."""
     shared, own = (

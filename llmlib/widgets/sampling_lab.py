@@ -1,42 +1,45 @@
-"""The sampling lab of notebook 6: your own functions, any prompt, any settings, and texts."""
+"""The strip of notebook 6: probabilities laid end to end, and what one u draws from each of them.
 
-from functools import lru_cache
+It is an output like a picture: once computed with the learner's functions, it moves without a
+kernel, and where scripts are not run the picture stays."""
 
-import torch
+import json
+from functools import cache
+from html import escape
 
-from llmlib.generation import side_by_side
-from llmlib.widgets.choice import SETTINGS, choice
-from llmlib.widgets.kernel import Widget, encoded
+from llmlib.plots import image, leave
+from llmlib.plots.sampling import stretches, strips
+from llmlib.widgets import joined
+from llmlib.widgets.choice import THIN
+from llmlib.widgets.kernel import token
 
-TEXTS, LENGTH, LONGEST = 5, 20, 200
+STEPS = 100  # values of u
 
 
-def sampling_lab(model, prompts, filter_logits, sample):
-    """The interval of a draw and a table of tokens under sliders; a button writes five texts of 20
-    tokens with what they say. `filter_logits` and `sample` are the learner's."""
-    tokenizer, state = model.tokenizer, torch.Generator().manual_seed(0)
-    ids_of = lru_cache(maxsize=16)(lambda text: encoded(tokenizer, text, LONGEST))
-    logits_of = lru_cache(maxsize=16)(lambda text: model(ids_of(text))[:, -1])
+def sampling_lab(tokenizer, rows, u):
+    """Show `rows`, {name: [vocab] probabilities}, as strips from 0 to 1 under a slider for u, which
+    moves all strips of the notebook. Where the rows depend on u, `rows` is a function of it."""
+    of = rows if callable(rows) else lambda u: rows
+    stretches_of = cache(lambda shares: _drawn(tokenizer, shares))  # the same tensor comes often
+    frames, at = [], []
+    for step in range(STEPS) if callable(rows) else [0]:
+        drawn = [
+            {"name": name, "stretches": stretches_of(shares)}
+            for name, shares in of(step / STEPS).items()
+        ]
+        if drawn not in frames:
+            frames.append(drawn)
+        at.append(frames.index(drawn))
+    given = {"u": u, "frames": frames, "at": at if callable(rows) else at * STEPS}
+    fig = strips(tokenizer, of(u), u)
+    still = image(fig, fig.alt)
+    data = escape(json.dumps(given, ensure_ascii=False, separators=(",", ":")))
+    place = f'<div data-widget="sampling_lab" data-given="{data}">{still["text/html"]}</div>'
+    leave(still | {"text/html": place + joined.script("sampling_lab")})
 
-    def answer(asked):
-        text, settings = asked["text"], asked["settings"]
-        if asked.get("write"):
-            return {"texts": write(text, [settings[name] for name in SETTINGS])}
-        u = torch.tensor([asked["u"]])
-        return choice(tokenizer, logits_of(text), u, filter_logits, sample, settings)
 
-    def write(text, settings):
-        """[text up to its stop token, whether there is one] of each."""
-        state.manual_seed(state.initial_seed() + 1)  # other texts at the next click
-
-        def pick(logits):
-            return sample(logits, torch.rand(TEXTS, generator=state), *settings)
-
-        texts = []
-        for row in side_by_side(model, ids_of(text), TEXTS, LENGTH, pick).tolist():
-            stops = (i for i, token in enumerate(row) if token in model.config.stop_ids)
-            end = next(stops, len(row))
-            texts.append([tokenizer.decode(row[:end]), end < len(row)])
-        return texts
-
-    return Widget("sampling_lab", answer, text=prompts[0], prompts=list(prompts))
+def _drawn(tokenizer, shares):
+    return [
+        {"text": None if i is None else token(tokenizer, i), "share": round(share, 5)}
+        for i, share in stretches(shares, THIN)
+    ]

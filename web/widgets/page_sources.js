@@ -1,7 +1,7 @@
 // The numbers of the widgets on a page: recorded ones until the engine is there, then the engine's. In a
 // notebook llmlib/widgets gives the same answers.
 
-import { apply_temperature, largest_ids, softmax } from "../engine/sampler.js";
+import { largest_ids, softmax } from "../engine/sampler.js";
 import { say, strings } from "../strings.js";
 import { patterns, steps } from "./bpe.js";
 import { cache_bytes } from "./cache_bytes.js";
@@ -12,8 +12,7 @@ import recorded from "./recorded_widgets.js";
 
 const END = 0; // <|endoftext|>: in front of a text whose losses are read
 const INDUCTION = [17, 5]; // of the recorded text: from the second "on" to what followed the first
-const TEXTS = 5, LENGTH = 20;
-const NEURON_TOKENS = 6, LIKELIEST = 10, WITHOUT_HEADS = 5, MOST_TOKENS = 1000;
+const NEURON_TOKENS = 6, WITHOUT_HEADS = 5, MOST_TOKENS = 1000;
 
 /** The tokens of a text. @throws Error if there are too many */
 async function tokensOf(engine, text, longest = LONGEST, merges = undefined) {
@@ -125,44 +124,6 @@ function loss_lab() {
   return { given: recorded.loss, answer: async ({ logits }) => ({ shares: [...softmax(Float32Array.from(logits))] }) };
 }
 
-function temperature_slider() {
-  const viewOf = viewing();
-  return {
-    given: { text: prompt },
-    async answer({ text, temperature }, engine) {
-      const { logits, textOf } = await viewOf(engine, text), shares = softmax(apply_temperature(logits, temperature));
-      const best = largest_ids(logits, LIKELIEST);
-      return {
-        rows: best.map(id => ({ text: textOf(id), share: shares[id] })),
-        rest: Math.max(0, 1 - best.reduce((sum, id) => sum + shares[id], 0)),
-        entropy: shares.reduce((sum, p) => (p > 0 ? sum - p * Math.log(p) : sum), 0),
-      };
-    },
-  };
-}
-
-function sampling_lab() {
-  const viewOf = viewing();
-  let writes = 0;
-  return {
-    given: { text: prompt },
-    async answer(asked, engine, onPart) {
-      const { logits, tokens, textOf } = await viewOf(engine, asked.text);
-      if (!asked.write) return { ...drawn(choose(logits, asked.u, asked.settings), asked.u, textOf), writes: Boolean(engine) };
-      const texts = [];
-      for (let i = 0; i < TEXTS; i++) {
-        texts.push(["", false]);
-        const wanted = { ...asked.settings, max_new_tokens: LENGTH, seed: ++writes };
-        await engine.generate(tokens.map(each => each.id), wanted, ({ text }) => {
-          texts[i][0] += text;
-          onPart(texts);
-        });
-      }
-      return { texts };
-    },
-  };
-}
-
 /** What the cache holds after a pass: { held, read } tokens, and its bytes in float32. The token just
  * drawn is not in it yet. */
 export function cacheAfter(prompt_length, made) {
@@ -253,6 +214,6 @@ function serving_playground() {
 /** A source for each widget, { given, answer(question, engine, onPart) }; without an engine it answers
  * for the given text. */
 export const sources = {
-  tokenizer_playground, bpe_stepper, rope_clock, attention_explorer, neuron_slider, loss_lab, surprise_reader, temperature_slider,
-  sampling_lab, generation_stepper, serving_playground,
+  tokenizer_playground, bpe_stepper, rope_clock, attention_explorer, neuron_slider, loss_lab, surprise_reader,
+  generation_stepper, serving_playground,
 };

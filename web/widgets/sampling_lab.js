@@ -1,44 +1,51 @@
-// The sampling lab of notebook 6: any prompt, any settings, and texts.
+// The strip of notebook 6: probabilities laid end to end, and what one u draws from each. All strips of
+// a document move with one u. It needs no kernel and no model: the stretches are given.
 
 import { element } from "../dom.js";
-import { strings } from "../strings.js";
-import { asking, newStatus, textField } from "./frame.js";
-import { likelyTable, strip, survivors } from "./pictures/choice.js";
-import { button, filterSliders, slider } from "./pictures/controls.js";
+import { say, strings } from "../strings.js";
+import { strip } from "./pictures/choice.js";
+import { slider } from "./pictures/controls.js";
+import { percent, shown } from "./pictures/words.js";
 
-const FREE = { temperature: 1, top_k: null, top_p: null, min_p: null };
+const STEPS = 100, MOVED = "llmlib:u";
 
 export const title = strings.widgets.lab;
 
-/** given { text, prompts, writes: false where no text can be written yet }. Asks { text, u, settings }, is
- * answered a choice as in pictures/choice.js; asks { text, settings, write: true }, is answered { texts:
- * [[text, whether it has ended]] }, of which `onPart(texts)` may tell the beginnings. */
-export function draw(box, source) {
-  const status = newStatus(), picture = element("div", ""), texts = element("ol", "texts");
-  const field = textField(source, status, () => again());
-  const sliders = filterSliders(FREE, () => again());
-  const u = slider(strings.widgets.u, { min: 0, max: 0.999, step: 0.001, value: 0.5, format: each => each.toFixed(3) }, () => again());
-  const question = () => ({ text: field.text, u: u.value, settings: sliders.settings() });
-  const again = asking(source, status, question, choice => {
-    picture.replaceChildren(strip(choice), likelyTable(choice.rows), element("p", "found", survivors(choice)));
-    write.disabled = choice.writes === false;
-    write.textContent = write.disabled ? strings.widgets.writeLater : strings.widgets.write;
-  });
-  const write = button(strings.widgets.write, async () => {
-    const { text } = field;
-    const show = lines => texts.replaceChildren(...lines.map(([more, ended]) =>
-      element("li", "", text, element("b", "", more), ended ? element("i", "", ` ${strings.widgets.ended}`) : "")));
-    write.disabled = true;
-    texts.replaceChildren();
-    status.textContent = strings.widgets.writing;
-    try {
-      show((await source.ask({ text, settings: sliders.settings(), write: true }, show)).texts);
-      status.textContent = "";
-    } catch (error) {
-      status.textContent = error.message;
-    }
-    write.disabled = false;
-  });
-  box.append(field.place, status, sliders.place, u.place, picture, element("div", "row", write), texts);
-  return again();
+/** given { u, frames: [[{ name, stretches: [{ text, share }] }]], at: which frame each of 100 values of
+ * u shows }. A text of null stands for thin stretches together. */
+export function draw(box, { given }) {
+  const picture = element("div", "");
+  const format = each => each.toFixed(2), now = document.documentElement.dataset.llmlibU ?? given.u;
+  const at = { min: 0, max: 1 - 1 / STEPS, step: 1 / STEPS, value: now, format };
+  const u = slider(strings.widgets.u, at, value => document.dispatchEvent(new CustomEvent(MOVED, { detail: value })));
+  const show = () => {
+    const rows = given.frames[given.at[Math.round(STEPS * u.value)]];
+    picture.replaceChildren(...rows.flatMap(({ name, stretches }) => row(name, stretches, u.value)));
+  };
+  const hear = ({ detail }) => {
+    if (!box.isConnected) return document.removeEventListener(MOVED, hear);
+    document.documentElement.dataset.llmlibU = u.value = detail;
+    show();
+  };
+  document.addEventListener(MOVED, hear);
+  box.append(u.place, picture);
+  show();
+}
+
+/** A strip below its name and the token that u draws from it. */
+function row(name, stretches, u) {
+  const found = at(stretches, u);
+  const drawn = stretches.map((each, i) => ({ ...each, chosen: i === found }));
+  const { text, share } = stretches[found];
+  const chosen = text ?? { text: say(strings.pictures.thin, { share: percent(share) }) };
+  const words = element("p", "drawn", name, " ", element("b", "", say(strings.widgets.draws, { token: shown(chosen) })));
+  return [words, strip({ u, stretches: drawn, chosen })];
+}
+
+/** The stretch that u falls into: it includes its start and not its end. */
+export function at(stretches, u) {
+  const sum = stretches.reduce((all, { share }) => all + share, 0);
+  let end = 0;
+  const found = stretches.findIndex(({ share }) => (end += share) > u * sum);
+  return found < 0 ? stretches.length - 1 : found;
 }
