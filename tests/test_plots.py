@@ -215,7 +215,6 @@ def drawn(at):
         "places_and_picks": sampling.places_and_picks({"m": [[int(10 * at), 0], [0, 1]]}, "AB"),
         "copies": sampling.copies(down),
         "differences": sampling.differences({"m": (at, 0.0, 9.0)}, "gain"),
-        "in_a_row": scaling.in_a_row([1, 2, 3], down),
     }
 
 

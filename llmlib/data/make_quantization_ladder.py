@@ -15,6 +15,7 @@ from llmlib.output_head import cross_entropy
 from llmlib.scaling import rounded
 
 BITS, BLOCKS = (8, 4, 3, 2), ("matrix", "row", 32)
+MATRICES = "q", "k", "v", "o", "mlp"  # of a layer
 TEXTS, LENGTH = 16, 129  # held-out stories, their first tokens: 2,048 predictions
 
 
@@ -26,8 +27,7 @@ def with_matrices(model, change):
         return w if w is None or w.dim() < 2 else change(w)
 
     def layer(old):
-        names = "q", "k", "v", "o", "mlp"
-        return replace(old, **{name: tuple(map(trip, getattr(old, name))) for name in names})
+        return replace(old, **{name: tuple(map(trip, getattr(old, name))) for name in MATRICES})
 
     table = trip(model.weights.embedding)
     layers = [layer(old) for old in model.weights.layers]
