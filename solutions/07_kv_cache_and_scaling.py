@@ -2536,7 +2536,7 @@ for name, prompt in asked.items():
 reveal("kept", round(sum(shares[1:]) / 3, 1), within=0.1)
 
 # %% [markdown] reveals="kept"
-# A draft is worth what it knows of the text. Where the counts come from the target's own answers to this very prompt, many more of its drafts pass than on prompts that they have not seen. The distribution is the target's either way. If each draft is kept with chance $a$, a pass makes $1 + a + \dots + a^k$ tokens on average.
+# A draft is worth what it knows of the text. If the counts come from the target's own answers to this very prompt, many more drafts pass than on prompts that they have not seen. The distribution is the target's either way. If each draft is kept with chance $a$, a pass makes $1 + a + \dots + a^k$ tokens on average.
 
 # %% [markdown]
 # ### Fit the law yourself · 30 min

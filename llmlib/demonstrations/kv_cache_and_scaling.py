@@ -106,12 +106,10 @@ COUNTS = 1, 2, 4, 8, 16, 32, 64, 128  # vectors that go through the matrices tog
 
 @dataclass(frozen=True)
 class MachineLimits:
-    """What a processor can do at most: the two lines of a roofline."""
+    """What a processor can do at most, and one vector that waits for memory."""
 
-    bandwidth: float  # bytes a second
-    peak: float  # operations a second
-    intensities: list  # operations a byte
-    speeds: list  # operations a second at each
+    bandwidth: float  # bytes per second
+    peak: float  # operations per second
     apart: float  # seconds of one vector by 60 matrices
     again: float  # seconds of one vector by one of them, 60 times
 
@@ -130,7 +128,7 @@ def machine_limits() -> MachineLimits:
     plain_sum = 4 * total / seconds(lambda: [w.sum() for w in weights], repeat=6)
     speeds = [2 * total * n / through_all(n) for n in COUNTS]
     bandwidth = max([plain_sum, *(2 * s / n for n, s in zip(COUNTS, speeds))])
-    return MachineLimits(bandwidth, max(speeds), [n / 2 for n in COUNTS], speeds, apart, again)
+    return MachineLimits(bandwidth, max(speeds), apart, again)
 
 
 # The learner's engine, faster in four ways.

@@ -116,14 +116,14 @@ def serving(step_seconds, machines, context):
         if fits and fits[-1] < batches[-1]:
             ax.plot(fits[-1], fits[-1] / times[fits[-1]], "X", color=style["color"], markersize=9)
     ax.plot([], [], "X", color="black", label="memory is full")
-    ax.set(xscale="log", yscale="log", ylabel="tokens a second (log scale)")
+    ax.set(xscale="log", yscale="log", ylabel="tokens per second (log scale)")
     ax.set_xlabel(f"texts at once, {context:,} tokens each (log scale)")
     plots.plain(ax.xaxis, [1, 4, 16, 64, 256, 1024, 4096])
     plots.plain(ax.yaxis, [10**i for i in range(1, 8)])
     ax.legend(loc="lower right")
     return plots.described(
         fig,
-        "Tokens a second against the number of texts in the batch, both logarithmic, each curve "
+        "Tokens per second against the number of texts in the batch, both logarithmic, each curve "
         f"up to where the memory is full. {'; '.join(told)}.",
     )
 

@@ -459,8 +459,8 @@ def drafts_leave_the_distribution_alone():
 
 
 def counts_can_draft():
-    """“Where the counts come from the target's own answers to this very prompt, many more of its
-    drafts pass than on prompts that they have not seen.”
+    """“If the counts come from the target's own answers to this very prompt, many more drafts pass
+    than on prompts that they have not seen.”
 
     The overlap of counts and target along the target's own text, for four other prompts; plain
     frequencies as the draft. If q is the target's own, all drafts are kept.
