@@ -1413,7 +1413,7 @@ reveal("fastest", "DABC"[[*plans].index(best) - 1])
 # %% [markdown] reveals="fastest"
 # `step_seconds` counts bytes and products. It leaves out that a pass is about a thousand operations of torch, which all have to be started. A thin model of as many layers shows it: it reads an 18th of the bytes, and takes far more than an 18th of the time.
 #
-# So the row that is furthest below its limit waits for something else than memory. Drafts pay only if a pass over several tokens costs less than the passes that it saves: look at the picture in 7.4.
+# So a row far below its limit waits mostly for what the limit leaves out. Drafts pay only if a pass over several tokens costs less than the passes that it saves: look at the picture in 7.4.
 
 # %% [markdown]
 # *End of the first sitting.*
@@ -1463,7 +1463,7 @@ print(f"ln 512 = {math.log(512):.2f}: all tokens equally likely")
 print("a story before training:", repr(student.story(40)))
 
 # %% [markdown] reveals="first loss"
-# Where fresh weights begin far from $\ln V$, look for a bug before you train ($V$ is the size of the vocabulary). So look at the first loss, always.
+# If fresh weights begin far from $\ln V$, look for a bug before you train ($V$ is the size of the vocabulary). So look at the first loss, always.
 
 # %% [markdown]
 # **Now train**: the loop of notebook 5, with AdamW, warm-up and decay. A step takes 8 windows at random places, and each of their 512 positions is a training example.
@@ -1535,7 +1535,7 @@ plots.show(scaling_pictures.scaling_law(n, loss, few, fan, most))
 # %% [markdown] reveals="forecast"
 # The forecast is too low, by several times the spread of the seeds, and the measured loss lies outside the band. The band, a **bootstrap**, draws the residuals of the seven again. It leaves out that the formula may be wrong, and that is what an extrapolation risks.
 #
-# The fitted $E$ is not the floor of the source, and is poorly determined: one extra run pushes it outside its own 90 % range.
+# The fitted $E$ is not the floor of the source, and is poorly determined: one extra width pushes it outside its own 90 % range.
 
 # %% [markdown]
 # ### Experiment 7.6 · `forecast_misses` · ●●○ · 12 min

@@ -550,7 +550,7 @@ def the_floor_is_exact_enough():
 
 @central
 def first_loss_is_ln_v():
-    """“Where fresh weights begin far from $\\ln V$, look for a bug before you train”
+    """“If fresh weights begin far from $\\ln V$, look for a bug before you train”
 
     A planted one: an embedding table drawn fifty times too large.
     """
@@ -595,7 +595,7 @@ def a_forecast_risks_the_formula():
     """“The forecast is too low, by several times the spread of the seeds, and the measured loss
     lies outside the band.”
 
-    “one extra run pushes it outside its own 90 % range”
+    “one extra width pushes it outside its own 90 % range”
 
     The seven fitted sizes, which lie within 0.007 of the curve.
     """
