@@ -1280,7 +1280,8 @@ plots.show(
 
 # %%
 from llmlib import data
-from llmlib.data.make_quantization_ladder import held_out_ids, measure, with_matrices
+from llmlib.data.make_quantization_ladder import held_out_ids, measure
+from llmlib.demonstrations.kv_cache_and_scaling import with_matrices
 from llmlib.scaling import dequantize
 
 bytes_of = {"float32": 0, "int8": 0}

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from llmlib import generate, training
-from llmlib.data.make_quantization_ladder import MATRICES, with_matrices
 from llmlib.decode_step import one_thread
 from llmlib.embeddings import apply_rope
 from llmlib.fast.quantized import Packed
@@ -132,6 +131,24 @@ def machine_limits() -> MachineLimits:
 
 
 # The learner's engine, faster in four ways.
+
+MATRICES = "q", "k", "v", "o", "mlp"  # of a layer
+
+
+def with_matrices(model, change):
+    """`model` with change(w) in place of every matrix w: those of all layers, and the embedding
+    table."""
+
+    def trip(w):
+        return w if w is None or w.dim() < 2 else change(w)
+
+    def layer(old):
+        return replace(old, **{name: tuple(map(trip, getattr(old, name))) for name in MATRICES})
+
+    table = trip(model.weights.embedding)
+    layers = [layer(old) for old in model.weights.layers]
+    weights = replace(model.weights, embedding=table, unembedding=table, layers=layers)
+    return replace(model, weights=weights)
 
 
 def in_int8(engine, quantize_int8):

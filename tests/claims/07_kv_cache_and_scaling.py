@@ -16,13 +16,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from llmlib import data, generate, training
 from llmlib.attention import causal_mask
 from llmlib.batching import continuous_batches, static_batches
-from llmlib.data.make_quantization_ladder import held_out_ids, measure, with_matrices
+from llmlib.data.make_quantization_ladder import held_out_ids, measure
 from llmlib.demonstrations.kv_cache_and_scaling import (
     CACHE_BUGS,
     RecordedRuns,
     Trigrams,
     in_int8,
     weight_bytes,
+    with_matrices,
     written,
 )
 from llmlib.fast import kernels
