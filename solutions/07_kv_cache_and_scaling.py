@@ -685,9 +685,8 @@ def cache_test():
     many new tokens), at most 40 new tokens in all."""
     ### BEGIN SOLUTION
     return [
-        ("The capital of France is", 12),
-        ("Water boils when", 12),
-        ("Once upon a time there was a small grey mouse who lived in a", 12),
+        ("Once upon a time there was a small grey mouse", 6),
+        ("Water boils when", 8),
     ]
     ### END SOLUTION
 
@@ -747,13 +746,13 @@ tests = {"yours": cache_test(), "one token": [("The capital of France is", 1)]}
 slow = {name: written(model, None, runs_of(test)) for name, test in tests.items()}
 print("                    your test   one token of one text")
 for bug in ("none", *CACHE_BUGS):
-    said = []
-    for name, test in tests.items():
-        found = written(mine, generate_cached, runs_of(test), bug)
-        said.append("passes" if found == slow[name] else "fails")
+    found = {
+        name: written(mine, generate_cached, runs_of(test), bug)
+        for name, test in tests.items()
+    }
+    said = ["passes" if found[name] == slow[name] else "fails" for name in tests]
     print(f"{bug:<20}{said[0]:<12}{said[1]}")
-    [text] = written(mine, generate_cached, runs_of([("Water boils when", 10)]), bug)
-    print("   ", repr(model.tokenizer.decode(text)))
+    print("   ", repr(model.tokenizer.decode(found["yours"][-1])))
 
 # %% [markdown]
 # All four bugs pass the laziest test: its only token comes from the prefill, which starts at position 0 with an empty cache. The old cache writes a whole first text right. **A cache is tested by what comes after the first token, and after the first text.**
