@@ -821,8 +821,6 @@ print(f"both take equally long at {2 * peak / bandwidth:.0f} tokens in one pass"
 #
 # ## 7.5 What a step costs
 #
-# ![Bars of what one decoding step of a 175-billion model reads, with 1,000 tokens in each text. The weights are 350 GB whatever the batch. The caches grow from 5 GB for one text to 302 GB for 64.](attachment:what_a_step_reads.png)
-#
 # A server decodes many texts at once: one step makes one new token for each. The weights are read once for all texts, and the cache of a text for that text alone.
 
 # %% [markdown]
@@ -1039,6 +1037,8 @@ print(
 # Nine H100s hold weights and caches. With 64 texts of 1,000 tokens, reading the caches takes nearly as long as reading the weights; with 8 texts, an eighth of that. Long texts stay memory-bound, however large the batch.
 
 # %% [markdown]
+# ![Bars of what one decoding step of a model of 175 billion parameters in float16 reads, with 1,000 tokens in each text. The weights are 350 GB whatever the batch. The caches grow from 5 GB for one text to 302 GB for 64.](attachment:what_a_step_reads.png)
+#
 # Move the sliders: they call your `step_seconds`.
 
 # %%

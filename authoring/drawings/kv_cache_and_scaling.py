@@ -146,7 +146,7 @@ def what_a_step_reads() -> Figure:
     for y, size in enumerate(caches):
         ax.text(weights + size + 8, y, f"{weights} + {size:.0f} GB", va="center", fontsize=10)
     ax.set_yticks(range(3), [f"{n} text{'s' * (n > 1)}" for n in batches])
-    ax.set(xlabel="GB read by one step", xlim=(0, 830))
+    ax.set(xlabel="GB read by one step (float16)", xlim=(0, 830))
     ax.invert_yaxis()
     ax.grid(visible=False)
     ax.legend(loc="upper right")
