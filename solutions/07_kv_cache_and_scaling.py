@@ -1351,7 +1351,7 @@ for name, text in texts.items():
     print(f"{run.kept} kept; the greedy ids: {run.ids == greedy.tolist()}")
 
 # %% [markdown]
-# The same ids in fewer passes, if the text repeats. If it does not, nearly nothing is drafted.
+# The same ids in fewer passes, if the text repeats. If it does not, few drafts are kept.
 #
 # ## 7.8 Your engine, predicted and measured
 #
