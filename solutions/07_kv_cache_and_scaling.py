@@ -91,7 +91,7 @@ for name, some in {"causal mask": model, "no mask": blind}.items():
 #
 # A new token's query meets the old **keys** and reads the old **values**. Everything else works on one position at a time. So keep the keys and values of every layer, in a **KV cache**.
 #
-# The first pass, over the prompt, is called **prefill**. The others, one token each, are **decoding**. One token going through all layers is a *token computation*.
+# The first pass, over the prompt, is called **prefill**. The others, one token each, are called **decoding**. One token going through all layers is a *token computation*.
 
 # %%
 predict(
@@ -341,8 +341,6 @@ for chunk in (1, 3, 7):
     )
 
 # %% [markdown]
-# They agree up to rounding.
-#
 # ## 7.3 The loop, with a cache
 #
 # ![Four passes: 5 and 6, then 7, which gives the first new id; the first new id gives the second, the second the third. The third goes through no pass.](attachment:prefill_then_decoding.png)
@@ -727,12 +725,10 @@ for _bug, _why in planted_caches.BUGS.items():
 # %% [markdown]
 # **Run it on the real model.** Your loop again, with one bug planted each time:
 #
-# - **no offset**: the new token is turned (RoPE) as if at position 0;
+# - **no offset**: the new token is turned (RoPE) as if it stood at position 0;
 # - **mask without `start`**: row *i* sees the columns up to *i*, not up to `start + i`;
 # - **`torch.cat`**: old and new are returned, but the store is never written;
 # - **an old cache**: the text before is still in it.
-#
-# The control is your loop without a bug.
 
 # %%
 from llmlib.demonstrations.kv_cache_and_scaling import CACHE_BUGS, written
@@ -755,14 +751,14 @@ for bug in ("none", *CACHE_BUGS):
     print("   ", repr(model.tokenizer.decode(found["yours"][-1])))
 
 # %% [markdown]
-# All four bugs pass the laziest test: its only token comes from the prefill, which starts at position 0 with an empty cache. The old cache writes a whole first text right. **A cache is tested by what comes after the first token, and after the first text.**
+# All four bugs pass the laziest test: its only token comes from the prefill, which starts at position 0 with an empty cache. With the old cache even a whole first text is right. **A cache is tested by what comes after the first token, and after the first text.**
 
 # %% [markdown]
 # ## 7.4 What a step waits for
 #
 # ![Left: weights arrive, the cook does one multiplication with each and waits. Right: the same deliveries, eight multiplications each, no waiting.](attachment:the_waiting_cook.png)
 #
-# For 100 tokens we counted 50 times fewer token computations. What does the clock say?
+# With a prompt of 1, 100 tokens took 50 times fewer token computations. What does the clock say?
 
 # %%
 predict(
@@ -777,7 +773,9 @@ from llmlib.demonstrations.kv_cache_and_scaling import times_without_cache
 
 N = 100
 new_ids, seconds_with = times_with_cache(mine, generate_cached, prompt, N)
-seconds_without = times_without_cache(model, prompt, new_ids)
+seconds_without = times_without_cache(
+    model, prompt, new_ids
+)  # every 33rd, a line between
 for n in (10, 50, 100):
     a, b = seconds_without[n - 1], seconds_with[n - 1]
     print(f"{n:>4} new tokens: {a:>5.1f} s : {b:>4.1f} s = {a / b:.1f}×")
@@ -798,7 +796,7 @@ plots.show(pictures.pass_times(sizes, passes))
 # %% [markdown]
 # A pass over 8 tokens takes far less than 8 passes over one. To multiply a vector by a matrix, the processor must *read* every weight, and does two operations with it. With eight vectors, it uses each weight eight times.
 #
-# In these products it waits for memory. The next cell multiplies one vector by 60 matrices. The control multiplies it 60 times by one of them. The difference is time spent waiting for memory.
+# In these products it waits for memory. The next cell multiplies one vector by 60 matrices. The control multiplies it 60 times by one of them, which stays in the processor's own small memory; 60 do not fit. So the difference is time spent waiting for main memory.
 #
 # A processor has two limits: its **bandwidth** in bytes per second, and its **peak** in operations per second. **Arithmetic intensity**, the operations per byte read, says which of them binds: n/2 for `n` tokens and weights of 4 bytes.
 
@@ -826,7 +824,7 @@ print(f"both take equally long at {2 * peak / bandwidth:.0f} tokens in one pass"
 # %% [markdown]
 # ### Exercise 7.4 · `step_seconds` · ●●○ · 12 min
 #
-# How long does one decoding step take, at full speed?
+# How long does one decoding step take, if the machine runs at its limits?
 #
 # | | |
 # |---|---|
@@ -837,7 +835,7 @@ print(f"both take equally long at {2 * peak / bandwidth:.0f} tokens in one pass"
 # | `memory`, `bandwidth`, `peak` | bytes it holds, bytes it reads per second, operations per second |
 # | returns | seconds, a float; `math.inf` if weights and caches do not fit (exactly full fits) |
 #
-# Calculating and reading the weights go on at the same time. Reading the caches comes on top.
+# We assume that calculating and reading the weights go on at the same time, and that reading the caches comes on top.
 #
 # By hand:
 #
@@ -984,7 +982,7 @@ check.that(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Use it as a check** on three claims about a model of 175 billion parameters, as many as GPT-3 has:
+# **Use it as a check** on three claims about a model of 175 billion parameters:
 #
 # 1. "It takes 350 GB in float32."
 # 2. "On one H100 it makes a token in 50 ms."
@@ -999,7 +997,7 @@ check.that(
 # %%
 predict(
     "H100",
-    "Which of the three claims can be true of one H100?",
+    "Which of the three claims can be true?",
     {"A": "all three", "B": "2 and 3", "C": "3 only", "D": "none of them"},
     yours="B",
 )
@@ -1034,7 +1032,7 @@ print(
 # %% [markdown] reveals="H100"
 # None. 350 GB is the size in float16, and that does not fit on one card. If it did, reading it would take 104 ms per token. The idea of the third claim is right: the texts of a batch share one reading of the weights.
 #
-# Nine H100s hold weights and caches. With 64 texts of 1,000 tokens, reading the caches takes nearly as long as reading the weights; with 8 texts, an eighth of that. Long texts stay memory-bound, however large the batch.
+# Nine H100s hold weights and caches. If they shared all work evenly and talked for free, then with 64 texts of 1,000 tokens reading the caches takes nearly as long as reading the weights; with 8 texts, an eighth of that. Long texts stay memory-bound, however large the batch.
 
 # %% [markdown]
 # ![Bars of what one decoding step of a model of 175 billion parameters in float16 reads, with 1,000 tokens in each text. The weights are 350 GB whatever the batch. The caches grow from 5 GB for one text to 302 GB for 64.](attachment:what_a_step_reads.png)
@@ -1067,8 +1065,6 @@ plots.show(
 
 # %% [markdown]
 # ## 7.6 Smaller numbers
-#
-# ![Six weights of a row against two rulers. On the first, a giant in another row has set the tick, far wider than the row. On the second, the row's own largest weight has.](attachment:a_giant_sets_the_ruler.png)
 #
 # If reading weights takes the time, make them smaller. A **quantized** matrix holds whole numbers of few bits, and scales that say what they stand for.
 
@@ -1272,7 +1268,9 @@ plots.show(
 )
 
 # %% [markdown] reveals="outlier"
-# With one scale for the matrix, one large weight ruins every row; with a scale for each row, it ruins only its own.
+# With one scale for the matrix, one large weight spoils every row; with a scale for each row, only its own.
+#
+# ![Six weights of a row against two rulers. On the first, a giant in another row has set the tick, far wider than the row. On the second, the row's own largest weight has.](attachment:a_giant_sets_the_ruler.png)
 
 # %% [markdown]
 # **Run it on the real model.** Quantize every matrix, put the rounded weights back into the engine, and look at bytes and loss, on two of the course's stories.
@@ -1305,7 +1303,7 @@ print(f"another token is the likeliest at {100 * other:.0f} % of the positions")
 del small, some  # half a gigabyte
 
 # %% [markdown]
-# A quarter of the memory for nearly the same loss. But not the same text: where the likeliest token differs, greedy texts part. So judge a rounded model by its loss.
+# Stored, a quarter of the bytes, for nearly the same loss on these two stories. Greedy texts part where the likeliest token differs, though neither need be worse. So compare losses, not texts.
 #
 # ## 7.7 Several tokens in one pass
 #
@@ -1313,7 +1311,7 @@ del small, some  # half a gigabyte
 #
 # **Speculative decoding**: something small and fast, the **draft**, guesses the next few tokens. Your engine, the **target**, checks them in *one* pass (Leviathan et al. 2022). It keeps the drafts up to the first that it would not have written, writes its own token there, and cuts the rest. If it keeps all, its last row gives one more token for free.
 #
-# Greedy decoding compares ids. A target that samples keeps a draft with chance min(1, p/q), and draws a refused one again from what *p* gives more than *q*. Then the text is distributed exactly as the target's own, whatever the draft (*Further* builds that).
+# Greedy decoding compares ids. A target that samples keeps a draft with chance min(1, p/q), and replaces a refused one by a draw from the excess of *p* over *q*. Then the text is distributed exactly as the target's own, whatever the draft (*Further* builds that).
 #
 # The draft here is **prompt look-up** (Saxena 2023): it finds the last two tokens earlier in the text, and proposes what followed them.
 
@@ -1351,13 +1349,13 @@ for name, text in texts.items():
     print(f"{run.kept} kept; the greedy ids: {run.ids == greedy.tolist()}")
 
 # %% [markdown]
-# The same ids in fewer passes, if the text repeats. If it does not, few drafts are kept.
+# The same ids in fewer passes, if the text repeats. On the other text few drafts are kept. What counts is whether the *continuation* repeats.
 #
 # ## 7.8 Your engine, predicted and measured
 #
-# Now all four ways side by side: your cache alone, and your cache with a batch of 8, with your int8 weights, and with drafts. The int8 engine multiplies by your `q` and `scale` as they are.
+# Now all four ways side by side: your cache alone, and your cache with a batch of 8, with your int8 weights, and with drafts. The int8 engine multiplies by your `q` as it is; `scale` and the vectors are rounded to bfloat16.
 #
-# Your `step_seconds` predicts each row from this machine's bandwidth and peak. A pass that checks `k` drafts calculates for `k + 1` tokens and reads the weights once. Everything else counts as free, so the prediction is a limit.
+# Your `step_seconds` predicts each row from this machine's bandwidth and peak. A pass that checks `k` drafts calculates for `k + 1` tokens and reads the weights once. Everything else counts as free, so take the prediction as an upper limit.
 
 # %%
 predict(
@@ -1411,9 +1409,9 @@ best = max([*plans][1:5], key=speed.get)
 reveal("fastest", "DABC"[[*plans].index(best) - 1])
 
 # %% [markdown] reveals="fastest"
-# `step_seconds` counts bytes and products. It leaves out that a pass is about a thousand operations of torch, which all have to be started. A thin model of as many layers shows it: it reads an 18th of the bytes, and takes far more than an 18th of the time.
+# `step_seconds` counts bytes and products. It leaves out that a pass is about a thousand operations of torch, which all have to be started.
 #
-# So a row far below its limit waits mostly for what the limit leaves out. Drafts pay only if a pass over several tokens costs less than the passes that it saves: look at the picture in 7.4.
+# So a row far below its limit waits mostly for what the limit leaves out. Drafts pay only if a pass over several tokens costs less than the passes that it saves.
 
 # %% [markdown]
 # *End of the first sitting.*
@@ -1436,7 +1434,7 @@ print(
 )
 
 # %% [markdown]
-# **The floor.** Nobody can predict a draw better, on average, than the distribution it was drawn from. So the mean of $-\ln p$ is the source's **entropy**, and the loss of any model, of any size, stays above it. We count in nats per *byte*, since student and teacher use different tokens.
+# **The floor.** Nobody can predict a draw better, on average, than the distribution it was drawn from. So the mean of $-\ln p$ is the source's **entropy**, and the loss of any model, of any size, on stories that it has not seen stays above it, up to a sample's luck. We count in nats per *byte*, since student and teacher use different tokens.
 #
 # <details><summary>Small print: how exact is that floor?</summary>
 #
@@ -1463,7 +1461,7 @@ print(f"ln 512 = {math.log(512):.2f}: all tokens equally likely")
 print("a story before training:", repr(student.story(40)))
 
 # %% [markdown] reveals="first loss"
-# If fresh weights begin far from $\ln V$, look for a bug before you train ($V$ is the size of the vocabulary). So look at the first loss, always.
+# If fresh weights begin far from $\ln V$, look for a bug before you train ($V$ is the size of the vocabulary).
 
 # %% [markdown]
 # **Now train**: the loop of notebook 5, with AdamW, warm-up and decay. A step takes 8 windows at random places, and each of their 512 positions is a training example.
@@ -1495,7 +1493,7 @@ print(f"\na story after {STEPS} steps:\n{student.story()}")
 #
 # ![Loss against parameters: a falling curve that flattens above a dashed line. The line is E, what no size removes. A vertical arrow from the line up to the curve is A N to the minus alpha, what a larger model can still gain.](attachment:the_law.png)
 #
-# With the same training tokens, the loss falls with the number of parameters $N$ along a power law (Kaplan et al. 2020) with a floor $E$ (Hoffmann et al. 2022):
+# With the same training tokens, the loss has been found to fall with the number of parameters $N$ roughly along a power law (Kaplan et al. 2020) with a floor $E$ (Hoffmann et al. 2022):
 #
 # $$L(N) = E + A \, N^{-\alpha}$$
 #
@@ -1728,7 +1726,7 @@ for tokens in runs.budgets:
 #
 # ## 7.11 Do abilities switch on?
 #
-# Some tasks look impossible for small models and easy for large ones (Wei et al. 2022). Schaeffer et al. 2023 asked how it was measured. Take a task that counts as solved if five tokens in a row are right, each on its own.
+# Some tasks look impossible for small models and easy for large ones (Wei et al. 2022). Schaeffer et al. 2023 asked how it was measured. Take a task that counts as solved if five tokens in a row are right, independently of one another.
 
 # %%
 predict(
@@ -1754,26 +1752,10 @@ for width in widths:
 # %% [markdown] reveals="five"
 # 0.5⁵ is 3 %, and 0.8⁵ is 33 %. One token improves by a factor of 1.6, five in a row by a factor of 10. So a task can look switched on while every token improves smoothly. The recorded models are too small for more than the beginning: five in a row grow from almost never to about one in a hundred.
 #
-# That a metric *can* make a leap does not make every reported leap an artefact. It is what has to be excluded first.
+# That a metric *can* make a leap does not make every reported leap an artefact.
 
 # %% [markdown]
-# ## 7.12 Where it goes
-#
-# Some directions, with a fact about each:
-
-# %%
-one = mine.new_cache(context=1).nbytes
-lora = 30 * 8 * (576 + 576 + 576 + 192)  # rank 8, beside W_q and W_v
-facts = {
-    "longer context": f"1,000,000 tokens: {one * 1e6 / 1e9:.0f} GB of cache",
-    "reasoning": f"1,000 tokens first: {2 * 134_515_008 * 1000 / 1e12:.1f} Tflop more",
-    "LoRA": f"{lora:,} new weights, {100 * lora / 134_515_008:.2f} % of them",
-}
-for direction, fact in facts.items():
-    print(f"{direction:<16}{fact}")
-
-# %% [markdown]
-# ## 7.13 Your pieces in the engine
+# ## 7.12 Your pieces in the engine
 #
 # Your `write_cache` in the engine, compared with `transformers` on three prompts. The logits through the cache are compared with those of one pass, too:
 
@@ -1790,7 +1772,7 @@ apart = (one_by_one - model(ids)[0]).abs().max().item()
 print("logits through the cache within 0.001 of one pass:", apart < 1e-3)
 
 # %% [markdown]
-# ## 7.14 Your own LLM
+# ## 7.13 Your own LLM
 #
 # The functions of all seven notebooks fit together into one file that runs a real LLM. It imports torch, safetensors, regex and the standard library, and nothing of this course. Save all notebooks (Ctrl-S), then run the cell.
 
@@ -1822,7 +1804,7 @@ my_llm.make(
 # <details><summary>Answers</summary>
 #
 # 1. The cache of the shared beginning. Everything from the first different token on is each user's own, even where the words are the same, since what stands before differs.
-# 2. Drafts use products that one text leaves idle. A batch of 64 uses them already, so checking drafts makes its pass longer. Measure before you do.
+# 2. Drafts use products that the batch leaves idle. How many those are depends on the machine: your `step_seconds` says that nine H100s still wait for memory at 64 texts, while this machine reaches its bend at far fewer (7.4). So compute it, and then measure.
 #
 # </details>
 #
@@ -1830,10 +1812,9 @@ my_llm.make(
 #
 # - Shazeer 2019, *Fast Transformer Decoding*, [1911.02150](https://arxiv.org/abs/1911.02150); Ainslie et al. 2023, *GQA*, [2305.13245](https://arxiv.org/abs/2305.13245); Williams et al. 2009, *Roofline*; Yu et al. 2022, *Orca* (continuous batching); Kwon et al. 2023, *PagedAttention*, [2309.06180](https://arxiv.org/abs/2309.06180)
 # - Dettmers et al. 2022, *LLM.int8()*, [2208.07339](https://arxiv.org/abs/2208.07339); Leviathan et al. 2022, *Fast Inference from Transformers via Speculative Decoding*, [2211.17192](https://arxiv.org/abs/2211.17192); Saxena 2023, *Prompt Lookup Decoding*; Ma et al. 2024, *The Era of 1-bit LLMs*, [2402.17764](https://arxiv.org/abs/2402.17764)
-# - Hinton et al. 2015, *Distilling the Knowledge in a Neural Network*, [1503.02531](https://arxiv.org/abs/1503.02531)
+# - Hinton et al. 2015, *Distilling the Knowledge in a Neural Network*, [1503.02531](https://arxiv.org/abs/1503.02531); Kim and Rush 2016, *Sequence-Level Knowledge Distillation*, [1606.07947](https://arxiv.org/abs/1606.07947)
 # - Kaplan et al. 2020, *Scaling Laws for Neural Language Models*, [2001.08361](https://arxiv.org/abs/2001.08361); Hoffmann et al. 2022, *Training Compute-Optimal Large Language Models*, [2203.15556](https://arxiv.org/abs/2203.15556); Besiroglu et al. 2024, *Chinchilla Scaling: A replication attempt*, [2404.10102](https://arxiv.org/abs/2404.10102); Porian et al. 2024, *Resolving Discrepancies in Compute-Optimal Scaling of Language Models*, [2406.19146](https://arxiv.org/abs/2406.19146)
 # - Wei et al. 2022, *Emergent Abilities of Large Language Models*, [2206.07682](https://arxiv.org/abs/2206.07682); Schaeffer et al. 2023, *Are Emergent Abilities of Large Language Models a Mirage?*, [2304.15004](https://arxiv.org/abs/2304.15004); Ben Allal et al. 2025, *SmolLM2*, [2502.02737](https://arxiv.org/abs/2502.02737)
-# - Hu et al. 2021, *LoRA*, [2106.09685](https://arxiv.org/abs/2106.09685); Dosovitskiy et al. 2020, *An Image is Worth 16x16 Words*, [2010.11929](https://arxiv.org/abs/2010.11929)
 #
 # </details>
 
@@ -1846,7 +1827,7 @@ predictions()
 # %% [markdown]
 # ## Where you are
 #
-# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.course.checking.check_notebooks import show as show_progress
@@ -2536,7 +2517,7 @@ for name, prompt in asked.items():
 reveal("kept", round(sum(shares[1:]) / 3, 1), within=0.1)
 
 # %% [markdown] reveals="kept"
-# A draft is worth what it knows of the text. If the counts come from the target's own answers to this very prompt, many more drafts pass than on prompts that they have not seen. The distribution is the target's either way. If each draft is kept with chance $a$, a pass makes $1 + a + \dots + a^k$ tokens on average.
+# A draft is worth what it knows of the text. If the counts come from the target's own answers to this very prompt, many more drafts pass than on prompts that they have not seen. The distribution is the target's either way. If each draft is kept with chance $a$, independently of the others, a pass makes $1 + a + \dots + a^k$ tokens on average.
 
 # %% [markdown]
 # ### Fit the law yourself · 30 min
@@ -2765,7 +2746,7 @@ for name, constants in {"published": PUBLISHED, "corrected": CORRECTED}.items():
 reveal("Chinchilla", tokens_a_parameter(gopher, PUBLISHED))
 
 # %% [markdown] reveals="Chinchilla"
-# The formula that everybody quotes contradicts its own paper, and asks for more tokens per parameter the larger the budget. Besiroglu et al. 2024 found why: the fit had been stopped before it converged, and the constants were rounded for print. Fitted again, the same runs agree with the other methods.
+# The formula that everybody quotes contradicts its own paper, and asks for more tokens per parameter the larger the budget. Besiroglu et al. 2024 found why: the fit had been stopped before it converged, and the constants were rounded for print. Fitted again, to the runs as read off the paper's figure, the formula agrees with the other methods.
 
 # %% [markdown]
 # Chinchilla had a quarter of Gopher's parameters and more tokens, for about the same operations, and beat it on nearly every test.

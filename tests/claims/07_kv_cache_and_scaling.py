@@ -147,7 +147,7 @@ def passes_and_computations():
 @false_where("a test of twelve tokens", tokens=12)
 def the_first_token_hides_four_bugs(tokens=1):
     """“All four bugs pass the laziest test: its only token comes from the prefill, which starts at
-    position 0 with an empty cache. The old cache writes a whole first text right.”
+    position 0 with an empty cache. With the old cache even a whole first text is right.”
 
     Twelve tokens of each of five texts, one after the other, on which no bug passes, and the loop
     without a bug does.
@@ -242,7 +242,7 @@ class _Operations(TorchDispatchMode):
 
 
 def int8_runs_on_whole_numbers():
-    """“The int8 engine multiplies by your `q` and `scale` as they are.”
+    """“The int8 engine multiplies by your `q` as it is”
 
     The numbers in memory, and the likeliest tokens of the engine beside those of its weights turned
     back to float32; whole numbers made with scales twice as large.
@@ -270,9 +270,11 @@ def int8_runs_on_whole_numbers():
 
 @central
 def a_thin_model_waits_as_well():
-    """“it reads an 18th of the bytes, and takes far more than an 18th of the time”
+    """“It leaves out that a pass is about a thousand operations of torch, which all have to be
+    started.”
 
-    SmolLM2, with as many layers; forty tokens of each, in turns, and the quickest quarter of them.
+    A thin model with as many layers reads an 18th of the bytes, and takes far more of the time:
+    forty tokens of each, in turns, and the quickest quarter of them.
     """
     shape = training.tiny_config(d_model=144, n_layer=30)
     thin = replace(model(), config=shape, weights=training.new_weights(shape, seed=0))
@@ -295,7 +297,8 @@ def a_page_about_h100s():
     """“None. 350 GB is the size in float16, and that does not fit on one card. If it did, reading
     it would take 104 ms per token.”
 
-    “Nine H100s hold weights and caches. With 64 texts of 1,000 tokens, reading the caches takes
+    “Nine H100s hold weights and caches. If they shared all work evenly and talked for free, then
+    with 64 texts of 1,000 tokens reading the caches takes
     nearly as long as reading the weights; with 8 texts, an eighth of that.”
 
     Eight cards, and texts of 100 tokens.
@@ -351,8 +354,8 @@ def a_shared_beginning_can_be_kept_once():
 @central
 @false_where("an outlier no larger than the rest", factor=1.0)
 def one_outlier_ruins_one_scale(factor=20.0):
-    """“With one scale for the matrix, one large weight ruins every row; with a scale for each row,
-    it ruins only its own.”
+    """“With one scale for the matrix, one large weight spoils every row; with a scale for each row,
+    only its own.”
 
     The same matrix without the outlier; of three other layers.
     """
@@ -374,8 +377,8 @@ def one_outlier_ruins_one_scale(factor=20.0):
 
 
 def int8_costs_little_loss_and_other_texts():
-    """“A quarter of the memory for nearly the same loss. But not the same text: where
-    the likeliest token differs, greedy texts part.”
+    """“Stored, a quarter of the bytes, for nearly the same loss on these two stories. Greedy texts
+    part where the likeliest token differs”
 
     Four bits with the same scales; other texts than the notebook's.
     """
@@ -496,7 +499,7 @@ def counts_can_draft():
 
 @central
 def look_up_pays_where_text_repeats():
-    """“The same ids in fewer passes, if the text repeats. If it does not, few drafts are kept.”
+    """“The same ids in fewer passes, if the text repeats. On the other text few drafts are kept.”
 
     Texts that do not repeat; none of the notebook's.
     """
