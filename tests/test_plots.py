@@ -211,7 +211,6 @@ def drawn(at):
         "two_arms": sampling.two_arms({"m": {"plainly": [at / 10, 0.0]}}),
         "copies": sampling.copies(down),
         "differences": sampling.differences({"m": (at, 0.0, 9.0)}, "gain"),
-        "in_a_row": scaling.in_a_row([1, 2, 3], down),
     }
 
 

@@ -134,15 +134,22 @@ def a_token_in_the_cache() -> Figure:
 
 
 def what_a_step_reads() -> Figure:
-    """One step of a batch: weights read once for all, a cache for each text."""
-    fig, ax = canvas(6.4, 2.7, 13, 5)
-    box(ax, 0.3, 1.5, 3.6, 2.2, "weights\nread once, for all", SKY)
-    for i in range(4):
-        y = 4.05 - 1.05 * i
-        box(ax, 5.2, y - 0.4, 4.0, 0.8, f"cache of text {i + 1}", **NEW)
-        box(ax, 10.6, y - 0.4, 2.1, 0.8, "new token", **EMPTY)
-        arrow(ax, (3.95, 2.6), (5.15, y), linewidth=1)
-        arrow(ax, (9.25, y), (10.55, y), linewidth=1)
+    """What a decoding step of GPT-3's size reads, by the size of the batch."""
+    fig, ax = figure(width=6.4, height=2.7)
+    weights, cache = 350, 2 * 96 * 96 * 128 * 2 * 1000 / 1e9  # GB; of a text of 1,000 tokens
+    batches = [1, 8, 64]
+    ax.barh(range(3), weights, 0.6, color=SKY, edgecolor="black", label="weights")
+    caches = [n * cache for n in batches]
+    ax.barh(
+        range(3), caches, 0.6, weights, color=ORANGE, hatch="///", edgecolor="black", label="caches"
+    )
+    for y, size in enumerate(caches):
+        ax.text(weights + size + 8, y, f"{weights} + {size:.0f} GB", va="center", fontsize=10)
+    ax.set_yticks(range(3), [f"{n} text{'s' * (n > 1)}" for n in batches])
+    ax.set(xlabel="GB read by one step (float16)", xlim=(0, 830))
+    ax.invert_yaxis()
+    ax.grid(visible=False)
+    ax.legend(loc="upper right")
     return fig
 
 
@@ -183,26 +190,24 @@ def a_giant_sets_the_ruler() -> Figure:
 
 
 def draft_check_cut() -> Figure:
-    """A time line: the draft guesses four, the target checks them in one pass, the cut."""
-    fig, ax = canvas(6.6, 3.3, 15, 6)
-    drafted = ["said", "that", "he", "was"]
-    for i, word in enumerate(drafted):
-        box(ax, 0.3 + 0.95 * i, 4.2, 0.9, 0.9, word, **EMPTY)
-    ax.text(2.2, 5.5, "1. the intern drafts four", fontsize=10, **CENTRE)
-    box(ax, 5.0, 3.5, 4.3, 1.6, "one pass\nreads all four", SKY)
-    ax.text(7.15, 5.5, "2. the editor reads once", fontsize=10, **CENTRE)
-    marks = [("said", "✓", OLD), ("that", "✓", OLD), ("she", "✗ he", NEW), ("was", "cut", EMPTY)]
-    for i, (word, sign, style) in enumerate(marks):
-        cut = sign == "cut"
-        box(ax, 10.3 + 1.15 * i, 4.2, 1.1, 0.9, word, **style, linestyle=":" if cut else "-")
-        ax.text(10.85 + 1.15 * i, 3.8, sign, fontsize=10, **CENTRE)
-    ax.text(12.6, 5.5, "3. kept, replaced, cut", fontsize=10, **CENTRE)
-    arrow(ax, (0.3, 2.9), (14.7, 2.9), linewidth=1)
-    ax.text(14.6, 2.55, "time", fontsize=10, ha="right", va="center")
+    """Sketch of a time line: three passes for three tokens, and a draft with one pass."""
+    fig, ax = canvas(6.6, 3.2, 15, 6)
+    one, checking, drafting = 4.0, 5.0, 0.8  # a pass over several tokens takes a little longer
+    ax.text(0.3, 5.5, "without drafts: a pass for each token", fontsize=10)
     for i, word in enumerate(["said", "that", "she"]):
-        box(ax, 0.3 + 4.6 * i, 1.0, 4.3, 0.9, f"a pass: {word}", SKY)
-    ax.text(0.3, 2.2, "without drafts: a pass for each of the three", fontsize=10)
-    arrow(ax, (0.3, 0.6), (14.7, 0.6), linewidth=1)
+        box(ax, 0.3 + one * i, 4.3, one - 0.1, 0.9, f"a pass: {word}", SKY)
+    ax.text(0.3, 3.5, "with a draft of four: said that he was", fontsize=10)
+    box(ax, 0.3, 2.3, drafting, 0.9, "", **EMPTY)
+    box(ax, 0.3 + drafting, 2.3, checking, 0.9, "one pass checks four", SKY)
+    end = 0.3 + drafting + checking
+    arrow(ax, (end + 0.1, 2.75), (0.3 + 3 * one, 2.75), linewidth=1)
+    ax.text((end + 0.3 + 3 * one) / 2, 3.05, "time saved", fontsize=10, **CENTRE)
+    marks = [("said", "kept", OLD), ("that", "kept", OLD), ("she", "not he", NEW)]
+    for i, (word, sign, style) in enumerate([*marks, ("was", "cut", EMPTY)]):
+        box(ax, 1.1 + 1.4 * i, 1.1, 1.3, 0.8, word, **style, linestyle=":" if i == 3 else "-")
+        ax.text(1.75 + 1.4 * i, 0.75, sign, fontsize=10, **CENTRE)
+    arrow(ax, (0.3, 0.35), (14.7, 0.35), linewidth=1)
+    ax.text(14.6, 0.7, "time (sketch)", fontsize=10, ha="right", va="center")
     return fig
 
 
@@ -249,9 +254,9 @@ def the_law() -> Figure:
     loss = 1 + 3 * n**-0.6
     ax.plot(n, loss, color=BLUE)
     ax.axhline(1, color=GREY, linestyle="--")
-    ax.fill_between(n, 1, loss, color=SKY, alpha=0.3)
-    arrow(ax, (11, 2.35), (6, 1.5), linewidth=1)
-    ax.text(9, 2.5, r"$A N^{-\alpha}$: what a larger model can still gain")
+    arrow(ax, (8, 1 + 3 * 8**-0.6), (8, 1), linewidth=1.5)
+    arrow(ax, (8, 1), (8, 1 + 3 * 8**-0.6), linewidth=1.5)
+    ax.text(9, 2.1, r"$A N^{-\alpha}$: what a larger model can still gain")
     ax.text(9, 0.4, "E: what no size removes")
     ax.set(xlabel="parameters, N", ylabel="loss", ylim=(0, 4.2), xticks=[], yticks=[])
     return fig

@@ -13,7 +13,6 @@ from llmlib.tokens import Tokenizer
 
 STORIES = Path(__file__).parent / "stories.npz"
 SCALING_RUNS = Path(__file__).parent / "scaling_runs.csv"
-GAP_RUNS = Path(__file__).parent / "gap_runs.csv"
 LADDER = Path(__file__).parent / "quantization_ladder.csv"
 STORIES_PROMPT = (
     "Write a short bedtime story about an animal. Use short sentences and simple words."
@@ -65,12 +64,6 @@ def scaling_runs():
     """The recorded training runs: a list of dicts with d_model, parameters (non-embedding),
     tokens, rate, seed, loss (nats per byte), one_right, five_right, cpu_seconds."""
     return _table(SCALING_RUNS)
-
-
-def gap_runs():
-    """One recorded run with one thing changed at a time: a list of dicts with change, loss
-    (nats per byte)."""
-    return _table(GAP_RUNS)
 
 
 def quantization_ladder():

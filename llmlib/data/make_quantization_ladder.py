@@ -4,35 +4,18 @@ python -m llmlib.data.make_quantization_ladder    about two minutes on two cores
 """
 
 import sys
-from dataclasses import replace
 from functools import partial
 
 import torch
 
 from llmlib import pretrained
 from llmlib.data import LADDER, stories
+from llmlib.demonstrations.kv_cache_and_scaling import with_matrices
 from llmlib.output_head import cross_entropy
 from llmlib.scaling import rounded
 
 BITS, BLOCKS = (8, 4, 3, 2), ("matrix", "row", 32)
 TEXTS, LENGTH = 16, 129  # held-out stories, their first tokens: 2,048 predictions
-
-
-def with_matrices(model, change):
-    """`model` with change(w) in place of every matrix w: those of all layers, and the embedding
-    table."""
-
-    def trip(w):
-        return w if w is None or w.dim() < 2 else change(w)
-
-    def layer(old):
-        names = "q", "k", "v", "o", "mlp"
-        return replace(old, **{name: tuple(map(trip, getattr(old, name))) for name in names})
-
-    table = trip(model.weights.embedding)
-    layers = [layer(old) for old in model.weights.layers]
-    weights = replace(model.weights, embedding=table, unembedding=table, layers=layers)
-    return replace(model, weights=weights)
 
 
 def held_out_ids():

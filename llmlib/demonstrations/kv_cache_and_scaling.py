@@ -1,10 +1,9 @@
 """What notebook 7's demonstrations measure and need not show."""
 
-import math
+import statistics
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
-from functools import cached_property
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,23 +12,10 @@ import torch
 from llmlib import generate, training
 from llmlib.decode_step import one_thread
 from llmlib.embeddings import apply_rope
+from llmlib.fast.quantized import Packed
 from llmlib.sampling import draw
 
 # Four ways to break a KV cache, planted in the engine one at a time.
-
-OTHER_TEXT = "My favourite food is pizza, and I like"  # the text that an old cache still holds
-PROMPTS = (
-    "The capital of France is",
-    "Once upon a time there was a",
-    "The best way to learn a language is",
-    "The little fox looked at the moon and",
-    "In 1969 the first people",
-    "Water boils when",
-    "My grandmother always said that",
-    "The recipe needs two eggs and",
-    "def add(a, b):",
-    "The train to London leaves",
-)
 
 
 def _greedy(logits):
@@ -40,29 +26,28 @@ def _without_start(seq, start=0):
     return torch.ones(seq, start + seq).tril().bool()
 
 
-def cache_bugs(engine, generate_cached, new_tokens=12):
-    """{bug: a function from the ids of a prompt to the ids that the broken engine writes}; the loop
-    is the learner's."""
-    broken = {
-        "no offset": {"position": lambda x, at, theta: apply_rope(x, at - at[0], theta)},
-        "mask without start": {"mask": _without_start},
-        "an old cache": {},
-        "torch.cat": {"cache": lambda s, new, start: torch.cat([s[:, :, :start], new], 2)},
-    }
+CACHE_BUGS = {
+    "no offset": {"position": lambda x, at, theta: apply_rope(x, at - at[0], theta)},
+    "mask without start": {"mask": _without_start},
+    "torch.cat": {"cache": lambda s, new, start: torch.cat([s[:, :, :start], new], 2)},
+    "an old cache": {},
+}
 
-    def writer(bug):
-        some = engine.using(**broken[bug])
 
-        def write(ids):
-            cache = some.new_cache(context=64)
-            if bug == "an old cache":
-                other = engine.tokenizer.encode(OTHER_TEXT)
-                list(generate_cached(some, cache, other, 9, _greedy))
-            return list(generate_cached(some, cache, ids, new_tokens, _greedy))
-
-        return write
-
-    return {bug: writer(bug) for bug in broken}
+def written(engine, generate_cached, runs, bug="none"):
+    """The new ids of each run (ids of a prompt, how many new ones), one after the other, by the
+    learner's loop with a bug; without a cache if there is no loop."""
+    some, found = engine.using(**CACHE_BUGS.get(bug, {})), []
+    context = sum(len(ids) + n for ids, n in runs)
+    old = some.new_cache(context=context)
+    for ids, n in runs:
+        if generate_cached:
+            cache = old if bug == "an old cache" else some.new_cache(context=context)
+            new = generate_cached(some, cache, ids, n, _greedy)
+        else:
+            new = generate(some, ids, n, use_cache=False)
+        found.append(list(new))
+    return found
 
 
 # Seconds on the clock: of a text's tokens, of single passes, of a loop without a cache.
@@ -101,8 +86,7 @@ class _Endless:
 def times_with_cache(engine, generate_cached, ids, new_tokens):
     """(new ids, seconds to each) of the learner's loop."""
     cache = engine.new_cache(context=len(ids) + new_tokens)
-    greedy = lambda logits: logits.argmax(-1)  # noqa: E731
-    return timed(generate_cached(_Endless(engine), cache, ids, new_tokens, greedy))
+    return timed(generate_cached(_Endless(engine), cache, ids, new_tokens, _greedy))
 
 
 def times_without_cache(engine, ids, new_ids, every=33):
@@ -121,12 +105,10 @@ COUNTS = 1, 2, 4, 8, 16, 32, 64, 128  # vectors that go through the matrices tog
 
 @dataclass(frozen=True)
 class MachineLimits:
-    """What a processor can do at most: the two lines of a roofline."""
+    """What a processor can do at most, and one vector that waits for memory."""
 
-    bandwidth: float  # bytes a second
-    peak: float  # operations a second
-    intensities: list  # operations a byte
-    speeds: list  # operations a second at each
+    bandwidth: float  # bytes per second
+    peak: float  # operations per second
     apart: float  # seconds of one vector by 60 matrices
     again: float  # seconds of one vector by one of them, 60 times
 
@@ -145,7 +127,56 @@ def machine_limits() -> MachineLimits:
     plain_sum = 4 * total / seconds(lambda: [w.sum() for w in weights], repeat=6)
     speeds = [2 * total * n / through_all(n) for n in COUNTS]
     bandwidth = max([plain_sum, *(2 * s / n for n, s in zip(COUNTS, speeds))])
-    return MachineLimits(bandwidth, max(speeds), [n / 2 for n in COUNTS], speeds, apart, again)
+    return MachineLimits(bandwidth, max(speeds), apart, again)
+
+
+# The learner's engine, faster in four ways.
+
+MATRICES = "q", "k", "v", "o", "mlp"  # of a layer
+
+
+def with_matrices(model, change):
+    """`model` with change(w) in place of every matrix w: those of all layers, and the embedding
+    table."""
+
+    def trip(w):
+        return w if w is None or w.dim() < 2 else change(w)
+
+    def layer(old):
+        return replace(old, **{name: tuple(map(trip, getattr(old, name))) for name in MATRICES})
+
+    table = trip(model.weights.embedding)
+    layers = [layer(old) for old in model.weights.layers]
+    weights = replace(model.weights, embedding=table, unembedding=table, layers=layers)
+    return replace(model, weights=weights)
+
+
+def in_int8(engine, quantize_int8):
+    """The engine with every matrix as the learner's whole numbers and scales, and the products that
+    multiply by these."""
+
+    def packed(w):
+        q, scale = quantize_int8(w)
+        return Packed(q, scale.flatten().bfloat16())
+
+    return with_matrices(engine, packed)
+
+
+def weight_bytes(engine):
+    """Bytes of all matrices, as they are stored."""
+    layers = [w for layer in engine.weights.layers for m in MATRICES for w in getattr(layer, m)]
+    return sum(w.nbytes for w in [engine.weights.embedding, *layers] if w is not None)
+
+
+def pass_seconds(engine, ids, batch=1, use_cache=True):
+    """The median of eight passes that decode, in seconds: a token more behind `ids` in each of
+    `batch` texts; without a cache, over `ids` alone."""
+    if not use_cache:
+        return statistics.median(seconds(lambda: engine(ids, last=True)) for _ in range(8))
+    cache = engine.new_cache(batch=batch, context=len(ids) + 9)
+    engine(torch.tensor([ids] * batch), cache, last=True)
+    new = torch.tensor([ids[:1]] * batch)
+    return statistics.median(seconds(lambda: engine(new, cache)) for _ in range(8))
 
 
 # Speculative decoding of real text around a rule that the learner writes: drafts that cost next
@@ -286,16 +317,6 @@ class Student:
         return self.tokenizer.decode([i for i in new_ids if i != start])
 
 
-def loss_of_seed(width, seed, rate, train_tokens, watched, steps=200):
-    """The held-out loss, nats a byte, of one short run."""
-    config = training.tiny_config(width)
-    weights = training.new_weights(config, seed)
-    with one_thread():
-        for _ in training.train(weights, config, train_tokens, steps, seed, peak=rate):
-            pass
-        return training.nats_per_byte(weights, config, watched)
-
-
 # The recorded training runs, sorted for questions: rates, seeds, sizes, budgets.
 
 TUNED_AT = 409_600  # tokens of the runs that chose the rates
@@ -313,7 +334,7 @@ class RecordedRuns:
         self.widths = sorted(self.best_rate)
         self.budgets = sorted({run["tokens"] for run in found})
         self.size = {run["d_model"]: run["parameters"] for run in found}
-        self._losses = {}
+        self._found, self._losses = found, {}
         for run in found:
             if run["rate"] == self.best_rate[run["d_model"]]:
                 key = run["d_model"], run["tokens"]
@@ -339,44 +360,15 @@ class RecordedRuns:
         drawn = torch.randint(rows.shape[1], (len(rows), 1), generator=generator)
         return rows.gather(1, drawn)[:, 0]
 
-    def seed_gaps(self, tokens):
-        """How far apart two seeds of a run are: every pair of every width, sorted."""
-        gaps = []
-        for width in self.widths:
-            a, b, c = self.losses(width, tokens)
-            gaps += [abs(a - b), abs(a - c), abs(b - c)]
-        return sorted(gaps)
-
-    @cached_property
-    def curves(self):
-        """{width: [(operations, loss) of each budget]}; the table is counted, as the head."""
-        means = {tokens: self.mean(tokens).tolist() for tokens in self.budgets}
-        return {
-            w: [(6 * (self.size[w] + 512 * w) * t, means[t][i]) for t in self.budgets]
-            for i, w in enumerate(self.widths)
-        }
-
-    def frontier(self):
-        """The runs that no cheaper run beats: [(operations, loss, tokens, width)]."""
-        every = sorted(
-            (*point, tokens, width)
-            for width, points in self.curves.items()
-            for point, tokens in zip(points, self.budgets)
-        )
-        return [
-            run for run in every if all(run[1] < other[1] for other in every if other[0] < run[0])
+    def shares_right(self, width, tokens):
+        """One token right, and five in a row: two lists, a share for each seed."""
+        both = [
+            (run["one_right"], run["five_right"])
+            for run in self._found
+            if (run["d_model"], run["tokens"], run["rate"])
+            == (width, tokens, self.best_rate[width])
         ]
-
-    def slice_at(self, operations):
-        """[(N, loss)] of each width whose runs cost less and more than that; the loss is read off
-        the line between them."""
-        found = []
-        for width, points in self.curves.items():
-            flops, losses = zip(*points)
-            if flops[0] <= operations <= flops[-1]:
-                between = np.interp(math.log(operations), np.log(flops), losses)
-                found.append((self.size[width], between.item()))
-        return found
+        return tuple(map(list, zip(*both)))
 
 
 def bootstrap(fit, n, loss, times=200, seed=3):

@@ -1,4 +1,4 @@
-"""Pictures of notebook 7's first half: the cache, roofline, serving, fewer bits, speculation."""
+"""Pictures of notebook 7's first half: the cache, serving, fewer bits."""
 
 import math
 
@@ -42,40 +42,6 @@ def pass_times(tokens, milliseconds):
     )
 
 
-def roofline(intensity, achieved, bandwidth, peak):
-    """Gigaflops a second against operations a byte, under the two roofs that were measured."""
-    fig, ax = plots.figure(height=4.0, width=6.2)
-    x, ridge = np.geomspace(min(intensity) / 1.5, max(intensity) * 1.5, 100), peak / bandwidth
-    roof = np.minimum(x * bandwidth, peak) / 1e9
-    ax.plot(x, roof, color=plots.GREY, label="roof: min(intensity × bandwidth, peak)")
-    style = {"color": plots.ORANGE, "markeredgecolor": "black", "markersize": 8}
-    speed = {at: operations / 1e9 for at, operations in zip(intensity, achieved)}
-    ax.plot(*zip(*speed.items()), "o", label="measured", **style)
-    ax.axvline(ridge, color=plots.GREY, linestyle=":")
-    at = {"y": 0.04, "transform": ax.get_xaxis_transform()}  # a share of the axis
-    ax.text(ridge / 1.15, s="memory-bound", ha="right", color=plots.BLUE, **at)
-    ax.text(ridge * 1.15, s="compute-bound", ha="left", color=plots.RED, **at)
-    thin = {"arrowprops": {"arrowstyle": "-", "lw": 0.8}, "fontsize": 10}  # the next point is near
-    named = []
-    for place, words, down in (0.5, "decoding, 1 token", -24), (64, "prefill, 128", -30):
-        if place in speed:
-            plots.note(ax, words, (place, speed[place]), (-8, down), **thin)
-            named.append(f"; at {place:g}: {words}")
-    ax.set(xscale="log", yscale="log", ylim=(min(achieved) / 5e9, 3 * peak / 1e9))
-    ax.set_xlabel("arithmetic intensity\n(operations a byte of weights, log scale)")
-    ax.set_ylabel("billion operations a second\n(log scale)")
-    plots.plain(ax.xaxis, [0.5, 1, 2, 5, 10, 20, 50, 100, 200])
-    plots.plain(ax.yaxis)
-    ax.legend(loc="upper left")
-    return plots.described(
-        fig,
-        "Speed against arithmetic intensity, both on logarithmic axes: measured points lie on or "
-        "below the slanted roof of the memory's bandwidth, and towards the right near the level "
-        f"roof of the processor's peak. The roofs meet at {ridge:.0f} operations a "
-        f"byte{''.join(named)}.",
-    )
-
-
 def cache_size(tokens, megabytes, weights_megabytes):
     """Megabytes of cache against tokens, {name: values}, with the weights' size as a mark."""
     fig, ax = plots.figure(height=3.3, width=6)
@@ -113,7 +79,7 @@ def rounded_row(row, by_matrix, by_row):
 
 def ladder(rows, full, chance):
     """Loss against bits a weight, a line for each kind of scale: rows {bits, block, loss}."""
-    names = {"matrix": "a scale for the matrix", "row": "a scale a row"}
+    names = {"matrix": "a scale for the matrix", "row": "a scale per row"}
     names |= {32: "a scale for 32 weights"}
     bits = sorted({row["bits"] for row in rows})
     curves = {name: [] for name in names.values()}
@@ -150,14 +116,14 @@ def serving(step_seconds, machines, context):
         if fits and fits[-1] < batches[-1]:
             ax.plot(fits[-1], fits[-1] / times[fits[-1]], "X", color=style["color"], markersize=9)
     ax.plot([], [], "X", color="black", label="memory is full")
-    ax.set(xscale="log", yscale="log", ylabel="tokens a second (log scale)")
+    ax.set(xscale="log", yscale="log", ylabel="tokens per second (log scale)")
     ax.set_xlabel(f"texts at once, {context:,} tokens each (log scale)")
     plots.plain(ax.xaxis, [1, 4, 16, 64, 256, 1024, 4096])
     plots.plain(ax.yaxis, [10**i for i in range(1, 8)])
-    ax.legend()
+    ax.legend(loc="lower right")
     return plots.described(
         fig,
-        "Tokens a second against the number of texts in the batch, both logarithmic, each curve "
+        "Tokens per second against the number of texts in the batch, both logarithmic, each curve "
         f"up to where the memory is full. {'; '.join(told)}.",
     )
 

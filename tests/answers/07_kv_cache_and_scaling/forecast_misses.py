@@ -3,14 +3,14 @@ def forecast_misses(n, loss, least):
     def law(fit, size):
         return fit[0] + fit[1] * size ** -fit[2]
 
-    return [float(loss[i]) - law(fit_power_law(n[:i], loss[:i]), float(n[i])) for i in range(least, len(n))]
+    return [float(loss[i]) - law(fit(n[:i], loss[:i]), float(n[i])) for i in range(least, len(n))]
 
 
 # %% right: from the largest down
 def forecast_misses(n, loss, least):
     n, loss, found = n.double(), loss.double(), []
     while len(n) > least:
-        e, a, alpha = fit_power_law(n[:-1], loss[:-1])
+        e, a, alpha = fit(n[:-1], loss[:-1])
         found.insert(0, (loss[-1] - e - a * n[-1].pow(-alpha)).item())
         n, loss = n[:-1], loss[:-1]
     return found
@@ -21,7 +21,7 @@ def forecast_misses(n, loss, least, verbose=False):
     out = []
     for size, value in list(zip(n, loss))[least:]:
         smaller = n < size
-        e, a, alpha = fit_power_law(n[smaller], loss[smaller])
+        e, a, alpha = fit(n[smaller], loss[smaller])
         out += [(value - (e + a * size ** (-alpha))).item()]
     return out
 
@@ -31,7 +31,7 @@ def forecast_misses(n, loss, least, verbose=False):
 def forecast_misses(n, loss, least):
     misses = []
     for i in range(least, len(n)):
-        e, a, alpha = fit_power_law(n[: i + 1], loss[: i + 1])
+        e, a, alpha = fit(n[: i + 1], loss[: i + 1])
         misses.append(loss[i].item() - (e + a * n[i].item() ** -alpha))
     return misses
 
@@ -39,7 +39,7 @@ def forecast_misses(n, loss, least):
 # %% wrong: one fit of all sizes
 # says: as if the fit had seen the size that it forecasts
 def forecast_misses(n, loss, least):
-    e, a, alpha = fit_power_law(n, loss)
+    e, a, alpha = fit(n, loss)
     return (loss - e - a * n**-alpha)[least:].tolist()
 
 
@@ -49,7 +49,7 @@ def forecast_misses(n, loss, least):
     misses = []
     for i in range(least, len(n)):
         others = torch.arange(len(n)) != i
-        e, a, alpha = fit_power_law(n[others], loss[others])
+        e, a, alpha = fit(n[others], loss[others])
         misses.append(loss[i].item() - (e + a * n[i].item() ** -alpha))
     return misses
 
@@ -57,7 +57,7 @@ def forecast_misses(n, loss, least):
 # %% wrong: one fit of the first sizes for all
 # says: fit again for every size that is held back
 def forecast_misses(n, loss, least):
-    e, a, alpha = fit_power_law(n[:least], loss[:least])
+    e, a, alpha = fit(n[:least], loss[:least])
     return (loss - e - a * n**-alpha)[least:].tolist()
 
 
@@ -66,7 +66,7 @@ def forecast_misses(n, loss, least):
 def forecast_misses(n, loss, least):
     misses = []
     for i in range(least, len(n)):
-        e, a, alpha = fit_power_law(n[:i], loss[:i])
+        e, a, alpha = fit(n[:i], loss[:i])
         misses.append(e + a * n[i].item() ** -alpha - loss[i].item())
     return misses
 
@@ -76,7 +76,7 @@ def forecast_misses(n, loss, least):
 def forecast_misses(n, loss, least):
     misses = []
     for i in range(least, len(n)):
-        e, a, alpha = fit_power_law(n[:i], loss[:i])
+        e, a, alpha = fit(n[:i], loss[:i])
         misses.append(abs(loss[i].item() - (e + a * n[i].item() ** -alpha)))
     return misses
 
@@ -86,7 +86,7 @@ def forecast_misses(n, loss, least):
 def forecast_misses(n, loss, least):
     misses = []
     for i in range(least, len(n)):
-        e, a, alpha = fit_power_law(n[:i], loss[:i])
+        e, a, alpha = fit(n[:i], loss[:i])
         misses.append(loss[i].item() / (e + a * n[i].item() ** -alpha) - 1)
     return misses
 
@@ -94,7 +94,7 @@ def forecast_misses(n, loss, least):
 # %% wrong: the largest only
 # says: the first `least` sizes get no forecast, all others do
 def forecast_misses(n, loss, least):
-    e, a, alpha = fit_power_law(n[:-1], loss[:-1])
+    e, a, alpha = fit(n[:-1], loss[:-1])
     return [loss[-1].item() - (e + a * n[-1].item() ** -alpha)]
 
 
@@ -103,7 +103,7 @@ def forecast_misses(n, loss, least):
 def forecast_misses(n, loss, least):
     misses = []
     for i in range(least, len(n)):
-        e, a, alpha = fit_power_law(n[:i], loss[:i])
+        e, a, alpha = fit(n[:i], loss[:i])
         misses.append(loss[i] - (e + a * n[i] ** -alpha))
     return torch.stack(misses)
 
@@ -113,7 +113,7 @@ def forecast_misses(n, loss, least):
 def forecast_misses(n, loss, least):
     misses = []
     for i in range(least, len(n)):
-        e, a, alpha = fit_power_law(n[:i], loss[:i])
+        e, a, alpha = fit(n[:i], loss[:i])
         misses.append(loss[i].item() - (e + a * n[i].item() ** alpha))
     return misses
 
@@ -154,7 +154,7 @@ def forecast_misses(n, loss, least):
 def forecast_misses(n, loss, least):
     misses = []
     for i in range(3, len(n)):
-        e, a, alpha = fit_power_law(n[:i], loss[:i])
+        e, a, alpha = fit(n[:i], loss[:i])
         misses.append(loss[i].item() - (e + a * n[i].item() ** -alpha))
     return misses
 
@@ -164,6 +164,6 @@ def forecast_misses(n, loss, least):
 def forecast_misses(n, loss, least):
     misses = []
     for i in range(least, len(n)):
-        e, a, alpha = fit_power_law(n[i - 3 : i], loss[i - 3 : i])
+        e, a, alpha = fit(n[i - 3 : i], loss[i - 3 : i])
         misses.append(loss[i].item() - (e + a * n[i].item() ** -alpha))
     return misses
