@@ -160,13 +160,9 @@ def said_minus_true() -> Figure:
         ax.bar_label(drawn, fmt="%.1f", padding=3)
         ax.set_yticks(range(4), words if ax is axes[0] else [""] * 4)
         ax.axvline(0, color="black", linewidth=1)
-        ax.set(title=title, xlim=(-2.1, 1.9) if ax is axes[2] else (0, 1.4), xticks=[])
+        ax.set(title=title, xlim=(-2.0, 1.6), xticks=[])
         ax.invert_yaxis()
         ax.grid(visible=False)
-    axes[2].spines["left"].set_visible(False)
-    axes[2].tick_params(left=False)
-    axes[2].text(0.35, 3, "pull up", fontsize=10, va="center")
-    axes[2].text(-0.15, 0, "push down", fontsize=10, va="center", ha="right")
     return fig
 
 
@@ -208,17 +204,6 @@ def backward_walk() -> Figure:
     return fig
 
 
-def rate_schedule() -> Figure:
-    """Warm-up, then a straight line down: 40 steps."""
-    fig, ax = figure(width=6.0, height=2.3)
-    steps = np.arange(40)
-    ax.plot(steps, np.minimum(1, (steps + 1) / 2) * (1 - steps / 40), color=BLUE, markersize=3)
-    note(ax, "warm-up", (0.5, 0.75), (12, -24))
-    note(ax, "decay", (20, 0.5), (12, 6))
-    ax.set(xlabel="step, of 40", ylabel="rate, of the peak", ylim=(0, 1.1))
-    return fig
-
-
 def adam_on_two_weights() -> Figure:
     """Gradient descent and Adam in a valley 40 times as steep in one weight as in the other."""
     fig, axes = figure(columns=2, rows=1, width=6.4, height=3.0, sharey=True)
@@ -229,7 +214,7 @@ def adam_on_two_weights() -> Figure:
             a, b, a**2 + 40 * b**2, levels=[0.3, 1.5, 4, 9, 20, 40], colors=GREY, linewidths=0.8
         )
         w, m, s, path = np.array([3.0, 1.0]), np.zeros(2), np.zeros(2), [(3.0, 1.0)]
-        for t in range(1, 26):
+        for t in range(1, 22):
             g = steep * w
             m, s = 0.9 * m + 0.1 * g, 0.95 * s + 0.05 * g**2
             move = 0.16 * (m / (1 - 0.9**t)) / np.sqrt(s / (1 - 0.95**t)) if adam else 0.047 * g

@@ -38,9 +38,14 @@ def recorded(steps):
     return tuple(found)
 
 
+def training_stories():
+    """Those that notebook 5 trains on."""
+    return [story for story in stories("train")[:600] if story.ended]
+
+
 def texts():
     """(tokens to train on, ids of the held-out stories): notebook 5's."""
-    train = [story for story in stories("train")[:600] if story.ended]
+    train = training_stories()
     unseen = [story for story in stories("held_out") if story.ended][:64]
     tokenizer = training.story_tokenizer(train[:256])
     return training.as_tokens(train, tokenizer), training.as_tokens(unseen, tokenizer).ids
