@@ -6,8 +6,8 @@
 #
 # ![Three steps. Bars of four logits, 4.0 for blue, then 2.5, 2.0 and 0.5. Softmax makes them probabilities: 0.72 for blue, 0.16, 0.10 and 0.02. The curve of minus ln p falls from above 3 to 0; blue was next, and its loss is marked at 0.33.](attachment:from_vector_to_loss.png)
 #
-# **You will build** the scores, the probabilities, the loss, and what improves them: a gradient, a walk back through a
-# whole layer, a training loop. At the end a model that you trained from nothing writes.
+# **You will build** the scores, the probabilities, the loss, and what improves them: a gradient, a walk back through
+# attention and a norm, a training loop. At the end a model that you trained from nothing writes.
 #
 # **You need** notebooks 1 to 4, logarithms, and a derivative as "how much does this change if I change that?".
 #
@@ -834,8 +834,8 @@ reveal("confident", "A" if all(high) else "B" if any(high) else "C")
 # %% [markdown]
 # ## 5.6 The gradient: which way is down?
 #
-# The gradient says, for each number in the model, how the loss changes if that number is nudged. Suppose that "The capital of France is" had gone on with **Lyon**. Nudge six logits by a
-# thousandth:
+# The gradient says, for each number in the model, how the loss changes if that number is nudged. Suppose that "The capital of
+# France is" had gone on with **Lyon**. Nudge six logits by a thousandth:
 
 # %%
 z = model(tokenizer.encode("The capital of France is"))[0, -1].double()
@@ -1511,7 +1511,7 @@ print(f"of x, without the subtraction: {verdict}")
 # %% [markdown]
 # ## 5.8 Train with it
 #
-# ![Two contour maps of a long narrow valley, one steep weight and one flat, with 21 steps each. Left, gradient descent zigzags across the valley and is still on its way. Right, Adam moves both weights about equally far per step.](attachment:adam_on_two_weights.png)
+# ![Two contour maps of a long narrow valley, one steep weight and one flat, with 21 steps each. Left, gradient descent zigzags across the valley and is still on its way. Right, Adam moves both weights about equally far per step and has nearly arrived.](attachment:adam_on_two_weights.png)
 #
 # Gradients of different weights differ a great deal in size. Adam (Kingma & Ba 2014) keeps, for every weight, a running mean
 # of its gradient and one of its square, and moves by mean / root of the square. AdamW also shrinks each weight a little
@@ -1547,9 +1547,9 @@ print("first step for gradients 5 and 0.005:", [f"{w:.4f}" for w in first.tolist
 # | `peak` | number | of the learning rate |
 # | returns | list of floats | the loss of each batch, before its step |
 #
-# For each batch: inputs and targets; the loss; the gradients of *this* loss, from `backward`; the rate of this step, `learning_rate(step, steps, peak)`; one
-# step of `adamw_step` for each tensor, with weight decay 0.1 for matrices (two dimensions) and 0 for vectors (one). Means and
-# squares live through the whole training.
+# For each batch: inputs and targets; the loss; the gradients of *this* loss, from `backward`; the rate of this step,
+# `learning_rate(step, steps, peak)`; one step of `adamw_step` for each tensor, with weight decay 0.1 for matrices (two
+# dimensions) and 0 for vectors (one). Means and squares live through the whole training.
 #
 # By hand: two tokens, the batch `[[0, 1]]`, a peak of 0.1. The only weight is a table of zeros, whose row $i$ holds the
 # logits after token $i$. The check trains such a table plus a bias: `train_pairs`, below.
@@ -1807,7 +1807,7 @@ print("equal to 3 digits:", all(abs(a - b) < 1e-3 for a, b in zip(mine, other)))
 # %% [markdown]
 # ### What does it learn first?
 #
-# Now 960 steps by hand, compared with rules that anybody can write:
+# Now 960 steps with this walk, compared with rules that anybody can write:
 #
 # - **uniform**: every token alike, $\ln 512$;
 # - **unigram**: each token as often as it occurs in the stories, whatever stands before it;
@@ -1841,8 +1841,8 @@ print(f"last 10 batches {sum(losses[-10:]) / 10:.2f}; unseen {unseen[-1][1]:.2f}
 # before them. Then it comes closer to the bigram, and in the end it beats it. **Before you beat a rule, make it as good as
 # you can**: raw counts would have lost much earlier.
 #
-# The two curves on the left part. The model reads each story about twelve times and learns some of it by heart, which helps on
-# no other story. What counts is the loss on *unseen* text.
+# The two curves on the left part. The model reads each story about twelve times and learns some of it by heart. What counts is
+# the loss on *unseen* text.
 #
 # ### Does it look further back?
 #
