@@ -14,9 +14,10 @@
 # **It takes** about three hours: one sitting for the loss, and one for training, from section 5.6 on. What comes after the
 # recap, under *Further*, is extra.
 
-# %% given setup folded="Set-up: math, torch, and the learning rate of section 5.8"
+# %% given setup folded="Set-up: math, numpy, torch, and the learning rate of section 5.8"
 import math
 
+import numpy as np
 import torch
 
 from llmlib.training import learning_rate
@@ -1241,7 +1242,7 @@ curves = {
     for name, backward in ways.items()
 }
 show(plots.gradients_compared(curves, math.log(512)))
-right, wrong, frozen = (sum(losses[-10:]) / 10 for losses in curves.values())
+right, wrong, frozen = (np.mean(losses[-10:]) for losses in curves.values())
 print(f"at the end: {right:.2f}, {wrong:.2f}, {frozen:.2f}")
 far = (math.log(512) - wrong) / (math.log(512) - right)
 reveal("gate", "A" if far < 0.5 else "B" if wrong < frozen else "C")
@@ -1834,7 +1835,7 @@ watched = demo.Watched(tiny, cross_entropy, inputs, targets, rules)
 losses = train(weights, watched, demo.windows(story_ids, 960), peak=0.006)
 unseen, distances = watched.found()
 show(plots.what_it_learns(losses, unseen, marks, watched.steps, distances))
-print(f"last 10 batches {sum(losses[-10:]) / 10:.2f}; unseen {unseen[-1][1]:.2f}")
+print(f"last 10 batches {np.mean(losses[-10:]):.2f}; unseen {unseen[-1][1]:.2f}")
 
 # %% [markdown]
 # After some twenty steps the model is nearly the unigram: **it learns first which tokens are frequent**, whatever stands
@@ -2367,7 +2368,7 @@ ends = []
 for peak in rates:
     weights, tiny, _ = demo.tiny_model()
     losses = train(weights, tiny, demo.windows(story_ids, 30), peak)
-    ends.append(sum(losses[-10:]) / 10)
+    ends.append(np.mean(losses[-10:]))
 print("  ".join(f"{rate:g}: {loss:.2f}" for rate, loss in zip(rates[:5], ends)))
 show(plots.learning_rates(rates, {"your loop": ends}, math.log(512)))
 asked = [0.0001, 0.001, 0.01, 0.1, 1.0]
