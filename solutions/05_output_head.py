@@ -827,8 +827,8 @@ reveal("confident", "A" if all(high) else "B" if any(high) else "C")
 
 # %% [markdown] reveals="confident"
 # **Calibration belongs to a model *and* a text.** On the paragraphs SmolLM2 is **overconfident**, on the stories it is
-# underconfident. We know why for the stories: SmolLM2 itself wrote them, drawn at a temperature of 0.8, which sharpens every
-# distribution. So at 1 it says too little. For the paragraphs this plot cannot say why.
+# underconfident. SmolLM2 itself wrote these, drawn at a temperature of 0.8, which sharpens every distribution. Read at 0.8 as
+# well, it is no longer underconfident. For the paragraphs this plot cannot say why.
 #
 # The loss rewards calibration: on average $-\ln p$ is smallest exactly when the probabilities are the true frequencies.
 

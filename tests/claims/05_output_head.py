@@ -592,15 +592,14 @@ def _gap(texts, temperature=1.0):
 def smollm2_promises_more_than_it_keeps():
     """“On the paragraphs SmolLM2 is **overconfident**, on the stories it is underconfident.”
 
-    “SmolLM2 itself wrote them, drawn at a temperature of 0.8, which sharpens every distribution. So
-    at 1 it says too little.”
+    “Read at 0.8 as well, it is no longer underconfident.”
 
-    Forty other stories; at a temperature of 0.8 most of their gap is gone.
+    Twenty other stories, at both temperatures.
     """
-    stories = [story.text for story in data.stories("held_out") if story.ended][40:80]
+    stories = [story.text for story in data.stories("held_out") if story.ended][40:60]
     (over, unsure), (under, error) = _gap(PROSE.split("\n\n")), _gap(stories)
-    sharper, _ = _gap(stories, 0.8)
-    assert over > 2 * unsure and under < -2 * error and abs(sharper) < abs(under) / 2
+    sharper, around = _gap(stories, 0.8)
+    assert over > 2 * unsure and under < -2 * error and sharper > -2 * around
     return (
         f"paragraphs {over:+.3f} ± {2 * unsure:.3f}, stories {under:+.3f} ± {2 * error:.3f}, at "
         f"0.8 {sharper:+.3f}"
