@@ -192,7 +192,7 @@ def _matrix(ax, numbers, seen, colours):
     span = max(float(abs(np.asarray(each)).max()) for each in seen)
     known = numbers is not None
     shown = np.asarray(numbers) if known else np.full(seen[0].shape, np.nan)
-    form = ".2f" if known else None
+    form = "z.2f" if known else None
     plots.heat(ax, shown, form, cmap=colours, vmin=-span, vmax=span)
     ax.set(xticks=[], yticks=[])
     for text in ax.texts:
@@ -200,7 +200,7 @@ def _matrix(ax, numbers, seen, colours):
 
 
 def _rows(numbers):
-    return ", then ".join(" ".join(f"{x:.2f}" for x in row) for row in numbers.tolist())
+    return ", then ".join(" ".join(f"{x:z.2f}" for x in row) for row in numbers.tolist())
 
 
 def calibration(texts, n_bins=10):
