@@ -2,21 +2,25 @@
 # # 5 · Output head
 #
 # A vector becomes a score for every token, the scores become probabilities, and one number says how good they were.
+# Then that number teaches.
 #
-# ![Three steps. Bars of four logits, 4.0 for blue, then 2.5, 2.0 and 0.5. Softmax makes them probabilities: 0.72 for blue, 0.16, 0.10 and 0.02. The curve of minus ln p falls from above 3 to 0; blue came, and its loss is marked at 0.33.](attachment:from_vector_to_loss.png)
+# ![Three steps. Bars of four logits, 4.0 for blue, then 2.5, 2.0 and 0.5. Softmax makes them probabilities: 0.72 for blue, 0.16, 0.10 and 0.02. The curve of minus ln p falls from above 3 to 0; blue was next, and its loss is marked at 0.33.](attachment:from_vector_to_loss.png)
 #
-# **You will build** the scores, the probabilities, the loss, and what improves them: a gradient, a backward pass by hand,
-# AdamW, a training loop. With it you train a model from nothing, and then test a claim about it.
+# **You will build** the scores, the probabilities, the loss, and what improves them: a gradient, a walk back through
+# attention and a norm, a training loop. At the end a model that you trained from nothing writes.
 #
 # **You need** notebooks 1 to 4, logarithms, and a derivative as "how much does this change if I change that?".
 #
-# **It takes** two hours and three quarters, 135 minutes of them at the eleven exercises.
+# **It takes** about three hours: one sitting for the loss, and one for training, from section 5.6 on. What comes after the
+# recap, under *Further*, is extra.
 
-# %% given setup folded="Set-up: math, numpy, torch"
+# %% given setup folded="Set-up: math, numpy, torch, and the learning rate of section 5.8"
 import math
 
 import numpy as np
 import torch
+
+from llmlib.training import learning_rate
 
 # %% [markdown]
 # ## The real thing first
@@ -24,13 +28,15 @@ import torch
 # A prompt that everybody can complete:
 
 # %% folded="Set-up: the real model, its tokenizer, and pictures"
-from dataclasses import replace
 from importlib import resources
 
-from llmlib import pretrained
+from llmlib import data, generate, pretrained, training
 from llmlib.course.predict import predict, predictions, reveal
+from llmlib.data import make_context_runs
+from llmlib.demonstrations import output_head as demo
+from llmlib.demonstrations.layers import residual_stream
 from llmlib.generation import top_tokens
-from llmlib.plots import output_head as plots, show
+from llmlib.plots import output_head as plots, show, step_through
 
 torch.set_num_threads(2)
 model = pretrained.load("smollm2")
@@ -38,29 +44,12 @@ tokenizer = model.tokenizer
 END = tokenizer.special_tokens["<|endoftext|>"]
 
 # %%
-predict(
-    "star",
-    "'Twinkle, twinkle, little': how probable is ' star', from 0 to 1?",
-    yours=0.9,
-)
+prompt = "Twinkle, twinkle, little"
+for _, text, p in top_tokens(model, model(tokenizer.encode(prompt))[0, -1]):
+    print(f"   {text!r:<12}{p:.4f}   {'█' * round(40 * p)}")
 
-
-# %%
-def print_top(prompt, n=5):
-    logits = model(tokenizer.encode(prompt))[0, -1]
-    print(repr(prompt))
-    best = top_tokens(model, logits, n)
-    for token_id, text, p in best:
-        print(f"   {text!r:<12}{p:.4f}   {'█' * round(40 * p)}")
-    return best
-
-
-star = print_top("Twinkle, twinkle, little")[0][2]
-reveal("star", star, within=0.1)
-
-# %% [markdown] reveals="star"
-# A model never says *the* next token. It says how probable each of the 49,152 is. This notebook is about that list: how
-# it is made, how good it is, and how to make it better.
+# %% [markdown]
+# A model never says *the* next token. It says how probable each of the 49,152 is. This notebook is about that list.
 
 # %% [markdown]
 # ## 5.1 From a vector to one score per token
@@ -71,8 +60,7 @@ reveal("star", star, within=0.1)
 #
 # 1. **The final norm**, one more RMSNorm, brings $x$ to the size that the next step was trained on.
 # 2. **The unembedding.** The dot product of $x$ with *every row* of a table `[vocab, d_model]` gives one number per
-#    token, its **logit**. A logit is large where $x$ points along that token's row. At the same angle, a longer row
-#    gives a larger logit, positive or negative.
+#    token, its **logit**. A logit is large where $x$ points along that token's row.
 #
 # Often the table is the embedding table itself (*tied weights*, Press & Wolf 2016). SmolLM2 and GPT-2 both do this.
 #
@@ -81,7 +69,7 @@ reveal("star", star, within=0.1)
 # | | shape | |
 # |---|---|---|
 # | `x` | `[..., d_model]` | vectors, any number of leading dimensions |
-# | `table` | `[vocab, d_model]` | one row a token |
+# | `table` | `[vocab, d_model]` | one row for each token |
 # | returns | `[..., vocab]` | entry $v$ is the dot product of the vector with row $v$ |
 #
 # By hand, for `x = [1, 2]`:
@@ -188,29 +176,12 @@ predict(
     yours="B",
 )
 
-
 # %%
-def last_vector(prompt):
-    """The residual stream [576] at the prompt's last position, after all layers."""
-    seen = []
-
-    def watching(x, **functions):
-        seen.append(model.parts.block(x, **functions))
-        return seen[-1]
-
-    model.using(block=watching)(tokenizer.encode(prompt))
-    return seen[-1][0, -1]
-
-
-def final_norm(x):
-    return model.parts.norm(x, *model.weights.norm, model.config.eps)
-
-
-stream = last_vector("Twinkle, twinkle, little")
+stream = residual_stream(model, torch.tensor(tokenizer.encode(prompt)))[-1, -1]
 table, (gains,) = model.weights.unembedding, model.weights.norm
 size = stream.square().mean().sqrt()
 heads = {
-    "the whole norm": final_norm(stream),
+    "the whole norm": stream / size * gains,
     "left out": stream,
     "only divided": stream / size,
     "only the gains": stream * gains,
@@ -222,13 +193,11 @@ for name, x in heads.items():
     print(f"{name:<16}" + "  ".join(f"{text!r} {p:.4f}" for _, text, p in best[:4]))
 common = len(tops["the whole norm"] & tops["left out"])
 reveal("norm", "A" if common == 0 else "C" if common == 5 else "B")
-print(f"\nsize of x before the norm: {size:.2f}")
-print("unembedding and embedding, one tensor:", table is model.weights.embedding)
 
 # %% [markdown] reveals="norm"
-# The two halves of the norm do different things. The **gains** turn $x$: without them other tokens win. The
+# The two halves of the norm do different things. The **gains** turn $x$: here, without them, other tokens win. The
 # **division** leaves the direction of $x$ alone, and so the order of the tokens, but it sets how sure the model sounds.
-# Without it all logits are 26 times too large, and the first token gets all the probability.
+# Without it all logits are dozens of times too large, and the first token gets all the probability.
 
 # %% [markdown]
 # ## 5.2 Logits are not probabilities
@@ -239,50 +208,16 @@ print("unembedding and embedding, one tensor:", table is model.weights.embedding
 # $$\mathrm{softmax}(z)_i = \frac{e^{z_i}}{\sum_j e^{z_j}}$$
 
 # %%
-predict(
-    "shift",
-    "Which of these changes the probabilities?",
-    {
-        "A": "adding 100 to every logit",
-        "B": "doubling every logit",
-        "C": "both",
-        "D": "neither",
-    },
-    yours="B",
-)
-
-# %%
-logits = torch.tensor([2.0, 1.0, 0.0, -1.0])
-variants = {"as they are": logits, "plus 100": logits + 100, "doubled": 2 * logits}
-probabilities = {name: torch.softmax(z, -1).tolist() for name, z in variants.items()}
-show(
-    plots.grouped_bars(
-        ["token a", "token b", "token c", "token d"],
-        probabilities,
-        "probability",
-        "The same logits, shifted and scaled",
-    )
-)
-plain = torch.tensor(probabilities["as they are"])
-plus, twice = (
-    not torch.allclose(torch.tensor(probabilities[name]), plain, atol=1e-4)
-    for name in ("plus 100", "doubled")
-)
-reveal("shift", "DBAC"[2 * plus + twice])
-
-# %% [markdown] reveals="shift"
-# Only *differences* between logits count. A shift multiplies every $e^{z_i}$ by the same factor, and the division takes
-# it out again. So one logit alone tells you nothing. Doubling doubles the differences; you meet it again in notebook 6 as
-# temperature.
+z = torch.tensor([2.0, 1.0, 0.0, -1.0])
+for name, logits in {"as they are": z, "plus 50": z + 50, "doubled": 2 * z}.items():
+    shares = torch.softmax(logits, -1).tolist()
+    print(f"{name:<12}" + "  ".join(f"{share:.3f}" for share in shares))
+print("exp of 88 and 89 in float32:", torch.tensor([88.0, 89.0]).exp().tolist())
 
 # %% [markdown]
-# Since a shift changes nothing, you may choose the shift that keeps the computer safe:
-
-# %%
-z = 1000 * torch.tensor([2.0, 1.0, 0.0])
-print("exp of 88 and 89 in float32:", torch.tensor([88.0, 89.0]).exp().tolist())
-print("exp alone:                  ", (z.exp() / z.exp().sum()).tolist())
-print("torch's softmax:            ", torch.softmax(z, -1).tolist())
+# Only *differences* between logits count. A shift multiplies every $e^{z_i}$ by the same factor, and the division takes
+# it out again. So you may choose the shift that keeps the computer safe. Doubling doubles the differences: notebook 6 calls
+# that temperature.
 
 # %% [markdown]
 # ### Exercise 5.2 · `softmax` · ●●○ · 10 min
@@ -304,7 +239,7 @@ print("torch's softmax:            ", torch.softmax(z, -1).tolist())
 #
 # <details><summary>Hint 1</summary>
 #
-# You may subtract any number from all logits of a row. Which one makes sure that no exponent is above 0?
+# You may subtract any one number from all logits of a row. Which one makes sure that no exponent is above 0?
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -324,7 +259,7 @@ def softmax(x, dim=-1):
     ### END SOLUTION
 
 
-# %% given left_alone
+# %% given left_alone folded="Helper of the checks"
 def left_alone(function, first, *more):
     """The first argument after your function of that name has worked on it."""
     before = repr(more)
@@ -461,25 +396,12 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model**: your two functions, from the vector to the table of the opening.
-
-# %%
-p = softmax(unembed(final_norm(stream), table))
-best = torch.topk(p, 5)
-print(
-    "  ".join(
-        f"{tokenizer.decode([i])!r} {v:.4f}"
-        for v, i in zip(best.values.tolist(), best.indices.tolist())
-    )
-)
-
-# %% [markdown]
 # ## 5.3 How wrong was it? The loss
 #
 # ![The curve of minus ln p against p, from 0 to 1. It is 0 at p = 1, 0.69 at one half, 2.3 at 0.1, 4.6 at 0.01, and rises without bound towards p = 0.](attachment:surprise_of_a_probability.png)
 #
 # A model is trained on one question, asked again and again: *what comes next in this text?* A good model gave high
-# probabilities to the tokens that came. The probability of the whole text is their product:
+# probabilities to the tokens that were next. The probability of the whole text is their product:
 #
 # $$p(\text{text}) = p(t_1) \cdot p(t_2 \mid t_1) \cdot p(t_3 \mid t_1, t_2) \cdots$$
 #
@@ -498,22 +420,20 @@ for i in range(1, len(ids)):
         f"{tokenizer.decode([ids[i]])!r:<12}{said:>8.2g}{product:>18.1e}"
         f"{-math.log(said):>10.2f}{nats:>14.2f}"
     )
-print(f"exp(-{nats:.2f}) = {math.exp(-nats):.1e}")
 
 # %% [markdown]
 # After a page that product is so small that it underflows to 0; its logarithm does not. **A logarithm turns the product
-# into a sum.** With a minus in front it is the **loss** of a token, $-\ln p$, in *nats*. The mean over the tokens of a
-# text is the **cross-entropy**.
+# into a sum.** The logarithm of a token's probability, with a minus in front, is its **loss**, $-\ln p$, in *nats*. The mean over the tokens of a
+# text is the **cross-entropy**, and $e$ to the power of that mean is the **perplexity**.
 #
 # <details><summary>Small print: why end-of-text in front</summary>
 #
-# The first position is the sink of notebook 3. The model hardly looks at the token that stands there, and its guesses
-# after it are odd: without end-of-text in front " at" costs 9.6 nats, with it 0.4. Every first loss in this notebook is
-# read with it.
+# Without end-of-text in front, the guess directly after the first word is
+# worse in each of ten sentences that we tried, in most of them by more than three nats.
 #
 # </details>
 #
-# Pull on the logits, and say which token came. What happens to the loss when another logit rises?
+# Move the sliders and choose which token was next. What happens to the loss when another logit rises?
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.widgets import loss_lab
@@ -527,140 +447,28 @@ show(
 )
 
 # %% [markdown]
-# The row at each position is blind to what follows, so *one* pass over a text of $n$ tokens asks $n - 1$ questions at
+# Each position's prediction uses only the tokens up to it. So *one* pass over a text of $n$ tokens asks $n - 1$ questions at
 # once, each with the true text before it (*teacher forcing*). **Every position is a training example.** What remains is
 # to line up questions and answers:
 #
 # ![Two rows of boxes. Above, the inputs: the, fox, looked, at. Below, shifted by one place, the targets: fox, looked, at, the. An arrow leads from each input to the target beneath it.](attachment:shifted_pair.png)
-#
-# ### Exercise 5.3 · `next_token_pairs` · ●○○ · 5 min
-#
-# - **In:** `ids` `[batch, seq]`, whole numbers.
-# - **Out:** a pair `(inputs, targets)`, both `[batch, seq - 1]`: what the model reads, and at the same place what it
-#   should say next.
-#
-# By hand, one text of four tokens. Read each column downwards: what the model has just read, what it should say.
-#
-# | | |
-# |---|---|
-# | `ids` | `[[10, 20, 30, 40]]` |
-# | `inputs` | `[[10, 20, 30]]` |
-# | `targets` | `[[20, 30, 40]]` |
-#
-# Not allowed: `llmlib.output_head.next_token_pairs`.
-#
-# <details><summary>Hint 1</summary>
-#
-# The last token has no known successor, so it is never an input; the first has no predecessor, so it is never a
-# target.
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# Slice the second dimension, twice; the batch stays whole.
-#
-# </details>
 
 
-# %% solution next_token_pairs disallowed=["llmlib.output_head.next_token_pairs"]
+# %% given next_token_pairs
 def next_token_pairs(ids):
     """Inputs and targets for training: ids [batch, seq] -> two tensors [batch, seq -
     1], the targets one place ahead."""
-    ### BEGIN SOLUTION
     return ids[:, :-1], ids[:, 1:]
-    ### END SOLUTION
 
-
-# %% test next_token_pairs points=1
-import torch
-
-from llmlib.course import check
-
-_ids = torch.tensor([[10, 20, 30, 40], [1, 2, 3, 4]])
-_got = next_token_pairs(_ids)
-check.that(
-    isinstance(_got, (tuple, list))
-    and len(_got) == 2
-    and all(isinstance(each, torch.Tensor) for each in _got),
-    "return two tensors: inputs and targets",
-)
-_inputs, _targets = _got
-check.that(
-    not (_inputs.is_floating_point() or _targets.is_floating_point()),
-    "inputs and targets are ids, whole numbers: as floats they cannot be looked up",
-)
-check.that(
-    tuple(_inputs.shape) == (2, 3),
-    "inputs must be [batch, seq - 1]: all but the last token of each row (the batch "
-    "stays whole)",
-)
-check.that(
-    tuple(_targets.shape) == (2, 3),
-    "targets must be [batch, seq - 1]: all but the first token of each row",
-)
-check.that(
-    _inputs.tolist() != _targets.tolist(),
-    "inputs and targets are the same: a model could copy its input; shift the targets "
-    "by one",
-)
-check.that(
-    _inputs.tolist() != [[20, 30, 40], [2, 3, 4]],
-    "inputs and targets are swapped: the input is what comes before",
-)
-check.close(
-    _inputs,
-    torch.tensor([[10, 20, 30], [1, 2, 3]]),
-    "the inputs are all tokens but the last",
-)
-check.close(
-    _targets,
-    torch.tensor([[20, 30, 40], [2, 3, 4]]),
-    "the target at each position is the very next token of the same row",
-)
-check.close(
-    next_token_pairs(_ids + 5)[1],
-    torch.tensor([[25, 35, 45], [7, 8, 9]]),
-    "other ids of the same shape: keep nothing between calls",
-)
-check.close(
-    next_token_pairs(torch.tensor([[7, 1, 7, 2]]))[1],
-    torch.tensor([[1, 7, 2]]),
-    "a row may hold a token twice, each time with another one after it: go by the "
-    "position, do not look the token up",
-)
-check.close(
-    list(next_token_pairs(torch.tensor([[40000, 300, 49151]]))),
-    [torch.tensor([[40000, 300]]), torch.tensor([[300, 49151]])],
-    "SmolLM2's ids go up to 49151: keep the dtype of ids, a smaller one has no room "
-    "for them",
-)
-### BEGIN HIDDEN TESTS
-_g = torch.Generator().manual_seed(53)
-for _shape in [(1, 2), (3, 9), (5, 4)]:
-    _ids = torch.randint(50000, _shape, generator=_g)
-    _inputs, _targets = next_token_pairs(_ids)
-    check.that(
-        tuple(_inputs.shape) == (_shape[0], _shape[1] - 1),
-        "inputs must be [batch, seq - 1]: all but the last token of each row (the "
-        "batch stays whole)",
-    )
-    for _row in range(_shape[0]):
-        for _i in range(_shape[1] - 1):
-            check.equal(
-                [int(_inputs[_row, _i]), int(_targets[_row, _i])],
-                [int(_ids[_row, _i]), int(_ids[_row, _i + 1])],
-                "the target at each position is the very next token of the same row",
-            )
-### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Exercise 5.4 · `cross_entropy` · ●●○ · 20 min
+# ### Exercise 5.3 · `cross_entropy` · ●●○ · 15 min
 #
 # | | shape | |
 # |---|---|---|
 # | `logits` | `[..., vocab]` | leave them as they are |
 # | `targets` | `[...]` | the id of the true next token at each position, or `ignored`; leave them as they are |
-# | `ignored` | | positions with this target do not count (default: −100, as in PyTorch) |
+# | `ignored` | | positions with this target do not count, such as those that fill up a short text in a batch (default: −100, as in PyTorch) |
 # | returns | `[]` | the mean of $-\ln p(\text{target})$ over the positions that count, in nats |
 #
 # By hand, a vocabulary of two tokens and three positions:
@@ -694,7 +502,7 @@ for _shape in [(1, 2), (3, 9), (5, 4)]:
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `targets != ignored` is a mask and can be an index. `gather` picks one entry a row; its index needs as many dimensions
+# `targets != ignored` is a mask and can be an index. `gather` picks one entry per row; its index needs as many dimensions
 # as what it picks from.
 #
 # </details>
@@ -713,7 +521,7 @@ def cross_entropy(logits, targets, ignored=-100):
     ### END SOLUTION
 
 
-# %% given gradient_through_loss
+# %% given gradient_through_loss folded="Adapter: the gradient that goes back through your cross_entropy"
 def gradient_through_loss(logits, targets):
     """The gradient that finds its way back through your cross_entropy to the logits, or
     None."""
@@ -877,78 +685,51 @@ for _shape in [(5,), (2, 7), (3, 2, 4)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** Does one pass give the same losses as many short ones, each fed only the tokens before the
-# one it predicts?
+# **Run it on the real model.** Does one pass give the same losses as many short ones, each fed only the tokens before its
+# target? And what is the loss of SmolLM2's shape with random weights?
 
 # %%
 inputs, targets = next_token_pairs(torch.tensor([ids]))
-
-one_pass = cross_entropy(model(inputs), targets)
-separate = [
+many = [
     cross_entropy(model(inputs[:, : i + 1])[:, -1], targets[:, i])
     for i in range(inputs.shape[1])
 ]
-print(f"one pass:        {one_pass:.4f} nats per token")
-many = torch.stack(separate).mean()
-print(f"{len(separate)} passes:       {many:.4f} nats per token")
+print(f"one pass        {cross_entropy(model(inputs), targets):.4f} nats per token")
+print(f"{len(many)} passes       {torch.stack(many).mean():.4f}")
+print(f"random weights  {cross_entropy(demo.untrained(model)(inputs), targets):.4f}")
+print(f"ln 49,152       {math.log(49152):.4f}")
 
 # %% [markdown]
-# The same number, for one pass instead of eleven.
-#
-# **The bug everybody meets.** Short texts in a batch are filled up ("padded") with an id that nobody should learn to
-# predict. Forget `ignored`, and the loss still looks like a loss:
-
-# %%
-texts = [[END] + tokenizer.encode("The sun sets in the west."), ids]
-longest = max(map(len, texts))
-padded = torch.tensor([text + [END] * (longest - len(text)) for text in texts])
-inputs, targets = next_token_pairs(padded)
-masked = targets.where(targets != END, -100)
-alone = [cross_entropy(model(text[:-1])[0], torch.tensor(text[1:])) for text in texts]
-counts = [len(text) - 1 for text in texts]
-logits = model(inputs)
-
-print(f"each text alone            {alone[0]:.3f} and {alone[1]:.3f} nats per token")
-print(f"both, by tokens            {np.average(alone, weights=counts):.3f}")
-print(f"batch, padding ignored     {cross_entropy(logits, masked):.3f}")
-print(f"batch, padding predicted   {cross_entropy(logits, targets):.3f}")
-
-# %% [markdown]
-# The padding also goes *through* the model, and does no harm there: it stands to the right of the text, and the mask
-# hides it. Chat training ignores the targets inside the *question* in the same way.
+# A model that knows nothing does best to give all $V$ tokens the same $1/V$, which costs $\ln V$. **From random weights, a
+# first loss far from $\ln V$ points to a bug**, or to logits that begin too large.
 #
 # ## 5.4 Loss is a file size
 #
 # ![Three lines from 0 to 1, each cut by what may come next. The stretch of The is opened out into the second line, its stretch of fox into the third, whose stretch of ran is marked: 0.3 times 0.2 times 0.5 is 0.03 long, about 5 bits.](attachment:nested_line.png)
 #
 # $-\log_2 p$ is a **length in bits**. Cut the line from 0 to 1 into stretches, one for each token, as long as its
-# probability. Step into the stretch of the token that comes, and cut *that* by what may come next. At the end you stand in
+# probability. Step into the stretch of the token that is next, and cut *that* by what may follow. At the end you stand in
 # a stretch as long as the product of all probabilities.
 #
-# Naming a point in it takes $-\log_2$ of its length in bits, plus at most two. Reading back is the same walk. This is
-# *arithmetic coding*.
+# Naming a point in it takes $-\log_2$ of its length in bits, plus at most two. This is *arithmetic coding*.
 
 # %%
-from llmlib.demonstrations.output_head import arithmetic_decode, arithmetic_encode
-
 message = "The bakery on the corner opens at six, but the ovens are lit at three."
-file = arithmetic_encode(message, model, softmax)
+file = demo.arithmetic_encode(message, model, softmax)
 
 # %% tags=["nbval-ignore-output"]
 import zlib
 
 print("file:     ", file.hex(" "))
-print("read back:", arithmetic_decode(file, model, softmax))
-print(
-    f"{len(message)} bytes of text; zlib {len(zlib.compress(message.encode(), 9))}; "
-    f"this file {len(file)}"
-)
+print("read back:", demo.arithmetic_decode(file, model, softmax))
+zipped = len(zlib.compress(message.encode(), 9))
+print(f"{len(message)} bytes of text; zlib {zipped}; this file {len(file)}")
 
 # %% [markdown]
 # Seventeen bytes, and the sentence comes back letter for letter.
 #
-# Now five paragraphs that were written for this course, so that the model cannot have met them. The size of the file is
-# the sum of the losses. Zlib and bz2 are general compressors, which shorten strings that come again.
+# Now five paragraphs that were written for this course, so that the model cannot have met them. Zlib gives frequent characters
+# short codes, which does most of the work here, and shortens strings that come again. The control is the same text with its words shuffled.
 
 # %%
 predict(
@@ -958,7 +739,6 @@ predict(
 )
 
 # %%
-import bz2
 import random
 
 prose = resources.files("llmlib").joinpath("data/prose.txt").read_text("utf-8").strip()
@@ -974,111 +754,30 @@ def bytes_by_model(text):
 
 words = five.split(" ")
 random.Random(0).shuffle(words)
-shuffled = " ".join(words)
-sizes = [
-    (name, size(five), size(shuffled))
-    for name, size in {
-        "as it is": lambda text: len(text.encode()),
-        "zlib": lambda text: len(zlib.compress(text.encode(), 9)),
-        "bz2": lambda text: len(bz2.compress(text.encode())),
-        "SmolLM2": bytes_by_model,
-    }.items()
-]
+ways = {
+    "as it is": lambda text: len(text.encode()),
+    "zlib": lambda text: len(zlib.compress(text.encode(), 9)),
+    "SmolLM2": bytes_by_model,
+}
+sizes = [(name, size(five), size(" ".join(words))) for name, size in ways.items()]
 show(plots.file_sizes(sizes))
 reveal("file", sizes[-1][1])
 
 # %% [markdown] reveals="file"
 # Less than a third of what zlib needs. **To predict is to compress** (Delétang et al. 2023), and a loss is a file size:
-# every nat that training takes off it makes a file shorter. The control is the shuffled text. Shuffling costs zlib next
-# to nothing; the model knows what follows what, and now needs twice as much.
+# every nat that training takes off it makes a file shorter. Shuffling costs zlib next to nothing; the model knows what
+# follows what, and now needs twice as much.
 #
 # <details><summary>Small print</summary>
 #
 # The reader must own the model, 269 MB in 16-bit numbers, and compute the same numbers to the last bit: if the reader's
-# logits are a millionth off, what it reads is another text. Shuffled, the model is still far below zlib: it knows the
-# words, which zlib has to learn from this text.
+# logits are a millionth off, the text goes wrong after the first few words.
 #
 # </details>
 
 # %% [markdown]
-# ### Before training
-#
-# SmolLM2's shape, filled with random numbers: what does it lose?
-
-# %%
-predict(
-    "untrained",
-    "49,152 tokens, a model that has learned nothing: its loss in nats per token?",
-    yours=10.8,
-)
-
-# %%
-from llmlib.demonstrations.output_head import untrained
-
-ids = [END] + tokenizer.encode(paragraphs[1])
-inputs, targets = next_token_pairs(torch.tensor([ids]))
-logits, trained_logits = untrained(model)(inputs), model(inputs)
-losses = {
-    "untrained": cross_entropy(logits, targets),
-    "trained": cross_entropy(trained_logits, targets),
-    "untrained, logits ten times too large": cross_entropy(10 * logits, targets),
-    "untrained, softmax taken twice": cross_entropy(softmax(logits), targets),
-    "untrained, targets not shifted": cross_entropy(logits, inputs),
-}
-print(f"ln 49,152 = {math.log(49152):.4f} nats")
-for name, loss in losses.items():
-    print(f"{name:<40}{loss:.4f} nats")
-reveal("untrained", losses["untrained"].item(), within=0.5)
-
-# %% [markdown] reveals="untrained"
-# A model that knows nothing does best to give all $V$ tokens the same $1/V$, which costs $\ln V$. **A training run whose
-# first loss is far from $\ln V$ has a bug.** The converse does not hold. A softmax of a softmax starts at $\ln V$ and can
-# never come more than 1 nat below it. Unshifted targets start near $\ln V$ as well. They show later: the loss falls
-# towards 0.
-#
-# <details><summary>Small print</summary>
-#
-# The random logits are not all 0 but scatter, and on average over many starts that costs half their variance, here about
-# 0.12 nats. In a model whose layers begin as the identity, as in section 5.7, unshifted targets start too low.
-#
-# </details>
-
-# %% [markdown]
-# ### Where it is surprised
-#
-# Here is the paragraph about tides. Dark tokens surprised the model.
-
-# %%
-predict(
-    "half",
-    "Half of the paragraph's loss falls on what share of its tokens, in percent?",
-    yours=20,
-)
-
-# %%
-from llmlib.output_head import token_losses
-
-losses = token_losses(trained_logits, targets)[0]
-pieces = [tokenizer.decode([i]) for i in ids[1:]]
-show(
-    plots.loss_on_text(
-        pieces, losses.tolist(), "Loss of each token, given all before it"
-    )
-)
-order = losses.argsort(descending=True).tolist()
-print("most surprising:", [(pieces[i], f"{losses[i]:.2f}") for i in order[:5]])
-running = losses[order].cumsum(0)
-half = (running < running[-1] / 2).sum().item() + 1  # the token that reaches it, too
-share = 100 * half / len(running)
-reveal("half", share, within=5)
-
-# %% [markdown] reveals="half"
-# A few tokens carry the loss, most of them words that bring something new. Small words and full stops are cheap, and a word
-# that comes again usually costs less than the first time.
-
-# %% [markdown]
-# **Your own text.** Type over the text below, and click a token to see the five tokens that the model had expected in
-# its place.
+# **Your own text.** Dark tokens surprised the model. A few of them carry half of the loss. Type over the text, and click a
+# token to see what the model had expected.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.widgets import surprise_reader
@@ -1092,247 +791,70 @@ surprise_reader(
 )
 
 # %% [markdown]
-# ## 5.5 Perplexity, and in which unit to compare
+# ## 5.5 Calibration: does 70 % mean 70 %?
 #
-# ![The same sentence cut twice. Four long tokens at 3 nats each, perplexity 20; eight short ones at 1.5 nats each, perplexity 4.5. Both are 12 nats for the same 24 bytes, 0.72 bits per byte.](attachment:two_cuts.png)
+# ![Ten forecasts of 70 % as ten boxes. Calibrated: seven boxes came true, three did not. Overconfident: five came true, five did not.](attachment:seven_of_ten.png)
 #
-# $e^{\text{loss}}$ is the **perplexity**: a model with perplexity 20 loses as much as a guess among 20 equally likely
-# tokens. A long text is measured in batches, and the last is nearly always shorter. The perplexity of the whole is the
-# exponential of the mean *over tokens*, however they are batched.
-#
-# ### Exercise 5.5 · `corpus_perplexity` · ●○○ · 5 min
-#
-# - **In:** `losses`, a list of numbers, the mean loss of each batch in nats per token; `counts`, a list of its numbers of
-#   tokens. Leave both lists as they are.
-# - **Out:** a float, the perplexity of all tokens together, not rounded.
-#
-# By hand, two batches:
-#
-# | | tokens | mean loss | nats in all |
-# |---|---|---|---|
-# | first batch | 3 | 1 | 3 |
-# | second batch | 1 | 5 | 5 |
-# | together | 4 | 2 | 8 |
-#
-# The perplexity is $e^2 = 7.389$.
-#
-# Not allowed: llmlib's own.
-#
-# <details><summary>Hint 1</summary>
-#
-# A mean loss times its number of tokens is a total, and totals add up.
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# The exponential comes last, and once.
-#
-# </details>
-
-
-# %% solution corpus_perplexity disallowed=["llmlib.output_head.corpus_perplexity"]
-def corpus_perplexity(losses, counts):
-    """Perplexity of a text cut into batches: mean loss (nats per token) and number of
-    tokens of each batch -> a float."""
-    ### BEGIN SOLUTION
-    return math.exp(sum(loss * n for loss, n in zip(losses, counts)) / sum(counts))
-    ### END SOLUTION
-
-
-# %% test corpus_perplexity points=1
-import math
-import random
-from contextlib import suppress
-
-from llmlib.course import check
-
-_got = corpus_perplexity([1.0, 5.0], [3, 1])
-check.that(_got is not None, "corpus_perplexity gave back None: is there a return?")
-_got = float(_got)
-check.that(
-    abs(_got - 75.5657) > 0.01,
-    "that is the mean of the two perplexities: take the mean of the losses first, then "
-    "exp once",
-)
-check.that(
-    abs(_got - math.exp(3)) > 0.01,
-    "a batch of 1 token counts as much as one of 3: weight each loss by its number of "
-    "tokens",
-)
-check.that(
-    abs(_got - (3 * math.e + math.exp(5)) / 4) > 0.01,
-    "weighting is right, but average the losses, not the perplexities: exp comes last",
-)
-check.that(
-    abs(_got - 2) > 0.01, "that is the mean loss in nats: perplexity is its exponential"
-)
-check.that(abs(_got - 4) > 0.01, "the losses are in nats, so the base is e, not 2")
-check.that(
-    abs(_got - math.exp(8)) > 1,
-    "divide the total loss by the total number of tokens before you take exp",
-)
-check.close(
-    _got,
-    math.exp(2),
-    "3 tokens at 1 nat and 1 token at 5 nats are 8 nats in 4 tokens: the perplexity is "
-    "e^2",
-    atol=1e-3,
-)
-check.equal(
-    left_alone("corpus_perplexity", [1.0, 5.0], [3, 1]),
-    [1.0, 5.0],
-    "the caller's list of losses has changed: leave it as it is",
-)
-check.close(
-    float(corpus_perplexity([1.234], [1])),
-    math.exp(1.234),
-    "one token at 1.234 nats has the perplexity e^1.234 = 3.434938: do not round",
-    atol=1e-4,
-)
-check.close(
-    float(corpus_perplexity([math.log(50)], [7])),
-    50.0,
-    "guessing uniformly among 50 tokens has perplexity 50",
-    atol=1e-2,
-)
-check.close(
-    float(corpus_perplexity([1.0, 1.0, 5.0], [3, 1, 4])),
-    math.exp(3),
-    "two batches have the same loss here: each counts, with its own number of tokens",
-    atol=1e-3,
-)
-check.close(
-    float(corpus_perplexity([1.0, 1.0, 5.0], [2, 2, 4])),
-    math.exp(3),
-    "two batches have the same loss and the same number of tokens: both count, a set "
-    "keeps only one",
-    atol=1e-3,
-)
-_got = math.inf
-with suppress(OverflowError):
-    _got = float(corpus_perplexity([3.0], [1000]))
-check.close(
-    _got,
-    math.exp(3),
-    "a thousand tokens at 3 nats overflowed: take the mean of the losses first, then "
-    "exp once, and multiply no perplexities",
-    atol=1e-3,
-)
-### BEGIN HIDDEN TESTS
-_rng = random.Random(55)
-for _ in range(10):
-    _counts = [_rng.randrange(1, 300) for _ in range(_rng.randrange(1, 6))]
-    _tokens = [[_rng.uniform(0, 3) for _ in range(_n)] for _n in _counts]
-    _means = [sum(_t) / len(_t) for _t in _tokens]
-    _all = [_loss for _t in _tokens for _loss in _t]
-    check.close(
-        float(corpus_perplexity(_means, _counts)),
-        math.exp(sum(_all) / len(_all)),
-        "the perplexity must be that of all tokens together, however they are batched, "
-        "and not rounded",
-        atol=1e-4,
-    )
-### END HIDDEN TESTS
-
-# %% [markdown]
-# **Run it on the real model**, on the ten paragraphs, one pass each.
-
-# %%
-paragraph_losses, counts, expected, confidence, right = [], [], [], [], []
-for paragraph in paragraphs:
-    ids = torch.tensor([[END] + tokenizer.encode(paragraph)])
-    inputs, targets = next_token_pairs(ids)
-    logits = model(inputs)
-    p = softmax(logits)[0]
-    paragraph_losses.append(cross_entropy(logits, targets).item())
-    counts.append(targets.numel())
-    expected.append(torch.special.entr(p).sum(-1))  # -p ln p, summed over all tokens
-    confidence.append(p.amax(-1))
-    right.append((p.argmax(-1) == targets[0]).float())
-whole = corpus_perplexity(paragraph_losses, counts)
-print(f"perplexity of the whole text:           {whole:.4f}")
-mean = np.mean(np.exp(paragraph_losses))
-print(f"mean of the paragraphs' perplexities:   {mean:.4f}")
-
-# %% [markdown]
-# Perplexity is *per token*: long tokens are fewer, harder questions. Two models with different tokenizers are therefore
-# compared, **on the same text**, by **bits per byte**: both must account for the same bytes.
-#
-# $$\text{bits per byte} = \frac{\text{loss} \cdot n_\text{tokens}}{n_\text{bytes} \cdot \ln 2}$$
-#
-# It is used for another question, too: which *language* does the model read best? Here is one text in four languages.
+# A model that says 0.7 should be right seven times out of ten (Guo et al. 2017). Compare the probability of SmolLM2's
+# likeliest token with how often that token was right, on two kinds of text: the ten paragraphs, and forty short stories.
 
 # %%
 predict(
-    "language",
-    "SmolLM2 was trained on English. By bits per byte, which of the others is easiest?",
-    {"A": "German", "B": "Russian", "C": "Hindi"},
+    "confident",
+    "Does SmolLM2 promise more than it delivers?",
+    {
+        "A": "on both kinds of text",
+        "B": "on one, and on the other it promises less",
+        "C": "on neither",
+    },
     yours="A",
 )
 
 # %%
-from llmlib.demonstrations.output_head import TRANSLATIONS
-from llmlib.output_head import bits_per_byte
-
-print("           tokens   bytes   perplexity   bits per byte   bits for the text")
-by_byte, in_all = {}, {}
-for language, text in TRANSLATIONS.items():
-    inputs, targets = next_token_pairs(torch.tensor([[END] + tokenizer.encode(text)]))
-    loss, n = cross_entropy(model(inputs), targets).item(), targets.numel()
-    by_byte[language] = bits_per_byte(loss, n, len(text.encode()))
-    in_all[language] = loss * n / math.log(2)
+stories = [story.text for story in data.stories("held_out") if story.ended]
+found, gaps = {}, []
+for name, texts in {"paragraphs": paragraphs, "stories": stories[:40]}.items():
+    sure, right, error = demo.promises(model, softmax, texts)
+    found[name] = sure, right
+    gaps.append(sure.mean() - right.mean())
     print(
-        f"{language:<9}{n:>8}{len(text.encode()):>8}{math.exp(loss):>13.2f}"
-        f"{by_byte[language]:>16.3f}{in_all[language]:>20.0f}"
+        f"{name:<11} said {sure.mean():.3f} on average, right {right.mean():.3f} of the "
+        f"time: {gaps[-1]:+.3f} ± {2 * error:.3f}"
     )
-others = ["German", "Russian", "Hindi"]
-reveal("language", "ABC"[min(range(3), key=lambda i: by_byte[others[i]])])
+show(plots.calibration(found))
+high = [gap > 0 for gap in gaps]
+reveal("confident", "A" if all(high) else "B" if any(high) else "C")
 
-old = len(TRANSLATIONS["Russian"].encode("cp1251"))
-print(
-    f"Russian in the old code cp1251, one byte a letter: {old} bytes, so "
-    f"{in_all['Russian'] / old:.3f} bits per byte"
-)
-
-# %% [markdown] reveals="language"
-# **Per byte the order is exactly reversed.** UTF-8 spends one byte on a plain Latin letter, two on a Cyrillic one, three
-# on one of Devanagari (the *byte premium*, Arnett et al. 2024). Write the same Russian in an older code of one byte a
-# letter, and its bits per byte nearly double, though the predictions are the same.
+# %% [markdown] reveals="confident"
+# **Calibration belongs to a model *and* a text.** On the paragraphs SmolLM2 is **overconfident**, on the stories it is
+# underconfident. SmolLM2 itself wrote these, drawn at a temperature of 0.8, which sharpens every distribution. Read at 0.8 as
+# well, it is no longer underconfident. For the paragraphs this plot cannot say why.
 #
-# So: **bits per byte for one text and two tokenizers; total bits for one content in two languages.**
+# The loss rewards calibration: on average $-\ln p$ is smallest exactly when, in every context, the
+# probabilities are the true ones.
 
 # %% [markdown]
 # ## 5.6 The gradient: which way is down?
 #
-# ![Three rows of bars over Paris, the, London and Lyon. What the model said: 0.7, 0.2, 0.1, 0.0. Minus what was true: 1 at Lyon. Is the gradient: 0.7, 0.2, 0.1 and minus 1.0, with arrows that push Paris down and pull Lyon up.](attachment:said_minus_true.png)
-#
-# So far the loss has judged. Now it teaches. The gradient says, for each number in the model, how the loss changes if
-# that number is nudged. Suppose that "The capital of France is" had gone on with **Lyon**. Nudge six logits by a
-# thousandth:
+# The gradient says, for each number in the model, how the loss changes if that number is nudged. Suppose that "The capital of
+# France is" had gone on with **Lyon**. Nudge six logits by a thousandth:
 
 # %%
-prompt = "The capital of France is"
-z = model(tokenizer.encode(prompt))[0, -1].double()
-lyon = tokenizer.encode(" Lyon")[0]
-
-
-def loss_of_lyon(z):
-    return cross_entropy(z[None], torch.tensor([lyon])).item()
-
-
+z = model(tokenizer.encode("The capital of France is"))[0, -1].double()
+lyon = torch.tensor(tokenizer.encode(" Lyon")[:1])
 p, nudge = softmax(z), 1e-3
 print("token        probability   loss per logit, measured")
 for word in (" Paris", " the", " London", " Lyon", " Rome", " banana"):
     i = tokenizer.encode(word)[0]
     step = torch.zeros_like(z)
     step[i] = nudge
-    slope = (loss_of_lyon(z + step) - loss_of_lyon(z - step)) / (2 * nudge)
-    print(f"{word!r:<12}{p[i]:>12.4f}{slope:>20.4f}")
+    up, down = (cross_entropy(z[None] + s, lyon).item() for s in (step, -step))
+    print(f"{word!r:<12}{p[i]:>12.4f}{(up - down) / (2 * nudge):>20.4f}")
 
 # %% [markdown]
 # Compare the two columns: what is the formula?
 #
-# ### Exercise 5.6 · `logits_gradient` · ●●○ · 15 min
+# ### Exercise 5.4 · `logits_gradient` · ●●○ · 10 min
 #
 # - **In:** `logits` `[N, vocab]`; `targets` `[N]`.
 # - **Out:** `[N, vocab]`, the gradient of the *mean* loss over the N positions with respect to each logit. A new
@@ -1356,7 +878,7 @@ for word in (" Paris", " the", " London", " Lyon", " Rome", " banana"):
 # <details><summary>Hint 2</summary>
 #
 # Start from the probabilities, all of them, and change N places: `p[torch.arange(len(targets)), targets]` are the
-# entries of the targets, one a row.
+# entries of the targets, one per row.
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -1378,7 +900,7 @@ def logits_gradient(logits, targets):
     ### END SOLUTION
 
 
-# %% given gradient_and_logits
+# %% given gradient_and_logits folded="Helper of the check"
 def gradient_and_logits(logits, targets):
     """What your logits_gradient returns, and `logits` as they are afterwards."""
     return logits_gradient(logits, targets), logits
@@ -1478,91 +1000,33 @@ for _n, _vocab in [(1, 5), (6, 9), (9, 3)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# So for one position with probabilities $p$ and target $t$ the gradient is *what the model said, minus what was true*:
+# ![Three rows of bars over Paris, the, London and Lyon, all at one scale. What the model said: 0.77, 0.06, 0.01, 0.00. Minus what was true: 1 at Lyon. Is the gradient: 0.77, 0.06, 0.01 and minus 1.00.](attachment:said_minus_true.png)
+#
+# For one position with probabilities $p$ and target $t$ the gradient is *what the model said, minus what was true*:
 #
 # $$\frac{\partial\,(-\ln p_t)}{\partial z_i} = p_i - [i = t]$$
 #
-# with $[i = t]$ 1 for the target, else 0. Every wrong token is pushed down as far as it was believed; the right one is
-# pulled up by what it lacks.
+# with $[i = t]$ 1 for the target, else 0. **Gradient descent** moves each number *against* its gradient, times a small
+# number, the *learning rate*.
 #
-# ### Thirty steps
-#
-# Only weights can be changed, not logits. Logit $i$ is $x \cdot \text{row}_i$, so by the *chain rule* the gradient for
-# the whole row is $(p_i - [i = t])\,x$. **Gradient descent** moves each weight *against* its gradient, times a small
-# number, the *learning rate*. Thirty steps on a copy of SmolLM2's table, with your function:
-
-# %%
-predict(
-    "germany",
-    "After thirty steps for ' Lyon', what follows 'The capital of Germany is'?",
-    {"A": "' Berlin'", "B": "' Lyon'", "C": "' Paris'", "D": "some other token"},
-    yours="A",
-)
-
-# %%
-rate, target = 3e-4, torch.tensor([lyon])
-edited = table.clone()
-x = final_norm(last_vector(prompt))
-words = [" Paris", " Lyon", " the"]
-curves = {repr(word): [] for word in words}
-for step in range(31):
-    z = unembed(x, edited)[None]  # 1 vocab
-    p = softmax(z)[0]
-    for word in words:
-        curves[repr(word)].append(p[tokenizer.encode(word)[0]].item())
-    if step < 30:  # edited -= rate * torch.outer(gradient, x), with no second table
-        edited.addr_(logits_gradient(z, target)[0], x, alpha=-rate)
-
-show(plots.descent(curves, "Thirty steps of gradient descent on the output table"))
-
-# %%
-print(f"{'':<40}before             after")
-answers = {}
-for question in (
-    "The capital of Germany is",
-    "The capital of Italy is",
-    "Twinkle, twinkle, little",
-    "France is known for",
-    "The capital of France is the city of",
-):
-    x, row = final_norm(last_vector(question)), []
-    for some_table in (table, edited):
-        _, word, p = top_tokens(model, unembed(x, some_table))[0]
-        row.append(f"{word!r} {p:.3f}")
-    answers[question] = word
-    print(f"{question:<40}{row[0]:<19}{row[1]}")
-ids = torch.tensor([[END] + tokenizer.encode(paragraphs[1])])
-inputs, targets = next_token_pairs(ids)
-taught = replace(model, weights=replace(model.weights, unembedding=edited))
-before, after = paragraph_losses[1], cross_entropy(taught(inputs), targets)
-print(f"loss on the paragraph about tides: {before:.4f} -> {after:.4f}")
-found = {" Berlin": "A", " Lyon": "B", " Paris": "C"}
-reveal("germany", found.get(answers["The capital of Germany is"], "D"))
-
-# %% [markdown] reveals="germany"
-# One sentence, thirty steps, and the model is sure of something false. Berlin, Rome and the star survive. But
-# "The capital of France is the city of" was never trained on, and yet its answer has changed, too. **If you edit a weight,
-# you edit every text that uses it**, and what else has changed must be measured.
-
-# %% [markdown]
-# ## 5.7 The training loop
+# ## 5.7 The walk back
 #
 # ![A chain of boxes from the input x through the first weights, the hidden layer with its gate and the second weights to the logits and the loss. Below, arrows run back from the loss: probabilities minus truth at the logits, then to the hidden layer, through the gate, to the first weights. Each weight matrix gets its gradient where the two directions meet.](attachment:backward_walk.png)
 #
-# Deeper weights are reached by the same chain rule, one link at a time. Forward, each layer keeps what went in. Back, it
-# receives "how the loss changes with my output". From that it works out the gradient of its own weights, and it passes on
-# "how the loss changes with my input". That walk is *backpropagation*. Do it once by hand, through two layers:
+# Only weights can be changed, not logits. The *chain rule* reaches them, one link at a time. Forward, each layer keeps what
+# went in. Back, it receives how the loss changes with its output. From that it works out the gradient of its weights, and
+# passes on how the loss changes with its input. That is *backpropagation*. Do it once by hand, through two layers:
 #
 # $$h = \max(0,\; x W_\text{in}^T) \qquad z = h\,W_\text{out}^T \qquad \text{loss} = \text{mean of } {-\ln \mathrm{softmax}(z)_t}$$
 #
-# ### Experiment 5.7 · `backward_by_hand` · ●●● · 20 min
+# ### Exercise 5.5 · `backward_by_hand` · ●●● · 15 min
 #
 # | | shape | |
 # |---|---|---|
-# | `x` | `[N, d]` | what goes in, one row a position |
+# | `x` | `[N, d]` | what goes in, one row per position |
 # | `w_in` | `[hidden, d]` | |
 # | `w_out` | `[vocab, hidden]` | |
-# | `targets` | `[N]` | the ids that came |
+# | `targets` | `[N]` | the ids that were next |
 # | returns | as `w_in`, as `w_out` | the gradients of the mean loss: (for `w_in`, for `w_out`) |
 #
 # By hand, one position. The gate lets the first of two hidden numbers through and stops the second:
@@ -1576,7 +1040,7 @@ reveal("germany", found.get(answers["The capital of Germany is"], "D"))
 # | back, at the logits | `[[-0.75, 0.75]]` |
 # | for `w_out` | `[[-0.75, 0], [0.75, 0]]` |
 # | at $h$ | `[[0.75 ln 3, 0.75 · 5]]` |
-# | behind the gate | `[[0.824, 0]]` |
+# | back through the gate | `[[0.824, 0]]` |
 # | for `w_in` | `[[0.824], [0]]` |
 #
 # Not allowed: `torch.autograd` and `backward`. Use your `logits_gradient`. Leave all four inputs as they are.
@@ -1613,7 +1077,7 @@ def backward_by_hand(x, w_in, w_out, targets):
     ### END SOLUTION
 
 
-# %% given inputs_after_backward
+# %% given inputs_after_backward folded="Helper of the check"
 def inputs_after_backward(x, w_in, w_out, targets):
     """What you were given, as it is after your backward_by_hand has worked on it."""
     backward_by_hand(x, w_in, w_out, targets)
@@ -1736,409 +1200,346 @@ for _n, _d, _hidden, _vocab in [(1, 4, 3, 5), (7, 2, 6, 3), (9, 5, 5, 5)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Your gradients, PyTorch's, and nudging.** PyTorch notes every operation and walks back by itself: after
-# `loss.backward()` each tensor $w$ with `requires_grad` has its gradient in `w.grad`. Two layers guess the next token of
-# short stories:
+# **Your gradients and PyTorch's.** PyTorch walks back by itself: after `loss.backward()` each tensor $w$ for which you
+# set `requires_grad` has its gradient in `w.grad`. No weight has moved yet. Two layers guess the next token of short stories:
 
 # %%
-from llmlib import data, training
-from llmlib.demonstrations.output_head import (
-    gate_forgotten,
-    numerical_gradient,
-    train_two_layers,
-    two_layer_batch,
-    two_layer_logits,
-)
-
-stories = [story for story in data.stories("train")[:600] if story.ended]
-story_tokenizer = training.story_tokenizer(stories[:256])
-story_tokens = training.as_tokens(stories, story_tokenizer)
+story_tokens, held_out_ids = make_context_runs.texts()
 story_ids = story_tokens.ids
-print(f"{len(stories)} stories, {len(story_ids):,} tokens. The first begins:")
-print(stories[0].text[:150] + " …\n")
-
 torch.set_num_threads(1)  # little to share in products this small
-x, w_in, w_out, targets = two_layer_batch(story_ids)
+x, w_in, w_out, targets = demo.two_layer_batch(story_ids)
 by_hand = backward_by_hand(x, w_in, w_out, targets)
 asking = [w.clone().requires_grad_() for w in (w_in, w_out)]
-cross_entropy(two_layer_logits(x, *asking), targets).backward()
-print("one weight of      by hand   backward     nudged")
-for name, mine, w in zip(("w_in", "w_out"), by_hand, asking):
-    place = int(mine.abs().argmax())
-    slope = numerical_gradient(cross_entropy, x, w_in, w_out, targets, name, place)
-    theirs = w.grad.view(-1)[place]
-    print(f"{name:<14}{mine.view(-1)[place]:>12.5f}{theirs:>11.5f}{slope:>11.5f}")
+cross_entropy(demo.two_layer_logits(x, *asking), targets).backward()
 worst = max((mine - w.grad).abs().max() for mine, w in zip(by_hand, asking))
-print("all weights equal to 5 digits:", bool(worst < 1e-5))
+print(
+    f"{len(story_ids):,} tokens of stories; all gradients equal to 5 decimals:", end=" "
+)
+print(bool(worst < 1e-5))
 
 # %% [markdown]
-# `backward` is this walk and nothing more. Nudging takes two passes for every weight; the walk finds all at once.
-#
-# Now a classic mistake: on the way back somebody forgets the gate.
+# Now a classic mistake: the gate is left out on the way back. Train 200 steps with that gradient, and, as a control, with no
+# gradient at all for `w_in`.
 
 # %%
 predict(
     "gate",
-    "Trained 200 steps with the gate forgotten on the way back: what does the loss do?",
+    "How far does the loss fall with the gate forgotten, compared with the right "
+    "gradient?",
     {
-        "A": "it stays near where it began",
-        "B": "it falls, nearly as far as with the right gradient",
-        "C": "it rises",
+        "A": "less than half as far",
+        "B": "nearly as far, and further than with w_in frozen",
+        "C": "nearly as far, and no further than with w_in frozen",
     },
     yours="A",
 )
 
 # %%
-curves = {}
-for name, backward in {
+ways = {
     "your backward_by_hand": backward_by_hand,
-    "gate forgotten": gate_forgotten,
-}.items():
-    curves[name] = train_two_layers(backward, cross_entropy, story_ids, steps=200)
-show(plots.two_gradients(curves, math.log(512)))
-right_end, wrong_end = (sum(losses[-10:]) / 10 for losses in curves.values())
-start = math.log(512)
-share = (start - wrong_end) / (start - right_end)
-reveal("gate", "C" if share < 0 else "A" if share < 0.5 else "B")
+    "gate forgotten": demo.gate_forgotten,
+    "w_in frozen": demo.first_layer_frozen,
+}
+curves = {
+    name: demo.train_two_layers(backward, cross_entropy, story_ids, steps=200)
+    for name, backward in ways.items()
+}
+show(plots.gradients_compared(curves, math.log(512)))
+right, wrong, frozen = (np.mean(losses[-10:]) for losses in curves.values())
+print(f"at the end: {right:.2f}, {wrong:.2f}, {frozen:.2f}")
+far = (math.log(512) - wrong) / (math.log(512) - right)
+reveal("gate", "A" if far < 0.5 else "B" if wrong < frozen else "C")
 
 # %% [markdown] reveals="gate"
-# It falls nearly as far. **A loss that falls does not prove that the gradient is right.** One that points roughly downhill
-# trains, too, and nothing crashes. What finds the bug is the table above: nudge one weight and compare.
+# It falls nearly as far. But with `w_in` frozen most of the fall is still there, since `w_out` alone learns a lot. So this
+# curve could hardly have shown the bug. **A loss that falls does not prove that the gradient is right.** What would?
 
 # %% [markdown]
-# ### How far is a step?
+# ### Experiment 5.6 · `gradient_is_right` · ●●○ · 10 min
 #
-# ![The learning rate against the step, of 40: it rises in a short straight line to its peak over the first two steps, then falls in a long straight line to nearly 0.](attachment:rate_schedule.png)
+# Design the test yourself. Somebody hands you a gradient, and you may compute the loss as often as you like.
 #
-# ### Exercise 5.8 · `learning_rate` · ●○○ · 5 min
-#
-# The usual recipe: the rate is *warmed up* over the first steps and then *decays*.
-#
-# - **In:** `step`, counted from 0; `steps`, how many there are in all; `peak`, a number.
-# - **Out:** the rate for this step: `peak`, times a warm-up, times a decay.
-#   The warm-up is $\frac{\text{step} + 1}{0.05\,\text{steps}}$, but never more than 1. The decay is
-#   $1 - \frac{\text{step}}{\text{steps}}$.
-#
-# By hand, 40 steps and a peak of 1:
-#
-# | step | warm-up | decay | rate |
-# |---|---|---|---|
-# | 0 | 1/2 | 1 | 0.5 |
-# | 1 | 1 | 39/40 | 0.975 |
-# | 39, the last | 1 | 1/40 | 0.025 |
-#
-# Not allowed: llmlib's `learning_rate`.
-#
-# <details><summary>Hint 1</summary>
-#
-# Why `step + 1`? What would the rate of the first step be otherwise, and what would that step be good for?
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# "Never more than 1" is the smaller of two numbers.
-#
-# </details>
-
-
-# %% solution learning_rate disallowed=[]
-def learning_rate(step, steps, peak):
-    """The rate at `step` (from 0) of `steps`: warmed up over the first twentieth, then
-    falling in a line."""
-    ### BEGIN SOLUTION
-    return peak * min(1, (step + 1) / (0.05 * steps)) * (1 - step / steps)
-    ### END SOLUTION
-
-
-# %% test learning_rate points=1
-from llmlib.course import check
-
-check.that(
-    learning_rate(0, 40, 1.0) is not None,
-    "learning_rate gave back None: is there a return?",
-)
-check.that(
-    float(learning_rate(0, 40, 1.0)) > 0,
-    "the first step has the rate 0 and is wasted: count step + 1 in the warm-up",
-)
-check.that(
-    float(learning_rate(39, 40, 1.0)) > 0,
-    "the last step has the rate 0 and is wasted: the decay is 1 - step / steps, with "
-    "neither step + 1 nor steps - 1",
-)
-check.that(
-    float(learning_rate(20, 40, 1.0)) <= 1,
-    "the warm-up goes on after it should have ended: it is never more than 1",
-)
-check.close(
-    learning_rate(20, 40, 1.0),
-    0.5,
-    "half-way the decay is one half, and the warm-up is over",
-)
-check.close(
-    learning_rate(0, 40, 1.0),
-    0.5,
-    "step 0 of 40: the warm-up takes 2 steps, so it is 1/2; the decay is 1",
-)
-check.close(
-    learning_rate(1, 40, 1.0),
-    0.975,
-    "step 1 of 40: the warm-up is done, and the decay has begun, 39/40",
-)
-check.close(learning_rate(39, 40, 1.0), 0.025, "step 39 of 40: the decay is 1/40")
-check.close(
-    learning_rate(9, 400, 1.0),
-    0.48875,
-    "step 9 of 400: the warm-up takes 20 steps here, so it is 10/20, and the decay, "
-    "which has begun with step 1, is 391/400",
-)
-check.close(
-    learning_rate(20, 40, 0.006), 0.003, "the rate is in proportion to the peak"
-)
-check.close(
-    learning_rate(0, 40, 0.006),
-    0.003,
-    "the warm-up grows to 1, not to the peak: in it, too, the rate is in proportion to "
-    "the peak",
-)
-check.close(
-    learning_rate(0, 70, 1.0),
-    1 / 3.5,
-    "5 % of 70 steps are 3.5 steps of warm-up: step 0 has 1/3.5, so round nothing",
-)
-check.close(
-    learning_rate(0, 10, 1.0),
-    1.0,
-    "10 steps have half a step of warm-up: never more than 1",
-)
-### BEGIN HIDDEN TESTS
-for _steps in (1, 7, 60, 70, 250, 1000):
-    for _step in {0, _steps // 50, _steps // 20, _steps // 3, _steps - 1}:
-        _warm = 20 * (_step + 1) / _steps
-        check.close(
-            learning_rate(_step, _steps, 0.02),
-            0.02 * (_warm if _warm < 1 else 1.0) * (_steps - _step) / _steps,
-            "peak, times the warm-up, times the decay, at every step of a training of "
-            "any length",
-            atol=1e-7,
-        )
-### END HIDDEN TESTS
-
-# %% [markdown]
-# ### Exercise 5.9 · `adamw_step` · ●●● · 15 min
-#
-# ![Two contour maps of a long narrow valley, one steep weight and one flat. Left, gradient descent zigzags across the valley and gets a small part of the way. Right, Adam moves both weights about equally far a step and arrives.](attachment:adam_on_two_weights.png)
-#
-# Gradients of different weights differ a great deal in size. Adam (Kingma & Ba 2014) keeps, for every number of a tensor, a
-# running mean $m$ of its gradient $g$ and a running mean $s$ of $g^2$, and moves by $m / \sqrt{s}$:
-#
-# $$m \leftarrow 0.9\,m + 0.1\,g \qquad s \leftarrow 0.95\,s + 0.05\,g^2$$
-#
-# The two factors are called $\beta_1$ and $\beta_2$. Both means begin at 0 and are too small at first. At step $t$, counted
-# from 1, they are corrected, and the weight moves:
-#
-# $$\hat m = \frac{m}{1 - 0.9^t} \qquad \hat s = \frac{s}{1 - 0.95^t}$$
-#
-# $$w \leftarrow (1 - \text{rate} \cdot \text{decay})\,w - \text{rate} \cdot \frac{\hat m}{\sqrt{\hat s} + 10^{-8}}$$
-#
-# The first term shrinks the weight a little at each step. AdamW is Adam with this *weight decay* kept out of both averages
-# (Loshchilov & Hutter 2017).
-#
-# | | shape | |
+# | | | |
 # |---|---|---|
-# | `weight`, `gradient` | any | |
-# | `mean`, `square` | the same | $m$ and $s$ before this step |
-# | `step` | | $t$, counted from 1 |
-# | `rate`, `decay` | | numbers; `decay` is the weight decay, not that of the rate |
-# | returns | | the three new tensors `(weight, mean, square)` |
+# | `loss` | function | `loss(weights)` is one number, a tensor of shape `[]` |
+# | `weights` | any shape, float64 | leave them as they are |
+# | `gradient` | the same shape | the gradient that is claimed for `loss` at `weights` |
+# | returns | `True` or `False` | is it right? |
 #
-# By hand, a first step:
+# By hand, for the loss "sum of all squares" at `[3, -1]`:
 #
-# | | |
+# | claimed | |
 # |---|---|
-# | given | `weight` 1, `gradient` 2, `mean` 0, `square` 0, `step` 1, `rate` 0.1, `decay` 0 |
-# | $m$, then $\hat m$ | 0.1 · 2 = 0.2, then 0.2 / 0.1 = 2 |
-# | $s$, then $\hat s$ | 0.05 · 2² = 0.2, then 0.2 / 0.05 = 4 |
-# | the new weight | 1 − 0.1 · 2 / √4 = 0.9 |
+# | `[6, -2]` | right |
+# | `[5.9999995, -2]` | right, but for rounding |
+# | `[3, -1]`, `[-6, 2]`, `[6, 0]` | wrong |
 #
-# Not allowed: the optimizers of `torch.optim`.
+# Right gradients are rounded to float32, off by up to a ten-millionth of their size. Wrong ones may be wrong in a single place.
+# Losses may be large or small, and they bend.
+#
+# Not allowed: `torch.autograd` and `backward`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Write the formulas down in their order: the two means, the two corrections, the weight. Hand back the means as they
-# are *before* correction: those are remembered for the next step.
+# A gradient makes a promise: nudge one weight a little, and the loss changes by so much. How can a nudge up *and* one down
+# take the bend out?
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The factors 0.9 and 0.95 appear twice each, once in a running mean and once, to the power of `step`, in its correction.
-#
-# </details>
-# <details><summary>Hint 3</summary>
-#
-# Does the small $10^{-8}$ stand under the root, or outside?
+# "Close enough" is a share of something. If all gradients were a thousand times smaller, would your test still find the
+# mistake?
 #
 # </details>
 
 
-# %% solution adamw_step disallowed=["torch.optim"]
-def adamw_step(weight, gradient, mean, square, step, rate, decay):
-    """One step of AdamW (means by 0.9 and 0.95), `step` from 1: the new (weight,
-    mean, square)."""
+# %% solution gradient_is_right disallowed=["torch.autograd"]
+def gradient_is_right(loss, weights, gradient):
+    """Whether `gradient` is that of loss(weights), a number: weights of any shape,
+    float64; gradient of the same shape -> True or False."""
     ### BEGIN SOLUTION
-    mean = 0.9 * mean + 0.1 * gradient
-    square = 0.95 * square + 0.05 * gradient**2
-    m_hat, s_hat = mean / (1 - 0.9**step), square / (1 - 0.95**step)
-    weight = (1 - rate * decay) * weight - rate * m_hat / (s_hat.sqrt() + 1e-8)
-    return weight, mean, square
+    measured = torch.zeros_like(weights)
+    for i in range(weights.numel()):
+        nudge = torch.zeros_like(weights)
+        nudge.view(-1)[i] = 1e-4
+        slope = (loss(weights + nudge) - loss(weights - nudge)) / 2e-4
+        measured.view(-1)[i] = slope
+    apart = (measured - gradient).abs().max()
+    return bool(apart <= 1e-4 * measured.abs().max())
     ### END SOLUTION
 
 
-# %% test adamw_step points=3
-import math
+# %% given verdict_on_made_loss folded="Adapter: your gradient_is_right on a loss with a known gradient"
+def verdict_on_made_loss(weights, pulls, bend, claimed):
+    """Your verdict on `claimed` for the loss "sum of pulls · weights, plus bend / 4
+    times the sum of weights to the fourth, plus a twentieth of the squared sum", whose
+    gradient is pulls + bend · weights³ + a tenth of the sum."""
+    weights, pulls = weights.double(), pulls.double()
 
+    def loss(w):
+        if w.shape != weights.shape:
+            raise ValueError(
+                f"loss takes weights of shape {tuple(weights.shape)}, all of them, not "
+                f"{tuple(w.shape)}"
+            )
+        return (pulls * w).sum() + bend / 4 * (w**4).sum() + w.sum() ** 2 / 20
+
+    before = weights.clone()
+    verdict = gradient_is_right(loss, weights, claimed.double())
+    if not torch.equal(weights, before):
+        raise ValueError(
+            "the weights have changed: nudge a copy, or the next nudge starts elsewhere"
+        )
+    return verdict
+
+
+# %% test gradient_is_right points=3
 import torch
 
 from llmlib.course import check
+from llmlib.course.checking.gradient_cases import made, wrong_in
 
-
-def _step(weight, gradient, mean, square, step, rate, decay):
-    four = (torch.tensor([number]) for number in (weight, gradient, mean, square))
-    return adamw_step(*four, step, rate, decay)
-
-
-_got = _step(1.0, 2.0, 0.0, 0.0, 1, 0.1, 0.0)
+_weights, _pulls, _bend, _true = made(12, 1.0, 0.0, seed=560)
+_got = verdict_on_made_loss(_weights, _pulls, _bend, _true)
+check.that(_got is not None, "gradient_is_right gave back None: is there a return?")
 check.that(
-    isinstance(_got, (tuple, list)) and len(_got) == 3,
-    "return three tensors: the new weight, mean and square",
+    type(_got) is bool, "return True or False: bool(…) makes one of a tensor of one"
 )
-check.close(
-    _got[1],
-    torch.tensor([0.2]),
-    "the mean is 0.9 of the old and 0.1 of the new gradient; hand it back as it is "
-    "before correction",
-)
-check.close(
-    _got[2],
-    torch.tensor([0.2]),
-    "the mean square is 0.95 of the old and 0.05 of the new gradient, squared; hand it "
-    "back as it is before correction",
+check.that(_got, "a right gradient was refused")
+check.that(
+    not verdict_on_made_loss(_weights, _pulls, _bend, -_true),
+    "a gradient with its sign turned was accepted",
 )
 check.that(
-    math.isfinite(float(_got[0])),
-    "the weight is NaN or infinite: step counts from 1, so 1 - 0.9^step is never 0",
+    not verdict_on_made_loss(_weights, _pulls, _bend, 2 * _true),
+    "a gradient twice as long was accepted: it points the right way, but the promise "
+    "is about how much the loss changes",
 )
 check.that(
-    float(_got[0]) != 1, "the weight did not move: step with the new mean and square"
+    not verdict_on_made_loss(_weights, _pulls, _bend, torch.zeros(12)),
+    "a gradient of zeros was accepted",
+)
+for _kind in ("first", "last", "smallest", "largest"):
+    check.that(
+        not verdict_on_made_loss(_weights, _pulls, _bend, wrong_in(_kind, _true)),
+        f"a gradient that is wrong in one place of 12, the {_kind}, was accepted: "
+        "which weights does your test nudge?",
+    )
+check.that(
+    not verdict_on_made_loss(_weights, _pulls, _bend, wrong_in("swapped", _true)),
+    "two entries were swapped, and it was accepted: nudge the weights one by one, or "
+    "in directions drawn at random",
+)
+for _size, _name in ((1e-5, "small"), (1e4, "large")):
+    _weights, _pulls, _bend, _true = made(9, _size, 0.0, seed=561)
+    check.that(
+        verdict_on_made_loss(_weights, _pulls, _bend, _true.float()),
+        f"a right gradient of {_name} numbers, rounded to float32, was refused: close "
+        "enough is a share of its size",
+    )
+    check.that(
+        not verdict_on_made_loss(_weights, _pulls, _bend, 1.5 * _true),
+        f"a wrong gradient of {_name} numbers was accepted: close enough is a share of "
+        "its size",
+    )
+_weights, _pulls, _bend, _true = made(9, 1.0, 30.0, seed=562)
+check.that(
+    verdict_on_made_loss(_weights, _pulls, _bend, _true.float()),
+    "a right gradient of a loss that bends strongly was refused: nudge up and down, and "
+    "not too far",
+)
+_weights, _pulls, _bend, _true = made((3, 4), 1.0, 1.0, seed=563)
+check.that(
+    verdict_on_made_loss(_weights, _pulls, _bend, _true.float()),
+    "a right gradient for weights of two dimensions was refused",
 )
 check.that(
-    float(_got[0]) < 1, "the sign is turned: the weight moves against the gradient"
-)
-check.that(
-    abs(float(_got[0]) - 1 + 0.1 * 0.2 / 0.2**0.5) > 1e-3,
-    "the means start at 0 and are too small at first: divide by 1 - 0.9^t and "
-    "1 - 0.95^t",
-)
-check.that(
-    abs(float(_got[0]) - 1 + 0.1 * 2 / 0.2**0.5) > 1e-3,
-    "the square is not corrected: it starts at 0 and is too small, so divide it by "
-    "1 - 0.95^t",
-)
-check.that(
-    abs(float(_got[0]) - 0.99) > 1e-4,
-    "the mean is not corrected: it starts at 0 and is too small, so divide it by "
-    "1 - 0.9^t",
-)
-check.close(
-    _got[0],
-    torch.tensor([0.9]),
-    "the first step is one rate long, here 0.1, whatever the gradient",
-)
-check.close(
-    adamw_step(
-        torch.ones(2), torch.tensor([2.0, 2000.0]), *torch.zeros(2, 2), 1, 0.1, 0.0
-    )[0],
-    torch.tensor([0.9, 0.9]),
-    "gradients of 2 and 2000 in one tensor move their weights equally far: each number "
-    "has a mean square of its own",
-)
-check.close(
-    _step(1.0, 1e-6, 0.0, 0.0, 1, 0.1, 0.0)[0],
-    torch.tensor([0.9010]),
-    "a gradient of 1e-6 moves the weight nearly as far: 1e-8 is added to the root of "
-    "the corrected square, not under it and not before the correction",
-    atol=1e-4,
-)
-check.close(
-    _step(4.0, 0.0, 0.0, 0.0, 1, 0.1, 0.5)[0],
-    torch.tensor([3.8]),
-    "without a gradient only the decay moves the weight, to (1 - 0.1 * 0.5) of it: "
-    "decay the weight itself, do not add it to the gradient",
-)
-check.close(
-    _step(4.0, 2.0, 0.0, 0.0, 1, 0.1, 0.5)[0],
-    torch.tensor([3.7]),
-    "the decay shrinks the weight as it was before the step, (1 - 0.1 * 0.5) * 4, and "
-    "then the step of 0.1 is taken",
-)
-check.close(
-    _step(1.0, 1.0, 1.0, 1.0, 3, 0.1, 0.0)[0],
-    torch.tensor([0.86064]),
-    "at step 3 the corrections are 1 - 0.9^3 and 1 - 0.95^3: t is the exponent",
-    atol=1e-4,
-)
-check.close(
-    _step(1.0, 1.0, 0.0, 0.0, 1, 0.1, 0.0)[1:],
-    [torch.tensor([0.1]), torch.tensor([0.05])],
-    "the order is (weight, mean, square): of a gradient of 1 the mean is 0.1 and the "
-    "mean square 0.05",
+    not verdict_on_made_loss(_weights, _pulls, _bend, wrong_in("last", _true)),
+    "a gradient [3, 4] that is wrong in its last entry was accepted",
 )
 ### BEGIN HIDDEN TESTS
-_g = torch.Generator().manual_seed(58)
-for _decay in (0.0, 0.1):
-    _weight = torch.randn(4, 3, generator=_g)
-    _theirs = _weight.clone().requires_grad_()
-    _optimizer = torch.optim.AdamW(
-        [_theirs], lr=0.02, betas=(0.9, 0.95), weight_decay=_decay
+for _shape, _size, _bend in ((5, 1.0, 3.0), ((2, 6), 1e-3, 0.0), (200, 1.0, 1.0)):
+    _weights, _pulls, _bend, _true = made(_shape, _size, _bend, seed=564)
+    check.that(
+        verdict_on_made_loss(_weights, _pulls, _bend, _true.float()),
+        f"a right gradient of shape {tuple(_true.shape)} was refused",
     )
-    _mean, _square = torch.zeros(4, 3), torch.zeros(4, 3)
-    for _step in range(1, 8):
-        _gradient = torch.randn(4, 3, generator=_g) * 10.0 ** (_step % 3)
-        _theirs.grad = _gradient.clone()
-        _optimizer.step()
-        _weight, _mean, _square = adamw_step(
-            _weight, _gradient, _mean, _square, _step, 0.02, _decay
-        )
-        check.close(
-            _weight,
-            _theirs.detach(),
-            f"step {_step} is not that of torch.optim.AdamW: means, corrections, decay",
-            atol=1e-5,
+    for _kind in ("first", "middle", "last", "swapped"):
+        check.that(
+            not verdict_on_made_loss(_weights, _pulls, _bend, wrong_in(_kind, _true)),
+            f"a gradient of shape {tuple(_true.shape)} with a mistake in one or two "
+            "places was accepted",
         )
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it** on three kinds of gradient, large and small: how far does each gradient move the weight?
+# **Run it** on the three gradients of the curves, with layers so small that every weight can be nudged.
 
 # %%
-from llmlib.demonstrations.output_head import moved
+small = demo.small_two_layers()
+x, w_in, w_out, targets = small
 
-kinds = {
-    "always the same": [1.0] * 1000,
-    "changing sign": [1.0, -1.0] * 500,
-    "once in 100 steps": ([0.0] * 99 + [1.0]) * 10,
-}
-for name, gradients in kinds.items():
-    for size in (0.001, 1000.0):
-        rates = moved(adamw_step, [size * gradient for gradient in gradients])
-        print(f"{name:<18} size {size:<7g} {rates:>6.2f} rates for each gradient")
+
+def loss_of_w_in(w):
+    return cross_entropy(demo.two_layer_logits(x, w, w_out), targets)
+
+
+for name, backward in ways.items():
+    verdict = gradient_is_right(loss_of_w_in, w_in, backward(*small)[0])
+    print(f"{name:<24}gradient of w_in right: {verdict}")
 
 # %% [markdown]
-# The size does not matter. A steady gradient moves the weight by one rate a step, one that keeps changing sign hardly at
-# all. **A gradient that comes rarely is amplified**: when it comes, $s$ remembers mostly zeros. So it is with the rows of
-# rare tokens in an untied embedding table.
+# ### Through attention and a norm
 #
-# ### Exercise 5.10 · `train` · ●●● · 20 min
+# There is more on the way back through a layer, with one idea each.
+#
+# - **Softmax** does not notice when all its scores rise together. So nothing may come back that would move all of them
+#   alike: subtract their mean, each weighted by its share.
+# - **A norm** does not notice when $x$ grows longer. So nothing may come back along $x$: subtract that part.
+# - At a **"+"** the gradient goes both ways, as it is.
+
+
+# %% given norm_backward
+def norm_backward(at_out, x, eps=1e-5):
+    """The gradient at x [..., d], from that at out = x / its root mean square."""
+    size = (x.pow(2).mean(dim=-1, keepdim=True) + eps).sqrt()
+    out = x / size
+    return (at_out - out * (at_out * out).mean(dim=-1, keepdim=True)) / size
+
+
+# %% given attention_backward
+def attention_backward(at_out, q, k, v, shares):
+    """The gradients at q, k and v [..., seq, head_dim], from that at out = shares @ v."""
+    at_shares = at_out @ v.mT
+    mean = (shares * at_shares).sum(dim=-1, keepdim=True)
+    at_scores = shares * (at_shares - mean) / k.shape[-1] ** 0.5
+    return at_scores @ k, at_scores.mT @ q, shares.mT @ at_out
+
+
+# %% [markdown]
+# Now the whole walk, for three words, one in each row: a norm, attention, the "+" and the logits. Back it calls your
+# `logits_gradient` and the two functions above. The next words have the ids 1, 2 and 3: the second to fourth column of `p`.
+
+
+# %%
+def walk(x, w_q, w_k, w_v, table, targets):
+    """(loss, values on the way up, gradients on the way back), each by its name."""
+    future = torch.ones(len(x), len(x)).triu(1).bool()
+    copy = x / (x.pow(2).mean(dim=-1, keepdim=True) + 1e-5).sqrt()
+    q, k, v = copy @ w_q.T, copy @ w_k.T, copy @ w_v.T
+    shares = softmax((q @ k.T / k.shape[-1] ** 0.5).masked_fill(future, -math.inf))
+    stream = x + shares @ v
+    logits = stream @ table.T
+    values = dict(x=x, copy=copy, shares=shares, stream=stream, p=softmax(logits))
+
+    at_logits = logits_gradient(logits, targets)
+    at_stream = at_logits @ table
+    at_q, at_k, at_v = attention_backward(at_stream, q, k, v, shares)
+    at_copy = at_q @ w_q + at_k @ w_k + at_v @ w_v
+    at_x = at_stream + norm_backward(at_copy, x)
+    back = dict(x=at_x, copy=at_copy, stream=at_stream, p=at_logits)
+    back |= dict(w_q=at_q.T @ copy, w_k=at_k.T @ copy, w_v=at_v.T @ copy)
+    return (
+        cross_entropy(logits, targets),
+        values,
+        back | {"table": at_logits.T @ stream},
+    )
+
+
+given = demo.small_attention()
+step_through(plots.walk(demo.walked(walk, given)), "walk")
+
+# %% [markdown]
+# The last two pictures show the same numbers after 3 and 30 steps of gradient descent with *this* walk: the loss
+# falls, and the gradients fade. The first word, which the model had right by luck, pays at first.
+#
+# Is every gradient right? Your test knows. It should also find a planted bug: a norm without the subtraction.
+
+# %%
+_, _, back = walk(**given)
+
+
+def without_subtraction(at_out, x):
+    return at_out / (x.pow(2).mean(dim=-1, keepdim=True) + 1e-5).sqrt()
+
+
+for name in ("table", "w_v", "w_k", "w_q", "x"):
+    verdict = gradient_is_right(
+        lambda w: walk(**given | {name: w})[0], given[name], back[name]
+    )
+    print(f"gradient of {name:<6} right: {verdict}")
+at_x = back["stream"] + without_subtraction(back["copy"], given["x"])
+verdict = gradient_is_right(lambda w: walk(**given | {"x": w})[0], given["x"], at_x)
+print(f"of x, without the subtraction: {verdict}")
+
+# %% [markdown]
+# ## 5.8 Train with it
+#
+# Gradients of different weights differ a great deal in size. Adam (Kingma & Ba 2014) keeps, for every weight, a running mean
+# of its gradient and one of its square, and moves by mean / root of the square. AdamW also shrinks each weight a little
+# (*weight decay*, Loshchilov & Hutter 2017). The rate rises over the first steps (*warm-up*), then falls in a line.
+
+
+# %% given adamw_step
+def adamw_step(weight, gradient, mean, square, step, rate, decay):
+    """One step of AdamW, `step` from 1: the new (weight, mean, square)."""
+    mean = 0.9 * mean + 0.1 * gradient
+    square = 0.95 * square + 0.05 * gradient**2
+    m_hat = mean / (1 - 0.9**step)  # both means begin at 0 and are too small at first
+    s_hat = square / (1 - 0.95**step)
+    weight = (1 - rate * decay) * weight - rate * m_hat / (s_hat.sqrt() + 1e-8)
+    return weight, mean, square
+
+
+# %%
+nothing = torch.zeros(2)
+first = adamw_step(nothing, torch.tensor([5.0, 0.005]), nothing, nothing, 1, 0.01, 0)[0]
+print("first step for gradients 5 and 0.005:", [f"{w:.4f}" for w in first.tolist()])
+
+# %% [markdown]
+# In its first step each weight moves by one rate, however large its gradient.
+#
+# ### Exercise 5.7 · `train` · ●●○ · 12 min
 #
 # | | | |
 # |---|---|---|
@@ -2148,9 +1549,9 @@ for name, gradients in kinds.items():
 # | `peak` | number | of the learning rate |
 # | returns | list of floats | the loss of each batch, before its step |
 #
-# For each batch: inputs and targets; the loss; the gradients of *this* loss, from `backward`; the rate of this step; one
-# step of AdamW for each tensor, with weight decay 0.1 for matrices (two dimensions) and 0 for vectors (one). Means and
-# squares live through the whole training.
+# For each batch: inputs and targets; the loss; the gradients of *this* loss, from `backward`; the rate of this step,
+# `learning_rate(step, steps, peak)`; one step of `adamw_step` for each tensor, with weight decay 0.1 for matrices (two
+# dimensions) and 0 for vectors (one). Means and squares live through the whole training.
 #
 # By hand: two tokens, the batch `[[0, 1]]`, a peak of 0.1. The only weight is a table of zeros, whose row $i$ holds the
 # logits after token $i$. The check trains such a table plus a bias: `train_pairs`, below.
@@ -2207,7 +1608,7 @@ def train(weights, model, batches, peak):
     ### END SOLUTION
 
 
-# %% given train_pairs
+# %% given train_pairs folded="Adapter: your train on the smallest language model"
 def train_pairs(table, bias, batches, peak):
     """Your train on the smallest language model: the logits after token i are row i of
     table [vocab, vocab], which train gets in parts of two rows, plus bias [vocab] ->
@@ -2389,257 +1790,105 @@ for _vocab, _n, _peak in [(3, 1, 0.3), (7, 30, 0.02), (4, 60, 0.1)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it.** A tiny model of SmolLM2's kind: two layers of width 64, which begin as the identity. First, is your loop the
-# real thing? The same twenty batches through it, and through llmlib's, which uses `torch.optim.AdamW`.
+# **Run it** on a tiny model of SmolLM2's kind, two layers of width 64. Its five norms and both its attentions go back by *the
+# two functions above*: PyTorch calls them on its way back. The same twenty batches go through your loop with this walk, and
+# through llmlib's, with PyTorch's own walk and `torch.optim.AdamW`.
 
 # %%
-from llmlib import generate
-from llmlib.demonstrations.output_head import CONFIG, tiny_model, windows
-
-weights, tiny, _ = tiny_model()
+parts = demo.parts_by_hand(norm_backward, attention_backward)
+weights, tiny, _ = demo.tiny_model(parts=parts)
 print(f"{sum(w.numel() for w in weights):,} weights in {len(weights)} tensors")
-mine = train(weights, tiny, windows(story_ids, 20), peak=0.006)
-_, _, theirs_weights = tiny_model()
-theirs = [
-    loss
-    for _, loss in training.train(
-        theirs_weights, CONFIG, story_tokens, steps=20, seed=0, peak=0.006
-    )
-]
-for name, losses in {"your loop": mine, "llmlib": theirs}.items():
-    print(f"{name:<12}" + "  ".join(f"{loss:.4f}" for loss in losses[::5]))
-print("equal to 4 digits:", all(abs(a - b) < 1e-4 for a, b in zip(mine, theirs)))
-
-# %% [markdown]
-# ### Can it learn one batch by heart?
-#
-# The cheapest test there is: the *same* small batch, again and again. If the loss does not fall to nearly 0, something in
-# the loop is wrong. But which bugs does it see? Four runs: your loop as it is; with a rate 100 times as large; with no
-# causal mask, so that each position can read its own answer; and on random tokens.
-
-# %%
-predict(
-    "batch",
-    "Which of these does the test expose, by a loss that does not get near 0?",
-    {
-        "A": "the rate 100 times too large",
-        "B": "no causal mask",
-        "C": "random tokens in place of text",
-        "D": "all three",
-    },
-    yours="D",
-)
-
-
-# %%
-def blind_to_nothing(seq, start=0):
-    return torch.ones(seq, start + seq, dtype=torch.bool)
-
-
-no_mask = replace(training.PARTS, mask=blind_to_nothing)
-batch = windows(story_ids, 1, batch=4)[0]
-generator = torch.Generator().manual_seed(5)
-noise_batch = torch.randint(512, batch.shape, generator=generator)
-runs = {
-    "as it is": (batch, 0.01, training.PARTS),
-    "rate 100 times as large": (batch, 1.0, training.PARTS),
-    "no causal mask": (batch, 0.01, no_mask),
-    "random tokens": (noise_batch, 0.01, training.PARTS),
-}
-curves = {}
-for name, (ids, peak, parts) in runs.items():
-    weights, tiny, _ = tiny_model(parts=parts)
-    curves[name] = train(weights, tiny, [ids] * 50, peak)
-    first, *_, last = curves[name]
-    last = "above 4" if last > 4 else f"{last:.2f}"
-    print(f"{name:<26}first {first:.2f}   last {last}")
-show(plots.one_batch(curves, math.log(512)))
-stuck = [curves[name][-1] > 1 for name in list(runs)[1:]]
-reveal("batch", "D" if all(stuck) else "ABC"[stuck.index(True)])
-
-# %% [markdown] reveals="batch"
-# Only the rate. A leak from the future passes the test, and so does a text of pure noise: **a loss near 0 says that the
-# loop can learn, not that it learns the right thing.** For the leak you wrote `looks_ahead` in notebook 3; for the noise
-# there is text held out of the training.
-
-# %% [markdown]
-# ### How large a step?
-#
-# Seven peak rates, thirty steps each, from the same start on the same batches.
-
-# %%
-predict(
-    "rate",
-    "Which of these peaks ends with the lowest loss?",
-    {"A": "0.0001", "B": "0.001", "C": "0.01", "D": "0.1", "E": "1"},
-    yours="C",
-)
-
-# %%
-rates = [0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0]
-ends = []
-for peak in rates:
-    weights, tiny, _ = tiny_model()
-    losses = train(weights, tiny, windows(story_ids, 30), peak)
-    ends.append(sum(losses[-10:]) / 10)
-shown = [f"{rate:g}: {loss:.2f}" for rate, loss in zip(rates[:5], ends)]
-high = "above" if ends[6] > 5.4 else "below"
-print("  ".join([*shown, f"0.1: {ends[5]:.1f}", f"1: {high} 5.4"]))
-show(plots.learning_rates(rates, {"your loop": ends}, math.log(512)))
-asked = [0.0001, 0.001, 0.01, 0.1, 1.0]
-best = min(asked, key=lambda rate: ends[rates.index(rate)])
-reveal("rate", "ABCDE"[asked.index(best)])
-
-# %% [markdown] reveals="rate"
-# A **U**. On the left the steps are too small to arrive in time, on the right too large to settle. The valley lies around
-# 0.01 and is flat over a factor of ten, for *this* width, *this* batch, *this* number of steps. Notebook 7 looks for it
-# again at each size.
-#
-# <details><summary>Small print</summary>
-#
-# At 0.1 and 1 fewer digits are printed: steps that large magnify the rounding of a last digit, which differs between
-# processors. At a quarter of this width 0.003 is far too small.
-#
-# </details>
+mine = train(weights, tiny, demo.windows(story_ids, 20), peak=0.006)
+_, _, theirs = demo.tiny_model()
+run = training.train(theirs, demo.CONFIG, story_tokens, steps=20, seed=0, peak=0.006)
+other = [loss for _, loss in run]
+for name, losses in {"yours, by hand": mine, "llmlib": other}.items():
+    print(f"{name:<16}" + "  ".join(f"{loss:.4f}" for loss in losses[::5]))
+print("equal to 3 digits:", all(abs(a - b) < 1e-3 for a, b in zip(mine, other)))
 
 # %% [markdown]
 # ### What does it learn first?
 #
-# Now 240 steps, compared with rules that anybody can write:
+# Now 960 steps with this walk, compared with rules that anybody can write:
 #
 # - **uniform**: every token alike, $\ln 512$;
 # - **unigram**: each token as often as it occurs in the stories, whatever stands before it;
-# - **bigram**: as often as it follows the *one* token before it, with a pinch of the unigram mixed in.
+# - **bigram**: as often as it follows the *one* token before it, with some of the unigram mixed in. Raw counts give a
+#   pair that was never seen probability 0, and one such pair makes the loss infinite. How much to mix in is chosen on other stories than those of the picture.
 #
-# The *KL divergence* says how far the model's $q$ is from a rule's $r$. It is the mean of $\ln q - \ln r$ over tokens drawn
-# from the model.
+# The *KL divergence* says how far the model's $q$ is from a rule's $r$: the mean of $\ln q - \ln r$ over tokens drawn from
+# the model.
+
+# %%
+counts, some, others = demo.rules(story_ids, held_out_ids)
+w = min((1, 4, 16, 64), key=lambda w: cross_entropy(counts.bigram(w, some[0]), some[1]))
+inputs, targets = others
+rules = {
+    "uniform": torch.full((*inputs.shape, 512), -math.log(512)),
+    "unigram": counts.unigram.log().expand(*inputs.shape, 512),
+    "bigram": counts.bigram(w, inputs),
+}
+marks = {name: cross_entropy(logits, targets).item() for name, logits in rules.items()}
+print(f"bigram with {w} times the unigram: {marks['bigram']:.2f} nats per token")
+
+weights, tiny, engine_weights = demo.tiny_model(parts=parts)
+watched = demo.Watched(tiny, cross_entropy, inputs, targets, rules)
+losses = train(weights, watched, demo.windows(story_ids, 960), peak=0.006)
+unseen, distances = watched.found()
+show(plots.what_it_learns(losses, unseen, marks, watched.steps, distances))
+print(f"last 10 batches {np.mean(losses[-10:]):.2f}; unseen {unseen[-1][1]:.2f}")
+
+# %% [markdown]
+# Between steps 20 and 60 the model passes close to the unigram: **it learns first which tokens are frequent**, whatever stands
+# before them. Then it comes closer to the bigram, and in the end it beats it. **Before you beat a rule, make it as good as
+# you can.**
+#
+# On the left, the two curves move apart. The model reads each story about thirteen times and learns some of it by heart. What counts is
+# the loss on *unseen* text.
+#
+# ### Does it look further back?
+#
+# Does your model beat the bigram because it reads more than one token? The control is a twin with the same start and the same
+# batches that reads every token as a text of its own. Both were trained from eight seeds, for 240 and for 960 steps, and recorded on 64 held-out stories, both halves of those above.
 
 # %%
 predict(
-    "bigram",
-    "After how many of 240 steps does your model beat the bigram rule?",
-    yours=200,
+    "context",
+    "Eight seeds, 240 steps each: how often does context help?",
+    {
+        "A": "in all eight",
+        "B": "in most of them, not in all",
+        "C": "in half of them or fewer",
+    },
+    yours="A",
 )
-
-# %%
-from llmlib.data import make_context_runs
-
-V = 512
-unigram = torch.bincount(story_ids, minlength=V) + 1.0
-unigram /= unigram.sum()
-pairs = torch.zeros(V, V).index_put(
-    (story_ids[:-1], story_ids[1:]), torch.ones(len(story_ids) - 1), accumulate=True
-)
-
-
-def bigram_rule(w):
-    """ln p of each token after each: pairs counted, and w times the unigram."""
-    counts = pairs + w * unigram
-    return (counts / counts.sum(1, keepdim=True)).log()
-
-
-_, held_out_ids = make_context_runs.texts()
-inputs, targets = make_context_runs.windows(held_out_ids)
-inputs, targets = inputs[::2], targets[::2]  # every second window is enough here
-known = int((targets != training.IGNORED).sum())
-rules = {
-    "uniform": torch.full((*inputs.shape, V), -math.log(V)),
-    "unigram": unigram.log().expand(*inputs.shape, V),
-    "bigram": bigram_rule(1)[inputs],
-}
-marks = {name: cross_entropy(logits, targets).item() for name, logits in rules.items()}
-for name, nats in marks.items():
-    print(f"{name:<26}{nats:.3f} nats per token on {known:,} unseen")
-
-watch = (1, 3, 10, 20, 60, 120, 240)  # after so many steps
-weights, tiny, engine_weights = tiny_model()
-held_out_losses, distances, done = [], {name: [] for name in rules}, 0
-
-
-def look():
-    """Its loss on unseen stories, and its distance from each rule."""
-    with torch.no_grad():
-        logits = tiny(inputs)
-    held_out_losses.append((done, cross_entropy(logits, targets).item()))
-    log_p = torch.log_softmax(logits, dim=-1)
-    for name, rule in rules.items() if done in watch else ():
-        distances[name].append((log_p.exp() * (log_p - rule)).sum(-1).mean().item())
-
-
-def watched(ids):
-    """The model; before every twentieth step, and when `watch` says so, we look."""
-    global done
-    if done in watch or done % 20 == 0:
-        look()
-    done += 1
-    return tiny(ids)
-
-
-losses = train(weights, watched, windows(story_ids, 240), peak=0.006)
-look()
-better = cross_entropy(bigram_rule(16)[inputs], targets)
-print(
-    f"trained {held_out_losses[-1][1]:.3f}; bigram, 16 times the unigram {better:.3f}"
-)
-show(plots.what_it_learns(losses, held_out_losses, marks, watch, distances))
-reveal("bigram", next(step for step, loss in held_out_losses if loss < marks["bigram"]))
-
-# %% [markdown] reveals="bigram"
-# After the first step the model is still the uniform rule. After some twenty it is nearly the unigram: **it learns first
-# which tokens are frequent**, whatever stands before them. Then it comes closer and closer to the bigram, and beats it.
-#
-# Look at what was beaten. Plain counts trust a pair seen once too much. With 16 times the unigram mixed in, the bigram rule
-# is ahead of your model again. **Before you beat a rule, make it as good as you can.**
 
 # %% [markdown]
-# ### Does it look further back?
+# ### Experiment 5.8 · `gain_over_seeds` · ●●○ · 8 min
 #
-# Is your model ahead of the plain bigram because it reads more than one token? The control is a twin with the same start
-# and the same batches that reads every token as a text of its own.
-#
-# One pair of runs proves little, since start and batches are luck. So both were trained from eight seeds and recorded on
-# *all* held-out stories. You write what decides: the mean gain, and how far luck moves it.
-#
-# ### Experiment 5.11 · `gain_over_seeds` · ●●○ · 15 min
+# How sure is the gain? You have a loss for each seed and each window of text, and you ask about *another seed*. The
+# *standard error* of a mean of $n$ independent values is their standard deviation (with $n - 1$) over $\sqrt n$. Which
+# values are independent here? Decide what to average, and over what.
 #
 # | | shape | |
 # |---|---|---|
 # | `with_context` | `[seeds, windows]` | losses, nats per token |
 # | `alone` | `[seeds, windows]` | losses of their twins: same row, same seed; same column, same text |
-# | returns | two numbers | (the mean gain in nats, its standard error) |
-#
-# The gain is what context takes off the loss. The *standard error* of a mean of $n$ independent values is their standard
-# deviation (with $n - 1$) over $\sqrt n$; a mean is rarely off by more than two of them. You ask about *another seed*:
-# what, then, are the independent values?
-#
-# By hand, two seeds and two windows:
-#
-# | | first seed | second seed |
-# |---|---|---|
-# | its row of `with_context` | `[3, 5]` | `[4, 4]` |
-# | its row of `alone` | `[4, 6]` | `[4, 10]` |
-# | its gain | 1 | 3 |
-#
-# The mean is 2. The standard deviation is $\sqrt 2$, so the standard error is 1.
+# | returns | two numbers | (the mean gain in nats, its standard error); the gain is what context takes off the loss |
 #
 # All of torch is allowed.
 #
-# <details><summary>Hint 1</summary>
+# <details><summary>Hint</summary>
 #
-# Windows of one model share that model's luck. How many times was luck drawn again?
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# Twins share a seed. Subtract them before you look at any spread: what they share cancels.
+# Two seeds with gains of 1 and 3 have the mean gain 2 and the standard error 1, however many windows each was measured on.
 #
 # </details>
 
 
 # %% solution gain_over_seeds disallowed=[]
 def gain_over_seeds(with_context, alone):
-    """(mean gain, its standard error over seeds): losses [seeds, windows] of models
-    that see all before, and of their twins that see one token."""
+    """(mean gain, its standard error): losses [seeds, windows] of models that see all
+    before, and of their twins that see one token."""
     ### BEGIN SOLUTION
     gains = (alone - with_context).mean(dim=1)
     return gains.mean().item(), (gains.std() / len(gains) ** 0.5).item()
@@ -2744,32 +1993,16 @@ for _seeds, _windows in ((2, 5), (8, 3), (5, 40)):
     )
 ### END HIDDEN TESTS
 
-# %% [markdown]
-# **Run it on the recorded models**, after 240 and after 960 steps.
-
 # %%
-predict(
-    "context",
-    "Eight seeds, 240 steps each: how often does context help?",
-    {
-        "A": "in all eight",
-        "B": "in most of them, not in all",
-        "C": "in half of them or fewer",
-    },
-    yours="A",
-)
-
-# %%
-gains = {}
+gains, wide = {}, {}
 for steps in (240, 960):
     with_context, alone = make_context_runs.recorded(steps)  # seeds windows
-    gains[f"{steps} steps"] = (alone - with_context).mean(1).tolist()
+    name = f"{steps} steps"
+    gains[name] = (alone - with_context).mean(1).tolist()
     mean, error = gain_over_seeds(with_context, alone)
-    print(
-        f"after {steps} steps: with context {with_context.mean():.2f}, alone "
-        f"{alone.mean():.2f}, gain {mean:.3f} ± {2 * error:.3f}"
-    )
-show(plots.gains_by_seed(gains))
+    wide[name] = 2.36 * error  # Student's t: for eight values, 95 %
+    print(f"after {name}: gain {mean:.3f} ± {wide[name]:.3f} nats per token")
+show(plots.gains_by_seed(gains, wide))
 helped = sum(gain > 0 for gain in gains["240 steps"])
 reveal("context", "A" if helped == 8 else "C" if helped <= 4 else "B")
 
@@ -2779,82 +2012,32 @@ reveal("context", "A" if helped == 8 else "C" if helped <= 4 else "B")
 # After 960 steps all eight agree: context is worth a quarter of a nat. **What it learns first is the frequencies, then
 # what follows what; looking further back comes last.**
 #
-# <details><summary>Small print</summary>
-#
-# The twin sees single tokens from its first step of training. A model blinded afterwards would break in other ways as
-# well. Its runs and the script that made them are `llmlib/data/context_runs.csv` and `make_context_runs.py`.
-#
-# </details>
+# Two *settings* that share no seeds have two unsure means, and variances add: the standard error of the difference is
+# $\sqrt 2$ times that of one where both are equal.
 
 # %% [markdown]
-# What does your model of 240 steps write?
+# ### It writes
+#
+# First the model that has learned nothing, then yours after 960 steps.
 
 # %%
 torch.set_num_threads(2)
+story_tokenizer = training.story_tokenizer(make_context_runs.training_stories()[:256])
 start = [story_tokenizer.special_tokens[training.BETWEEN]]
-_, _, newborn = tiny_model()
-for name, some_weights in {"before": newborn, "after": engine_weights}.items():
-    writer = training.as_model(some_weights, CONFIG, story_tokenizer)
-    new_ids = list(generate(writer, start, 50, temperature=0.7, seed=3))
-    print(f"{name}: {story_tokenizer.decode(new_ids)!r}\n")
+_, _, newborn = demo.tiny_model()
+for some_weights, seeds in ((newborn, [0]), (engine_weights, [0, 1, 2, 3])):
+    writer = training.as_model(some_weights, demo.CONFIG, story_tokenizer)
+    for seed in seeds:
+        new_ids = list(generate(writer, start, 60, temperature=0.7, seed=seed))
+        print(f"{story_tokenizer.decode(new_ids)!r}\n")
 
 # %% [markdown]
-# Not literature. But your loop, your loss and your AdamW made this out of noise. SmolLM2's training has the same parts, two
-# trillion tokens (Ben Allal et al. 2025), and *clipping*: gradients that are together longer than 1 are shortened to 1.
-
-# %% [markdown]
-# ## 5.8 Calibration: does 70 % mean 70 %?
+# Words, names, now and then half a sentence that holds: your loop made it out of noise. SmolLM2's training has the same
+# parts, and two trillion tokens (Ben Allal et al. 2025).
 #
-# ![Ten forecasts of 70 % as ten boxes. Calibrated: seven boxes came true, three did not. Overconfident: five came true, five did not.](attachment:seven_of_ten.png)
-#
-# A model that says 0.7 should be right seven times out of ten (Guo et al. 2017). Over all tokens of the ten paragraphs,
-# compare the probability of SmolLM2's likeliest token with how often that token was the right one.
-
-# %%
-predict(
-    "confident",
-    "Does SmolLM2, on these paragraphs, promise more than it delivers?",
-    {
-        "A": "it promises more",
-        "B": "it promises less",
-        "C": "neither, within the error",
-    },
-    yours="A",
-)
-
-# %%
-sure, hit = torch.cat(confidence).numpy(), torch.cat(right).numpy()
-show(plots.calibration(sure, hit))
-error = (sure - hit).std() / math.sqrt(len(hit))
-print(
-    f"{len(hit)} tokens: said {sure.mean():.3f} on average, right {hit.mean():.3f} of "
-    f"the time, apart {sure.mean() - hit.mean():.3f} ± {2 * error:.3f}"
-)
-expects, has = torch.cat(expected).mean(), np.average(paragraph_losses, weights=counts)
-print(f"loss that it expects {expects:.3f} nats per token, loss that it has {has:.3f}")
-gap = sure.mean() - hit.mean()
-reveal("confident", "C" if abs(gap) < 2 * error else "A" if gap > 0 else "B")
-
-# %% [markdown] reveals="confident"
-# Most points lie below the diagonal: on this text the model is **overconfident**. The loss says the same. A model that is
-# right about itself expects the loss $-\sum_i p_i \ln p_i$, the **entropy** of its prediction. What it pays is more.
-#
-# The loss rewards calibration: on average $-\ln p$ is smallest exactly when the probabilities are the true frequencies. But
-# the calibration is about *text*: a sentence of probable tokens need not be probably true.
-#
-# <details><summary>Small print</summary>
-#
-# These paragraphs may be unlike the training text, the weights were rounded, and tuning for chat can bend the curve, too.
-# This plot cannot say which. Tokens of one paragraph are not independent; a bootstrap over whole paragraphs leaves the
-# finding as it is.
-#
-# </details>
-
-# %% [markdown]
 # ## 5.9 Your pieces in the engine
 #
-# Your `unembed` goes into the engine. Does it still say what `transformers` says? Ids forgive bugs, so compare the logits,
-# too.
+# Your `unembed` goes into the engine. Does it still say what `transformers` says?
 
 # %%
 from llmlib.course.engine_check import same_ids
@@ -2870,32 +2053,22 @@ print("logits within 0.0002 of llmlib's:", bool(apart < 2e-4))
 # ## Recap
 #
 # - After the layers come a final norm and one dot product per token. Only differences between logits count.
-# - The loss is $-\ln p$ of the true next token; a sum of losses is a file size. Every position is an example, padding is
-#   not. Put an end-of-text token in front.
-# - Perplexity is $e^{\text{loss}}$ over *tokens*; bits per byte compare tokenizers, total bits compare languages.
-# - At the logits the gradient is softmax minus one-hot. The backward walk carries it on; nudging tells whether it is right.
-# - Training: first loss $\ln V$, one batch by heart, the valley of the rate, simple rules, other seeds.
+# - The loss is $-\ln p$ of the true next token; a sum of losses is a file size. Every position is an example.
+# - Calibration belongs to a model and a text.
+# - At the logits the gradient is softmax minus one-hot. The walk back carries it through attention, norms and "+".
+# - A falling loss does not prove a gradient; nudging tests it.
+# - Training: first loss near $\ln V$; simple rules, made as good as you can; unseen text; other seeds.
 #
-# **The way so far:** tokenization → embedding → position → attention and layers → **output head**. Next:
-# choosing a token.
+# **Next:** choosing a token, in notebook 6.
 #
-# ## Questions to think about
+# ## A question to think about
 #
-# 1. A model has perplexity 12 with a vocabulary of 50,000 and another has perplexity 15 with a vocabulary of 200,000.
-#    Which is better?
-# 2. If $-\ln p$ were replaced by $1 - p$, which probabilities would a model learn to give to a coin that falls heads
-#    60 % of the time?
-# 3. The first loss is $\ln V$, one batch is learned by heart, and on held-out text the loss falls to 0.01 after 100
-#    steps. Do you celebrate?
+# The first loss is $\ln V$, and on held-out text the loss falls to 0.01 after 100 steps. Do you celebrate?
 #
-# <details><summary>Answers</summary>
+# <details><summary>Answer</summary>
 #
-# 1. You cannot tell. With 200,000 tokens each covers more text, so there are fewer and harder questions. Bits per byte
-#    on the same text decide.
-# 2. Heads with certainty. The mean of $1 - p$ is $0.6(1 - q) + 0.4q = 0.6 - 0.2q$ for a forecast $q$ of heads, which is
-#    smallest at $q = 1$. With the logarithm it is smallest at $q = 0.6$.
-# 3. No. No text is that predictable; the model sees its answers. Look at the shift by one and at the mask first, then
-#    ask whether the held-out text is also in the training text.
+# No. No text is that predictable; the model sees its answers. Look at the shift by one and at the mask first, then ask
+# whether the held-out text is also in the training text.
 #
 # </details>
 #
@@ -2906,8 +2079,9 @@ print("logits within 0.0002 of llmlib's:", bool(apart < 2e-4))
 # - Press & Wolf 2016, *Using the Output Embedding to Improve Language Models*,
 #   [1608.05859](https://arxiv.org/abs/1608.05859): tied weights.
 # - Delétang et al. 2023, *Language Modeling Is Compression*, [2309.10668](https://arxiv.org/abs/2309.10668).
-# - Kingma & Ba 2014, *Adam: A Method for Stochastic Optimization*, [1412.6980](https://arxiv.org/abs/1412.6980);
-#   Loshchilov & Hutter 2017, *Decoupled Weight Decay Regularization*, [1711.05101](https://arxiv.org/abs/1711.05101).
+# - Kingma & Ba 2014, *Adam: A Method for Stochastic Optimization*, [1412.6980](https://arxiv.org/abs/1412.6980), which
+#   has 0.999 for the mean square; Loshchilov & Hutter 2017, *Decoupled Weight Decay Regularization*,
+#   [1711.05101](https://arxiv.org/abs/1711.05101).
 # - Ben Allal et al. 2025, *SmolLM2: When Smol Goes Big*, [2502.02737](https://arxiv.org/abs/2502.02737).
 # - Karpathy 2019, *A Recipe for Training Neural Networks*: first loss, one batch, and much more.
 # - Arnett, Chang & Bergen 2024, *A Bit of a Problem: Measurement Disparities in Dataset Sizes Across Languages*,
@@ -2934,3 +2108,274 @@ predictions()
 from llmlib.course.checking.check_notebooks import show as show_progress
 
 show_progress()
+
+# %% [markdown]
+# ## Further
+#
+# Nothing later needs these pieces, and they give no points. Each stands by itself.
+#
+# ### Perplexity, and in which unit to compare · 20 min
+#
+# ![The same sentence cut twice. Four long tokens at 3 nats each, perplexity 20; eight short ones at 1.5 nats each, perplexity 4.5. Both are 12 nats for the same 25 bytes, 0.69 bits per byte.](attachment:two_cuts.png)
+#
+# A model with perplexity 20 loses as much as a guess among 20 equally likely tokens. A long text is measured in batches, and
+# the last is nearly always shorter. The perplexity of the whole is the exponential of the mean *over tokens*, however they
+# are batched.
+
+# %% [markdown]
+# ### Exercise 5.9 · `corpus_perplexity` · ●○○ · 5 min
+#
+# - **In:** `losses`, a list of numbers, the mean loss of each batch in nats per token; `counts`, a list of its numbers of
+#   tokens. Leave both lists as they are.
+# - **Out:** a float, the perplexity of all tokens together, not rounded.
+#
+# By hand, two batches:
+#
+# | | tokens | mean loss | nats in all |
+# |---|---|---|---|
+# | first batch | 3 | 1 | 3 |
+# | second batch | 1 | 5 | 5 |
+# | together | 4 | 2 | 8 |
+#
+# The perplexity is $e^2 = 7.389$.
+#
+# Not allowed: llmlib's own.
+#
+# <details><summary>Hint 1</summary>
+#
+# A mean loss times its number of tokens is a total, and totals add up.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The exponential comes last, and once.
+#
+# </details>
+
+
+# %% solution corpus_perplexity disallowed=["llmlib.output_head.corpus_perplexity"]
+def corpus_perplexity(losses, counts):
+    """Perplexity of a text cut into batches: mean loss (nats per token) and number of
+    tokens of each batch -> a float."""
+    ### BEGIN SOLUTION
+    return math.exp(sum(loss * n for loss, n in zip(losses, counts)) / sum(counts))
+    ### END SOLUTION
+
+
+# %% test corpus_perplexity points=0
+import math
+import random
+from contextlib import suppress
+
+from llmlib.course import check
+
+_got = corpus_perplexity([1.0, 5.0], [3, 1])
+check.that(_got is not None, "corpus_perplexity gave back None: is there a return?")
+_got = float(_got)
+check.that(
+    abs(_got - 75.5657) > 0.01,
+    "that is the mean of the two perplexities: take the mean of the losses first, then "
+    "exp once",
+)
+check.that(
+    abs(_got - math.exp(3)) > 0.01,
+    "a batch of 1 token counts as much as one of 3: weight each loss by its number of "
+    "tokens",
+)
+check.that(
+    abs(_got - (3 * math.e + math.exp(5)) / 4) > 0.01,
+    "weighting is right, but average the losses, not the perplexities: exp comes last",
+)
+check.that(
+    abs(_got - 2) > 0.01, "that is the mean loss in nats: perplexity is its exponential"
+)
+check.that(abs(_got - 4) > 0.01, "the losses are in nats, so the base is e, not 2")
+check.that(
+    abs(_got - math.exp(8)) > 1,
+    "divide the total loss by the total number of tokens before you take exp",
+)
+check.close(
+    _got,
+    math.exp(2),
+    "3 tokens at 1 nat and 1 token at 5 nats are 8 nats in 4 tokens: the perplexity is "
+    "e^2",
+    atol=1e-3,
+)
+check.equal(
+    left_alone("corpus_perplexity", [1.0, 5.0], [3, 1]),
+    [1.0, 5.0],
+    "the caller's list of losses has changed: leave it as it is",
+)
+check.close(
+    float(corpus_perplexity([1.234], [1])),
+    math.exp(1.234),
+    "one token at 1.234 nats has the perplexity e^1.234 = 3.434938: do not round",
+    atol=1e-4,
+)
+check.close(
+    float(corpus_perplexity([math.log(50)], [7])),
+    50.0,
+    "guessing uniformly among 50 tokens has perplexity 50",
+    atol=1e-2,
+)
+check.close(
+    float(corpus_perplexity([1.0, 1.0, 5.0], [3, 1, 4])),
+    math.exp(3),
+    "two batches have the same loss here: each counts, with its own number of tokens",
+    atol=1e-3,
+)
+check.close(
+    float(corpus_perplexity([1.0, 1.0, 5.0], [2, 2, 4])),
+    math.exp(3),
+    "two batches have the same loss and the same number of tokens: both count, a set "
+    "keeps only one",
+    atol=1e-3,
+)
+_got = math.inf
+with suppress(OverflowError):
+    _got = float(corpus_perplexity([3.0], [1000]))
+check.close(
+    _got,
+    math.exp(3),
+    "a thousand tokens at 3 nats overflowed: take the mean of the losses first, then "
+    "exp once, and multiply no perplexities",
+    atol=1e-3,
+)
+### BEGIN HIDDEN TESTS
+_rng = random.Random(55)
+for _ in range(10):
+    _counts = [_rng.randrange(1, 300) for _ in range(_rng.randrange(1, 6))]
+    _tokens = [[_rng.uniform(0, 3) for _ in range(_n)] for _n in _counts]
+    _means = [sum(_t) / len(_t) for _t in _tokens]
+    _all = [_loss for _t in _tokens for _loss in _t]
+    check.close(
+        float(corpus_perplexity(_means, _counts)),
+        math.exp(sum(_all) / len(_all)),
+        "the perplexity must be that of all tokens together, however they are batched, "
+        "and not rounded",
+        atol=1e-4,
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Perplexity is *per token*: long tokens are fewer, harder questions. Two models with different tokenizers are therefore
+# compared, **on the same text**, by **bits per byte**: both must account for the same bytes.
+#
+# $$\text{bits per byte} = \frac{\text{loss} \cdot n_\text{tokens}}{n_\text{bytes} \cdot \ln 2}$$
+#
+# It is used for another question, too: which *language* does the model read best? Here is one text in four languages.
+
+# %%
+predict(
+    "language",
+    "SmolLM2 was trained on English. By bits per byte, which of the others is easiest?",
+    {"A": "German", "B": "Russian", "C": "Hindi"},
+    yours="A",
+)
+
+# %%
+from llmlib.output_head import bits_per_byte
+
+print("           tokens   bytes   perplexity   bits per byte   bits for the text")
+by_byte = {}
+for language, text in demo.TRANSLATIONS.items():
+    inputs, targets = next_token_pairs(torch.tensor([[END] + tokenizer.encode(text)]))
+    loss, n = cross_entropy(model(inputs), targets).item(), targets.numel()
+    by_byte[language] = bits_per_byte(loss, n, len(text.encode()))
+    print(
+        f"{language:<9}{n:>8}{len(text.encode()):>8}"
+        f"{corpus_perplexity([loss], [n]):>13.2f}{by_byte[language]:>16.3f}"
+        f"{loss * n / math.log(2):>20.0f}"
+    )
+others = ["German", "Russian", "Hindi"]
+reveal("language", "ABC"[min(range(3), key=lambda i: by_byte[others[i]])])
+
+# %% [markdown] reveals="language"
+# Among these three the order per byte is the opposite of the order for the whole text. UTF-8 spends one byte on a plain Latin
+# letter, two on a Cyrillic one, three on one of Devanagari (the *byte premium*, Arnett et al. 2024). So bytes are no fair
+# unit between scripts.
+#
+# **Bits per byte for one text and two tokenizers; total bits for one content in two languages.**
+
+# %% [markdown]
+# ### Can it learn one batch by heart? · 10 min
+#
+# The cheapest test of a training loop: the *same* small batch, again and again. If the loss does not fall to nearly 0,
+# something is wrong, most often in the loop. But which bugs does it see? Four runs: your loop as it is; with a rate 100 times as large;
+# with no causal mask, so that each position can read its own answer; and on random tokens.
+
+# %%
+predict(
+    "batch",
+    "Which of these does the test expose? (The loss would stay well above 0.)",
+    {
+        "A": "the rate 100 times too large",
+        "B": "no causal mask",
+        "C": "random tokens in place of text",
+        "D": "all three",
+    },
+    yours="D",
+)
+
+# %%
+from dataclasses import replace
+
+
+def blind_to_nothing(seq, start=0):
+    return torch.ones(seq, start + seq, dtype=torch.bool)
+
+
+torch.set_num_threads(1)
+no_mask = replace(training.PARTS, mask=blind_to_nothing)
+batch = demo.windows(story_ids, 1, batch=4)[0]
+generator = torch.Generator().manual_seed(5)
+noise_batch = torch.randint(512, batch.shape, generator=generator)
+runs = {
+    "as it is": (batch, 0.01, training.PARTS),
+    "rate 100 times as large": (batch, 1.0, training.PARTS),
+    "no causal mask": (batch, 0.01, no_mask),
+    "random tokens": (noise_batch, 0.01, training.PARTS),
+}
+curves = {}
+for name, (ids, peak, some_parts) in runs.items():
+    weights, tiny, _ = demo.tiny_model(parts=some_parts)
+    curves[name] = train(weights, tiny, [ids] * 50, peak)
+show(plots.one_batch(curves, math.log(512)))
+stuck = [curves[name][-1] > 1 for name in list(runs)[1:]]
+reveal("batch", "D" if all(stuck) else "ABC"[stuck.index(True)])
+
+# %% [markdown] reveals="batch"
+# Only the rate. A leak from the future passes the test, and so does a text of pure noise: **a loss near 0 says that the
+# loop can learn, not that it learns the right thing.** A leak is found by changing a later token and watching an earlier
+# prediction; for the noise there is text held out of the training.
+
+# %% [markdown]
+# ### How large a step? · 10 min
+#
+# Seven peak rates, thirty steps each, from the same start on the same batches.
+
+# %%
+predict(
+    "rate",
+    "Which of these peaks ends with the lowest loss?",
+    {"A": "0.0001", "B": "0.001", "C": "0.01", "D": "0.1", "E": "1"},
+    yours="C",
+)
+
+# %%
+rates = [0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0]
+ends = []
+for peak in rates:
+    weights, tiny, _ = demo.tiny_model()
+    losses = train(weights, tiny, demo.windows(story_ids, 30), peak)
+    ends.append(np.mean(losses[-10:]))
+print("  ".join(f"{rate:g}: {loss:.2f}" for rate, loss in zip(rates[:5], ends)))
+show(plots.learning_rates(rates, {"your loop": ends}, math.log(512)))
+asked = [0.0001, 0.001, 0.01, 0.1, 1.0]
+best = min(asked, key=lambda rate: ends[rates.index(rate)])
+reveal("rate", "ABCDE"[asked.index(best)])
+
+# %% [markdown] reveals="rate"
+# A **U**. On the left the steps are too small to arrive in time, on the right too large to settle. The valley lies around
+# 0.01 and is flat over a factor of ten, for *this* width, *this* batch, *this* number of steps. Notebook 7 looks for it
+# again at each size.

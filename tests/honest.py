@@ -130,7 +130,7 @@ test_all()
 x, ids = torch.randn(3, 5, requires_grad=True), torch.tensor([0, 4, 2])
 torch.nn.functional.cross_entropy(x, ids).backward()
 torch.testing.assert_close(logits_gradient(x.detach(), ids), x.grad)
-### a look at torch's AdamW | 05_output_head | adamw_step | adamw_step
+### a look at torch's AdamW | 05_output_head | train | train
 weight = torch.nn.Parameter(torch.ones(3))
 weight.grad = torch.randn(3)
 torch.optim.AdamW([weight], lr=0.1).step()

@@ -243,9 +243,7 @@ def test_a_class_while_everything_is_killed(tmp_path, start, dask, postgres):
     assert in_book(postgres.url) == {f"s{number:04}": 10.0 for number in range(400)}
     assert len(list(course.glob("feedback/*/target/target.html"))) == 400
     counted = graded(course)
-    assert len(counted) == 400 and counted.total() <= 400 + 3 * dask_cluster.AHEAD, (
-        counted.total()
-    )
+    assert len(counted) == 400 and counted.total() <= 400 + 3 * dask_cluster.AHEAD, counted.total()
     for before, after in zip([*early, early[0]], late, strict=True):
         assert after < 1.15 * before, (early, late)
 

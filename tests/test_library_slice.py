@@ -174,14 +174,6 @@ def cross_attention(x, context, w_q, w_k, w_v):
     parts = x @ w_q.T, context @ w_k.T, context @ w_v.T
     return flex_attention(*(each[:, None] for each in parts))[:, 0]
 """
-FUSED = """
-def adamw_step(weight, gradient, mean, square, step, rate, decay):
-    weight, mean, square = weight.clone(), mean.clone(), square.clone()
-    made = [weight], [gradient], [mean], [square], [], [torch.tensor(float(step))]
-    named = {"lr": rate, "beta1": 0.9, "beta2": 0.95, "weight_decay": decay, "eps": 1e-8}
-    torch._fused_adamw_(*made, amsgrad=False, maximize=False, **named)
-    return weight, mean, square
-"""
 BY_NODE = """
 def embedding_gradient(ids, grad_output, vocab_size):
     shape = vocab_size, grad_output.shape[-1]
@@ -220,7 +212,6 @@ def stream_decode(ids, merges):
 """
 READY_MADE = {  # cell: (notebook, exercise, does it score: known to be open)
     FLEXIBLE: ("03_attention", "cross_attention", False),
-    FUSED: ("05_output_head", "adamw_step", False),
     BY_NODE: ("02_embeddings", "embedding_gradient", True),
     BYTE_LEVEL: ("01_tokens", "cut_words", False),
     BY_LOOKUP: ("01_tokens", "stream_decode", False),

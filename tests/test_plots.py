@@ -67,6 +67,18 @@ def test_a_figure_is_an_image_that_carries_its_alt_text():
     assert struct.unpack(">II", png[16:24]) == (1200, 400)  # two pixels for each of the page's
 
 
+def test_a_picture_to_step_through_shows_one_step_and_needs_no_script(monkeypatch):
+    bundles = []
+    monkeypatch.setattr(plots, "display", lambda data, raw: bundles.append(data))
+    figures = output_head.walk([("Up.", {"x": np.eye(2)}, {}), ("Back.", {"x": np.eye(2)}, {})])
+    plots.step_through(figures, "steps")
+    html = bundles[0]["text/html"]
+    assert html.count('type="radio"') == html.count("<label") == html.count("<img") == 2
+    assert html.count(" checked>") == 1 and "#steps-2:checked~.steps-2" in html
+    assert ".steps{display:none}" in html and "<script" not in html
+    assert bundles[0]["text/plain"] == "\n".join(figure.alt for figure in figures)
+
+
 def test_a_dollar_sign_in_a_prompt_is_no_formula():
     shares = torch.full((3,), 1 / 3)
     fig = sampling.strips(Letters, {"It costs $5, not $6": shares}, 0.5)
@@ -84,7 +96,7 @@ def test_powers_of_ten_stay_formulas():
 
 
 def test_an_empty_bin_is_left_out_of_the_calibration_without_a_warning(recwarn):
-    plots.image(output_head.calibration(np.array([0.05, 0.95]), np.array([0, 1])), ALT)
+    plots.image(output_head.calibration({"a": (np.array([0.05, 0.95]), np.array([0, 1]))}), ALT)
     assert not recwarn.list
 
 
@@ -149,8 +161,10 @@ def test_the_words_of_a_figure_follow_a_learners_own_run():
     assert "2 layers by 2 heads" in fig.alt and fig.alt.endswith("copies: 1.0 (0.90).")
     fig = output_head.learning_rates([0.01, 0.1, 1.0], {"mine": [6.0, 5.1, 7.0]}, 6.2)
     assert "mine: 6.0, lowest 5.1 at 0.1, then higher again." in fig.alt
-    assert "a -0.50 and 0.25 and 1.00." in output_head.gains_by_seed({"a": [-0.5, 1.0]}).alt
-    assert "x 0.10 and 0.60 and 0.50." in output_head.descent({"x": [0.1, 0.6, 0.5]}, "Down").alt
+    assert (
+        "a -0.50 and 0.25 and 1.00."
+        in output_head.gains_by_seed({"a": [-0.5, 1.0]}, {"a": 0.3}).alt
+    )
     bars = {"as they are": [0.64, 0.36], "doubled": [0.86, 0.14]}
     fig = output_head.grouped_bars("ab", bars, "probability", "Logits")
     assert fig.alt.endswith("a 0.64 and 0.86, b 0.36 and 0.14.")
@@ -201,8 +215,8 @@ def drawn(at):
             {"one": torch.tensor([1.0, at, 0.0]), "two": torch.tensor([at, 1.0, 0.0])}
         ),
         "neuron_turned": layers.neuron_turned([1, 2, 3], down, (0, 1)),
-        "loss_on_text": output_head.loss_on_text(["a", " b"], [None, at], "A text"),
-        "two_gradients": output_head.two_gradients(many, 6.0),
+        "gradients_compared": output_head.gradients_compared(many, 6.0),
+        "walk": output_head.walk([("Up.", {"x": at * np.eye(2)}, {})])[0],
         "one_batch": output_head.one_batch(down, 6.0),
         "what_it_learns": output_head.what_it_learns(
             [at, 1.0], [(1, 1.0)], {"rule": 1.0}, [1, 2, 3], down
@@ -218,8 +232,8 @@ def test_no_figure_says_numbers_of_a_run_that_it_is_not_drawn_from():
     """Other data, other words; and no fraction stands in an alt text as it was written."""
     one, two = drawn(2.3), drawn(4.1)
     assert [name for name in one if one[name].alt == two[name].alt] == []
-    below = output_head.calibration(np.array([0.35, 0.95]), np.array([0, 1]))
-    assert "Of 2 points 1 lie below the diagonal" in below.alt
+    below = output_head.calibration({"a": (np.array([0.35, 0.95]), np.array([0, 1]))})
+    assert "a: of 2 points 1 lie below the diagonal" in below.alt
     told = []
     for module in (attention, kv_cache, layers, output_head, sampling, scaling):
         for call in ast.walk(ast.parse(inspect.getsource(module))):

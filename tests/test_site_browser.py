@@ -395,7 +395,7 @@ LEARNERS_ASK = {  # question: what one of the first three places is called or na
     "how many parameters": "count_parameters",
     "softmx": "05_output_head.*softmax",
     "loss": "05_output_head.*loss",
-    "learning rate": "exercise-.*learning_rate",
+    "learning rate": "glossary.html#learning-rate",
     "temperature": "06_sampling.*[Tt]emperature",
     "nucleus sampling": "top_p",
     "why does the model repeat itself": "06_sampling.*repetition",

@@ -4,7 +4,7 @@ python -m llmlib.data.make_context_runs     about 8 minutes on one core; a run t
                                             context_runs.csv already is not done again
 
 Each run trains notebook 5's tiny model, once as it is and once with every token as a text of its
-own, and records its loss on each window of 64 tokens of all held-out stories, last window included.
+own, and records its loss on each window of 64 tokens of 64 held-out stories, last window included.
 """
 
 import csv
@@ -38,9 +38,14 @@ def recorded(steps):
     return tuple(found)
 
 
+def training_stories():
+    """Those that notebook 5 trains on."""
+    return [story for story in stories("train")[:600] if story.ended]
+
+
 def texts():
     """(tokens to train on, ids of the held-out stories): notebook 5's."""
-    train = [story for story in stories("train")[:600] if story.ended]
+    train = training_stories()
     unseen = [story for story in stories("held_out") if story.ended][:64]
     tokenizer = training.story_tokenizer(train[:256])
     return training.as_tokens(train, tokenizer), training.as_tokens(unseen, tokenizer).ids

@@ -7,7 +7,10 @@ from fractions import Fraction
 import torch
 
 from llmlib import training
+from llmlib.data import make_context_runs
+from llmlib.layers import rms_norm
 from llmlib.model import forward
+from llmlib.output_head import logits_gradient
 
 # A text as a point on the line from 0 to 1: arithmetic coding by a language model.
 
@@ -134,24 +137,17 @@ def two_layer_batch(ids, seed=0):
     return x, w_in, w_out, targets
 
 
-def numerical_gradient(loss, x, w_in, w_out, targets, name, place, by=1e-3):
-    """How `loss` changes with one weight of "w_in" or "w_out", measured in float64."""
-    around = []
-    for step in (by, -by):
-        weights = {"w_in": w_in.double(), "w_out": w_out.double()}
-        weights[name] = weights[name].clone()
-        weights[name].view(-1)[place] += step
-        around.append(float(loss(two_layer_logits(x.double(), **weights), targets)))
-    return (around[0] - around[1]) / (2 * by)
-
-
 def gate_forgotten(x, w_in, w_out, targets):
     """The backward pass with a planted bug: on its way back the gradient passes a shut gate."""
     hidden = (x @ w_in.T).clamp(min=0)
-    at_logits = torch.softmax(hidden @ w_out.T, -1)
-    at_logits[torch.arange(len(targets)), targets] -= 1
-    at_logits /= len(targets)
+    at_logits = logits_gradient(hidden @ w_out.T, targets)
     return (at_logits @ w_out).T @ x, at_logits.T @ hidden
+
+
+def first_layer_frozen(x, w_in, w_out, targets):
+    """The control of gate_forgotten: no gradient for w_in at all, the right one for w_out."""
+    for_in, for_out = gate_forgotten(x, w_in, w_out, targets)
+    return torch.zeros_like(for_in), for_out
 
 
 def train_two_layers(backward, loss, ids, steps, seed=0):
@@ -166,16 +162,91 @@ def train_two_layers(backward, loss, ids, steps, seed=0):
     return losses
 
 
-# How far AdamW moves one weight for each gradient that comes.
+def small_two_layers(seed=0):
+    """(x, w_in, w_out, targets) so small that every weight can be nudged; float64."""
+    g = torch.Generator().manual_seed(seed)
+    x, w_in, w_out = (torch.randn(s, generator=g).double() for s in ((9, 4), (6, 4), (5, 6)))
+    return x, w_in, w_out, torch.randint(5, (9,), generator=g)
 
 
-def moved(adamw_step, gradients, rate=0.1):
-    """The distance from where the weight began, in rates, over the number of gradients that are
-    not 0: `gradients` holds one a step, `adamw_step` is notebook 5's."""
-    weight, means = torch.zeros(1), [torch.zeros(1), torch.zeros(1)]
-    for step, gradient in enumerate(gradients, 1):
-        weight, *means = adamw_step(weight, torch.tensor([gradient]), *means, step, rate, 0.0)
-    return abs(weight.item()) / rate / sum(gradient != 0 for gradient in gradients)
+# One attention between a norm and the logits: three words, so that every number can be shown.
+
+
+def small_attention(seed=1):
+    """{name: tensor} for three words and the three after them; float64."""
+    g = torch.Generator().manual_seed(seed)
+    names = {"x": (3, 4), "w_q": (4, 4), "w_k": (4, 4), "w_v": (4, 4), "table": (4, 4)}
+    made = {name: torch.randn(shape, generator=g).double() for name, shape in names.items()}
+    return made | {"targets": torch.tensor([1, 2, 3])}
+
+
+def walked(walk, given, rate=0.1):
+    """[(what is done, values, gradients), ...]: the notebook's `walk` step by step, and after
+    steps of gradient descent with its gradients."""
+    loss, values, back = walk(**given)
+    told = (
+        "Up: x, a vector for each of three words.",
+        "Up: the norm's copy of x, all vectors of one length.",
+        "Up: the shares of attention, row by row.",
+        "Up: the stream, x plus what attention read.",
+        f"Up: the probabilities of the next word. The loss is {loss:.2f}.",
+        "Back: at the logits, what it said minus what was true.",
+        "Back: at the stream, through the table.",
+        "Back: at the copy, through attention.",
+        "Back: at x, through the norm; and what came past it, over the +.",
+    )
+    up, down, frames = list(values), ["p", "stream", "copy", "x"], []
+    for i, words in enumerate(told):
+        known = {name: values[name] for name in up[: i + 1]}
+        found = {name: back[name] for name in down[: max(0, i - 4)]}
+        frames.append((words, known, found))
+    now = dict(given)
+    for step in range(1, 31):
+        gradients = walk(**now)[2]
+        now |= {n: w - rate * gradients[n] for n, w in now.items() if n != "targets"}
+        if step in (3, 30):
+            loss, values, back = walk(**now)
+            known = {name: back[name] for name in down}
+            frames.append((f"After {step} steps the loss is {loss:.2f}.", values, known))
+    return frames
+
+
+# The same two links, put into the tiny model: PyTorch's walk back calls them.
+
+
+def parts_by_hand(norm_backward, attention_backward):
+    """The tiny model's parts, whose norms and attention go back by these two functions."""
+
+    class Norm(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, weight, eps):
+            ctx.save_for_backward(x, weight)
+            ctx.eps = eps
+            return rms_norm(x, weight, eps)
+
+        @staticmethod
+        def backward(ctx, at_out):
+            x, weight = ctx.saved_tensors
+            normed = rms_norm(x, torch.ones_like(weight), ctx.eps)
+            at_weight = (at_out * normed).flatten(0, -2).sum(0)
+            return norm_backward(at_out * weight, x, ctx.eps), at_weight, None
+
+    class Attention(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, q, k, v, mask):
+            scores = q @ k.mT / q.shape[-1] ** 0.5
+            shares = scores.masked_fill(~mask, -math.inf).softmax(-1)
+            ctx.save_for_backward(q, k, v, shares)
+            return shares @ v
+
+        @staticmethod
+        def backward(ctx, at_out):
+            return *attention_backward(at_out, *ctx.saved_tensors), None
+
+    def attention(q, k, v, mask, causal):
+        return Attention.apply(q, k, v, mask)
+
+    return replace(training.PARTS, norm=Norm.apply, attention=attention)
 
 
 # The tiny model that notebook 5 trains, and batches for it.
@@ -196,3 +267,79 @@ def windows(ids, n, batch=8, seed=0):
     piece, last = torch.arange(CONFIG.context + 1), len(ids) - CONFIG.context
     starts = [torch.randint(last, (batch, 1), generator=g) for _ in range(n)]
     return [ids[start + piece] for start in starts]
+
+
+# Rules that anybody can write, and how far the tiny model is from them while it trains.
+
+
+class Counts:
+    """How often each token occurs in the stream `ids`, and how often after each other one."""
+
+    def __init__(self, ids, vocab=VOCAB):
+        once = torch.bincount(ids, minlength=vocab) + 1.0
+        self.unigram = once / once.sum()
+        self.pairs = torch.zeros(vocab, vocab)
+        self.pairs.index_put_((ids[:-1], ids[1:]), torch.ones(len(ids) - 1), accumulate=True)
+
+    def bigram(self, w, ids):
+        """ln p of each token after each of `ids`: pairs counted, and w times the unigram."""
+        mixed = self.pairs + w * self.unigram
+        return (mixed / mixed.sum(1, keepdim=True)).log()[ids]
+
+
+def rules(ids, held_out_ids):
+    """(Counts of the stories, one half of the held-out windows, the other): (inputs, targets)."""
+    inputs, targets = make_context_runs.windows(held_out_ids)
+    half = len(inputs) // 2
+    return Counts(ids), (inputs[:half], targets[:half]), (inputs[half:], targets[half:])
+
+
+class Watched:
+    """A model [ids -> logits] in training that is asked, before some of its steps, for its loss on
+    `inputs` and `targets` and for its distance from each of `rules` {name: ln p}."""
+
+    steps = (1, 3, 10, 20, 60, 240, 960)
+
+    def __init__(self, model, loss, inputs, targets, rules):
+        self.model, self.loss, self.inputs, self.targets = model, loss, inputs, targets
+        self.rules, self.done, self.unseen = rules, 0, []
+        self.distances = {name: [] for name in rules}
+
+    def __call__(self, ids):
+        """The logits, as the model gives them."""
+        if self.done in self.steps or self.done % 60 == 0:
+            self.look()
+        self.done += 1
+        return self.model(ids)
+
+    def look(self):
+        """Its loss on unseen stories, and its distance from each rule."""
+        with torch.no_grad():
+            logits = self.model(self.inputs)
+        self.unseen.append((self.done, self.loss(logits, self.targets).item()))
+        log_p = torch.log_softmax(logits, dim=-1)
+        for name, rule in self.rules.items() if self.done in self.steps else ():
+            apart = (log_p.exp() * (log_p - rule)).sum(-1)
+            self.distances[name].append(apart.mean().item())
+
+    def found(self):
+        """After the last step: ([(step, loss), ...], {rule: distances at `steps`})."""
+        self.look()
+        return self.unseen, self.distances
+
+
+# How often the likeliest token is right.
+
+
+def promises(model, softmax, texts):
+    """(the likeliest token's probability at each position, 1 where it was right, the standard error
+    of the difference of their means, over texts): as numpy."""
+    each = []
+    for text in texts:
+        ids = torch.tensor([0, *model.tokenizer.encode(text)])
+        sure, best = softmax(model(ids[:-1])[0]).max(-1)
+        each.append((sure, (best == ids[1:]).float()))
+    sure, right = (torch.cat(some).numpy() for some in zip(*each))
+    gap = (sure - right).mean()
+    off = torch.stack([(a - b - gap).sum() for a, b in each])  # whole texts are independent
+    return sure, right, off.square().sum().sqrt().item() / len(sure)

@@ -134,6 +134,25 @@ def show(fig: Figure, alt: str = "", widget=None):
     leave(image(fig, alt or getattr(fig, "alt", "")), widget)
 
 
+def step_through(figures, name):
+    """Show figures as one picture to click or key through: radio buttons and style, no script, so
+    that it moves where no kernel runs. `name`: a word that no other picture of the page has."""
+    heads, rules, shown = [], [], []
+    for i, fig in enumerate(figures, 1):
+        at, checked = f"{name}-{i}", " checked" if i == 1 else ""
+        heads.append(
+            f'<input type="radio" name="{name}" id="{at}"{checked}><label for="{at}">{i}</label> '
+        )
+        rules.append(f"#{at}:checked~.{at}")
+        shown.append(f'<div class="{name} {at}">{image(fig, fig.alt)["text/html"]}</div>')
+    style = f".{name}{{display:none}}{','.join(rules)}{{display:block}}"
+    html = (
+        f"<style>{style}</style><fieldset><legend>Step (click, or use the arrow keys)</legend>"
+        f"{''.join(heads)}{''.join(shown)}</fieldset>"
+    )
+    leave({"text/html": html, "text/plain": "\n".join(fig.alt for fig in figures)})
+
+
 def leave(bundle, widget=None):
     """Show {mime type: text}, which stays where no kernel is running; below it the widget."""
     display(bundle, raw=True)

@@ -3,7 +3,6 @@
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
-from matplotlib.patches import Rectangle
 
 from llmlib import plots
 
@@ -55,44 +54,13 @@ def logits_to_loss(tokens, logits, shares):
     )
 
 
-def loss_on_text(pieces, losses, title, width=78):
-    """A text, each token the darker the larger its loss in nats; the first has none (None)."""
-    lines, column = [[]], 0
-    for piece, loss in zip(pieces, losses):
-        if column + len(piece) > width:
-            lines, column, piece = [*lines, []], 0, piece.lstrip(" ")
-        lines[-1].append((piece, loss, column))
-        column += len(piece)
-    fig, ax = plots.figure(height=0.5 + 0.34 * len(lines))
-    ax.set(xlim=(-0.3, width + 0.8), ylim=(len(lines), 0), title=title)
-    ax.axis("off")
-    for row, line in enumerate(lines):
-        for piece, loss, start in line:
-            colour = SURPRISE.to_rgba(loss or 0)
-            corner = (start + 0.04, row + 0.08)
-            ax.add_patch(Rectangle(corner, len(piece) - 0.08, 0.84, color=colour, linewidth=0))
-            style = {"family": "monospace", "fontsize": 8.5} | plots.CENTRE
-            for i, character in enumerate(piece):
-                ax.text(start + i + 0.5, row + 0.5, character, color=plots.ink(colour), **style)
-    shape = {"orientation": "horizontal", "fraction": 0.04, "pad": 0.02, "aspect": 50}
-    bar = fig.colorbar(SURPRISE, ax=ax, **shape)
-    bar.set_label("loss in nats (10 and more are drawn alike)", fontsize=9)
-    known = [(loss, piece.strip()) for piece, loss in zip(pieces, losses) if loss is not None]
-    darkest = ", ".join(f"{piece} {loss:.1f}" for loss, piece in sorted(known)[:-6:-1])
-    return plots.described(
-        fig,
-        f"{title}: a text, each token the darker the larger its loss in nats. The darkest: "
-        f"{darkest}.",
-    )
-
-
 def file_sizes(rows):
     """Bars across, two of each: rows [(name, bytes of the text, of its words shuffled), ...]."""
     fig, ax = plots.figure(height=3.4)
     labels, text, shuffled = zip(*rows)
     series = {"the text": text, "the same words, shuffled": shuffled}
     plots.bars(ax, labels, series, fmt="{:,.0f}", across=True)
-    ax.set(xlabel="bytes", title="The same text, written in four ways")
+    ax.set(xlabel="bytes", title="The same text, written in three ways")
     ax.margins(x=0.1)
     ax.legend(loc="lower right")
     return plots.described(
@@ -102,22 +70,12 @@ def file_sizes(rows):
     )
 
 
-def descent(curves, title):
-    """Probabilities against steps of gradient descent: curves {token: one value a step}."""
-    ax = plots.chart(0, curves, every=3, height=3.2, ylim=(0, 1))
-    ax.set(xlabel="steps taken", ylabel="probability of the next token", title=title)
-    told = plots.listed({name: (y[0], max(y), y[-1]) for name, y in curves.items()}, ".2f")
-    return plots.described(
-        ax.figure, f"Probabilities against steps. At the first, the highest and the last: {told}."
-    )
-
-
-def two_gradients(curves, start):
+def gradients_compared(curves, start):
     """Loss against steps of gradient descent: curves {which gradient: one loss a step}."""
     smooth = {name: np.convolve(each, np.ones(10) / 10, "valid") for name, each in curves.items()}
     ax = plots.chart(10, smooth, every=40, height=3.2)
     ax.set(xlabel="step", ylabel="loss (nats per token), mean of 10")
-    ax.set_title("Two layers, trained with two gradients")
+    ax.set_title("Two layers, trained with three gradients")
     plots.mark(ax, "ln V", y=start)
     return plots.described(
         ax.figure,
@@ -126,19 +84,21 @@ def two_gradients(curves, start):
     )
 
 
-def gains_by_seed(gains):
-    """A dot for each seed, and their mean with two standard errors: {how long: a gain a seed}."""
+def gains_by_seed(gains, intervals):
+    """A dot for each seed, and their mean with its interval: {how long: a gain for each seed} and
+    {how long: half the interval's width}."""
     fig, ax = plots.figure(height=2.6)
     for row, (name, style, _) in enumerate(plots.look(gains)):
         each = np.array(gains[name])
-        error = 2 * each.std(ddof=1) / np.sqrt(len(each))
         spread = row + np.linspace(-0.16, 0.16, len(each))
         ax.plot(each, spread, linestyle="", marker="o", color=style["color"], alpha=0.7)
-        ax.errorbar(each.mean(), row + 0.32, xerr=error, fmt="D", color="black", capsize=4)
+        ax.errorbar(
+            each.mean(), row + 0.32, xerr=intervals[name], fmt="D", color="black", capsize=4
+        )
     ax.axvline(0, color="black", linewidth=1)
     ax.set_yticks(range(len(gains)), gains)
     ax.set(ylim=(len(gains) - 0.4, -0.5), xlabel="gain from context (nats per token)")
-    ax.set_title("A dot for each seed; below them the mean ± 2 standard errors")
+    ax.set_title("A dot for each seed; below them the mean and its 95 % interval")
     ends = {name: (min(some), np.mean(some), max(some)) for name, some in gains.items()}
     told = plots.listed(ends, "z.2f")
     return plots.described(
@@ -201,30 +161,70 @@ def what_it_learns(losses, unseen, marks, seen, distances):
     )
 
 
-def calibration(confidence, right, n_bins=10):
-    """How often the likeliest token was right, by its probability; below, tokens in each bin."""
-    fig, (ax, below) = plots.figure(2, width=6.5, height=5.0, sharex=True, height_ratios=[4, 1])
-    ax.plot([0, 1], [0, 1], "--", color=plots.GREY, label="perfectly calibrated")
-    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
-    tokens = np.bincount(bins, minlength=n_bins)
-    some = np.where(tokens, tokens, np.nan)  # an empty bin has no dot, and no warning
-    said = np.bincount(bins, confidence, n_bins) / some
-    true = np.bincount(bins, right, n_bins) / some
-    style = {"color": plots.BLUE, "fmt": "o", "capsize": 3}
-    error = 2 * np.sqrt(true * (1 - true) / some)
-    ax.errorbar(said, true, error, label="this model, ± 2 standard errors", **style)
-    ax.set(ylabel="share of times it was right", xlim=(0, 1), ylim=(0, 1.02))
-    ax.set_title(f"Calibration, in {n_bins} bins")
+def walk(frames):
+    """The walk there and back in pictures to click through, one for each (what is done, {name:
+    values}, {name: gradients}); what is not known yet is empty. One colour is one number in all."""
+    names, figures = list(frames[-1][1]), []
+    for told, *both in frames:
+        fig, axes = plots.figure(2, len(names), width=9.0, height=3.6)
+        for row, (kind, colours) in enumerate(((1, "PuOr"), (2, plots.DIVERGING))):
+            for ax, name in zip(axes[row * len(names) :], names):
+                seen = [frame[kind][name] for frame in frames if name in frame[kind]]
+                if seen:
+                    _matrix(ax, both[row].get(name), seen, colours)
+                else:
+                    ax.axis("off")
+                ax.set_title("" if row else name)
+        axes[0].set_ylabel("value")
+        axes[len(names)].set_ylabel("gradient")
+        fig.suptitle(told, fontsize=12)
+        last = [f"{word}{name} {_rows(each[name])}" for word, each in _named(both) for name in each]
+        figures.append(plots.described(fig, f"{told} {last[-1]}."))
+    return figures
+
+
+def _named(both):
+    return zip(("", "gradient at "), both)
+
+
+def _matrix(ax, numbers, seen, colours):
+    """`numbers`, or as many empty cells; `seen`: all that stand there in one of the pictures."""
+    span = max(float(abs(np.asarray(each)).max()) for each in seen)
+    known = numbers is not None
+    shown = np.asarray(numbers) if known else np.full(seen[0].shape, np.nan)
+    form = "z.2f" if known else None
+    plots.heat(ax, shown, form, cmap=colours, vmin=-span, vmax=span)
+    ax.set(xticks=[], yticks=[])
+    for text in ax.texts:
+        text.set_fontsize(7)
+
+
+def _rows(numbers):
+    return ", then ".join(" ".join(f"{x:z.2f}" for x in row) for row in numbers.tolist())
+
+
+def calibration(texts, n_bins=10):
+    """How often the likeliest token was right, by its probability: texts {name: (probability of
+    each, 1 where it was right)}."""
+    fig, ax = plots.figure(width=6.5, height=4.2)
+    ax.plot([0, 1], [0, 1], "--", color=plots.GREY, marker="", label="perfectly calibrated")
+    counted = []
+    for name, style, _ in plots.look(texts):
+        confidence, right = texts[name]
+        bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
+        tokens = np.bincount(bins, minlength=n_bins)
+        some = np.where(tokens, tokens, np.nan)  # an empty bin has no dot, and no warning
+        said = np.bincount(bins, confidence, n_bins) / some
+        true = np.bincount(bins, right, n_bins) / some
+        error = 2 * np.sqrt(true * (1 - true) / some)
+        ax.errorbar(said, true, error, label=name, capsize=3, **style | {"linestyle": ""})
+        below, points = int((true < said).sum()), int((tokens > 0).sum())
+        counted.append(f"{name}: of {points} points {below} lie below the diagonal")
+    ax.set(xlabel="probability of the likeliest token", ylabel="share of times it was right")
+    ax.set(xlim=(0, 1), ylim=(0, 1.02), title=f"Calibration, in {n_bins} bins")
     ax.legend(loc="upper left")
-    drawn = below.bar((np.arange(n_bins) + 0.5) / n_bins, tokens, 0.8 / n_bins, color=plots.SKY)
-    below.bar_label(drawn, fontsize=9, padding=1)
-    below.set(xlabel="probability of the likeliest token", ylabel="tokens")
-    below.margins(y=0.35)
     return plots.described(
         fig,
-        "Above: how often the likeliest token was right against the probability the model gave "
-        "it, with error bars of two standard errors. Of "
-        f"{int((tokens > 0).sum())} points {int((true < said).sum())} lie below the diagonal, "
-        "where a model promises more than it delivers. Below: the tokens of each bin, "
-        f"{tokens.min():,} to {tokens.max():,}.",
+        "How often the likeliest token was right against the probability the model gave it, with "
+        f"error bars of two standard errors. {'; '.join(counted)}.",
     )
