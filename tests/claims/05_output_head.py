@@ -464,8 +464,7 @@ def the_rate_has_a_valley():
 
 
 def frequencies_first_then_what_follows():
-    """“After some twenty steps the model is nearly the unigram: **it learns first which tokens are
-    frequent**”
+    """“the unigram is the nearest of the three rules: **it learns first which tokens are frequent**”
 
     “in the end it beats it”
 
