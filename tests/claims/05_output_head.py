@@ -464,7 +464,8 @@ def the_rate_has_a_valley():
 
 
 def frequencies_first_then_what_follows():
-    """“the unigram is the nearest of the three rules: **it learns first which tokens are frequent**”
+    """“the unigram is the nearest of the three rules: **it learns first which tokens are
+    frequent**”
 
     “in the end it beats it”
 
