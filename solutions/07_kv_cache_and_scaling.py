@@ -2713,7 +2713,7 @@ check.close(
 
 # %%
 for name, some_fit in {"yours": fit_power_law, "the course's": fit}.items():
-    e, a, alpha = some_fit(n, loss)
+    e, a, alpha = some_fit(runs.n, runs.mean(most))
     print(f"{name:<13} E = {e:.2f}, A = {a:.2f}, alpha = {alpha:.3f}")
 
 # %% [markdown]
