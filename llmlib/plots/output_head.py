@@ -166,7 +166,7 @@ def walk(frames):
     values}, {name: gradients}); what is not known yet is empty. One colour is one number in all."""
     names, figures = list(frames[-1][1]), []
     for told, *both in frames:
-        fig, axes = plots.figure(2, len(names), width=9.0, height=3.6)
+        fig, axes = plots.figure(2, len(names), width=7.7, height=3.4)
         for row, (kind, colours) in enumerate(((1, "PuOr"), (2, plots.DIVERGING))):
             for ax, name in zip(axes[row * len(names) :], names):
                 seen = [frame[kind][name] for frame in frames if name in frame[kind]]
@@ -195,8 +195,8 @@ def _matrix(ax, numbers, seen, colours):
     form = "z.2f" if known else None
     plots.heat(ax, shown, form, cmap=colours, vmin=-span, vmax=span)
     ax.set(xticks=[], yticks=[])
-    for text in ax.texts:
-        text.set_fontsize(7)
+    for text in ax.texts:  # without the 0 in front it is narrow enough for a size that one can read
+        text.set(fontsize=8.5, text=text.get_text().replace("-0.", "-.").removeprefix("0"))
 
 
 def _rows(numbers):
