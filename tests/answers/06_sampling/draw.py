@@ -66,12 +66,12 @@ def draw(probabilities, u):
     return (edges <= u[0].double() * edges[:, -1:]).sum(-1)
 
 # %% wrong: runs off the end when the sum is short of 1
-# says: u behind the last edge must still give a token of the row
+# says: u beyond the last edge must still give a token of the row
 def draw(probabilities, u):
     return (probabilities.double().cumsum(-1) <= u.double()[:, None]).sum(-1)
 
 # %% wrong: falls back on the last token of the vocabulary
-# says: u behind the last edge drew a token of probability 0
+# says: u beyond the last edge drew a token of probability 0
 def draw(probabilities, u):
     ids = (probabilities.double().cumsum(-1) <= u.double()[:, None]).sum(-1)
     return ids.clamp(max=probabilities.shape[-1] - 1)
@@ -140,7 +140,7 @@ def draw(probabilities, u):
     return torch.tensor(out)
 
 
-# %% wrong: the likeliest token behind the last edge
+# %% wrong: the likeliest token beyond the last edge
 # says: the last that has a stretch
 def draw(probabilities, u):
     edges = probabilities.cumsum(-1)
