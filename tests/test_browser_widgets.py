@@ -337,6 +337,9 @@ def test_saved_without_its_kernel_each_widget_leaves_a_picture(widgets, lab, pag
         outputs = codes.nth(at).locator(".jp-OutputArea-output")
         expect(outputs.first).to_be_visible()
         assert outputs.first.evaluate("each => each.getBoundingClientRect().height") > 20, name
+        if name == "sampling_lab":  # its script stands in its output: it moves without a kernel
+            expect(outputs.last.get_by_label("u", exact=True)).to_be_visible()
+            continue
         expect(outputs.last).to_have_text(re.compile("model not found"))  # as JupyterLab puts it
         expect(outputs.last).to_be_hidden()
         said = "each => getComputedStyle(each.closest('.jp-OutputArea-child'), '::after').content"

@@ -37,9 +37,9 @@ function row(name, stretches, u) {
   const found = at(stretches, u);
   const drawn = stretches.map((each, i) => ({ ...each, chosen: i === found }));
   const { text, share } = stretches[found];
-  const chosen = text ?? { text: say(strings.pictures.thin, { share: percent(share) }) };
-  const words = element("p", "drawn", name, " ", element("b", "", say(strings.widgets.draws, { token: shown(chosen) })));
-  return [words, strip({ u, stretches: drawn, chosen })];
+  const token = text === null ? say(strings.pictures.thin, { share: percent(share) }) : shown(text);
+  const words = element("p", "drawn", name, " ", element("b", "", say(strings.widgets.draws, { token })));
+  return [words, strip({ u, stretches: drawn, token })];
 }
 
 /** The stretch that u falls into: it includes its start and not its end. */

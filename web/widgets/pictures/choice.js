@@ -30,7 +30,7 @@ export function likelyTable(rows, both = false) {
 }
 
 /** The interval from 0 to 1: a stretch a token, as long as its probability, and a mark at u. */
-export function strip({ u, stretches, chosen }) {
+export function strip({ u, stretches, chosen, token = shown(chosen) }) {
   let thick = 0;
   const boxes = stretches.map(({ text, share, chosen: here }) => {
     const box = element("span", text === null ? "thin" : `tint-${thick++ % 2}`);
@@ -47,7 +47,7 @@ export function strip({ u, stretches, chosen }) {
   mark.style.left = `${100 * u}%`;
   const picture = element("div", "strip", element("div", "stretches", ...boxes), mark);
   picture.setAttribute("role", "img");
-  picture.setAttribute("aria-label", say(strings.pictures.strip, { u: u.toFixed(3), token: shown(chosen) }));
+  picture.setAttribute("aria-label", say(strings.pictures.strip, { u: u.toFixed(3), token }));
   return picture;
 }
 
