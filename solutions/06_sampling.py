@@ -2618,11 +2618,11 @@ predict(
     "human",
     "How likely does the model find the paragraphs' own words?",
     {
-        "A": "likelier than those of beam search: they are good English",
-        "B": "a little less likely than those of beam search",
-        "C": "far less likely: by more than a nat for each token",
+        "A": "far less likely than those of beam search: by over a nat per token",
+        "B": "a little less likely",
+        "C": "likelier: they are good English",
     },
-    yours="A",
+    yours="C",
 )
 
 # %%
@@ -2639,7 +2639,7 @@ show(
     )
 )
 human, searched, _ = (mean for mean, _, _ in found.values())
-reveal("human", "A" if human < searched else "B" if human < searched + 1 else "C")
+reveal("human", "C" if human < searched else "B" if human < searched + 1 else "A")
 
 # %% [markdown] reveals="human"
 # The paragraphs' own words are at least as unlikely as drawn ones, and far from beam search. A writer who always said what the reader expects

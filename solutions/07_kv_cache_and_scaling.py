@@ -1353,7 +1353,7 @@ for name, text in texts.items():
 #
 # ## 7.8 Your engine, predicted and measured
 #
-# Now all four ways side by side: your cache alone, and your cache with a batch of 8, with your int8 weights, and with drafts. The int8 engine multiplies by your `q` as it is; `scale` and the vectors are rounded to bfloat16.
+# Now all four ways side by side: your cache alone, and your cache with eight texts at once, with your int8 weights, and with drafts. The int8 engine multiplies by your `q` as it is; `scale` and the vectors are rounded to bfloat16.
 #
 # Your `step_seconds` predicts each row from this machine's bandwidth and peak. A pass that checks `k` drafts calculates for `k + 1` tokens and reads the weights once. Everything else counts as free, so take the prediction as an upper limit.
 
@@ -1625,7 +1625,8 @@ check.that(
 )
 check.that(
     abs(_got[0] - 0.357) > 0.01,
-    "this is a straight line on logarithms, which has no floor: use fit, the course's fit of the law",
+    "this is a straight line on logarithms, which has no floor: use fit, the course's "
+    "fit of the law",
 )
 check.close(
     _got,
@@ -1731,7 +1732,8 @@ for tokens in runs.budgets:
 # %%
 predict(
     "five",
-    "A token is right with chance 0.5, later 0.8. Five in a row: how many times as often?",
+    "A token is right with chance 0.5, later 0.8. Five in a row: how many times as "
+    "often?",
     yours=1.6,
 )
 
@@ -2486,7 +2488,8 @@ check.equal(
 # %%
 predict(
     "kept",
-    "On the prompts that are new to the counts, what share of the drafts is kept, from 0 to 1?",
+    "On the prompts that are new to the counts, what share of the drafts is kept, from "
+    "0 to 1?",
     yours=0.4,
 )
 
@@ -2724,7 +2727,8 @@ for name, some_fit in {"yours": fit_power_law, "the course's": fit}.items():
 # %%
 predict(
     "Chinchilla",
-    "For Gopher's budget: how many tokens per parameter does the published formula ask for?",
+    "For Gopher's budget: how many tokens per parameter does the published formula ask "
+    "for?",
     yours=20,
 )
 
