@@ -1878,7 +1878,12 @@ predict(
 #
 # By hand: two seeds with gains of 1 and 3 give 2 and 1. All of torch is allowed.
 #
-# <details><summary>Hint</summary>
+# <details><summary>Hint 1</summary>
+#
+# Two windows of one seed were read by one model. What do they say about another seed?
+#
+# </details>
+# <details><summary>Hint 2</summary>
 #
 # The 2 and the 1 do not depend on how many windows each was measured on.
 #
