@@ -487,7 +487,7 @@ def counts_can_draft():
             for i in range(len(ids)):
                 q = counted(prompt + ids[:i])
                 shared.append(
-                    (torch.minimum(p[i], each).sum().item() for each in (q, counted.frequency))
+                    [torch.minimum(p[i], each).sum().item() for each in (q, counted.frequency)]
                 )
                 itself.append(torch.minimum(p[i], p[i]).sum().item())
         mean[name] = [sum(each) / len(shared) for each in zip(*shared)]
