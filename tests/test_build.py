@@ -394,7 +394,7 @@ def test_check_works_from_an_installed_package(tmp_path):
         A.handed_in_notebook("05_output_head", {"softmax": SOFTMAX}), mine / "05_output_head.ipynb"
     )
     checked = run(site, "llmlib", "check", cwd=mine)
-    exercises = len(notebooks.load("05_output_head").exercises)
+    exercises = len(notebooks.load("05_output_head").core)
     assert f"1 of {exercises} done" in checked.stdout, checked.stderr
     assert "there is no 01_tokens.ipynb" in checked.stdout
     elsewhere = run(site, "llmlib", "check", cwd=tmp_path)

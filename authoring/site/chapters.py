@@ -133,8 +133,8 @@ def widgets_first(blocks: list[Block]) -> list[Block]:
         if start < len(found) and found[-1].kind == "text" and not found[-1].keys:
             before, mark, last = found[-1].html.rpartition("<p>")
             block.lead, found[-1].html = mark + last, before
-            if not before:
-                found.pop()
+            if not before:  # all of the text: links to it go on leading there
+                block.lead = f'<p id="{found.pop().anchor}">{last}'
         found.insert(start, block)
     return found
 
