@@ -47,6 +47,15 @@ def as_tokens(stories, tokenizer):
     )
 
 
+def windows(ids):
+    """A text cut for a loss: (inputs, targets), each [windows, 64], from ids [seq]. Every token but
+    the first is a target once; what the last window lacks is IGNORED."""
+    n = -(-(len(ids) - 1) // CONTEXT) * CONTEXT
+    inputs, targets = torch.zeros(n, dtype=torch.long), torch.full((n,), IGNORED)
+    inputs[: len(ids) - 1], targets[: len(ids) - 1] = ids[:-1], ids[1:]
+    return inputs.view(-1, CONTEXT), targets.view(-1, CONTEXT)
+
+
 def tiny_config(d_model, n_layer=2):
     """The Config of a model so small that a notebook trains it: heads 16 wide."""
     n_head = max(1, d_model // 16)

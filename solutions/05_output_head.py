@@ -24,8 +24,6 @@ from llmlib.training import learning_rate
 
 # %% [markdown]
 # ## The real thing first
-#
-# A prompt that everybody can complete:
 
 # %% folded="Set-up: the real model, its tokenizer, and pictures"
 from importlib import resources
@@ -62,7 +60,7 @@ for _, text, p in top_tokens(model, model(tokenizer.encode(prompt))[0, -1]):
 # 2. **The unembedding.** The dot product of $x$ with *every row* of a table `[vocab, d_model]` gives one number per
 #    token, its **logit**. A logit is large where $x$ points along that token's row.
 #
-# Often the table is the embedding table itself (*tied weights*, Press & Wolf 2016). SmolLM2 and GPT-2 both do this.
+# In SmolLM2 and GPT-2 it is the embedding table itself (*tied weights*, Press & Wolf 2016).
 #
 # ### Exercise 5.1 · `unembed` · ●○○ · 5 min
 #
@@ -216,8 +214,7 @@ print("exp of 88 and 89 in float32:", torch.tensor([88.0, 89.0]).exp().tolist())
 
 # %% [markdown]
 # Only *differences* between logits count. A shift multiplies every $e^{z_i}$ by the same factor, and the division takes
-# it out again. So you may choose the shift that keeps the computer safe. Doubling doubles the differences: notebook 6 calls
-# that temperature.
+# it out again. So you may choose the shift that keeps the computer safe.
 
 # %% [markdown]
 # ### Exercise 5.2 · `softmax` · ●●○ · 10 min
@@ -1491,7 +1488,7 @@ step_through(plots.walk(demo.walked(walk, given)), "walk")
 
 # %% [markdown]
 # The last two pictures show the same numbers after 3 and 30 steps of gradient descent with *this* walk: the loss
-# falls, and the gradients fade. The first word, which the model had right by luck, pays at first.
+# falls, and the gradients fade.
 #
 # Is every gradient right? Your test knows. It should also find a planted bug: a norm without the subtraction.
 
@@ -2037,8 +2034,7 @@ for some_weights, seeds in ((newborn, [0]), (engine_weights, [0, 1, 2, 3])):
         print(f"{story_tokenizer.decode(new_ids)!r}\n")
 
 # %% [markdown]
-# Words, names, now and then half a sentence that holds: your loop made it out of noise. SmolLM2's training has the same
-# parts, and two trillion tokens (Ben Allal et al. 2025).
+# Words, names, now and then half a sentence that holds: your loop made it out of noise.
 #
 # ## 5.9 Your pieces in the engine
 #
@@ -2087,7 +2083,6 @@ print("logits within 0.0002 of llmlib's:", bool(apart < 2e-4))
 # - Kingma & Ba 2014, *Adam: A Method for Stochastic Optimization*, [1412.6980](https://arxiv.org/abs/1412.6980), which
 #   has 0.999 for the mean square; Loshchilov & Hutter 2017, *Decoupled Weight Decay Regularization*,
 #   [1711.05101](https://arxiv.org/abs/1711.05101).
-# - Ben Allal et al. 2025, *SmolLM2: When Smol Goes Big*, [2502.02737](https://arxiv.org/abs/2502.02737).
 # - Karpathy 2019, *A Recipe for Training Neural Networks*: first loss, one batch, and much more.
 # - Arnett, Chang & Bergen 2024, *A Bit of a Problem: Measurement Disparities in Dataset Sizes Across Languages*,
 #   [2403.00686](https://arxiv.org/abs/2403.00686): the byte premium.
@@ -2107,7 +2102,7 @@ predictions()
 # ## Where you are
 #
 # The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a
-# terminal, with the mistake that each failing check names.
+# terminal.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.course.checking.check_notebooks import show as show_progress

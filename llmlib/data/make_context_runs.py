@@ -51,22 +51,13 @@ def texts():
     return training.as_tokens(train, tokenizer), training.as_tokens(unseen, tokenizer).ids
 
 
-def windows(ids):
-    """(inputs, targets), each [windows, 64]: every token but the first is a target once; what the
-    last window lacks is IGNORED."""
-    n = -(-(len(ids) - 1) // training.CONTEXT) * training.CONTEXT
-    inputs, targets = torch.zeros(n, dtype=torch.long), torch.full((n,), training.IGNORED)
-    inputs[: len(ids) - 1], targets[: len(ids) - 1] = ids[:-1], ids[1:]
-    return inputs.view(-1, training.CONTEXT), targets.view(-1, training.CONTEXT)
-
-
 def run(steps, seed, reads, tokens, ids):
     """The mean loss of each window after `steps` of training from this seed."""
     config, parts = training.tiny_config(WIDTH), READS[reads]
     weights = training.new_weights(config, seed)
     for _ in training.train(weights, config, tokens, steps, seed, peak=PEAK, parts=parts):
         pass
-    inputs, targets = windows(ids)
+    inputs, targets = training.windows(ids)
     with torch.no_grad():
         logits = forward(inputs, weights, config, parts)
     counts = targets != training.IGNORED

@@ -7,7 +7,6 @@ from fractions import Fraction
 import torch
 
 from llmlib import training
-from llmlib.data import make_context_runs
 from llmlib.layers import rms_norm
 from llmlib.model import forward
 from llmlib.output_head import logits_gradient
@@ -289,7 +288,7 @@ class Counts:
 
 def rules(ids, held_out_ids):
     """(Counts of the stories, one half of the held-out windows, the other): (inputs, targets)."""
-    inputs, targets = make_context_runs.windows(held_out_ids)
+    inputs, targets = training.windows(held_out_ids)
     half = len(inputs) // 2
     return Counts(ids), (inputs[:half], targets[:half]), (inputs[half:], targets[half:])
 

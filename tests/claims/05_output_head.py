@@ -475,7 +475,7 @@ def frequencies_first_then_what_follows():
     bigram is still ahead of all eight, and raw counts are not.
     """
     tokens, _, config = _stories()
-    inputs, targets = make_context_runs.windows(make_context_runs.texts()[1])
+    inputs, targets = training.windows(make_context_runs.texts()[1])
     counts, known = Counts(tokens.ids), targets != training.IGNORED
 
     def loss(logits):
