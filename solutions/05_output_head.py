@@ -1836,7 +1836,7 @@ show(plots.what_it_learns(losses, unseen, marks, watched.steps, distances))
 print(f"last 10 batches {np.mean(losses[-10:]):.2f}; unseen {unseen[-1][1]:.2f}")
 
 # %% [markdown]
-# Between steps 20 and 60 the model passes close to the unigram: **it learns first which tokens are frequent**, whatever stands
+# At step 30 the model is close to the unigram: **it learns first which tokens are frequent**, whatever stands
 # before them. Then it comes closer to the bigram, and in the end it beats it. **Before you beat a rule, make it as good as
 # you can.**
 #

@@ -1306,30 +1306,30 @@ check.equal(
 check.equal(
     sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, top_k=1),
     torch.tensor([0, 2]),
-    "top_k = 1 leaves one token a row: hand top_k on",
+    "top_k = 1 leaves one token per row: hand top_k on",
 )
 check.equal(
     sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, top_p=0.4),
     torch.tensor([0, 2]),
-    "top_p = 0.4 leaves one token a row: hand top_p on",
+    "top_p = 0.4 leaves one token per row: hand top_p on",
 )
 check.equal(
     sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, min_p=0.9),
     torch.tensor([0, 2]),
-    "min_p = 0.9 leaves one token a row: hand min_p on",
+    "min_p = 0.9 leaves one token per row: hand min_p on",
 )
 check.equal(
     sample(_z, torch.tensor([0.99, 0.01]), temperature=0.5, top_p=0.85),
     torch.tensor([1, 1]),
-    "T = 0.5 and top_p = 0.85 leave two tokens a row: hand both on in one call of "
+    "T = 0.5 and top_p = 0.85 leave two tokens per row: hand both on in one call of "
     "filter_logits, which applies the temperature first",
 )
 for _both in ({"top_k": 2, "top_p": 0.6}, {"top_k": 3, "min_p": 0.7}):
     check.equal(
         sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, **_both),
         torch.tensor([0, 2]),
-        f"{_both} together leave one token a row: hand all settings on, not the first "
-        "that is given",
+        f"{_both} together leave one token per row: hand all settings on, not the "
+        "first that is given",
     )
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(66)
@@ -1554,7 +1554,7 @@ check.that(
 check.that(
     _a[1:] != _b[:-1],
     "the text of seed 2 is that of seed 1 without its first token: make one generator "
-    "for the whole text, not one a step",
+    "for the whole text, not one per step",
 )
 check.equal(len(_a), 20, "max_new_tokens=20 gave another number of tokens")
 check.that(

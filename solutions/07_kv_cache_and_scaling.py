@@ -953,8 +953,8 @@ _other = dict(kv_bytes=3, memory=999, bandwidth=5)
 check.close(
     step_seconds(2, 5, weight_bytes=300, flops=70, peak=40, **_other),
     66.0,
-    "another machine, 5 bytes a second, and 3 bytes of cache a token: 300 / 5 + 2 × 5 "
-    "× 3 / 5 = 66 s: take all numbers from the arguments",
+    "another machine, 5 bytes per second, and 3 bytes of cache per token: 300 / 5 + 2 × "
+    "5 × 3 / 5 = 66 s: take all numbers from the arguments",
 )
 check.close(
     step_seconds(4, 0, weight_bytes=30, flops=90, peak=12, **_other),
@@ -1142,7 +1142,7 @@ def _check_matrix(w):
     _q, _scale = quantize_int8(w)
     check.that(
         _q.dtype == torch.int8,
-        "q must be int8, one byte a weight, not "
+        "q must be int8, one byte per weight, not "
         f"{str(_q.dtype).removeprefix('torch.')}",
     )
     check.equal(
@@ -1180,7 +1180,7 @@ _q, _scale = _got
 check.that(_scale.dtype != torch.int8, "the order is (q, scale)")
 check.that(
     _q.dtype == torch.int8,
-    f"q must be int8, one byte a weight, not {str(_q.dtype).removeprefix('torch.')}",
+    f"q must be int8, one byte per weight, not {str(_q.dtype).removeprefix('torch.')}",
 )
 check.that(
     _q[1, 0] != 127,

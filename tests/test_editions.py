@@ -22,7 +22,7 @@ from llmlib import files
 from llmlib.course.folder import work
 from llmlib.course.format import notebooks
 from llmlib.course.prediction_cells import guess_in, is_prediction, with_guess
-from llmlib.grading import submissions, worker_pool
+from llmlib.grading import gradebook, submissions, worker_pool
 from llmlib.grading.host.time_limits import Limits
 from llmlib.grading.marking.runner import Runner
 
@@ -179,3 +179,12 @@ def test_a_file_that_cannot_be_moved_is_read_as_it_is(monkeypatch):
     monkeypatch.setattr(work.merge, "merge", lambda *_: 1 / 0)
     cells, version = submissions.read(nbformat.writes(mine).encode(), "05_output_head")
     assert version == "1.2.4" and {*answers.items()} <= {(x.grade_id, x.source) for x in cells}
+
+
+@pytest.mark.unit
+def test_a_gradebook_knows_the_exercises_of_these_editions():
+    """By name, where it kept no texts: one that was dropped since is `FORMER`."""
+    today = {each.name for notebook in notebooks.notebooks() for each in notebook.exercises}
+    for version in VERSIONS:
+        had = {name for book in edition(version).values() for name in book["answers"]}
+        assert had <= today | gradebook.FORMER, version

@@ -241,10 +241,10 @@ def test_a_widget_takes_the_place_of_its_picture_when_a_reader_comes_near(chromi
 # What a text tells its reader to do, and the control of the same page that does it.
 TOLD = (
     r"(?i)\b(sliders?|hover|press(?! (?:&|and) Wolf)|drag|lock|unlock|unfold|click|pull on"
-    r"|switch heads|(?<!user )(?<!users )type)\b"
+    r"|switch heads|(?<!user )(?<!users )type|move u)\b"
 )
 CONTROLS = {
-    r"sliders?\b|Pull on the logits": "input[type=range]",
+    r"sliders?\b|Pull on the logits|Move u": "input[type=range]",
     r"Lock the distance|Unlock it": "label:has-text('lock the distance')",
     r"switch heads off": "label:has-text('switch this head off')",
     r"Press Play": "button:text-is('Play')",
@@ -382,7 +382,7 @@ def test_whole_words_come_first_and_guides_last(modules, question, found):
 LEARNERS_ASK = {  # question: what one of the first three places is called or named
     "what is a token": "glossary.html#token ",
     "byte pair encoding": "train_bpe",
-    "why can't it count letters": "chance_level",
+    "why can't it count letters": "counting_questions",
     "what is an embedding": "glossary.html#embedding",
     "king - man + woman": "02_embeddings.* woman",
     "how does it know the order of words": "02_embeddings.*order",
@@ -402,7 +402,7 @@ LEARNERS_ASK = {  # question: what one of the first three places is called or na
     "why does it make things up": "06_sampling.*[Hh]allucination",
     "quantisation": "quantize_int8",
     "how much memory does the cache need": "cache_bytes",
-    "scaling laws": "07_.*[Ss]caling laws",
+    "scaling laws": "07_.*[Ss]caling law",
 }
 
 

@@ -86,7 +86,7 @@ def prefill_then_decoding() -> Figure:
             ax.text(x - 0.75, 3.35, f"{made} new id", fontsize=10, **CENTRE)
         x += 1.0
     ax.text(2.9, 0.9, "prefill: the prompt, in chunks", fontsize=10, **CENTRE)
-    ax.text(9.0, 0.9, "decoding: one token a pass", fontsize=10, **CENTRE)
+    ax.text(9.0, 0.9, "decoding: one token per pass", fontsize=10, **CENTRE)
     ax.text(6.5, 0.25, "the third id needs no pass: nothing comes after it", fontsize=10, **CENTRE)
     return fig
 
@@ -95,8 +95,8 @@ def the_waiting_cook() -> Figure:
     """Memory delivers, the processor cooks: one dish a delivery, or many."""
     fig, axes = figure(columns=2, rows=1, width=6.6, height=2.9)
     for ax, dishes, title in (
-        (axes[0], 1, "one token a pass:\nthe cook waits"),
-        (axes[1], 8, "many tokens a pass:\nthe cook is busy"),
+        (axes[0], 1, "one token per pass:\nthe cook waits"),
+        (axes[1], 8, "many tokens per pass:\nthe cook is busy"),
     ):
         ax.set(xlim=(0, 10), ylim=(0, 5), title=title)
         ax.axis("off")
@@ -108,7 +108,10 @@ def the_waiting_cook() -> Figure:
                 ax.text(0.5 + 3.1 * i + 1.7, 2.15, "waits", fontsize=10, **CENTRE)
         ax.text(0.5, 4.45, "deliveries: memory", fontsize=10)
         ax.text(
-            0.5, 1.05, f"cooking: {dishes} multiplication{'s' * (dishes > 1)} a weight", fontsize=10
+            0.5,
+            1.05,
+            f"cooking: {dishes} multiplication{'s' * (dishes > 1)} per weight",
+            fontsize=10,
         )
         arrow(ax, (0.5, 0.5), (9.7, 0.5), linewidth=1)
         ax.text(5, 0.1, "time", fontsize=10, **CENTRE)
@@ -184,6 +187,7 @@ def a_giant_sets_the_ruler() -> Figure:
             ax.plot(5, 0, "D", color=RED, markersize=10, markeredgecolor="black")
             ax.text(5, 0.5, "giant", ha="center", va="bottom", fontsize=10)
             ax.text(0, 0.5, "this row", ha="center", va="bottom", fontsize=10)
+            ax.text(-5.5, 0.5, "a sketch", va="bottom", fontsize=10)
         ax.set(title=title, ylim=(-0.6, 1.2), xlim=(-5.5, 5.5))
         ax.axis("off")
     return fig
@@ -258,5 +262,6 @@ def the_law() -> Figure:
     arrow(ax, (8, 1), (8, 1 + 3 * 8**-0.6), linewidth=1.5)
     ax.text(9, 2.1, r"$A N^{-\alpha}$: what a larger model can still gain")
     ax.text(9, 0.4, "E: what no size removes")
+    ax.text(40, 3.7, "a sketch", ha="right", fontsize=10)
     ax.set(xlabel="parameters, N", ylabel="loss", ylim=(0, 4.2), xticks=[], yticks=[])
     return fig

@@ -37,7 +37,7 @@ def strips() -> Figure:
             chosen = left <= U < left + share
             frame = {"edgecolor": "black", "linewidth": 3 if chosen else 0.8}
             ax.barh(row, share, 0.62, left, color=colour, zorder=2 + chosen, **frame)
-            if share > 0.05:
+            if share > 0.08:
                 size = {"fontsize": 10, "fontweight": "bold" if chosen else "normal"}
                 ax.text(left + share / 2, row, word, color=ink(colour), zorder=4, **size, **CENTRE)
             left += share

@@ -297,7 +297,7 @@ class Watched:
     """A model [ids -> logits] in training that is asked, before some of its steps, for its loss on
     `inputs` and `targets` and for its distance from each of `rules` {name: ln p}."""
 
-    steps = (1, 3, 10, 20, 60, 240, 960)
+    steps = (1, 3, 10, 30, 60, 240, 960)
 
     def __init__(self, model, loss, inputs, targets, rules):
         self.model, self.loss, self.inputs, self.targets = model, loss, inputs, targets

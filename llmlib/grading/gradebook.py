@@ -164,7 +164,10 @@ class GradebookWriter(contextlib.AbstractContextManager["GradebookWriter"]):
 
 OURS = re.compile(r"\bllmlib\b|\bcheck_answer\(")  # in every test cell of every edition
 FORMER = frozenset(  # exercises of earlier editions
-    {"sinusoidal_positions", "analogies", "mixed_sums", "matched_cosines", "gelu"}
+    {
+        *("sinusoidal_positions", "analogies", "mixed_sums", "matched_cosines", "gelu"),
+        *("next_token_pairs", "adamw_step", "learning_rate"),
+    }
 )
 
 

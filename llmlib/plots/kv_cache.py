@@ -88,7 +88,7 @@ def ladder(rows, full, chance):
     ax = plots.chart(bits, curves, width=6, height=3.8, legend="upper right", xlim=(1.8, 9))
     plots.mark(ax, "float32", y=full, linestyle=":")
     plots.mark(ax, f"all {round(math.exp(chance)):,} tokens equally likely", y=chance)
-    ax.set(xlabel="bits of a rounded weight", ylabel="loss (nats a token)")
+    ax.set(xlabel="bits of a rounded weight", ylabel="loss (nats per token)")
     ax.set(ylim=(0, 20), xticks=bits)
     told = "; ".join(
         f"{name}: {plots.listed({f'{b} bits': loss for b, loss in zip(bits, losses)})}"

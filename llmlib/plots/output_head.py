@@ -148,7 +148,7 @@ def what_it_learns(losses, unseen, marks, seen, distances):
         plots.mark(ax, name, y=nats)
     ax.set(xlabel="steps taken", ylabel="loss (nats per token)")
     ax.set_title("The loss falls past simple rules")
-    ax.legend(loc="upper right", bbox_to_anchor=(1, 0.9))
+    ax.legend(loc="upper right", bbox_to_anchor=(1, 0.74))
     plots.lines(near, seen, distances)
     near.set(xscale="log", xlabel="steps taken (log scale)", ylim=(0, 7))
     plots.plain(near.xaxis, seen)

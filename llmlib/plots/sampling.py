@@ -118,7 +118,7 @@ def beam_tree(tokenizer, steps):
     )
     return plots.described(
         fig,
-        f"A beam search of width {width} as a tree, {len(steps)} steps, a box a token with the "
+        f"A beam search of width {width} as a tree, {len(steps)} steps, a box per token with the "
         f"probability of the text up to there. The way to the best, in blue: {way}.",
     )
 
@@ -132,7 +132,9 @@ def answers(counts, total):
         ax.barh(name, found, 0.7, left=np.cumsum(found) - found, **style)
         ax.text(total * 1.01, name, f"{len(found)} different", va="center", fontsize=10)
     ax.invert_yaxis()
-    ax.set(xlim=(0, total * 1.22), xlabel=f"of {total} draws; one box a year, the commonest first")
+    ax.set(
+        xlim=(0, total * 1.22), xlabel=f"of {total} draws; one box per year, the commonest first"
+    )
     ax.set_xticks(range(0, total + 1, 10))
     ax.grid(axis="y", visible=False)
     told = "; ".join(
@@ -140,7 +142,8 @@ def answers(counts, total):
         for name, found in counts.items()
     )
     return plots.described(
-        fig, f"Different years among {total} answers, one box a year, the commonest first. {told}."
+        fig,
+        f"Different years among {total} answers, one box per year, the commonest first. {told}.",
     )
 
 
@@ -154,7 +157,7 @@ def copies(found):
     )
 
 
-def differences(found, xlabel, fmt="{:+.3f}"):
+def differences(found, xlabel, fmt="{:+z.3f}"):
     """Means with their intervals, and 0: found {name: (mean, low, high)}."""
     fig, ax = plots.figure(height=1.1 + 0.62 * len(found))
     for name, (mean, low, high) in found.items():

@@ -464,8 +464,7 @@ def the_rate_has_a_valley():
 
 
 def frequencies_first_then_what_follows():
-    """“Between steps 20 and 60 the model passes close to the unigram: **it learns first which
-    tokens are frequent**”
+    """“At step 30 the model is close to the unigram: **it learns first which tokens are frequent**”
 
     “in the end it beats it”
 
@@ -482,7 +481,7 @@ def frequencies_first_then_what_follows():
         return token_losses(logits, targets.where(known, 0))[known].mean().item()
 
     near, ends = [], []
-    for steps in (20, 240):
+    for steps in (30, 240):
         losses, weights = _run(steps, 0.006, 3)
         with torch.no_grad():
             logits = forward(inputs, weights, config, training.PARTS)

@@ -18,7 +18,7 @@ from llmlib.grading.host import memory_kills
 from llmlib.grading.wire import Channel, Closed, TooSlow, UnsupportedValue, within
 
 MAX_FILE = 128 << 20  # bytes; outputs are dropped, so a notebook that printed a lot is still graded
-SECONDS = 10  # of CPU
+SECONDS = 30  # of CPU: six times what the largest file takes on a core of its own
 WAIT_SECONDS = 120  # seconds in which a machine that has much else to do gives it those
 MEMORY = 2 << 30  # bytes beyond what the process has when it begins
 TOO_MUCH = "it cannot be read within the limits: clear its outputs, and see that its code is code"

@@ -290,7 +290,7 @@ def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None
 
 
 # %% wrong: a new generator at each step
-# says: not one a step
+# says: not one per step
 def generate(model, ids, max_new_tokens, temperature=0.0, top_k=None, top_p=None, min_p=None, seed=None):
     for _ in range(min(max_new_tokens, model.config.context - len(ids))):
         g = None if seed is None else torch.Generator().manual_seed(seed + len(ids))

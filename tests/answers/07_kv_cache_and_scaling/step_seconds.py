@@ -181,8 +181,8 @@ def step_seconds(batch, context, weight_bytes, kv_bytes, flops, memory, bandwidt
     return max(batch * flops / 20, weight_bytes / bandwidth) + caches / bandwidth
 
 
-# %% wrong: 2 bytes of cache a token, as in the example
-# says: 3 bytes of cache a token
+# %% wrong: 2 bytes of cache per token, as in the example
+# says: 3 bytes of cache per token
 def step_seconds(batch, context, weight_bytes, kv_bytes, flops, memory, bandwidth, peak):
     caches = batch * context * 2
     if weight_bytes + caches > memory:
