@@ -953,8 +953,8 @@ _other = dict(kv_bytes=3, memory=999, bandwidth=5)
 check.close(
     step_seconds(2, 5, weight_bytes=300, flops=70, peak=40, **_other),
     66.0,
-    "another machine, 5 bytes per second, and 3 bytes of cache per token: 300 / 5 + 2 × "
-    "5 × 3 / 5 = 66 s: take all numbers from the arguments",
+    "another machine, 5 bytes per second, and 3 bytes of cache per token: 300 / 5 + 2 "
+    "× 5 × 3 / 5 = 66 s: take all numbers from the arguments",
 )
 check.close(
     step_seconds(4, 0, weight_bytes=30, flops=90, peak=12, **_other),
