@@ -77,6 +77,7 @@ def test_the_processor_chooses_the_kernels(processor, few_rows, long_prompt, rou
             kernels.choose(processor, long_prompt="blocks")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("product", kernels.FEW_ROWS)
 @pytest.mark.parametrize("attend", kernels.LONG_PROMPT)
 def test_another_process_uses_and_says_what_was_set(product, attend):
@@ -372,6 +373,7 @@ print("the same")
 """
 
 
+@pytest.mark.slow
 def test_with_fewer_threads_than_torch_asks_for_the_logits_are_the_same(tmp_path):
     """OpenMP's limit, which a batch system sets, and the grader's sandbox."""
     llama(tmp_path, hidden_size=64, intermediate_size=96, num_attention_heads=4, n_kv_head=2)

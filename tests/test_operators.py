@@ -289,6 +289,7 @@ def test_a_process_that_a_cell_has_left_is_refused_as_well():
     os.waitpid(pid, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made", [F.cross_entropy, F.nll_loss])
 def test_what_is_watched_and_allowed_is_what_it_was(made):
     """And so is its gradient, which for an operator made of others is that of its parts."""
@@ -414,6 +415,7 @@ def test_nothing_is_slower_where_nothing_of_torch_is_disallowed():
         assert not torch.overrides._get_current_function_mode_stack()
 
 
+@pytest.mark.slow
 def test_torchs_compiler_is_not_imported_for_it():
     """That takes a second, and each test has a process of its own."""
     code = "import sys, torch\nfrom llmlib.course.checking.torch_blocker import block\n"

@@ -91,6 +91,7 @@ def mixed_text(n_characters, seed=0):
     return "".join(parts)
 
 
+@pytest.mark.slow
 @pytest.mark.proof
 def test_ids_equal_the_reference_on_more_than_a_megabyte(pair):
     ours, reference = pair
@@ -415,6 +416,7 @@ def test_chunks_of_bytes_are_refused_by_name():
         train_bpe([b"ab"], 300)
 
 
+@pytest.mark.slow
 @pytest.mark.proof
 @pytest.mark.skipif("sys.platform != 'linux'", reason="left out: limiting memory needs Linux")
 def test_a_long_file_is_read_in_bounded_memory(tmp_path):
