@@ -11,7 +11,7 @@
 #
 # **You need** notebooks 1 to 4, logarithms, and a derivative as "how much does this change if I change that?".
 #
-# **It takes** about three hours: one sitting for the loss, and one for training, from section 5.6 on. What comes after the
+# **It takes** about three hours, in two sittings: sections 5.1 to 5.5 for the loss, the rest for training. What comes after the
 # recap, under *Further*, is extra.
 
 # %% given setup folded="Set-up: math, numpy, torch, and the learning rate of section 5.8"
@@ -58,7 +58,8 @@ for _, text, p in top_tokens(model, model(tokenizer.encode(prompt))[0, -1]):
 #
 # 1. **The final norm**, one more RMSNorm, brings $x$ to the size that the next step was trained on.
 # 2. **The unembedding.** The dot product of $x$ with *every row* of a table `[vocab, d_model]` gives one number per
-#    token, its **logit**. A logit is large where $x$ points along that token's row.
+#    token, its **logit**. A logit is large where $x$ points along that token's row, and the larger
+#    the longer the row is.
 #
 # In SmolLM2 and GPT-2 it is the embedding table itself (*tied weights*, Press & Wolf 2016).
 #
@@ -195,7 +196,7 @@ reveal("norm", "A" if common == 0 else "C" if common == 5 else "B")
 # %% [markdown] reveals="norm"
 # The two halves of the norm do different things. The **gains** turn $x$: here, without them, other tokens win. The
 # **division** leaves the direction of $x$ alone, and so the order of the tokens, but it sets how sure the model sounds.
-# Without it all logits are dozens of times too large, and the first token gets all the probability.
+# Without it all logits are dozens of times too large, and the first token gets nearly all the probability.
 
 # %% [markdown]
 # ## 5.2 Logits are not probabilities
@@ -419,7 +420,7 @@ for i in range(1, len(ids)):
     )
 
 # %% [markdown]
-# After a page that product is so small that it underflows to 0; its logarithm does not. **A logarithm turns the product
+# After a page the product is so small that the computer stores it as 0. A sum of logarithms has no such trouble. **A logarithm turns the product
 # into a sum.** The logarithm of a token's probability, with a minus in front, is its **loss**, $-\ln p$, in *nats*. The mean over the tokens of a
 # text is the **cross-entropy**, and $e$ to the power of that mean is the **perplexity**.
 #
@@ -697,7 +698,7 @@ print(f"random weights  {cross_entropy(demo.untrained(model)(inputs), targets):.
 print(f"ln 49,152       {math.log(49152):.4f}")
 
 # %% [markdown]
-# A model that knows nothing does best to give all $V$ tokens the same $1/V$, which costs $\ln V$. **From random weights, a
+# A model that knows nothing does best by giving each of the $V$ tokens the probability $1/V$, which costs $\ln V$. **From random weights, a
 # first loss far from $\ln V$ points to a bug**, or to logits that begin too large.
 #
 # ## 5.4 Loss is a file size
@@ -762,7 +763,7 @@ reveal("file", sizes[-1][1])
 
 # %% [markdown] reveals="file"
 # Less than a third of what zlib needs. **To predict is to compress** (Delétang et al. 2023), and a loss is a file size:
-# every nat that training takes off it makes a file shorter. Shuffling costs zlib next to nothing; the model knows what
+# every nat that training takes off the loss of a whole text makes its file 1.44 bits shorter. Shuffling costs zlib next to nothing; the model knows what
 # follows what, and now needs twice as much.
 #
 # <details><summary>Small print</summary>
@@ -773,7 +774,7 @@ reveal("file", sizes[-1][1])
 # </details>
 
 # %% [markdown]
-# **Your own text.** Dark tokens surprised the model. A few of them carry half of the loss. Type over the text, and click a
+# **Your own text.** Dark tokens surprised the model. Often a few of them carry half of the loss. Type over the text, and click a
 # token to see what the model had expected.
 
 # %% tags=["nbval-ignore-output"]
@@ -825,7 +826,8 @@ reveal("confident", "A" if all(high) else "B" if any(high) else "C")
 # %% [markdown] reveals="confident"
 # **Calibration belongs to a model *and* a text.** On the paragraphs SmolLM2 is **overconfident**, on the stories it is
 # underconfident. SmolLM2 itself wrote these, drawn at a temperature of 0.8, which sharpens every distribution. Read at 0.8 as
-# well, it is no longer underconfident. For the paragraphs this plot cannot say why.
+# well, it is overconfident on them, too. But they answer a prompt that it is not shown here, so this plot cannot say how much
+# of that is the temperature; and for the paragraphs it cannot say why.
 #
 # The loss rewards calibration: on average $-\ln p$ is smallest exactly when, in every context, the
 # probabilities are the true ones.
@@ -1010,8 +1012,8 @@ for _n, _vocab in [(1, 5), (6, 9), (9, 3)]:
 #
 # ![A chain of boxes from the input x through the first weights, the hidden layer with its gate and the second weights to the logits and the loss. Below, arrows run back from the loss: probabilities minus truth at the logits, then to the hidden layer, through the gate, to the first weights. Each weight matrix gets its gradient where the two directions meet.](attachment:backward_walk.png)
 #
-# Only weights can be changed, not logits. The *chain rule* reaches them, one link at a time. Forward, each layer keeps what
-# went in. Back, it receives how the loss changes with its output. From that it works out the gradient of its weights, and
+# Only weights can be changed, not logits. The *chain rule* reaches them, one link at a time. On the way forward each layer
+# keeps its input. On the way back it receives how the loss changes with its output. From that it works out the gradient of its weights, and
 # passes on how the loss changes with its input. That is *backpropagation*. Do it once by hand, through two layers:
 #
 # $$h = \max(0,\; x W_\text{in}^T) \qquad z = h\,W_\text{out}^T \qquad \text{loss} = \text{mean of } {-\ln \mathrm{softmax}(z)_t}$$
@@ -1271,8 +1273,8 @@ reveal("gate", "A" if far < 0.5 else "B" if wrong < frozen else "C")
 # | `[5.9999995, -2]` | right, but for rounding |
 # | `[3, -1]`, `[-6, 2]`, `[6, 0]` | wrong |
 #
-# Right gradients are rounded to float32, off by up to a ten-millionth of their size. Wrong ones may be wrong in a single place.
-# Losses may be large or small, and they bend.
+# Right gradients are rounded to float32, off by up to a ten-millionth of their size. Wrong ones may be wrong in a single place,
+# there by more than a ten-thousandth of the largest entry. Losses may be large or small, and they are not straight lines.
 #
 # Not allowed: `torch.autograd` and `backward`.
 #
@@ -1431,7 +1433,7 @@ for name, backward in ways.items():
 # There is more on the way back through a layer, with one idea each.
 #
 # - **Softmax** does not notice when all its scores rise together. So nothing may come back that would move all of them
-#   alike: subtract their mean, each weighted by its share.
+#   alike: subtract from what comes back its mean, weighted by the shares. Each score gets what is left, times its share.
 # - **A norm** does not notice when $x$ grows longer. So nothing may come back along $x$: subtract that part.
 # - At a **"+"** the gradient goes both ways, as it is.
 
@@ -1513,8 +1515,8 @@ print(f"of x, without the subtraction: {verdict}")
 # ## 5.8 Train with it
 #
 # Gradients of different weights differ a great deal in size. Adam (Kingma & Ba 2014) keeps, for every weight, a running mean
-# of its gradient and one of its square, and moves by mean / root of the square. AdamW also shrinks each weight a little
-# (*weight decay*, Loshchilov & Hutter 2017). The rate rises over the first steps (*warm-up*), then falls in a line.
+# of its gradient and one of its square, and moves by the rate times the mean, divided by the root of the mean square. AdamW also shrinks each weight a little
+# (*weight decay*, Loshchilov & Hutter 2017). The rate rises over the first steps (*warm-up*), then falls in a straight line to 0.
 
 
 # %% given adamw_step
@@ -1534,7 +1536,7 @@ first = adamw_step(nothing, torch.tensor([5.0, 0.005]), nothing, nothing, 1, 0.0
 print("first step for gradients 5 and 0.005:", [f"{w:.4f}" for w in first.tolist()])
 
 # %% [markdown]
-# In its first step each weight moves by one rate, however large its gradient.
+# In its first step every weight that gets a gradient moves by the rate, however large the gradient is.
 #
 # ### Exercise 5.7 · `train` · ●●○ · 12 min
 #
@@ -1811,7 +1813,8 @@ print("equal to 3 digits:", all(abs(a - b) < 1e-3 for a, b in zip(mine, other)))
 # - **uniform**: every token alike, $\ln 512$;
 # - **unigram**: each token as often as it occurs in the stories, whatever stands before it;
 # - **bigram**: as often as it follows the *one* token before it, with some of the unigram mixed in. Raw counts give a
-#   pair that was never seen probability 0, and one such pair makes the loss infinite. How much to mix in is chosen on other stories than those of the picture.
+#   pair that was never seen probability 0, and one such pair makes the loss infinite. How much to mix in is chosen on one
+#   half of the held-out text; the picture uses the other.
 #
 # The *KL divergence* says how far the model's $q$ is from a rule's $r$: the mean of $\ln q - \ln r$ over tokens drawn from
 # the model.
@@ -1837,8 +1840,8 @@ print(f"last 10 batches {np.mean(losses[-10:]):.2f}; unseen {unseen[-1][1]:.2f}"
 
 # %% [markdown]
 # At step 30 the model is close to the unigram: **it learns first which tokens are frequent**, whatever stands
-# before them. Then it comes closer to the bigram, and in the end it beats it. **Before you beat a rule, make it as good as
-# you can.**
+# before them. Then it comes closer to the bigram, and in the end it beats it. A rule that counts *two* tokens before is not
+# tried here. **Before you say that a model beats a rule, make the rule as good as you can.**
 #
 # On the left, the two curves move apart. The model reads each story about thirteen times and learns some of it by heart. What counts is
 # the loss on *unseen* text.
@@ -2011,11 +2014,8 @@ reveal("context", "A" if helped == 8 else "C" if helped <= 4 else "B")
 # %% [markdown] reveals="context"
 # After 240 steps context helps a little, and in one seed of eight it does not. **One seed can reverse a small effect.**
 #
-# After 960 steps all eight agree: context is worth a quarter of a nat. **What it learns first is the frequencies, then
-# what follows what; looking further back comes last.**
-#
-# Two *settings* that share no seeds have two unsure means, and variances add: the standard error of the difference is
-# $\sqrt 2$ times that of one where both are equal.
+# After 960 steps all eight agree: context is worth a quarter of a nat. That is most of the lead over the bigram. **In
+# these runs it learns first the frequencies, then what follows what; what stands further back counts last.**
 
 # %% [markdown]
 # ### It writes
@@ -2034,7 +2034,7 @@ for some_weights, seeds in ((newborn, [0]), (engine_weights, [0, 1, 2, 3])):
         print(f"{story_tokenizer.decode(new_ids)!r}\n")
 
 # %% [markdown]
-# Words, names, now and then half a sentence that holds: your loop made it out of noise.
+# Words, names, now and then half a sentence that holds: your loop has made this out of random weights.
 #
 # ## 5.9 Your pieces in the engine
 #
@@ -2068,7 +2068,7 @@ print("logits within 0.0002 of llmlib's:", bool(apart < 2e-4))
 #
 # <details><summary>Answer</summary>
 #
-# No. No text is that predictable; the model sees its answers. Look at the shift by one and at the mask first, then ask
+# No. No ordinary text is that predictable: most likely the model sees its answers. Look at the shift by one and at the mask first, then ask
 # whether the held-out text is also in the training text.
 #
 # </details>
@@ -2298,11 +2298,42 @@ reveal("language", "ABC"[min(range(3), key=lambda i: by_byte[others[i]])])
 # **Bits per byte for one text and two tokenizers; total bits for one content in two languages.**
 
 # %% [markdown]
+# ### How large a step? · 10 min
+#
+# Seven peak rates, thirty steps each, from the same start on the same batches.
+
+# %%
+predict(
+    "rate",
+    "Which of these peaks ends with the lowest loss?",
+    {"A": "0.0001", "B": "0.001", "C": "0.01", "D": "0.1", "E": "1"},
+    yours="C",
+)
+
+# %%
+rates = [0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0]
+ends = []
+for peak in rates:
+    weights, tiny, _ = demo.tiny_model()
+    losses = train(weights, tiny, demo.windows(story_ids, 30), peak)
+    ends.append(np.mean(losses[-10:]))
+print("  ".join(f"{rate:g}: {loss:.2f}" for rate, loss in zip(rates[:5], ends)))
+show(plots.learning_rates(rates, {"your loop": ends}, math.log(512)))
+asked = [0.0001, 0.001, 0.01, 0.1, 1.0]
+best = min(asked, key=lambda rate: ends[rates.index(rate)])
+reveal("rate", "ABCDE"[asked.index(best)])
+
+# %% [markdown] reveals="rate"
+# A **U**. On the left the steps are too small to arrive in time, on the right too large to settle. The valley is flat: from
+# 0.003 to 0.03 the loss hardly differs, and another seed can move its lowest point. All of this holds for *this* width, *this*
+# batch, *this* number of steps. Notebook 7 looks for it again at each size.
+
+# %% [markdown]
 # ### Can it learn one batch by heart? · 10 min
 #
-# The cheapest test of a training loop: the *same* small batch, again and again. If the loss does not fall to nearly 0,
-# something is wrong, most often in the loop. But which bugs does it see? Four runs: your loop as it is; with a rate 100 times as large;
-# with no causal mask, so that each position can read its own answer; and on random tokens.
+# The cheapest test of a training loop: the *same* small batch, again and again. If the loss does not fall to nearly 0
+# in some dozens of steps, something is wrong. But which bugs does it see? Four runs: your loop as it is; with a rate 100 times as large;
+# with no causal mask, so that every position but the last can read its own answer; and on random tokens.
 
 # %%
 predict(
@@ -2348,34 +2379,3 @@ reveal("batch", "D" if all(stuck) else "ABC"[stuck.index(True)])
 # Only the rate. A leak from the future passes the test, and so does a text of pure noise: **a loss near 0 says that the
 # loop can learn, not that it learns the right thing.** A leak is found by changing a later token and watching an earlier
 # prediction; for the noise there is text held out of the training.
-
-# %% [markdown]
-# ### How large a step? · 10 min
-#
-# Seven peak rates, thirty steps each, from the same start on the same batches.
-
-# %%
-predict(
-    "rate",
-    "Which of these peaks ends with the lowest loss?",
-    {"A": "0.0001", "B": "0.001", "C": "0.01", "D": "0.1", "E": "1"},
-    yours="C",
-)
-
-# %%
-rates = [0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0]
-ends = []
-for peak in rates:
-    weights, tiny, _ = demo.tiny_model()
-    losses = train(weights, tiny, demo.windows(story_ids, 30), peak)
-    ends.append(np.mean(losses[-10:]))
-print("  ".join(f"{rate:g}: {loss:.2f}" for rate, loss in zip(rates[:5], ends)))
-show(plots.learning_rates(rates, {"your loop": ends}, math.log(512)))
-asked = [0.0001, 0.001, 0.01, 0.1, 1.0]
-best = min(asked, key=lambda rate: ends[rates.index(rate)])
-reveal("rate", "ABCDE"[asked.index(best)])
-
-# %% [markdown] reveals="rate"
-# A **U**. On the left the steps are too small to arrive in time, on the right too large to settle. The valley lies around
-# 0.01 and is flat over a factor of ten, for *this* width, *this* batch, *this* number of steps. Notebook 7 looks for it
-# again at each size.

@@ -50,6 +50,7 @@ def one_row_per_token() -> Figure:
     left.set(xlim=(-1.9, 2.6), ylim=(-0.4, 1.9), title="x and the rows of the table")
     left.set_aspect("equal")
     left.axis("off")
+    left.text(-1.9, -0.4, "a sketch", fontsize=10)
     logits = [x[0] * a + x[1] * b for a, b in rows.values()]
     drawn = right.barh(range(4), logits, color=BLUE, edgecolor="black")
     right.bar_label(drawn, fmt="%.1f", padding=4)
