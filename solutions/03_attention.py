@@ -274,147 +274,12 @@ def scaled_dot_product_attention(q, k, v, mask=None):
 
 
 # %% test scaled_dot_product_attention points=3
-import math
-from contextlib import suppress
-
 import torch
 
 from llmlib.course import check
+from llmlib.course.checking import attention as cases
 
-_g = torch.Generator().manual_seed(31)
-_q, _k = torch.randn(2, 4, generator=_g), torch.randn(5, 4, generator=_g)
-_got = scaled_dot_product_attention(_q, _k, torch.full((5, 3), 7.0))
-check.that(
-    not isinstance(_got, (list, tuple)),
-    "return one tensor: torch.stack makes one of a list of outputs (return the mixture "
-    "alone, without the weights)",
-)
-check.close(
-    _got,
-    torch.full((2, 3), 7.0),
-    "if all values are the same, so is each output: return the mixture of values, and "
-    "take the softmax over the keys (dim=-1): the weights of one query sum to 1",
-    atol=1e-4,
-)
-_q, _k = (
-    torch.tensor([[2.0, 0, 0, 0]]),
-    torch.tensor([[math.log(3), 0, 0, 0], [0, 0, 0, 0]]),
-)
-_v = torch.tensor([[4.0], [0.0]])
-check.close(
-    scaled_dot_product_attention(_q, _k, _v),
-    torch.tensor([[3.0]]),
-    "the example by hand: divide the scores by √head_dim (here √4 = 2), the root of "
-    "the number of columns of q",
-    atol=1e-4,
-)
-_got = None
-with suppress(RuntimeError):  # k.T reverses all dimensions, and nothing fits any more
-    _got = scaled_dot_product_attention(
-        torch.ones(1, 2, 1, 4), torch.zeros(1, 2, 3, 4), torch.full((1, 2, 3, 1), 7.0)
-    )
-check.that(
-    _got is not None,
-    "with a batch and heads in front it raises an error: turn only the last two "
-    "dimensions of k, k.transpose(-2, -1). k.T reverses all of them",
-)
-check.close(
-    _got,
-    torch.full((1, 2, 1, 1), 7.0),
-    "with a batch and heads in front the softmax still runs over the keys: they are "
-    "the last dimension of the scores (dim=-1)",
-    atol=1e-4,
-)
-_heads = (
-    torch.ones(1, 2, 1, 4),
-    torch.tensor([[1.0] * 4, [0.0] * 4]).expand(1, 2, 2, 4),
-    torch.tensor([[1.0], [0.0]]).expand(1, 2, 2, 1),
-)
-_share = math.exp(2) / (math.exp(2) + 1)
-check.close(
-    scaled_dot_product_attention(*_heads),
-    torch.full((1, 2, 1, 1), _share),
-    "with two heads of 4 columns the scores are still divided by √head_dim = √4, not "
-    "by √d_model = √8",
-    atol=1e-4,
-)
-check.close(
-    scaled_dot_product_attention(1000 * _q, _k, _v),
-    torch.tensor([[4.0]]),
-    "large scores must not overflow: exp(1000) is infinite; torch.softmax subtracts "
-    "the maximum first",
-)
-check.close(
-    scaled_dot_product_attention(
-        torch.tensor([[-1000.0, 0, 0, 0], [1000, 0, 0, 0]]),
-        torch.tensor([[2.0, 0, 0, 0], [4, 0, 0, 0]]),
-        torch.tensor([[1.0], [0.0]]),
-    ),
-    torch.tensor([[1.0], [0.0]]),
-    "each query has a maximum of its own to subtract, not one for all; clip nothing",
-)
-_two, _half = (
-    torch.zeros(2, 4),
-    torch.eye(2).bool(),
-)  # each query may look at one key; read the wrong way round, at the other
-_masked = scaled_dot_product_attention(_two, _two, _two, _half)
-check.that(
-    not torch.as_tensor(_masked).isnan().any(),
-    "with a mask the output is NaN: 0 times infinity is no number, so put -infinity "
-    "where the mask is False (masked_fill, torch.where) in place of multiplying by it",
-)
-check.close(
-    scaled_dot_product_attention(_two, _two, torch.full((2, 1), 7.0), _half),
-    torch.tensor([[7.0], [7.0]]),
-    "with a mask the weights that are left must still sum to 1: mask the scores before "
-    "the softmax, not the weights after it",
-    atol=1e-4,
-)
-_masked = scaled_dot_product_attention(
-    _two, _two - 1, torch.tensor([[1.0], [0.0]]), _half
-)
-check.that(
-    _masked[0] > 0.01,
-    "query 0 got its value from the key that the mask forbids: True means may look, "
-    "False means hidden",
-)
-check.close(
-    _masked,
-    torch.tensor([[1.0], [0.0]]),
-    "a forbidden key still gets a weight: its score must become -infinity (not 0), so "
-    "that its weight is exactly 0",
-    atol=1e-4,
-)
-check.close(
-    scaled_dot_product_attention(_two, _two, torch.tensor([[1.0], [3.0]])),
-    torch.tensor([[2.0], [2.0]]),
-    "where no mask is given every query sees every key: hide nothing, and keep no mask "
-    "of an earlier call",
-    atol=1e-4,
-)
-_low = torch.tensor([[-1e10], [0.0]]).repeat(1, 4)
-check.close(
-    scaled_dot_product_attention(
-        torch.ones(1, 4),
-        _low,
-        torch.tensor([[1.0], [9.0]]),
-        torch.tensor([[True, False]]),
-    ),
-    torch.tensor([[1.0]]),
-    "however low the scores of the keys that may be seen, a forbidden key gets "
-    "nothing: its score must become -infinity, not just a low number",
-    atol=1e-4,
-)
-_q, _k, _v = (torch.randn(2, 3, n, 8, generator=_g) for n in (4, 6, 6))
-_mask = torch.rand(2, 1, 4, 6, generator=_g) > 0.4
-_mask[..., 0] = True
-check.close(
-    scaled_dot_product_attention(_q.clone(), _k.clone(), _v.clone(), _mask),
-    torch.nn.functional.scaled_dot_product_attention(_q, _k, _v, _mask),
-    "on random input of shape [2, 3, seq, 8], with a mask of its own for each text in "
-    "the batch, this is not what torch computes",
-    atol=1e-4,
-)
+cases.check_scaled_dot_product_attention(scaled_dot_product_attention)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(131)
 for _lead, _n, _m, _d in (
@@ -585,60 +450,10 @@ def causal_mask(seq, start=0):
 
 
 # %% test causal_mask points=1
-import torch
-
 from llmlib.course import check
+from llmlib.course.checking import attention as cases
 
-_mask = causal_mask(3)
-check.that(
-    isinstance(_mask, torch.Tensor) and _mask.dtype == torch.bool,
-    "the mask must be a tensor of True and False (dtype torch.bool): attention decides "
-    "what a False does to a score",
-)
-check.equal(
-    tuple(_mask.shape),
-    (3, 3),
-    "causal_mask(3) has one row and one column for each of the 3 tokens",
-)
-check.that(
-    _mask[0, 0] or not _mask[0, 2],
-    "the mask is the wrong way round: True means may look, and the first token may "
-    "look at itself only",
-)
-check.that(
-    not (_mask[0, 2] and not _mask[2, 0]),
-    "the mask is on its side: the row is the token that looks, the column the token it "
-    "looks at",
-)
-check.that(
-    _mask[1, 1] and _mask[2, 2],
-    "row 1 does not look at position 1: a token may look at itself",
-)
-check.that(not _mask[0, 1], "row 0 looks at position 1: the mask must hide the future")
-check.equal(
-    _mask,
-    torch.tensor([[1, 0, 0], [1, 1, 0], [1, 1, 1]]).bool(),
-    "a token sees itself and everything before it, and nothing after",
-)
-_mask = causal_mask(2, start=3)
-check.equal(
-    tuple(_mask.shape),
-    (2, 5),
-    "causal_mask(2, start=3): 2 new tokens look at 3 old ones and at themselves, so "
-    "the shape is [seq, start + seq]",
-)
-check.equal(
-    _mask,
-    torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]).bool(),
-    "with start=3, row 0 is the token at position 3: it sees positions 0 to 3, and row "
-    "1 sees position 4 as well",
-)
-check.equal(
-    tuple(causal_mask(1, start=2100).shape),
-    (1, 2101),
-    "a text may be of any length, here 2101 tokens: do not cut the mask out of a table "
-    "of fixed size",
-)
+cases.check_causal_mask(causal_mask)
 ### BEGIN HIDDEN TESTS
 for _seq, _start in ((1, 0), (6, 0), (1, 7), (4, 2), (3, 9)):
     _mask = causal_mask(_seq, _start)
@@ -737,61 +552,9 @@ def split_heads(x, n_head):
 import torch
 
 from llmlib.course import check
+from llmlib.course.checking import attention as cases
 
-_x = torch.arange(24.0).view(1, 2, 12)  # 1 text, 2 tokens, 3 heads of 4 columns
-_heads = split_heads(_x, 3)
-check.that(_heads is not None, "split_heads gave back None: is there a return?")
-check.that(
-    isinstance(_heads, torch.Tensor),
-    "return one tensor: torch.stack makes one of a list of heads",
-)
-check.that(
-    tuple(_heads.shape) != (1, 2, 3, 4),
-    "the shape is [batch, seq, n_head, head_dim]: swap positions and heads as a last "
-    "step",
-)
-check.that(
-    tuple(_heads.shape) != (1, 4, 2, 3),
-    "n_head is the number of heads (3), not the width of one (4)",
-)
-check.equal(
-    tuple(_heads.shape),
-    (1, 3, 2, 4),
-    "the shape must be [batch, n_head, seq, head_dim]",
-)
-check.that(
-    _heads[0, 0, 1, 0] != 4,
-    "head 0 at position 1 holds columns of position 0: cut the columns of each row "
-    "first, then swap dimensions; one reshape to the final shape mixes up positions",
-)
-check.that(
-    _heads[0, 0, 0, 1] != 3,
-    "head 0 holds columns 0, 3, 6, 9: a head is a block of neighbouring columns, 0, 1, "
-    "2, 3",
-)
-check.equal(
-    _heads,
-    torch.stack([_x[:, :, 0:4], _x[:, :, 4:8], _x[:, :, 8:12]], dim=1),
-    "head 0 is columns 0 to 3 of every position, head 1 columns 4 to 7, head 2 the "
-    "rest",
-)
-check.equal(
-    tuple(split_heads(_x, 2).shape),
-    (1, 2, 2, 6),
-    "12 columns make 2 heads of 6: the width of a head is that of x divided by n_head, "
-    "not always 4",
-)
-_x = torch.randn(3, 5, 8, generator=torch.Generator().manual_seed(33))
-check.equal(
-    tuple(split_heads(_x, 2).shape),
-    (3, 2, 5, 4),
-    "a batch of 3 texts stays a batch of 3: take its size from x",
-)
-check.equal(
-    split_heads(_x, 2)[2, 1],
-    _x[2, :, 4:],
-    "in a batch of 3 texts, head 1 of text 2 must hold text 2's own last 4 columns",
-)
+cases.check_split_heads(split_heads)
 ### BEGIN HIDDEN TESTS
 for _seed, (_batch, _seq, _n, _d) in enumerate(
     ((1, 1, 1, 2), (2, 7, 3, 4), (4, 3, 5, 2), (2, 6, 6, 3), (3, 4, 4, 1))
@@ -851,50 +614,9 @@ def merge_heads(x):
 import torch
 
 from llmlib.course import check
+from llmlib.course.checking import attention as cases
 
-_x = torch.arange(24.0).view(1, 3, 2, 4)  # 1 text, 3 heads, 2 tokens, 4 columns a head
-_merged = merge_heads(_x)
-check.that(_merged is not None, "merge_heads gave back None: is there a return?")
-check.that(
-    isinstance(_merged, torch.Tensor),
-    "return one tensor: torch.cat puts a list of heads side by side",
-)
-check.that(
-    tuple(_merged.shape) != (1, 2, 4),
-    "the heads are set side by side (3 heads of 4 columns make 12), not added up or "
-    "averaged",
-)
-check.equal(
-    tuple(_merged.shape),
-    (1, 2, 12),
-    "the shape must be [batch, seq, n_head * head_dim]",
-)
-check.that(
-    _merged[0, 0, 4] != 4,
-    "position 0 holds numbers of position 1: swap heads and positions back before you "
-    "join dimensions",
-)
-check.that(
-    _merged[0, 0, 1] != 8,
-    "the heads are shuffled column by column: first all columns of head 0, then all of "
-    "head 1",
-)
-check.equal(
-    _merged,
-    torch.cat([_x[:, 0], _x[:, 1], _x[:, 2]], dim=-1),
-    "row 0 must be head 0's row 0, then head 1's, then head 2's",
-)
-_x = torch.randn(3, 2, 5, 4, generator=torch.Generator().manual_seed(34))
-check.equal(
-    tuple(merge_heads(_x).shape),
-    (3, 5, 8),
-    "a batch of 3 texts stays a batch of 3: take its size from x",
-)
-check.equal(
-    merge_heads(_x)[2],
-    torch.cat([_x[2, 0], _x[2, 1]], dim=-1),
-    "in a batch of 3 texts, text 2 must be made of its own heads",
-)
+cases.check_merge_heads(merge_heads)
 ### BEGIN HIDDEN TESTS
 for _seed, _shape in enumerate(
     ((1, 1, 1, 3), (2, 3, 7, 4), (4, 5, 3, 2), (2, 4, 4, 4))
@@ -985,59 +707,9 @@ def repeat_kv(x, n_rep):
 import torch
 
 from llmlib.course import check
+from llmlib.course.checking import attention as cases
 
-_x = torch.tensor([[10.0, 11.0], [20.0, 21.0], [30.0, 31.0]]).view(
-    1, 3, 2, 1
-)  # heads A B C, 2 positions, 1 column
-_got = repeat_kv(_x, 2)
-check.that(_got is not None, "repeat_kv gave back None: is there a return?")
-check.that(
-    not isinstance(_got, (list, tuple)),
-    "return one tensor: torch.stack makes one of a list of heads",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 3, 4, 1),
-    "positions were repeated: it is the heads (dim=1) that need copies",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (2, 3, 2, 1),
-    "the batch was repeated: it is the heads (dim=1) that need copies",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 3, 2, 2),
-    "columns were repeated: it is the heads (dim=1) that need copies",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 9, 2, 1),
-    "n_rep = 2 means two of each head in all, not two more of each",
-)
-check.equal(
-    tuple(_got.shape),
-    (1, 6, 2, 1),
-    "3 heads with n_rep = 2 make 6: the shape is [batch, n_kv_head * n_rep, seq, "
-    "head_dim]",
-)
-check.that(
-    _got[0, 1, 0, 0] != 20,
-    "the copies come in the order A B C A B C: query head 1 belongs to A, so copies "
-    "must stand next to each other, A A B B C C",
-)
-check.equal(
-    _got.flatten().tolist(),
-    [10, 11, 10, 11, 20, 21, 20, 21, 30, 31, 30, 31],
-    "heads A B C with n_rep = 2 become A A B B C C, unchanged inside",
-)
-check.equal(
-    repeat_kv(_x, 1),
-    _x,
-    "with n_rep = 1 every query head has keys of its own: nothing changes",
-)
-_x = torch.arange(12.0).view(2, 3, 2, 1)
-check.equal(
-    repeat_kv(_x, 2),
-    _x[:, [0, 0, 1, 1, 2, 2]],
-    "a batch of 2 texts stays a batch of 2, each with copies of its own heads",
-)
+cases.check_repeat_kv(repeat_kv)
 ### BEGIN HIDDEN TESTS
 for _seed, (_shape, _n) in enumerate(
     (((2, 3, 4, 5), 3), ((3, 1, 2, 4), 9), ((1, 4, 6, 2), 2), ((2, 2, 3, 3), 1))
@@ -1127,184 +799,21 @@ def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
 
 
 # %% test attend points=4
-from contextlib import suppress
-
 import torch
 
 from llmlib.course import check
+from llmlib.course.checking import attention as cases
 
-
-def _turned(t, theta):
-    """RoPE by complex numbers: column i and column i + half are one number."""
-    half = t.shape[-1] // 2
-    angles = torch.arange(t.shape[-2])[:, None] * theta ** (-torch.arange(half) / half)
-    z = torch.complex(t[..., :half], t[..., half:])
-    z = z * torch.polar(torch.ones_like(angles), angles)
-    return torch.cat([z.real, z.imag], dim=-1)
-
-
-def _layer(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta, turn="qk", **mistake):
-    """The layer by torch's own attention; the options plant a mistake."""
-    causal, wide = mistake.get("causal", True), mistake.get("wide", False)
-
-    def split(t, n, name):
-        t = _turned(t, theta) if wide and name in turn else t
-        t = t.unflatten(-1, (n, -1)).transpose(1, 2)
-        return _turned(t, theta) if not wide and name in turn else t
-
-    q = split(x @ w_q.T, n_head, "q")
-    k, v = split(x @ w_k.T, n_kv_head, "k"), split(x @ w_v.T, n_kv_head, "v")
-    if mistake.get("tiled"):
-        k, v = (t.repeat(1, n_head // n_kv_head, 1, 1) for t in (k, v))
-    else:
-        k, v = (t.repeat_interleave(n_head // n_kv_head, dim=1) for t in (k, v))
-    if mistake.get("twice"):
-        q = q / q.shape[-1] ** 0.5
-    mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
-    if mistake.get("cut"):
-        return mixed.reshape(*x.shape[:2], -1) @ w_o.T
-    return mixed.transpose(1, 2).flatten(2) @ w_o.T
-
-
-def _weights(d_model, n_head, n_kv_head, head_dim, seed):
-    g = torch.Generator().manual_seed(seed)
-    shapes = [(n * head_dim, d_model) for n in (n_head, n_kv_head, n_kv_head)]
-    return [
-        torch.randn(*s, generator=g) for s in (*shapes, (d_model, n_head * head_dim))
-    ]
-
-
-_one = [torch.zeros(4, 2), torch.zeros(2, 2), torch.eye(2)]
-_one += [torch.tensor([[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, -1.0]])]
-try:
-    _got = attend(torch.tensor([[[3.0, 5.0]]]), *_one, 2, 1)
-except RuntimeError as _error:
-    check.that(
-        not any(name in str(_error) for name in ("mat1", "batch2", "size of tensor")),
-        "torch cannot multiply these shapes: all four weights are stored [columns out, "
-        "columns in], so multiply by the transpose, x @ w_q.T and in the end @ w_o.T",
-    )
-    raise
-check.that(_got is not None, "attend gave back None: is there a return?")
-check.that(
-    not isinstance(_got, (list, tuple)),
-    "return one tensor: torch.stack makes one of a list of texts",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 1, 4),
-    "the heads' results still stand side by side: multiply by w_o.T to get back to "
-    "d_model columns",
-)
-_by_hand = _got.flatten().tolist() if isinstance(_got, torch.Tensor) else []
-check.that(
-    _by_hand != [8.0, -2.0],
-    "a head has as many columns as w_q has rows for each head, here 4 / 2 = 2: "
-    "head_dim need not be d_model / n_head",
-)
-check.that(
-    _by_hand != [9.0, 5.0],
-    "x itself is in the result: return only what the layer adds to x",
-)
-check.that(
-    not torch.as_tensor(_got).isnan().any(),
-    "the result is NaN: the only token may look at nothing. In the mask True means may "
-    "look, and a token sees itself",
-)
-check.close(
-    _got,
-    torch.tensor([[[6.0, 0.0]]]),
-    "the example by hand: one token reads its own value in both heads, and w_o writes "
-    "(6, 0)",
-    atol=1e-4,
-)
-_w = _weights(8, 4, 2, 4, 370)
-_x = torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(371))
-_got = attend(_x, *_w, 4, 2, 100.0)
-
-
-def _is(theta=100.0, **mistake):
-    want = _layer(_x, *_w, 4, 2, theta, **mistake)
-    same = isinstance(_got, torch.Tensor) and _got.shape == want.shape
-    return same and torch.allclose(_got.float(), want, atol=1e-4)
-
-
-check.that(
-    not _is(causal=False),
-    "tokens see the future: pass causal_mask(seq) to your attention",
-)
-check.that(
-    not _is(turn=""),
-    "positions are missing: turn queries and keys by RoPE before you attend",
-)
-check.that(
-    not _is(turn="qkv"),
-    "the values are turned as well: RoPE is for queries and keys only",
-)
-check.that(not _is(theta=10000.0), "theta is not passed on to apply_rope")
-check.that(not _is(turn="q"), "only the queries are turned: the keys need RoPE, too")
-check.that(not _is(turn="k"), "only the keys are turned: the queries need RoPE, too")
-check.that(
-    not _is(wide=True),
-    "RoPE was applied to the whole width: split into heads first, then turn each head",
-)
-check.that(
-    not _is(turn="", causal=False),
-    "neither a mask nor RoPE: attention is causal, and q and k are turned",
-)
-check.that(
-    not _is(cut=True),
-    "the heads are put together by a reshape alone, which mixes up positions: swap "
-    "heads and positions back first, as merge_heads does",
-)
-check.that(
-    not _is(tiled=True),
-    "keys and values are repeated A B A B: does each key/value head serve neighbouring "
-    "query heads (A A B B)?",
-)
-check.that(
-    not _is(twice=True),
-    "the scores are divided by √head_dim twice: your attention does it already",
-)
-_other = _x.clone()
-_other[:, 4] += 1.0
-check.close(
-    attend(_other, *_w, 4, 2, 100.0)[:, :4],
-    _got[:, :4],
-    "the last token was changed, and earlier outputs moved: attention must be causal",
-    atol=1e-4,
-)
-check.close(
-    _got,
-    _layer(_x, *_w, 4, 2, 100.0),
-    "this is not what a layer of 4 query heads and 2 key/value heads computes: "
-    "project, split, turn q and k by positions from 0, repeat k and v, attend "
-    "causally (a token sees itself, too), merge, project",
-    atol=1e-4,
-)
-_w, _got = _weights(8, 6, 2, 4, 372), None
-with suppress(RuntimeError):  # 6 query heads do not fit 4 heads of keys
-    _got = attend(_x, *_w, 6, 2, 100.0)
-check.that(
-    _got is not None,
-    "6 query heads on 2 key/value heads raise an error: each key/value head serves "
-    "n_head // n_kv_head query heads, here 3, not n_kv_head of them",
-)
-check.close(
-    _got,
-    _layer(_x, *_w, 6, 2, 100.0),
-    "6 query heads on 2 key/value heads: each key/value head serves n_head // "
-    "n_kv_head query heads, here 3",
-    atol=1e-3,
-)
+cases.check_attend(attend)
 ### BEGIN HIDDEN TESTS
 for _seed, (_batch, _seq, _d, _n, _kv, _head) in enumerate(
     ((1, 1, 6, 3, 1, 2), (2, 7, 12, 6, 3, 4), (3, 4, 5, 4, 4, 6), (1, 9, 16, 9, 3, 8))
 ):
-    _w = _weights(_d, _n, _kv, _head, 1370 + _seed)
+    _w = cases.weights(_d, _n, _kv, _head, 1370 + _seed)
     _x = torch.randn(_batch, _seq, _d, generator=torch.Generator().manual_seed(_seed))
     check.close(
         attend(_x, *_w, _n, _kv),
-        _layer(_x, *_w, _n, _kv, 10000.0),
+        cases.layer(_x, _w, _n, _kv, 10000.0),
         f"{_n} query heads on {_kv} key/value heads, {_seq} tokens: project, split, "
         "turn q and k, repeat k and v, attend causally, merge, project",
         atol=1e-3,
@@ -1442,96 +951,20 @@ def control_heads(targets, sizes):
 
 
 # %% test control_heads points=3
-import torch
-
 from llmlib.course import check
+from llmlib.course.checking import attention as cases
 
-
-def _chosen(targets, sizes):
-    """What control_heads chooses, as pairs of whole numbers."""
-    found = control_heads(list(targets), sizes.clone())
-    check.that(found is not None, "control_heads gave back None: is there a return?")
-    check.that(
-        isinstance(found, (list, tuple))
-        and all(isinstance(each, (list, tuple)) and len(each) == 2 for each in found),
-        "return a list of pairs (layer, head), such as [(0, 2)]",
-    )
-    found = [tuple(int(number) for number in each) for each in found]
-    check.equal(len(found), len(targets), "each target has one control")
-    check.that(
-        not any(target == control for target, control in zip(targets, found)),
-        "the control is the target itself: it costs the same, whatever is true, so "
-        "this comparison cannot fail",
-    )
-    check.that(
-        not {*found} & {*targets},
-        "a control is one of the other targets: that head is in question, too",
-    )
-    check.that(
-        all(0 <= n < len(sizes) and 0 <= h < sizes.shape[1] for n, h in found),
-        "a control is no head of this model: sizes has a row for each layer and a "
-        "column for each head",
-    )
-    return found
-
-
-def _fooled(targets, sizes, cost):
-    """'' or what goes wrong in a model in which a head costs cost[layer, head]."""
-    for target, control in zip(targets, _chosen(targets, sizes)):
-        one, other = float(cost[target]), float(cost[control])
-        if not one / 2 <= other <= one * 2:
-            return (
-                f"target {target} costs {one:.1f}, your control {control} {other:.1f}"
-            )
-    return ""
-
-
-def _model(seed, n_head=6):
-    """Sizes of nine layers: two heads each write about 1, 4 and 16. Costs by place:
-    only the first three layers are costly, then hardly any, then a little."""
-    g = torch.Generator().manual_seed(seed)
-    sizes = torch.tensor([1.0, 4.0, 16.0]).repeat(9, n_head // 3)
-    order = torch.rand(9, n_head, generator=g).argsort(1)
-    sizes = sizes.gather(1, order) * (1 + 0.1 * torch.rand(9, n_head, generator=g))
-    place = torch.tensor([5.0, 0.1, 1.0]).repeat_interleave(3)[:, None]
-    return sizes, place.expand(9, n_head)
-
-
-_sizes, _place = _model(1)
-_two = [(1, head) for head in _sizes[1].topk(2).indices.tolist()]
-_chosen(_two, _sizes)
-for _targets in ([(1, 2)], [(4, 0), (7, 5)]):
-    _why = _fooled(_targets, _sizes, _place)
-    check.equal(
-        _why,
-        "",
-        "in this made-up model a head costs what any head near it costs, for what is "
-        "lost early spoils all that follows. Your control sits elsewhere and makes the "
-        "target look special",
-    )
-    _why = _fooled(_targets, _sizes, _sizes)
-    check.equal(
-        _why,
-        "",
-        "in this made-up model a head costs as much as it writes. Your control writes "
-        "much more or much less than the target, which makes it look special",
-    )
-    _why = _fooled(_targets, _sizes, _sizes * _place)
-    check.equal(
-        _why,
-        "",
-        "in this made-up model the cost depends on the place and on the size at once",
-    )
+cases.check_control_heads(control_heads)
 ### BEGIN HIDDEN TESTS
 for _seed in range(11, 17):
-    _sizes, _place = _model(_seed, n_head=(6, 9)[_seed % 2])
+    _sizes, _place = cases.made_up_model(_seed, n_head=(6, 9)[_seed % 2])
     _targets = [(4, _seed % 6), (1, 3), (7, 0)]
     for _cost, _what in (
         (_place, "place"),
         (_sizes, "size"),
         (_sizes * _place, "both"),
     ):
-        _why = _fooled(_targets, _sizes, _cost)
+        _why = cases.fooled(control_heads, _targets, _sizes, _cost)
         check.equal(
             _why,
             "",
@@ -1582,74 +1015,26 @@ def replacement(z):
 import torch
 
 from llmlib.course import check
+from llmlib.course.checking import attention as cases
 
-
-def _put(z):
-    """What replacement puts in the place of z."""
-    found = replacement(z.clone())
-    check.that(found is not None, "replacement gave back None: is there a return?")
-    check.equal(
-        tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__,
-        tuple(z.shape),
-        "return one tensor of the shape of z, [batch, seq, head_dim]",
-    )
-    return found.to(z.dtype)
-
-
-def _left(z):
-    """The part of what a head says about single tokens that is still there."""
-    own = z - z.mean(dim=(0, 1))
-    return ((_put(z) - z.mean(dim=(0, 1))) * own).sum() / own.pow(2).sum()
-
-
-_same = torch.tensor([2.0, -1.0, 0.5, 3.0]).expand(6, 12, 4)
-_got = _put(_same)
-check.that(
-    _got.abs().max() > 0,
-    "a head that says the same everywhere becomes 0: the layers above lose a constant "
-    "that they were trained with, though it said nothing about any token",
-)
-check.that(
-    not torch.allclose(_got, _same.mean(-1, keepdim=True).expand_as(_same)),
-    "the mean runs over the columns of z: each column has a meaning of its own",
-)
-check.close(
-    _got,
-    _same,
-    "a head that says the same everywhere says nothing about any token, and your "
-    "replacement changes it all the same",
-    atol=1e-3,
-)
-_z = _same + torch.randn(6, 12, 4, generator=torch.Generator().manual_seed(381))
-check.that(
-    _left(_z) < 0.9,
-    "nothing is taken away: whatever a head is used for, this replacement costs "
-    "nothing, so a comparison with it cannot fail",
-)
-check.that(
-    _left(_z) < 0.3, "a good part of what the head says about each token is still there"
-)
-check.that(
-    (_put(_z) - _z).mean(dim=(0, 1)).abs().max() < 0.5,
-    "on average, the head now says something else than it did",
-)
+cases.check_replacement(replacement)
 ### BEGIN HIDDEN TESTS
 for _seed, (_batch, _seq, _d) in enumerate(((8, 9, 5), (5, 30, 3), (6, 16, 16))):
     _g = torch.Generator().manual_seed(1381 + _seed)
     _same = 3 * torch.randn(_d, generator=_g)
     _z = _same + torch.randn(_batch, _seq, _d, generator=_g)
     check.close(
-        _put(_same.expand(_batch, _seq, _d)),
+        cases.replaced(replacement, _same.expand(_batch, _seq, _d)),
         _same.expand(_batch, _seq, _d),
         "a head that says the same everywhere must stay as it is",
         atol=1e-3,
     )
     check.that(
-        _left(_z) < 0.4,
+        cases.left(replacement, _z) < 0.4,
         "what the head says about each token is still there, or a good part of it",
     )
     check.that(
-        (_put(_z) - _z).mean(dim=(0, 1)).abs().max() < 0.8,
+        (cases.replaced(replacement, _z) - _z).mean(dim=(0, 1)).abs().max() < 0.8,
         "on average, the head now says something else than it did",
     )
 ### END HIDDEN TESTS
@@ -1835,187 +1220,40 @@ def looks_ahead(before, after, changed):
 
 
 # %% test looks_ahead points=0
-from contextlib import suppress
-
-import numpy
 import torch
 
 from llmlib.course import check
+from llmlib.course.checking import attention as cases
 
-
-def _outputs(seq, changed, seed, allowed=None, after_softmax=False, scale=1.0):
-    """Outputs of one attention before and after position `changed` of its input
-    changes. allowed: bool [seq, seq], who sees whom."""
-    generator = torch.Generator().manual_seed(seed)
-    x, w_q, w_k, w_v = (torch.randn(n, 8, generator=generator) for n in (seq, 8, 8, 8))
-    w_q, w_k, w_v = w_q / 8**0.5, w_k / 8**0.5, w_v / 8**0.5
-    other = x.clone()
-    other[changed] += scale * torch.randn(8, generator=generator)
-    for each in (x, other):
-        scores = (each @ w_q) @ (each @ w_k).T / 8**0.5
-        if allowed is not None and not after_softmax:
-            scores = scores.masked_fill(~allowed, -torch.inf)
-        shares = torch.softmax(scores, dim=-1)
-        if after_softmax:
-            shares = shares * allowed
-        yield shares @ (each @ w_v)
-
-
-def _peeked(before, after, changed):
-    """What looks_ahead finds, as a list; a tuple and numpy's integers are as good."""
-    found = looks_ahead(before.clone(), after.clone(), changed)
-    check.that(found is not None, "looks_ahead gave back None: is there a return?")
-    check.that(
-        type(found) in (list, tuple),
-        "return a list of positions ([] if nobody peeked), not one yes or no",
-    )
-    return [i.item() if type(i) is numpy.int64 else i for i in found]
-
-
-_hand = (
-    torch.tensor([[0.5, 1.0], [0.2, 0.3], [0.7, 0.4], [0.1, 0.6]]),
-    torch.tensor([[0.5, 1.0], [0.2, 0.1], [0.9, 0.8], [0.3, 0.2]]),
-)
-_found = _peeked(*_hand, 2)
-check.that(
-    _found != [2],
-    "positions count from 0: the row that moved before the changed one is position 1, "
-    "and the changed one, position 2, does not count",
-)
-check.that(
-    2 not in _found,
-    "position 2 is the changed one: its own output may move, only positions before it "
-    "count",
-)
-check.that(
-    3 not in _found,
-    "position 3 comes after the changed one: it may look back at it, only positions "
-    "before it count",
-)
-check.equal(
-    _found,
-    [1],
-    "the example by hand: position 1 moved (downwards, by 0.2, in its second column), "
-    "position 0 did not",
-)
-check.equal(
-    _peeked(*_hand, 2),
-    [1],
-    "the same outputs give the same list in each call: start a new list inside the "
-    "function",
-)
-_still = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
-check.equal(
-    _peeked(_still, _still, 2),
-    [],
-    "nothing has moved at all, and yet you list a position: compare the outputs that "
-    "are given",
-)
-check.equal(
-    _peeked(_still, _still + torch.tensor([[1e-6], [-2e-6], [1.0]]), 2),
-    [],
-    "a movement of 0.000002 is rounding, not peeking: allow up to 1e-5",
-)
-_found = None
-with suppress(RuntimeError, IndexError):  # torch has no maximum of nothing
-    _found = _peeked(_still, _still + 1.0, 0)
-check.that(
-    _found == [],
-    "no position stands before position 0: with changed = 0 the list is empty, and "
-    "there are no rows to take a maximum of",
-)
-_found = _peeked(_still, _still + torch.tensor([[1.0, 1.0], [0, 0], [1, 1]]), 2)
-check.that(
-    _found != [], "position 0 moved by 1: it is a position like others, and peeked"
-)
-check.that(
-    _found != [0, 0], "a position is listed once, however many of its columns moved"
-)
-check.equal(
-    _found, [0], "position 1 did not move: list those that moved, and no others"
-)
-check.equal(
-    _peeked(_still, _still + torch.tensor([[0.5, -0.5], [0, 0], [1, 1]]), 2),
-    [0],
-    "two columns that move in opposite ways are both movements: do not let them cancel",
-)
-check.equal(
-    _peeked(_still, _still + torch.tensor([[0.0, 0.0], [0.0005, 0.0], [1, 1]]), 2),
-    [1],
-    "a leak may be small: 0.0005 is more than 1e-5",
-)
-_tiny = torch.full((2, 1), 4e-6)
-check.equal(
-    _peeked(_tiny, _tiny + 5e-6, 1),
-    [],
-    "a movement from 0.000004 to 0.000009 is rounding, too: compare the difference "
-    "itself with 1e-5, not relative to the numbers (rtol), and do not round them first",
-)
-check.equal(
-    _peeked(torch.full((2, 1), 100.0), torch.full((2, 1), 100.0005), 1),
-    [0],
-    "a movement from 100 to 100.0005 is more than 1e-5: compare the difference itself, "
-    "not relative to the numbers (torch.allclose wants rtol=0)",
-)
-_tiny = torch.full((2, 8), 4e-6)
-check.equal(
-    _peeked(_tiny, _tiny + 5e-6, 1),
-    [],
-    "eight columns that move by 0.000005 each are rounding: take the largest movement "
-    "of a row, not the sum of all nor the length of the difference",
-)
-check.equal(
-    _peeked(torch.zeros(2, 8), 2e-5 * torch.eye(8)[:2], 1),
-    [0],
-    "one column of eight moved by 0.00002, and one is enough: take the largest "
-    "movement of a row, not the mean",
-)
-_past = torch.ones(6, 6).tril().bool()
-check.equal(
-    _peeked(*_outputs(6, 4, 1, allowed=_past), 4),
-    [],
-    "an honest attention, changed at position 4: nobody peeked",
-)
-check.equal(
-    _peeked(*_outputs(6, 4, 2), 4),
-    [0, 1, 2, 3],
-    "broken attention A has no mask: all four positions before the changed one peeked",
-)
-check.equal(
-    _peeked(*_outputs(6, 4, 3, allowed=torch.ones(6, 6).tril(1).bool()), 4),
-    [3],
-    "broken attention B has its mask one column too far: only position 3 sees position "
-    "4",
-)
-check.equal(
-    _peeked(*_outputs(6, 4, 1, allowed=_past, after_softmax=True, scale=0.1), 4),
-    [0, 1, 2, 3],
-    "broken attention C masks after the softmax: the future leaks through the "
-    "denominator of the softmax",
-)
+cases.check_looks_ahead(looks_ahead)
 ### BEGIN HIDDEN TESTS
 for _seed, _seq, _changed in ((11, 5, 0), (12, 9, 8), (13, 7, 3), (16, 12, 6)):
     _past = torch.ones(_seq, _seq).tril().bool()
     _ahead = torch.ones(_seq, _seq).tril(1).bool()
     check.equal(
-        _peeked(*_outputs(_seq, _changed, _seed, allowed=_past), _changed),
+        cases.peeked(
+            looks_ahead, *cases.outputs(_seq, _changed, _seed, allowed=_past), _changed
+        ),
         [],
         "an honest attention: nobody peeked",
     )
     check.equal(
-        _peeked(*_outputs(_seq, _changed, _seed), _changed),
+        cases.peeked(looks_ahead, *cases.outputs(_seq, _changed, _seed), _changed),
         list(range(_changed)),
         "no mask: every position before the changed one peeked",
     )
     check.equal(
-        _peeked(*_outputs(_seq, _changed, _seed, allowed=_ahead), _changed),
+        cases.peeked(
+            looks_ahead, *cases.outputs(_seq, _changed, _seed, allowed=_ahead), _changed
+        ),
         list(range(_changed))[-1:],
         "a mask one column too far: only the position right before the changed one "
         "peeked",
     )
     check.equal(
-        _peeked(
-            *_outputs(_seq, _changed, _seed, allowed=_past, after_softmax=True),
+        cases.peeked(
+            looks_ahead,
+            *cases.outputs(_seq, _changed, _seed, allowed=_past, after_softmax=True),
             _changed,
         ),
         list(range(_changed)),
@@ -2025,7 +1263,7 @@ for _seed, _seq, _changed in ((11, 5, 0), (12, 9, 8), (13, 7, 3), (16, 12, 6)):
     _rest = torch.rand(_seq, 3, generator=torch.Generator().manual_seed(_seed))
     _moved = _rest - torch.tensor([0.0, 0.0, 0.25]) * (torch.arange(_seq)[:, None] % 2)
     check.equal(
-        _peeked(_rest, _moved, _changed),
+        cases.peeked(looks_ahead, _rest, _moved, _changed),
         list(range(1, _changed, 2)),
         "a movement downwards in the last column alone is a movement too",
     )
@@ -2132,111 +1370,9 @@ def induction_score(maps, half):
 import torch
 
 from llmlib.course import check
+from llmlib.course.checking import attention as cases
 
-
-def _looking(half, back, rows=None):
-    """Shares of one head on 2 * half tokens: each token looks `back` positions back."""
-    n = 2 * half
-    maps = torch.zeros(1, 1, n, n)
-    for i in range(n) if rows is None else rows:
-        maps[0, 0, i, i - back if i >= back else i] = 1.0
-    return maps
-
-
-_hand = torch.zeros(1, 1, 4, 4)
-_hand[0, 0, 2] = torch.tensor([0.1, 0.7, 0.2, 0.0])
-_hand[0, 0, 3] = torch.tensor([0.1, 0.1, 0.6, 0.2])
-_got = induction_score(_hand, 2)
-check.that(_got is not None, "induction_score gave back None: is there a return?")
-check.equal(
-    tuple(_got.shape) if isinstance(_got, torch.Tensor) else (),
-    (1, 1),
-    "one score for each layer and head: the shape is [n_layer, n_head]",
-)
-check.that(
-    abs(_got[0, 0] - 1.3) > 1e-4,
-    "the weights were added up: take their mean over the tokens of the second half",
-)
-check.that(
-    abs(_got[0, 0] - 0.325) > 1e-4,
-    "the mean runs over the whole text: only tokens of the second half have a first "
-    "occurrence to look back to",
-)
-check.that(
-    abs(_got[0, 0] - 1) > 1e-4,
-    "this counts the tokens that look most, or more than half, at the right place: a "
-    "score of 1 for weights of 0.7 and 0.6. Take the mean of the weights themselves",
-)
-check.close(
-    induction_score(torch.zeros(1, 1, 10, 10), 5),
-    torch.zeros(1, 1),
-    "a head without any weight has a score: measure the maps that are given",
-    atol=1e-4,
-)
-check.close(
-    induction_score(_looking(5, 6), 5),
-    torch.zeros(1, 1),
-    "a head that looks at the token before the first occurrence does no induction",
-    atol=1e-4,
-)
-check.close(
-    induction_score(_looking(5, 5), 5),
-    torch.zeros(1, 1),
-    "a head that looks at the same token's first occurrence, half positions back, does "
-    "no induction: look at the token after it",
-    atol=1e-4,
-)
-check.close(
-    induction_score(_looking(5, 1), 5),
-    torch.zeros(1, 1),
-    "a previous-token head does no induction: the token to look at stands half - 1 "
-    "back",
-    atol=1e-4,
-)
-check.close(
-    induction_score(_looking(5, 4, rows=range(5)), 5),
-    torch.zeros(1, 1),
-    "rows of the first half do not count: nothing has been repeated there yet",
-    atol=1e-4,
-)
-_first, _last = (
-    float(induction_score(_looking(5, 4, rows=[row]), 5)[0, 0]) for row in (5, 9)
-)
-check.that(
-    _last > 0.01 or _first < 0.1,
-    "the last token of the second half is left out: range(half, 2 * half) ends with "
-    "it, at 2 * half - 1",
-)
-check.that(
-    _first > 0.01 or _last < 0.1,
-    "the first token of the second half, at position half, is left out",
-)
-check.that(
-    abs(_got[0, 0] - 0.7) > 1e-4,
-    "the token that looks best stands for all: take the mean over the second half",
-)
-check.close(
-    induction_score(_looking(5, 4), 5),
-    torch.ones(1, 1),
-    "a head that always looks at the token after the first occurrence has a score of "
-    "1: rows are who looks, columns whom they look at",
-    atol=1e-4,
-)
-check.close(
-    _got,
-    torch.tensor([[0.65]]),
-    "the example by hand: row 2 at position 1 and row 3 at position 2, so (0.7 + 0.6) "
-    "/ 2",
-    atol=1e-4,
-)
-_maps = torch.cat([_looking(5, 4), _looking(5, 1)] * 3).view(2, 3, 10, 10)
-check.close(
-    induction_score(_maps, 5),
-    torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]),
-    "2 layers of 3 heads have 2 rows of 3 scores: each head has a score of its own, in "
-    "the row of its layer",
-    atol=1e-4,
-)
+cases.check_induction_score(induction_score)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(38)
 for _n_layer, _n_head, _half in ((1, 3, 2), (4, 2, 7), (2, 5, 12)):
@@ -2480,106 +1616,9 @@ def cross_attention(x, context, w_q, w_k, w_v):
 import torch
 
 from llmlib.course import check
+from llmlib.course.checking import attention as cases
 
-_g = torch.Generator().manual_seed(37)
-_x, _c = (torch.randn(2, 4, 6, generator=_g) for _ in range(2))
-_q, _k, _v = (torch.randn(6, 6, generator=_g) for _ in range(3))
-_plain = torch.nn.functional.scaled_dot_product_attention
-_got = cross_attention(_x, _c, _q, _k, _v)
-check.that(
-    not isinstance(_got, (list, tuple)),
-    "return one tensor: torch.stack makes one of a list of texts",
-)
-
-
-def _is(x_q, x_k, x_v, **options):
-    want = _plain(x_q @ _q.T, x_k @ _k.T, x_v @ _v.T, **options)
-    return (
-        isinstance(_got, torch.Tensor)
-        and _got.shape == want.shape
-        and torch.allclose(_got.float(), want, atol=1e-4)
-    )
-
-
-check.that(not _is(_x, _x, _x), "this is self-attention: it never looks at the context")
-check.that(
-    not _is(_c, _x, _x),
-    "the roles are swapped: x asks (queries), the context answers (keys and values)",
-)
-check.that(
-    not _is(_x, _c, _x),
-    "the values come from x: what is read out must come from the context, like the "
-    "keys",
-)
-check.that(
-    not _is(_x, _x, _c),
-    "the keys come from x: x must be compared with the keys of the context",
-)
-_both = torch.cat([_c, _x], dim=1)
-check.that(
-    not _is(_x, _both, _both),
-    "x and the context are read as one text: keys and values come from the context "
-    "alone",
-)
-check.that(
-    not _is(_x, _c, _c, is_causal=True),
-    "there is a causal mask: the context is there as a whole, nothing of it is the "
-    "future",
-)
-check.that(not _is(_x, _c, _c, scale=1.0), "the scores are not divided by √head_dim")
-_swapped = _plain(_x @ _q.T, _c @ _v.T, _c @ _k.T)
-check.that(
-    not (
-        isinstance(_got, torch.Tensor)
-        and _got.shape == _swapped.shape
-        and torch.allclose(_got.float(), _swapped, atol=1e-4)
-    ),
-    "keys and values have changed places: keys are made by w_k, values by w_v",
-)
-_flat = _plain(_x @ _q, _c @ _k, _c @ _v)
-check.that(
-    not (
-        isinstance(_got, torch.Tensor)
-        and _got.shape == _flat.shape
-        and torch.allclose(_got.float(), _flat, atol=1e-4)
-    ),
-    "the weights are stored as [columns out, columns in]: multiply by w_q.T, not by "
-    "w_q",
-)
-check.close(
-    _got,
-    _plain(_x @ _q.T, _c @ _k.T, _c @ _v.T),
-    "queries from x, keys and values from the context, then attention without a mask",
-    atol=1e-4,
-)
-_narrow = [torch.randn(4, 6, generator=_g) for _ in range(3)]
-_got = cross_attention(_x, _c, *_narrow)
-check.equal(
-    tuple(_got.shape),
-    (2, 4, 4),
-    "one output row for each token of x, with head_dim columns, here 4",
-)
-_parts = [t @ w.T for t, w in zip((_x, _c, _c), _narrow)]
-check.that(
-    not torch.allclose(_got.float(), _plain(*_parts, scale=6**-0.5), atol=1e-4),
-    "the scores are divided by √d_model: head_dim is the number of rows of w_q, here "
-    "4, not its columns",
-)
-check.close(
-    _got,
-    _plain(*_parts),
-    "head_dim need not be d_model: queries from x, keys and values from the context",
-    atol=1e-4,
-)
-_one = torch.ones(1, 1)
-check.close(
-    cross_attention(
-        torch.tensor([[[0.0]]]), torch.tensor([[[1.0], [3.0]]]), _one, _one, _one
-    ),
-    torch.tensor([[[2.0]]]),
-    "the example by hand: one token asks, two tokens answer with equal weights, so the "
-    "output is the mean of 1 and 3",
-)
+cases.check_cross_attention(cross_attention)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(137)
 for _batch, _seq, _seq_k, _d, _head in (
