@@ -169,57 +169,11 @@ def block_of_matrices(x, norm_1, attend, norm_2, feed_forward):
 
 # %% test pre_norm_block points=2
 import torch
-from llmlib.course import check
 
-_x, _m = torch.ones(1, 1, 1), [torch.full((1, 1), float(n)) for n in (0, 2, 3, 5, 7)]
-_nothing, _two, _three, _five, _seven = _m
-_got = block_of_matrices(_x.clone(), _two, _nothing, _five, _nothing)[0]
-check.that(_got is not None, "pre_norm_block gave back None: is there a return?")
-check.that(
-    isinstance(_got, torch.Tensor),
-    "return one tensor, the stream: torch.stack makes one of a list",
-)
-check.close(
-    _got,
-    _x,
-    "sublayers that write 0 must leave x as it came: the stream is only added to, "
-    "never replaced and never normalised",
-)
-check.close(
-    block_of_matrices(_x.clone(), _two, _three, _five, _nothing)[0],
-    7 * _x,
-    "attention writes attend(norm_1(x)) = 3 · 2 · 1 = 6 and the stream becomes 1 + 6",
-)
-check.close(
-    block_of_matrices(_x.clone(), _two, _nothing, _five, _seven)[0],
-    36 * _x,
-    "the feed-forward writes feed_forward(norm_2(x)) = 7 · 5 · 1 = 35 and the stream "
-    "becomes 1 + 35",
-)
-check.close(
-    block_of_matrices(_x.clone(), _two, _three, _five, _seven)[0],
-    252 * _x,
-    "feed_forward reads the stream after attention has written to it: 7 + 7 · 5 · 7 = "
-    "252",
-)
-_calls = block_of_matrices(_x.clone(), _two, _three, _five, _seven)[1]
-check.that(
-    "changed" not in _calls,
-    "the caller's x has changed, and the stream before the layer is still needed: "
-    "write x = x + …, which makes a new tensor, not x += …",
-)
-check.equal(
-    sorted(_calls),
-    ["attend", "feed_forward", "norm_1", "norm_2"],
-    "each of the four functions is called once: keep what attend wrote, do not call it "
-    "again",
-)
-check.equal(
-    _calls,
-    ["norm_1", "attend", "norm_2", "feed_forward"],
-    "the functions are called in the wrong order: each norm comes before its "
-    "sublayer, and attention before the feed-forward",
-)
+from llmlib.course import check
+from llmlib.course.checking import layers as cases
+
+cases.check_pre_norm_block(block_of_matrices)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(43)
 for _batch, _seq, _d in [(1, 3, 4), (2, 5, 6), (3, 1, 8)]:
@@ -394,86 +348,13 @@ def left_alone(function, x, *more):
 
 # %% test rms_norm points=2
 import torch
-from llmlib.course import check
 
-_one = torch.ones(2)
-_got = rms_norm(torch.zeros(2), _one, 1e-5)
-check.that(_got is not None, "rms_norm gave back None: is there a return?")
-check.that(
-    isinstance(_got, torch.Tensor),
-    "return one tensor, like x: torch.stack makes one of a list",
-)
-check.close(
-    _got, torch.zeros(2), "a vector of zeros must stay zeros: eps keeps 0 / 0 away"
-)
-check.close(
-    left_alone("rms_norm", torch.tensor([[1.0, 7.0]]), _one),
-    torch.tensor([[1.0, 7.0]]),
-    "the caller's x has changed: it is the residual stream, so work on new tensors",
-)
-_near, _far = (
-    rms_norm(torch.tensor([1.0, 3.0]), _one, 0.0),
-    rms_norm(torch.tensor([11.0, 13.0]), _one, 0.0),
-)
-check.that(
-    (_near - _far).abs().max() > 0.1,
-    "[1, 3] and [11, 13] must not give the same result: RMSNorm does not subtract the "
-    "mean",
-)
-check.close(
-    rms_norm(torch.tensor([10.0, 70.0]), _one, 0.0),
-    rms_norm(torch.tensor([1.0, 7.0]), _one, 0.0),
-    "ten times the vector must give the same result: divide by the root of the mean "
-    "square",
-)
-_got = rms_norm(torch.tensor([1.0, 7.0]), _one, 0.0)
-check.that(
-    not isinstance(_got, torch.Tensor) or abs(_got[..., -1].max() - 7 / 4) > 1e-3,
-    "square first, then take the mean: this is the square of the mean",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or abs(_got[..., -1].max() - 7 / 3) > 1e-3,
-    "this divides by the standard deviation: RMSNorm subtracts no mean, not even in "
-    "the denominator",
-)
-check.close(
-    _got, [0.2, 1.4], "the root is taken of the mean of the squares, not of their sum"
-)
-check.close(
-    rms_norm(torch.tensor([1.0, 7.0]), _one, 11.0),
-    [1 / 6, 7 / 6],
-    "eps stands inside the root, added to the mean square",
-)
-check.close(
-    rms_norm(torch.tensor([0.001, 0.007]), _one),
-    [0.001 / 3.5e-5**0.5, 0.007 / 3.5e-5**0.5],
-    "left out, eps is 1e-5: keep the default of the first line",
-)
-check.close(
-    rms_norm(torch.tensor([1.0, 7.0]), torch.tensor([10.0, 100.0]), 0.0),
-    [2.0, 140.0],
-    "after the division comes times weight, entry by entry",
-    atol=1e-3,
-)
-_flat = torch.tensor([[5.0, 7.0], [9.0, 4.0]])[..., None].expand(2, 2, 4)
-check.close(
-    rms_norm(_flat, torch.ones(4), 1e-6),
-    torch.ones(2, 2, 4),
-    "each vector is normalised on its own: the mean runs over the last dimension only",
-)
-check.equal(
-    list(rms_norm(torch.zeros(1, 1, 4), torch.ones(4)).shape),
-    [1, 1, 4],
-    "the result has the shape of x, also where a dimension is 1: drop no dimension",
-)
-_g = torch.Generator().manual_seed(4)
-_x, _w = torch.randn(2, 3, 8, generator=_g), torch.randn(8, generator=_g)
-check.close(
-    rms_norm(_x, _w, 1e-5),
-    torch.nn.functional.rms_norm(_x, (8,), _w, 1e-5),
-    "the result differs from torch's RMSNorm",
-)
+from llmlib.course import check
+from llmlib.course.checking import layers as cases
+
+cases.check_rms_norm(rms_norm, left_alone)
 ### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(1004)
 for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
     _x, _w = (
         torch.randn(_shape, generator=_g) * 3 + 1,
@@ -598,113 +479,13 @@ def swiglu(x, w_gate, w_up, w_down):
 
 # %% test swiglu points=2
 import torch
+
 from llmlib.course import check
+from llmlib.course.checking import layers as cases
 
-_x = torch.ones(1)
-
-
-def _number(n):
-    return torch.full((1, 1), float(n))
-
-
-_got = swiglu(_x, _number(0), _number(5), _number(1))
-check.that(_got is not None, "swiglu gave back None: is there a return?")
-check.that(
-    isinstance(_got, torch.Tensor),
-    "return one tensor, like x: torch.stack makes one of a list",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or abs(_got.sum() - 5.0) > 1e-3,
-    "gate and w_up x are multiplied, not added: a gate of 0 lets nothing through",
-)
-_both = swiglu(_x, _number(1), _number(-1), _number(1))
-check.that(
-    not isinstance(_both, torch.Tensor) or abs(_both.sum() + 0.1966) > 1e-3,
-    "SiLU went on both: w_up x passes as it is, negative numbers too",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or abs(_got.sum() - 1.0) > 1e-3,
-    "x itself is in the result: return only what the feed-forward adds to x",
-)
-check.close(
-    _got,
-    [0.0],
-    "a gate of 0 lets nothing through: SiLU(z) is z · sigmoid(z), and sigmoid alone "
-    "would give 0.5",
-)
-check.close(
-    swiglu(_x, _number(2), _number(0), _number(1)),
-    [0.0],
-    "the gate multiplies w_up x: where that is 0, so is the result",
-)
-check.close(
-    swiglu(_x, _number(-100), _number(1), _number(1)),
-    [0.0],
-    "SiLU goes on the gate: a very negative w_gate x shuts it, whatever w_up x is",
-)
-check.close(
-    swiglu(_x, _number(-100), _number(-1), _number(1)),
-    [0.0],
-    "SiLU goes on the gate alone, before it is multiplied by w_up x: the product of "
-    "two negatives must not open it",
-)
-check.close(
-    swiglu(_x, _number(1), _number(-100), _number(1)),
-    [-73.11],
-    "SiLU(1) is 0.7311 and times w_up x = -100 that is -73.11 (a GELU gate gives "
-    "-84.1)",
-    atol=0.01,
-)
-check.close(
-    swiglu(_x, _number(1), _number(-100), _number(3)),
-    [-219.32],
-    "w_down comes last: 3 times -73.11",
-    atol=0.01,
-)
-check.close(
-    swiglu(_x, _number(100), _number(2), _number(1)),
-    [200.0],
-    "a gate of 100 lets 100 through, not NaN: torch.sigmoid is safe, exp(100) "
-    "overflows",
-    atol=1e-3,
-)
-_x, _all, _one = torch.tensor([0.0, 100.0]), torch.ones(2, 2), torch.eye(2)
-_swap = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
-check.close(
-    swiglu(_x, _swap, _all, _one),
-    [1e4, 0.0],
-    "weights are [out, in]: x @ w_gate.T",
-    atol=1e-2,
-)
-check.close(
-    swiglu(_x, _all, _swap, _one),
-    [1e4, 0.0],
-    "weights are [out, in]: x @ w_up.T",
-    atol=1e-2,
-)
-check.close(
-    swiglu(_x, _one, _all, _swap),
-    [1e4, 0.0],
-    "weights are [out, in]: hidden @ w_down.T",
-    atol=1e-2,
-)
-_g = torch.Generator().manual_seed(46)
-
-
-def _reference(x, w_gate, w_up, w_down):
-    linear = torch.nn.functional.linear
-    return linear(torch.nn.functional.silu(linear(x, w_gate)) * linear(x, w_up), w_down)
-
-
-_x = torch.randn(2, 5, 3, generator=_g)
-_weights = [torch.randn(s, generator=_g) for s in ((7, 3), (7, 3), (3, 7))]
-check.close(
-    swiglu(_x, *_weights),
-    _reference(_x, *_weights),
-    "the result differs from torch's SiLU-gated feed-forward",
-    atol=1e-4,
-)
+cases.check_swiglu(swiglu)
 ### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(1046)
 for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
     _d = _shape[-1]
     _weights = [
@@ -714,12 +495,12 @@ for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
     _x = torch.randn(_shape, generator=_g)
     check.close(
         swiglu(_x, *_weights),
-        _reference(_x, *_weights),
+        cases.swiglu_by_torch(_x, *_weights),
         "the result differs from torch's SiLU-gated feed-forward",
         atol=1e-4,
     )
 check.close(
-    swiglu(torch.ones(1), _number(-1000), _number(2), _number(1)),
+    swiglu(torch.ones(1), cases.number(-1000), cases.number(2), cases.number(1)),
     [0.0],
     "a gate of -1000 is shut, not NaN",
 )
@@ -798,112 +579,13 @@ def attribution(writes, direction, weight, eps=1e-5):
 
 # %% test attribution points=2
 import torch
+
 from llmlib.course import check
+from llmlib.course.checking import layers as cases
 
-_writes = torch.tensor([[1.0, 0.0], [0.0, 7.0]])
-_to, _ones = torch.tensor([10.0, 1.0]), torch.ones(2)
-check.close(
-    left_alone("attribution", 2 * _writes, _to.clone(), 2 * _ones, 0.0),
-    2 * _writes,
-    "the caller's writes have changed: work on new tensors",
-)
-_got = attribution(_writes, _to, _ones, 0.0)
-check.that(_got is not None, "attribution gave back None: is there a return?")
-check.that(
-    isinstance(_got, torch.Tensor), "return the terms as one tensor of shape [n]"
-)
-
-
-def _is(want):
-    return (
-        isinstance(_got, torch.Tensor)
-        and tuple(_got.shape) == (2,)
-        and torch.allclose(_got.float(), torch.tensor(want), atol=1e-3)
-    )
-
-
-check.that(
-    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (),
-    "that is the whole logit: give one term for each write, without adding them up",
-)
-check.that(not _is([2.0, 3.4]), "these are sums so far: give each write's own term")
-check.that(
-    not _is([10 * 2**0.5, 3.4]) and not _is([10 * 2**0.5, 3.4 - 10 * 2**0.5]),
-    "this reads the sums so far with a norm of their own each, as the logit lens "
-    "does: divide every write by the same number, the root mean square of the whole "
-    "sum",
-)
-check.that(
-    not _is([10.0, 7.0]),
-    "nothing was divided: the final norm divides by the root mean square of the sum",
-)
-check.that(
-    not _is([10 * 2**0.5, 2**0.5]),
-    "each write was normalised by itself: the model divides once, by the root mean "
-    "square of the sum of all writes",
-)
-check.that(
-    not _is([10 / 50**0.5, 7 / 50**0.5]),
-    "divide by the root of the mean square of the sum, not by its length",
-)
-check.that(
-    not _is([1.7, 1.7]) and not _is([3.4 / 8, 3.4 * 7 / 8]),
-    "the logit was shared out, evenly or by the length of the writes: such parts add "
-    "up whatever the writes do. A term is the write's own product with the direction",
-)
-check.that(
-    not _is([3.4 - 2**0.5, 3.4 - 10 * 2**0.5]),
-    "this is what the logit loses without the write, normalised again: these losses do "
-    "not add up. Keep the divisor of the whole sum",
-)
-check.that(
-    not _is([2 - 3.4 / 50, 1.4 - 3.4 * 49 / 50]),
-    "this is gradient times write: its terms add up to 0, as a longer stream has the "
-    "same norm. Keep the divisor as it is",
-)
-check.close(
-    _got,
-    [2.0, 1.4],
-    "the example by hand: the sum [1, 7] has the root mean square 5, so the terms are "
-    "10 · 1 / 5 and 1 · 7 / 5",
-)
-check.that(
-    list(attribution(_writes, torch.tensor([5.0, 5.0]), _ones, 0.0)) != list(_got),
-    "the direction has changed, and the terms are still those of the example: compute "
-    "them from what is given",
-)
-check.close(
-    attribution(_writes, torch.tensor([-10.0, 1.0]), _ones, 0.0),
-    [-2.0, 1.4],
-    "a write may lower the logit: with direction [-10, 1] the first term is -2; each "
-    "keeps its own sign and size, no share of the logit",
-)
-check.close(
-    attribution(_writes, _to, torch.tensor([3.0, 10.0]), 0.0),
-    [6.0, 14.0],
-    "the norm's weight multiplies each entry before the dot product",
-    atol=1e-4,
-)
-check.close(
-    attribution(_writes, _to, _ones, 11.0),
-    [10 / 6, 7 / 6],
-    "eps is added to the mean square, inside the root",
-)
-check.close(
-    attribution(_writes / 1000, _to, _ones),
-    [0.01 / 3.5e-5**0.5, 0.007 / 3.5e-5**0.5],
-    "left out, eps is 1e-5: keep the default of the first line",
-)
-_g = torch.Generator().manual_seed(48)
-_writes = torch.randn(9, 16, generator=_g)
-_to, _w = torch.randn(16, generator=_g), torch.randn(16, generator=_g)
-check.close(
-    attribution(_writes, _to, _w).sum(),
-    torch.nn.functional.rms_norm(_writes.sum(0), (16,), _w, 1e-5) @ _to,
-    "the terms must add up to the logit, rms_norm(sum of the writes) · direction",
-    atol=1e-4,
-)
+cases.check_attribution(attribution, left_alone)
 ### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(1048)
 for _n, _d, _eps in ((1, 4, 1e-5), (5, 7, 0.3), (61, 24, 1e-5)):
     _writes = torch.randn(_n, _d, generator=_g) * 3
     _to, _w = torch.randn(_d, generator=_g), torch.randn(_d, generator=_g)
@@ -1093,160 +775,15 @@ def patch_map_of_matrices(clean, corrupted, moves, readout):
 
 # %% test patch_map points=2
 import torch
+
 from llmlib.course import check
+from llmlib.course.checking import layers as cases
 
-_move = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
-_hand = (
-    torch.tensor([[3.0], [0.0]]),
-    torch.tensor([[1.0], [0.0]]),
-    [_move],
-    torch.tensor([2.0]),
-)
-_got = patch_map_of_matrices(*_hand)
-check.that(_got is not None, "patch_map gave back None: is there a return?")
-check.that(
-    isinstance(_got, torch.Tensor),
-    "return one tensor [n_states, seq]: torch.stack makes one of a list",
-)
-_g = torch.Generator().manual_seed(45)
-
-
-def _case(seq, d, n_layer, generator):
-    """Random streams, layers and readout; what recovered should be, entry by entry."""
-    clean, corrupted = (torch.randn(seq, d, generator=generator) for _ in range(2))
-    moves = [
-        torch.randn(seq, seq, generator=generator).tril() / seq for _ in range(n_layer)
-    ]
-    readout = torch.randn(d, generator=generator)
-    ends, maps = [clean, corrupted], {}
-
-    def run(x, first):
-        for move in moves[first:]:
-            x = x + (move @ x).clamp(min=0)
-        return (x[-1] @ readout).item()
-
-    states = [[x] for x in ends]
-    for each in states:
-        for move in moves:
-            each.append(each[-1] + (move @ each[-1]).clamp(min=0))
-    high, low = (run(x, 0) for x in ends)
-    names = ("right", "score", "gap", "over", "reverse", "all", "keep", "add", "bare")
-    for name in names:
-        rows = []
-        for i in range(n_layer + 1):
-            good, bad = states[0][i], states[1][i]
-            row = []
-            for p in range(seq):
-                x = (good if name == "reverse" else bad).clone()
-                new = bad if name == "reverse" else good
-                if name == "bare":
-                    x, new = 0 * x, good - bad
-                place = (
-                    slice(None)
-                    if name == "all"
-                    else slice(p + 1)
-                    if name == "keep"
-                    else p
-                )
-                x[place] = x[place] + new[place] if name == "add" else new[place]
-                score = run(x, i)
-                gap = score if name == "bare" else score - low
-                by = {"score": score, "gap": gap, "over": score / high}
-                row.append(by.get(name, gap / (high - low)))
-            rows.append(row)
-        maps[name] = torch.tensor(rows)
-    maps["turned"] = 1 - maps["reverse"]
-    maps["step"] = maps["keep"].diff(dim=1, prepend=torch.zeros(n_layer + 1, 1))
-    return (clean, corrupted, moves, readout), maps
-
-
-_made, _maps = _case(4, 3, 2, _g)
-_got = patch_map_of_matrices(*_made)
-
-
-def _is(name, got):
-    want = _maps[name]
-    return got.shape == want.shape and torch.allclose(got.float(), want, atol=1e-3)
-
-
-check.that(
-    tuple(_got.shape) != (4, 3),
-    "states and positions are the wrong way round: the result is [n_states, seq]",
-)
-check.equal(
-    tuple(_got.shape),
-    (3, 4),
-    "one number for each state and position, [n_states, seq], nothing averaged",
-)
-check.that(
-    not _is("score", _got) and not _is("gap", _got),
-    "these are scores: the share that comes back is (score − corrupted) / (clean − "
-    "corrupted)",
-)
-check.that(
-    not _is("over", _got),
-    "the corrupted run must be at 0: subtract its score above and below the line",
-)
-check.that(
-    not _is("reverse", _got),
-    "this patches corrupted vectors into the clean run: it asks what breaks the "
-    "answer, not what brings it back",
-)
-check.that(
-    not _is("all", _got),
-    "every run was clean at all positions, and a map of ones says nothing of the "
-    "model: start from the corrupted state and replace one vector",
-)
-check.that(
-    not _is("keep", _got),
-    "the patches of earlier positions are still in place: start each from a fresh copy",
-)
-check.that(
-    not _is("add", _got),
-    "the clean vector was added to the corrupted one: it replaces it",
-)
-check.that(
-    not _is("bare", _got),
-    "nothing was patched: the difference of the two runs went through the layers "
-    "alone. These layers are not linear: put the clean vector into the corrupted run",
-)
-check.that(
-    not _is("turned", _got),
-    "this is 1 less what a corrupted vector breaks in the clean run. What breaks an "
-    "answer is not what brings it back: patch the corrupted run",
-)
-check.that(
-    not _is("step", _got),
-    "each place got what it adds to the patches before it: start from a fresh copy",
-)
-_off = (_got - _maps["right"]).abs() > 1e-3
-check.that(
-    bool(_off[-1].any()) or not _off.any(),
-    "right after the last layer, wrong before it: the layers bend, so a slope or a "
-    "distance is no patch. Run rest(i, …) on the patched state",
-)
-check.close(
-    patch_map_of_matrices(*_hand),
-    torch.tensor([[1.0, 0.0], [0.0, 1.0]]),
-    "the example by hand: before the layer token 0 carries the answer, after it token "
-    "1",
-)
-check.close(
-    _got,
-    _maps["right"],
-    "recovered must be (score − corrupted) / (clean − corrupted), with one vector of "
-    "one state replaced and the layers after that state run on",
-    atol=1e-3,
-)
-check.close(
-    _got[-1],
-    [0.0, 0.0, 0.0, 1.0],
-    "after the last layer only the last token is read: 1 there, 0 elsewhere",
-    atol=1e-4,
-)
+cases.check_patch_map(patch_map_of_matrices)
 ### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(1045)
 for _seq, _d, _n in ((1, 2, 1), (3, 5, 0), (5, 2, 4)):
-    _made, _maps = _case(_seq, _d, _n, _g)
+    _made, _maps = cases.runs_to_patch(_seq, _d, _n, _g)
     check.close(
         patch_map_of_matrices(*_made),
         _maps["right"],
@@ -1364,44 +901,11 @@ def corrupted_run(words, others, at):
 
 
 # %% test corrupted_run points=2
-from llmlib.course import check
+from llmlib.course.checking import layers as cases
 
-
-def _proposed(words, others, at):
-    """Runs corrupted_run: its form, then whether the control can come out otherwise."""
-    got = corrupted_run(list(words), list(others), at)
-    check.that(got is not None, "corrupted_run gave back None: is there a return?")
-    check.that(
-        isinstance(got, list) and len(got) == len(words),
-        f"return a list of {len(words)} words, as long as the clean prompt: a patch "
-        "needs the same places in both runs",
-    )
-    changed = [p for p in range(len(words)) if got[p] != words[p]]
-    check.that(
-        bool(changed),
-        "this is the clean run again. A patch copies each vector onto itself: such a "
-        "control cannot fail",
-    )
-    check.that(
-        all(got[p] == others[p] for p in changed),
-        "a replaced word must be that of `others` in the same place",
-    )
-    check.that(
-        changed[0] <= at,
-        f"a control that cannot fail: up to place {at} both runs are the same, and a "
-        "token sees nothing behind it. The patch copies a vector onto itself",
-    )
-    check.equal(
-        len(changed),
-        1,
-        "change one word only: with more you cannot say which one the patch brings "
-        "back",
-    )
-
-
-_proposed(["The", "sky", "is"], ["One", "sea", "was"], 1)
-_proposed(["The", "sky", "is"], ["One", "sky", "was"], 1)
-_proposed(["The", "sky", "is"], ["The", "sea", "was"], 2)
+cases.check_corrupted_run(corrupted_run, ["The", "sky", "is"], ["One", "sea", "was"], 1)
+cases.check_corrupted_run(corrupted_run, ["The", "sky", "is"], ["One", "sky", "was"], 1)
+cases.check_corrupted_run(corrupted_run, ["The", "sky", "is"], ["The", "sea", "was"], 2)
 ### BEGIN HIDDEN TESTS
 import random
 
@@ -1412,7 +916,7 @@ for _ in range(20):
     _others = [_random.choice((w, w.upper())) for w in _words]
     _one = _random.randint(0, _at)
     _others[_one] = _words[_one].upper()
-    _proposed(_words, _others, _at)
+    cases.check_corrupted_run(corrupted_run, _words, _others, _at)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1536,153 +1040,23 @@ def forward_with_matrices(ids, table, layers, final_norm, matrices, *eps):
 
 # %% test forward points=4
 import torch
+
 from llmlib.course import check
+from llmlib.course.checking import layers as cases
 
-
-def _model(n_layer, d, d_mlp, vocab, seed):
-    """Random weights -> table, layers, final_norm, matrices."""
-    g = torch.Generator().manual_seed(seed)
-
-    def made(*shape):
-        return torch.randn(*shape, generator=g)
-
-    layers = [
-        (made(d), made(d), made(d_mlp, d), made(d_mlp, d), made(d, d_mlp) / d_mlp)
-        for _ in range(n_layer)
-    ]
-    matrices = [made(d, d) / d**0.5 for _ in range(n_layer)]
-    return made(vocab, d), layers, made(d), matrices
-
-
-def _wanted(ids, table, layers, final_norm, matrices, eps, mistake=""):
-    """The same by torch alone; `mistake` plants one."""
-    f = torch.nn.functional
-    d = (table.shape[1],)
-    x = table[ids]
-    for (n1, n2, gate, up, down), m in zip(layers, matrices):
-        if mistake == "norms swapped":
-            n1, n2 = n2, n1
-        read = x if mistake == "no norm_1" else f.rms_norm(x, d, n1, eps)
-        old, x = x, x + f.linear(read, m)
-        if mistake == "gate and up":
-            gate, up = up, gate
-        if mistake == "parallel":
-            read = f.rms_norm(old, d, n2, eps)
-        else:
-            read = f.rms_norm(x, d, n1 if mistake == "norm_1 twice" else n2, eps)
-        x = x + f.linear(f.silu(f.linear(read, gate)) * f.linear(read, up), down)
-    if mistake != "no final norm":
-        x = f.rms_norm(x, d, final_norm, eps)
-    return f.linear(x, table)
-
-
-_hand = torch.tensor([[1.0, 7.0], [5.0, 5.0]])
-_got, _calls = forward_with_matrices(
-    torch.tensor([[0]]), _hand, [], torch.ones(2), [], 0.0
-)
-check.that(
-    _got is not None, "forward gave back None: is there a return, and outside the loop?"
-)
-check.that(
-    not isinstance(_got, torch.Tensor)
-    or tuple(_got.shape) != (1, 1, 2)
-    or abs(_got[0, 0, 0] - 50.0) > 1e-3,
-    "no final norm after the last layer: it stands once, behind the loop (the model "
-    "here has no layers)",
-)
-check.that(
-    not isinstance(_got, torch.Tensor)
-    or not torch.allclose(_got.float().flatten(), torch.tensor([0.2, 1.4]), atol=1e-4),
-    "these are the final vectors: the head is missing, the table read backwards",
-)
-check.close(
-    _got,
-    torch.tensor([[[10.0, 8.0]]]),
-    "the example by hand: no layers, so [1, 7] goes through the final norm, and its "
-    "dot products with the two rows are 10 and 8",
-)
-_parts = _model(3, 8, 12, 11, 490)
-_ids = torch.tensor([[1, 4, 2, 4], [0, 10, 3, 3]])
-_got, _calls = forward_with_matrices(_ids, *_parts, 1e-5)
-check.equal(
-    tuple(_got.shape) if isinstance(_got, torch.Tensor) else (),
-    (2, 4, 11),
-    "2 texts of 4 tokens over a vocabulary of 11 give logits [2, 4, 11]",
-)
-check.equal(
-    _calls,
-    [0, 1, 2],
-    "attend(i, x) is called once in each layer, with that layer's number, in order",
-)
-
-
-def _is(mistake):
-    want = _wanted(_ids, *_parts, 1e-5, mistake)
-    return torch.allclose(_got.float(), want, atol=1e-3)
-
-
-check.that(not _is("no norm_1"), "attention must read norm_1 of the stream")
-check.that(
-    not _is("parallel"),
-    "the feed-forward must read the stream after attention has written to it",
-)
-check.that(
-    not _is("norm_1 twice"),
-    "norm_1 stands before both sublayers: the feed-forward has a norm of its own, "
-    "norm_2",
-)
-check.that(
-    not _is("norms swapped") and not _is("gate and up"),
-    "the five tensors of a layer are in another order: norm_1, norm_2, w_gate, w_up, "
-    "w_down",
-)
-check.that(
-    not _is("no final norm"),
-    "there is no final norm: after the last layer the stream goes through one more",
-)
-check.close(
-    _got,
-    _wanted(_ids, *_parts, 1e-5),
-    "the logits differ from torch's: look up, 3 blocks with their own weights, final "
-    "norm, table",
-    atol=1e-3,
-)
-_other = torch.tensor([[5, 5, 9, 0], [7, 2, 1, 6]])
-check.close(
-    forward_with_matrices(_other, *_parts, 1e-5)[0],
-    _wanted(_other, *_parts, 1e-5),
-    "other ids of the same shape have other logits: keep nothing between calls",
-    atol=1e-3,
-)
-check.close(
-    forward_with_matrices(_ids, *_parts, 0.5)[0],
-    _wanted(_ids, *_parts, 0.5),
-    "eps is not passed on to all three norms",
-    atol=1e-3,
-)
-check.close(
-    forward_with_matrices(_ids, *_parts)[0],
-    _wanted(_ids, *_parts, 1e-5),
-    "left out, eps is 1e-5: keep the default of the first line",
-    atol=1e-3,
-)
-check.close(
-    forward_with_matrices(torch.tensor([[0]]), _hand / 1000, [], torch.ones(2), [])[0],
-    torch.tensor([[[5e-5, 4e-5]]]) / 3.5e-5**0.5,
-    "left out, eps is 1e-5: keep the default of the first line",
-)
+cases.check_forward(forward_with_matrices)
 ### BEGIN HIDDEN TESTS
 for _seed, (_n, _d, _m, _v, _shape) in enumerate(
     ((1, 4, 6, 5, (1, 1)), (2, 6, 5, 20, (3, 7)), (5, 10, 16, 9, (1, 12)))
 ):
-    _parts = _model(_n, _d, _m, _v, 1490 + _seed)
+    _parts = cases.random_model(_n, _d, _m, _v, 1490 + _seed)
     _g = torch.Generator().manual_seed(_seed)
     _ids = torch.randint(_v, _shape, generator=_g)
     _got, _calls = forward_with_matrices(_ids, *_parts, 1e-3)
     check.equal(_calls, list(range(_n)), "attend(i, x) is called once in each layer")
     check.close(
         _got,
-        _wanted(_ids, *_parts, 1e-3),
+        cases.logits_by_torch(_ids, *_parts, 1e-3),
         f"the logits differ from torch's for {_n} layers and ids of shape "
         f"{list(_shape)}",
         atol=2e-3,
@@ -1970,95 +1344,13 @@ def layer_norm(x, weight, bias, eps=1e-5):
 
 # %% test layer_norm points=0
 import torch
-from llmlib.course import check
 
-_ones, _zeros = torch.ones(4), torch.zeros(4)
-_x = torch.tensor([1.0, 2.0, 3.0, 6.0])
-_got = layer_norm(torch.full((4,), 5.0), _ones, _zeros, 1e-5)
-check.that(_got is not None, "layer_norm gave back None: is there a return?")
-check.that(
-    isinstance(_got, torch.Tensor),
-    "return one tensor, like x: torch.stack makes one of a list",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or not _got.isnan().any(),
-    "[5, 5, 5, 5] gave NaN, 0 / 0: eps must be added to the variance, inside the root",
-)
-check.close(_got, _zeros, "[5, 5, 5, 5] must become zeros: subtract the mean first")
-check.close(
-    left_alone("layer_norm", torch.tensor([[1.0, 3.0]]), torch.ones(2), torch.zeros(2)),
-    torch.tensor([[1.0, 3.0]]),
-    "the caller's x has changed: it is the residual stream, so work on new tensors",
-)
-_flat = torch.tensor([[5.0, 7.0], [9.0, 4.0]])[..., None].expand(2, 2, 4)
-check.close(
-    layer_norm(_flat, _ones, _zeros, 1e-5),
-    torch.zeros(2, 2, 4),
-    "each vector is normalised on its own: mean and variance run over the last "
-    "dimension only",
-)
-check.equal(
-    list(layer_norm(torch.zeros(1, 1, 4), _ones, _zeros).shape),
-    [1, 1, 4],
-    "the result has the shape of x, also where a dimension is 1: drop no dimension",
-)
-check.close(
-    layer_norm(10 * _x, _ones, _zeros, 0.0),
-    layer_norm(_x, _ones, _zeros, 0.0),
-    "ten times the vector must give the same result: divide by the root of the "
-    "variance, not by the variance",
-)
-_got = layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2), 0.0)
-check.that(
-    not isinstance(_got, torch.Tensor) or abs(_got[..., -1].max() - 5**-0.5) > 1e-3,
-    "the variance is the mean of the squared distances from the mean, not of the "
-    "squares of x",
-)
-check.close(
-    _got,
-    [-1.0, 1.0],
-    "the variance is the mean of the squares: divide their sum by d_model, not by "
-    "d_model - 1",
-)
-check.close(
-    layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2), 3.0),
-    [-0.5, 0.5],
-    "eps stands inside the root, added to the variance",
-)
-check.close(
-    layer_norm(torch.tensor([0.001, 0.003]), torch.ones(2), torch.zeros(2)),
-    [-0.001 / 1.1e-5**0.5, 0.001 / 1.1e-5**0.5],
-    "left out, eps is 1e-5: keep the default of the first line",
-)
-check.close(
-    layer_norm(
-        torch.tensor([1.0, 3.0]),
-        torch.tensor([2.0, 10.0]),
-        torch.tensor([100.0, 1000.0]),
-        0.0,
-    ),
-    [98.0, 1010.0],
-    "after the division comes times weight, then plus bias, entry by entry",
-    atol=1e-3,
-)
-check.close(
-    layer_norm(torch.tensor([10001.0, 10003.0]), torch.ones(2), torch.zeros(2), 0.0),
-    [-1.0, 1.0],
-    "large entries drown their variance in rounding: subtract the mean before you "
-    "square, not the square of the mean afterwards",
-)
-_g = torch.Generator().manual_seed(4)
-_x, _w, _b = (
-    torch.randn(2, 3, 8, generator=_g),
-    torch.randn(8, generator=_g),
-    torch.randn(8, generator=_g),
-)
-check.close(
-    layer_norm(_x, _w, _b, 1e-5),
-    torch.nn.functional.layer_norm(_x, (8,), _w, _b, 1e-5),
-    "the result differs from torch's LayerNorm",
-)
+from llmlib.course import check
+from llmlib.course.checking import layers as cases
+
+cases.check_layer_norm(layer_norm, left_alone)
 ### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(1004)
 for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
     _d = _shape[-1]
     _x, _w, _b = (
@@ -2175,110 +1467,13 @@ def mlp(x, w_in, b_in, w_out, b_out):
 
 # %% test mlp points=0
 import torch
+
 from llmlib.course import check
+from llmlib.course.checking import layers as cases
 
-_zero, _none, _one = torch.zeros(2, 2), torch.zeros(2), torch.eye(2)
-
-
-def _bent(*values):
-    """What your mlp makes of single numbers: all weights are 1, no biases."""
-    n = len(values)
-    zero = torch.zeros(n)
-    return mlp(torch.tensor(values), torch.eye(n), zero, torch.eye(n), zero)
-
-
-_got = mlp(torch.tensor([3.0, 4.0]), _zero, _none, _zero, torch.tensor([-1.0, 2.0]))
-check.that(_got is not None, "mlp gave back None: is there a return?")
-check.that(
-    isinstance(_got, torch.Tensor),
-    "return one tensor, like x: torch.stack makes one of a list",
-)
-check.close(
-    _got,
-    [-1.0, 2.0],
-    "after w_out only b_out is added, with no activation: zero weights give b_out "
-    "itself",
-)
-check.equal(
-    list(mlp(torch.zeros(1, 1, 2), _zero, _none, _zero, _none).shape),
-    [1, 1, 2],
-    "the result has the shape of x, also where a dimension is 1: drop no dimension",
-)
-check.close(
-    _bent(10.0, -10.0),
-    [10.0, 0.0],
-    "between the two linear maps stands GELU, half of z times (1 + tanh …): 10 stays "
-    "10 and -10 becomes 0",
-    atol=1e-3,
-)
-_x = torch.tensor([5.0, 10.0])
-_swap = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
-check.close(
-    mlp(_x, _swap, _none, _one, _none),
-    [10.0, 0.0],
-    "weights are [out, in]: row i of w_in makes neuron i, so x @ w_in.T",
-    atol=1e-3,
-)
-check.close(
-    mlp(_x, _one, _none, _swap, _none),
-    [10.0, 0.0],
-    "weights are [out, in]: row i of w_out makes output i, so neurons @ w_out.T",
-    atol=1e-3,
-)
-_got = _bent(-1.0)
-check.that(
-    not isinstance(_got, torch.Tensor) or abs(_got.sum() - 0.0) > 1e-3,
-    "the activation is ReLU, which gives 0 for -1: GELU bends smoothly and gives "
-    "-0.159",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or abs(_got.sum() + 0.2689) > 1e-3,
-    "the activation is SiLU, which gives -0.269 for -1: GELU gives -0.159",
-)
-check.close(
-    mlp(torch.zeros(2), _one, torch.tensor([10.0, -10.0]), _one, _none),
-    [10.0, 0.0],
-    "b_in is added before GELU",
-    atol=1e-3,
-)
-_z = torch.tensor([-2.5, -2.0, 2.0, 2.5])
-_got = mlp(_z, torch.eye(4), torch.zeros(4), torch.eye(4), torch.zeros(4))
-_exact = torch.nn.functional.gelu(_z)
-check.that(
-    not (
-        isinstance(_got, torch.Tensor)
-        and _got.shape == _exact.shape
-        and torch.allclose(_got.float(), _exact, atol=2e-5)
-    ),
-    "close, but GPT-2's weights were trained with the tanh form, not with the exact "
-    "erf",
-)
-check.close(
-    _got,
-    torch.nn.functional.gelu(_z, approximate="tanh"),
-    "inside tanh stands √(2/π) times (z + 0.044715 z³): check the root, the constant "
-    "and the cube",
-    atol=1e-5,
-)
-_g = torch.Generator().manual_seed(45)
-_weights = [torch.randn(s, generator=_g) for s in ((12, 3), (12,), (3, 12), (3,))]
-
-
-def _reference(x, w_in, b_in, w_out, b_out):
-    hidden = torch.nn.functional.gelu(
-        torch.nn.functional.linear(x, w_in, b_in), approximate="tanh"
-    )
-    return torch.nn.functional.linear(hidden, w_out, b_out)
-
-
-_x = torch.randn(2, 5, 3, generator=_g)
-check.close(
-    mlp(_x, *_weights),
-    _reference(_x, *_weights),
-    "the result differs from torch's linear, GELU, linear",
-    atol=1e-4,
-)
+cases.check_mlp(mlp)
 ### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(1045)
 for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
     _d = _shape[-1]
     _weights = [
@@ -2288,12 +1483,12 @@ for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
     _x = torch.randn(_shape, generator=_g)
     check.close(
         mlp(_x, *_weights),
-        _reference(_x, *_weights),
+        cases.mlp_by_torch(_x, *_weights),
         "the result differs from torch's linear, GELU, linear",
         atol=1e-4,
     )
 check.close(
-    _bent(100.0, -100.0),
+    cases.bent(mlp, 100.0, -100.0),
     [100.0, 0.0],
     "large numbers must not become NaN, and 100 must stay 100: torch.tanh does not "
     "overflow, exp does; clip nothing",
@@ -2374,110 +1569,20 @@ def neuron_writes(x, w_gate, w_up, w_down):
 
 # %% test neuron_writes points=0
 import torch
+
 from llmlib.course import check
+from llmlib.course.checking import layers as cases
 
-_one = torch.ones(1)
-_weights = (
-    torch.tensor([[1.0], [100.0]]),
-    torch.tensor([[-100.0], [2.0]]),
-    torch.tensor([[3.0, 5.0]]),
-)
-_got = neuron_writes(_one, *_weights)
-check.that(_got is not None, "neuron_writes gave back None: is there a return?")
-check.that(
-    isinstance(_got, torch.Tensor),
-    "return the neurons' writes as one tensor [..., d_mlp, d_model]",
-)
-
-
-def _is(*want):
-    want = torch.tensor(want)[:, None]
-    return (
-        isinstance(_got, torch.Tensor)
-        and _got.shape == want.shape
-        and torch.allclose(_got.float(), want, atol=0.05)
-    )
-
-
-check.that(
-    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1,),
-    "that is the sum, swiglu itself: keep the neurons apart, one row each",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (2,),
-    "these are the neurons' numbers: multiply each by its column of w_down",
-)
-check.that(
-    not isinstance(_got, torch.Tensor) or tuple(_got.shape) != (1, 2),
-    "neurons and d_model are the wrong way round: row n is what neuron n writes",
-)
-check.that(not _is(-300.0, 1000.0), "the gate must go through SiLU")
-check.that(
-    not _is(3 * 0.7310586, 500.0),
-    "the gate alone is not the neuron: it multiplies w_up x",
-)
-check.that(
-    not _is(390.3412, 390.3412) and not _is(0.0, 780.6824),
-    "the sum was shared out, evenly or to one neuron: such rows add up whatever the "
-    "neurons do. Row n is neuron n's own number times its column",
-)
-check.that(
-    not _is(-300.0, 10.0),
-    "the gate was left out: a neuron's number is SiLU(w_gate x) times w_up x",
-)
-check.that(
-    not _is(3.0, 5.0),
-    "these are the columns of w_down alone: each is multiplied by its neuron's number",
-)
-check.close(
-    _got,
-    torch.tensor([[-219.3176], [1000.0]]),
-    "the example by hand: neuron 0 is at -73.11 and writes 3 times that, neuron 1 is "
-    "at 200 and writes 5 times that",
-    atol=0.01,
-)
-_x = torch.tensor([1.0, 0.0])
-_weights = (
-    torch.full((2, 2), 100.0),
-    torch.eye(2),
-    torch.tensor([[1.0, 2.0], [3.0, 4.0]]),
-)
-_got = neuron_writes(_x, *_weights)
-check.that(
-    tuple(_got.shape) != (2, 1),
-    "other weights, and the writes of the example: compute them from what is given",
-)
-check.close(
-    _got,
-    torch.tensor([[100.0, 300.0], [0.0, 0.0]]),
-    "neuron 0 writes along column 0 of w_down, [1, 3], not along its row",
-    atol=0.01,
-)
-_g = torch.Generator().manual_seed(47)
-_x = torch.randn(2, 5, 3, generator=_g)
-_weights = [torch.randn(s, generator=_g) for s in ((7, 3), (7, 3), (3, 7))]
-_f = torch.nn.functional
-_got = neuron_writes(_x, *_weights)
-check.equal(
-    tuple(_got.shape),
-    (2, 5, 7, 3),
-    "a batch of tokens gives [batch, seq, d_mlp, d_model]",
-)
-check.close(
-    _got.sum(dim=-2),
-    _f.linear(
-        _f.silu(_f.linear(_x, _weights[0])) * _f.linear(_x, _weights[1]), _weights[2]
-    ),
-    "the sum over neurons must be what swiglu writes",
-    atol=1e-4,
-)
+cases.check_neuron_writes(neuron_writes)
 ### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(1047)
 for _shape, _d_mlp in [((4,), 9), ((3, 6), 6), ((2, 3, 5), 8)]:
     _d = _shape[-1]
     _x = torch.randn(_shape, generator=_g)
     _weights = [
         torch.randn(s, generator=_g) for s in ((_d_mlp, _d), (_d_mlp, _d), (_d, _d_mlp))
     ]
+    _f = torch.nn.functional
     _neurons = _f.silu(_f.linear(_x, _weights[0])) * _f.linear(_x, _weights[1])
     check.close(
         neuron_writes(_x, *_weights),
@@ -2657,131 +1762,9 @@ def count_parameters(
 
 # %% test count_parameters points=0
 from llmlib.course import check
+from llmlib.course.checking import layers as cases
 
-_small = dict(
-    vocab_size=10,
-    context=8,
-    n_layer=1,
-    d_model=4,
-    d_mlp=5,
-    n_head=2,
-    n_kv_head=1,
-    head_dim=3,
-)
-
-
-def _extra(family, **change):
-    """How many parameters more the small model has with this change."""
-    return count_parameters(family, **{**_small, **change}) - count_parameters(
-        family, **_small
-    )
-
-
-check.that(
-    count_parameters("llama", **_small) is not None,
-    "count_parameters gave back None: is there a return?",
-)
-check.that(
-    not isinstance(count_parameters("llama", **_small), float),
-    "the number of parameters is a whole number, not a float",
-)
-for _family in ("gpt2", "llama"):
-    check.equal(
-        _extra(_family, vocab_size=11),
-        4,
-        f"{_family}: one more token costs one row of d_model = 4: a tied head is not "
-        "counted again",
-    )
-    check.equal(
-        _extra(_family, tied=False),
-        40,
-        f"{_family}: an untied head is one more table of vocab_size · d_model",
-    )
-check.equal(
-    _extra("gpt2", context=9),
-    4,
-    "gpt2: one more position costs one row of its position table",
-)
-check.equal(
-    _extra("llama", context=9), 0, "llama: RoPE has no table, so context costs nothing"
-)
-check.equal(
-    _extra("gpt2", d_mlp=6),
-    9,
-    "gpt2: one more hidden column costs a row of w_in, a number of b_in and a column "
-    "of w_out",
-)
-check.equal(
-    _extra("llama", d_mlp=6),
-    12,
-    "llama: SwiGLU has three matrices, so one more hidden column costs 3 · d_model",
-)
-check.equal(
-    _extra("llama", n_kv_head=2),
-    24,
-    "llama: k and v have n_kv_head heads: one more costs 2 · head_dim rows of d_model",
-)
-check.equal(
-    _extra("llama", n_head=3),
-    24,
-    "llama: q and o have n_head heads of head_dim columns: one more costs 2 · head_dim "
-    "· d_model",
-)
-check.equal(
-    _extra("gpt2", n_head=3, n_kv_head=2),
-    57,
-    "gpt2: one more head adds 4 · head_dim · d_model weights and 3 · head_dim biases",
-)
-check.equal(
-    count_parameters("llama", **{**_small, "n_layer": 0}),
-    44,
-    "llama without layers: the table of 40 and the final norm's 4",
-)
-check.equal(
-    count_parameters("gpt2", **{**_small, "n_layer": 0}),
-    80,
-    "gpt2 without layers: tables of 40 and 32, and the final norm's weight and bias",
-)
-check.equal(
-    _extra("llama", n_layer=2),
-    140,
-    "llama: a layer is 72 in attention, 60 in SwiGLU and 2 norms of 4",
-)
-check.equal(
-    _extra("gpt2", n_layer=2),
-    153,
-    "gpt2: a layer is 72 + 16 in attention, 40 + 9 in the mlp and 2 norms of 8",
-)
-_gpt2 = dict(
-    vocab_size=50257,
-    context=1024,
-    n_layer=12,
-    d_model=768,
-    d_mlp=3072,
-    n_head=12,
-    n_kv_head=12,
-    head_dim=64,
-)
-_smollm2 = dict(
-    vocab_size=49152,
-    context=8192,
-    n_layer=30,
-    d_model=576,
-    d_mlp=1536,
-    n_head=9,
-    n_kv_head=3,
-    head_dim=64,
-)
-check.equal(
-    count_parameters("gpt2", **_gpt2),
-    124_439_808,
-    "GPT-2 small is known to have 124,439,808 parameters",
-)
-check.equal(
-    count_parameters("llama", **_smollm2),
-    134_515_008,
-    "SmolLM2-135M is known to have 134,515,008 parameters",
-)
+cases.check_count_parameters(count_parameters)
 ### BEGIN HIDDEN TESTS
 import random
 import torch
@@ -2988,112 +1971,18 @@ def gradient_lengths_of_made_loss(layers, pulls):
 
 # %% test gradient_lengths points=0
 import torch
+
 from llmlib.course import check
+from llmlib.course.checking import layers as cases
 
-_pulls = [[torch.tensor([[3.0, 4.0]]), torch.tensor([[4.0]])]]
-_got = gradient_lengths_of_made_loss(
-    [[torch.tensor([[3.0, 4.0]]), torch.ones(1, 1)]], _pulls
-)
-check.that(_got is not None, "gradient_lengths gave back None: is there a return?")
-check.that(
-    isinstance(_got, torch.Tensor),
-    "return one tensor [n_layer, n_matrices]: torch.stack makes one of a list of "
-    "numbers",
-)
-_g = torch.Generator().manual_seed(46)
-
-
-def _made(n_layer, shapes, generator):
-    """Random matrices and pulls, and the true gradients: layers, pulls, gradients."""
-    both = [
-        [[torch.randn(s, generator=generator) for s in shapes] for _ in range(n_layer)]
-        for _ in range(2)
-    ]
-    total = sum(w.sum() for layer in both[0] for w in layer) / 10
-    return *both, [[w + pull + total for w, pull in zip(*many)] for many in zip(*both)]
-
-
-_layers, _pulls, _true = _made(3, ((4, 2), (2, 5)), _g)
-_got = gradient_lengths_of_made_loss(_layers, _pulls)
-
-
-def _is(measure):
-    want = torch.stack([torch.stack([measure(g) for g in layer]) for layer in _true])
-    return _got.shape == want.shape and torch.allclose(_got.float(), want, atol=1e-3)
-
-
-check.that(
-    tuple(_got.shape) != (2, 3),
-    "layers and matrices are the wrong way round: the result is [n_layer, n_matrices]",
-)
-check.equal(
-    tuple(_got.shape),
-    (3, 2),
-    "one number for each matrix of each layer, [n_layer, n_matrices]: 3 layers of 2 "
-    "here",
-)
-check.that(
-    not _is(lambda g: g.abs().mean()) and not _is(lambda g: g.pow(2).mean().sqrt()),
-    "this is a mean over the entries: a gradient's length is the root of the sum of "
-    "its squares",
-)
-check.that(
-    not _is(lambda g: g.pow(2).sum()), "the root is missing: this is the squared length"
-)
-check.that(
-    not _is(lambda g: g.sum().abs()), "entries of both signs cancel: square, add, root"
-)
-check.that(
-    not _is(lambda g: g.abs().sum()), "this is the sum of sizes: square, add, root"
-)
-check.that(
-    not _is(lambda g: g.abs().max()), "this is the largest entry: square, add, root"
-)
-check.that(
-    not _is(lambda g: 2 * g.norm()),
-    "twice the length: gradients of two calls were added up; a call starts without any",
-)
-_own = torch.stack([torch.stack([w.norm() for w in layer]) for layer in _layers])
-check.that(
-    not torch.allclose(_got.float(), _own, atol=1e-3),
-    "these are the lengths of the matrices themselves, not of their gradients",
-)
-_want = torch.stack([torch.stack([g.norm() for g in layer]) for layer in _true])
-check.that(
-    not torch.allclose(_got.float(), _want / _own, atol=1e-3),
-    "these are divided by the lengths of the matrices: give those of the gradients",
-)
-_pairs = [list(zip(*many)) for many in zip(_layers, _pulls)]
-_apart = [[(w + pull + w.sum() / 10).norm() for w, pull in many] for many in _pairs]
-check.that(
-    not torch.allclose(_got.float(), torch.tensor(_apart), atol=1e-3),
-    "the other matrices were 0 while one was measured, which is another model: take "
-    "all gradients where the matrices are",
-)
-_along = [
-    [(g * w).sum().abs() / w.norm() for g, w in zip(*m)] for m in zip(_true, _layers)
-]
-check.that(
-    not torch.allclose(_got.float(), torch.tensor(_along), atol=1e-3),
-    "this is the slope in one direction, that of the matrix: a gradient's length "
-    "counts all entries",
-)
-check.that(
-    not torch.allclose(_got[0], _got[1], atol=1e-3),
-    "one layer stands for all: each has gradients of its own",
-)
-check.close(
-    _got,
-    _want,
-    "entry [i, j] is the length of the gradient of matrix j of layer i",
-    atol=1e-3,
-)
+cases.check_gradient_lengths(gradient_lengths_of_made_loss)
 ### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(1046)
 for _n, _shapes in ((1, ((3, 3),)), (4, ((2, 3), (3, 2), (1, 6))), (2, ((5,), (1, 1)))):
-    _layers, _pulls, _true = _made(_n, _shapes, _g)
+    _layers, _pulls, _true = cases.made_loss(_n, _shapes, _g)
     check.close(
         gradient_lengths_of_made_loss(_layers, _pulls),
-        torch.stack([torch.stack([g.norm() for g in layer]) for layer in _true]),
+        cases.lengths(_true),
         f"the lengths are wrong for {_n} layers of {len(_shapes)} matrices",
         atol=1e-3,
     )
