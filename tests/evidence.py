@@ -52,7 +52,7 @@ def of_mutants():
     return {
         path.stem: [
             *_cells(path.stem, "given", "solution"),
-            *map(_without_messages, _cells(path.stem, "test")),
+            *map(_without_messages, _tests(path.stem)),
             *tools,
         ]
         for path in sorted(ROOT.glob("solutions/[0-9][0-9]_*.py"))
@@ -74,8 +74,20 @@ def _cells(name, *kinds):
     return [ast.parse(cell.source) for cell in cells if notebooks.kind(cell) in kinds]
 
 
+def _tests(name):
+    """The test cells, and the modules in the library that hold their cases, as syntax trees."""
+    cells, folder = _cells(name, "test"), "llmlib.course.checking"
+    imports = [
+        node for cell in cells for node in ast.walk(cell) if isinstance(node, ast.ImportFrom)
+    ]
+    cases = sorted({each.name for node in imports if node.module == folder for each in node.names})
+    files = [ROOT / folder.replace(".", "/") / f"{each}.py" for each in cases]
+    return [*cells, *(ast.parse(file.read_text(encoding="utf-8")) for file in files)]
+
+
 def _without_messages(tree):
-    """A test cell without the last argument of each check, which says what is wrong."""
+    """A test cell, or its cases, without the last argument of each check, which says what is
+    wrong."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("check."):
             del node.args[-1:]

@@ -10,6 +10,7 @@ from claims import claim_runner
 pytestmark = pytest.mark.unit
 RUN = "run `make evidence`"
 NAME = "03_attention"
+CASES = "llmlib/course/checking/attention.py"
 
 
 def page(name):
@@ -34,19 +35,18 @@ def test_a_page_whose_inputs_have_changed_says_so(name):
 def copy(tmp_path_factory):
     """(the folder of a copy of what the pages measure, its inputs)"""
     root = tmp_path_factory.mktemp("copy")
-    for folder in ("solutions", "tests/claims", "tests/attacks"):
+    for folder in ("solutions", "llmlib/course/checking", "tests/claims", "tests/attacks"):
         shutil.copytree(
             evidence.ROOT / folder, root / folder, ignore=shutil.ignore_patterns("*.ipynb")
         )
     for file in ("llmlib/grading/mutations.py", "llmlib/course/check.py"):
-        (root / file).parent.mkdir(parents=True)
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(evidence.ROOT / file, root / file)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evidence, "ROOT", root)
         return root, {name: evidence.inputs(name) for name in evidence.INPUTS}
 
 
-@pytest.mark.slow  # a second each
 @pytest.mark.slow  # a second each
 @pytest.mark.parametrize(
     "file, old, new, stale",
@@ -57,7 +57,7 @@ def copy(tmp_path_factory):
             "<summary>Hint 1</summary>\n# Look.",
             {},
         ),
-        (f"solutions/{NAME}.py", "looks at position", "sees position", {}),
+        (CASES, "looks at position", "sees position", {}),
         (
             f"solutions/{NAME}.py",
             "### BEGIN SOLUTION\n",
@@ -66,10 +66,11 @@ def copy(tmp_path_factory):
         ),
         (
             f"solutions/{NAME}.py",
-            "from llmlib.course import check\n",
-            "from llmlib.course import check\n_seed = 1\n",
+            "### BEGIN HIDDEN TESTS\n",
+            "### BEGIN HIDDEN TESTS\n_seed = 1\n",
             {"mutants": [NAME]},
         ),
+        (CASES, "    got = ", "    got, new = ", {"mutants": [NAME]}),
         (
             f"tests/claims/{NAME}.py",
             "    assert ",
@@ -79,7 +80,16 @@ def copy(tmp_path_factory):
         ("llmlib/course/check.py", '"""', '"""Plainly: ', {}),
         ("tests/attacks/known.py", "\nimport ", "\nONE = 1\nimport ", {"attacks": ["attacks"]}),
     ],
-    ids=["a hint", "a message", "a solution", "a test", "a claim", "a docstring", "an attack"],
+    ids=[
+        "a hint",
+        "a message",
+        "a solution",
+        "a test",
+        "a case",
+        "a claim",
+        "a docstring",
+        "an attack",
+    ],
 )
 def test_a_page_is_stale_only_if_what_it_measures_has_changed(
     copy, monkeypatch, file, old, new, stale
