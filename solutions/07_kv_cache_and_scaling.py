@@ -5,7 +5,7 @@
 #
 # ![Two staircases of six steps, one for each new token. Without a cache every step computes all tokens so far, 21 in all. With a cache each step computes the new token and keeps the others: 6.](attachment:with_and_without_a_cache.png)
 #
-# **You will build** a KV cache, its loop and a test of it, a calculator of serving costs, and 8-bit weights. And you test a scaling law on sizes that it has not seen.
+# **You will build** a KV cache, the loop that uses it, a test for such caches, a calculator of serving costs, and 8-bit weights. And you test a scaling law on sizes that it has not seen.
 #
 # **You need** notebooks 3, 5 and 6.
 #
@@ -661,9 +661,9 @@ generation_stepper(
 # | takes | nothing |
 # | returns | a list of pairs: a text (a string), and how many new tokens are written (an int, at least 1); at most 40 new tokens in all |
 #
-# The check runs your test on made-up caches with a bug each, in which a character is a token, and names a bug that gets through.
+# The check runs your test on made-up caches, each with one bug, and names a bug that gets through. In them every character is a token.
 #
-# By hand: `[("The cat sat", 3), ("Hello", 2)]` continues the first text by 3 tokens, then the second by 2.
+# By hand: `[("The cat sat", 3), ("Hello", 2)]` continues the first text by 3 tokens, then the second by 2. (It would not pass.)
 #
 # <details><summary>Hint 1</summary>
 #
@@ -751,7 +751,7 @@ for bug in ("none", *CACHE_BUGS):
     print("   ", repr(model.tokenizer.decode(found["yours"][-1])))
 
 # %% [markdown]
-# All four bugs pass the laziest test: its only token comes from the prefill, which starts at position 0 with an empty cache. With the old cache even a whole first text is right. **A cache is tested by what comes after the first token, and after the first text.**
+# All four bugs pass the laziest test: its only token comes from the prefill, which starts at position 0 with an empty cache. With the old cache even a whole first text is right. **A cache is tested by what comes after the first token, and after the first text.** If a bug passes your test all the same, the wrong numbers did not change the likeliest token: equal ids are weak evidence. Longer runs, or logits as in 7.2, see more.
 
 # %% [markdown]
 # ## 7.4 What a step waits for
@@ -835,7 +835,7 @@ print(f"both take equally long at {2 * peak / bandwidth:.0f} tokens in one pass"
 # | `memory`, `bandwidth`, `peak` | bytes it holds, bytes it reads per second, operations per second |
 # | returns | seconds, a float; `math.inf` if weights and caches do not fit (exactly full fits) |
 #
-# We assume that calculating and reading the weights go on at the same time, and that reading the caches comes on top.
+# We assume that calculating with the weights and reading them go on at the same time, and that reading the caches comes on top: attention calculates little with what it reads.
 #
 # By hand:
 #
@@ -982,10 +982,10 @@ check.that(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Use it as a check** on three claims about a model of 175 billion parameters:
+# **Use it as a check** on three claims about a model of 175 billion parameters on one H100, with two bytes per weight unless the claim says otherwise:
 #
 # 1. "It takes 350 GB in float32."
-# 2. "On one H100 it makes a token in 50 ms."
+# 2. "It makes a token in 50 ms."
 # 3. "A batch of 64 takes 100 ms, which gives 640 tokens per second."
 #
 # | NVIDIA's data sheet | an H100 card |
@@ -1303,7 +1303,7 @@ print(f"another token is the likeliest at {100 * other:.0f} % of the positions")
 del small, some  # half a gigabyte
 
 # %% [markdown]
-# Stored, a quarter of the bytes, for nearly the same loss on these two stories. Greedy texts part where the likeliest token differs, though neither need be worse. So compare losses, not texts.
+# In storage a quarter of the bytes, and nearly the same loss on these two stories. Two greedy texts part where the likeliest token differs, though neither need be worse. So compare losses, not texts.
 #
 # ## 7.7 Several tokens in one pass
 #
@@ -1349,7 +1349,7 @@ for name, text in texts.items():
     print(f"{run.kept} kept; the greedy ids: {run.ids == greedy.tolist()}")
 
 # %% [markdown]
-# The same ids in fewer passes, if the text repeats. On the other text few drafts are kept. What counts is whether the *continuation* repeats.
+# The same ids in fewer passes, if the text repeats. On the other text little is found to draft, and none of it is kept. Both texts differ in what stands before *and* in what follows; look-up copies what follows, so try a prompt of your own after which the model goes round in a loop.
 #
 # ## 7.8 Your engine, predicted and measured
 #
@@ -1360,7 +1360,7 @@ for name, text in texts.items():
 # %%
 predict(
     "fastest",
-    "Which makes most tokens per second on this machine, all texts counted?",
+    "Which makes the most tokens per second on this machine, all texts counted?",
     {
         "A": "a batch of 8",
         "B": "int8 weights",
@@ -1409,9 +1409,9 @@ best = max([*plans][1:5], key=speed.get)
 reveal("fastest", "DABC"[[*plans].index(best) - 1])
 
 # %% [markdown] reveals="fastest"
-# `step_seconds` counts bytes and products. It leaves out that a pass is about a thousand operations of torch, which all have to be started.
+# `step_seconds` counts bytes and products, and takes every product to run at the machine's limits. So it leaves out two things: a pass is about a thousand operations of torch, which all have to be started, and not every product reaches the limits.
 #
-# So a row far below its limit waits mostly for what the limit leaves out. Drafts pay only if a pass over several tokens costs less than the passes that it saves.
+# Compare the rows. If the cache alone comes near its limit, starting costs little, and a row far below its own waits for slow products. Drafts pay only if a pass over several tokens costs less than the passes that it saves.
 
 # %% [markdown]
 # *End of the first sitting.*
@@ -1429,12 +1429,10 @@ train_stories, held_out_stories = data.stories("train"), data.stories("held_out"
 print(f"{len(train_stories)} stories to train on, {len(held_out_stories)} held out")
 print(held_out_stories[3].text[:300], "…\n")
 floor = data.floor(held_out_stories)
-print(
-    f"entropy of the source: {floor:.3f} nats per byte; guessing: {math.log(256):.3f}"
-)
+print(f"entropy of the source: {floor:.3f} nats per byte")
 
 # %% [markdown]
-# **The floor.** Nobody can predict a draw better, on average, than the distribution it was drawn from. So the mean of $-\ln p$ is the source's **entropy**, and the loss of any model, of any size, on stories that it has not seen stays above it, up to a sample's luck. We count in nats per *byte*, since student and teacher use different tokens.
+# **The floor.** Nobody can predict a draw better, on average, than the distribution it was drawn from. So the mean of $-\ln p$ estimates the source's **entropy**, and the loss of any model, of any size, on stories that it has not seen stays above it, up to a sample's luck. We count in nats per *byte*, since student and teacher use different tokens.
 #
 # <details><summary>Small print: how exact is that floor?</summary>
 #
@@ -1493,11 +1491,11 @@ print(f"\na story after {STEPS} steps:\n{student.story()}")
 #
 # ![Loss against parameters: a falling curve that flattens above a dashed line. The line is E, what no size removes. A vertical arrow from the line up to the curve is A N to the minus alpha, what a larger model can still gain.](attachment:the_law.png)
 #
-# With the same training tokens, the loss has been found to fall with the number of parameters $N$ roughly along a power law (Kaplan et al. 2020) with a floor $E$ (Hoffmann et al. 2022):
+# With ample text, the loss has been found to fall with the number of parameters $N$ roughly along a power law (Kaplan et al. 2020); with a fixed number of training tokens too, but above a floor $E$ (Hoffmann et al. 2022):
 #
 # $$L(N) = E + A \, N^{-\alpha}$$
 #
-# $N$ leaves the embedding table out, as Kaplan et al. did. Eight widths from 8 to 96 were trained on 102,400 to 819,200 tokens of the stories, three seeds each (`llmlib/data/make_scaling_runs.py`, with the same loop; the table is `scaling_runs.csv`). Each has the rate that was best for its width, tuned on 409,600 tokens with one seed.
+# $N$ leaves the embedding table out, as Kaplan et al. did. Eight widths from 8 to 96 were trained on 102,400 to 819,200 tokens of the stories, three seeds each (`llmlib/data/make_scaling_runs.py`, with the same loop; the table is `scaling_runs.csv`). Each was trained at the learning rate that was best for its width, tuned on 409,600 tokens with one seed.
 #
 # Fit the seven narrower models on the most text, with the widest held back.
 
@@ -1533,7 +1531,7 @@ plots.show(scaling_pictures.scaling_law(n, loss, few, fan, most))
 # %% [markdown] reveals="forecast"
 # The forecast is too low, by several times the spread of the seeds, and the measured loss lies outside the band. The band, a **bootstrap**, draws the residuals of the seven again. It leaves out that the formula may be wrong, and that is what an extrapolation risks.
 #
-# The fitted $E$ is not the floor of the source, and is poorly determined: one extra width pushes it outside its own 90 % range.
+# The fitted $E$ is not the floor of the source: at a fixed number of tokens it also holds what more text would remove. It is poorly determined besides: one extra width pushes it outside its own 90 % range.
 
 # %% [markdown]
 # ### Experiment 7.6 · `forecast_misses` · ●●○ · 12 min
@@ -1718,7 +1716,7 @@ for tokens in runs.budgets:
     print(f"{tokens:>10,}", "".join(f"{cell:>19}" for cell in cells))
 
 # %% [markdown]
-# **The forecast of the widest model misses at every budget, and the direction turns.** With little text it is too high, with much text too low, for nearly every draw of seeds. Why it turns, these runs cannot say: the widest model has the fewest tokens per parameter, and its rate was tuned at one budget.
+# **The forecast of the widest model misses at every budget, and the direction turns.** With little text it is too high, with much text too low, for nearly every draw of seeds. Why it turns, these runs do not show. One suspect is the learning rate, which was tuned at one budget only.
 
 # %% [markdown]
 # **How should a budget be shared?** Training costs about 6 operations per parameter and token. Hoffmann et al. 2022 ("Chinchilla") found that size and text should grow together, each about as the root of the budget, at some 20 tokens per parameter.
@@ -1794,7 +1792,7 @@ my_llm.make(
 #
 # ## Recap
 #
-# 1. **The KV cache** makes each step compute one token. The step then waits for the weights, which a batch shares, and for the caches, which it does not.
+# 1. **The KV cache** lets each step compute one token only. The step then waits for the weights, which a batch shares, and for the caches, which it does not.
 # 2. **Smaller weights** mean fewer bytes, and **drafts** fewer passes. Bytes and operations give the limit; the clock says what is gained.
 # 3. **Scaling** lowers the loss along a curve. A forecast from it is worth what its held-back sizes and seeds are worth.
 #
@@ -1806,7 +1804,7 @@ my_llm.make(
 # <details><summary>Answers</summary>
 #
 # 1. The cache of the shared beginning. Everything from the first different token on is each user's own, even where the words are the same, since what stands before differs.
-# 2. Drafts use products that the batch leaves idle. How many those are depends on the machine: your `step_seconds` says that nine H100s still wait for memory at 64 texts, while this machine reaches its bend at far fewer (7.4). So compute it, and then measure.
+# 2. Drafts use calculating time that the batch leaves idle. How much that is depends on the machine: your `step_seconds` says that nine H100s still wait for memory at 64 texts, while here calculating takes as long as reading from far fewer on (7.4). So compute it, and then measure.
 #
 # </details>
 #
@@ -2007,7 +2005,7 @@ plots.show(pictures.schedule(plans))
 # %% [markdown]
 # ### Fewer bits · 10 min
 #
-# How far down can you go? The table has fewer bits, and one scale for the matrix, for every row, or for every block of 32 weights (`llmlib/data/make_quantization_ladder.py`).
+# How far down can you go? The table goes down to 2 bits, with one scale for the matrix, for every row, or for every block of 32 weights (`llmlib/data/make_quantization_ladder.py`).
 #
 # It is measured against the model that you loaded, which came to you in "4 bits" already, on another grid than this one: 16 levels and an offset, where this one has 15 levels with 0 in the middle. So its second column is the price of going from one grid to the other, and not of 4 bits.
 
@@ -2035,7 +2033,7 @@ reveal("4 bits", dict(zip((32, "row", "matrix"), "ABC"))[min(four, key=four.get)
 plots.show(pictures.ladder(ladder[1:], full, math.log(49152)))
 
 # %% [markdown] reveals="4 bits"
-# The finer the scale, the smaller the loss, down to 3 bits. With 2 bits none of the three scales saves this model. Models *trained* with −1, 0 and 1 exist (Ma et al. 2024).
+# The finer the scale, the smaller the loss, down to 3 bits. With 2 bits none of the three scales saves this model. Above the dashed line a model is worse than guessing; how far above means little. Models *trained* with −1, 0 and 1 exist (Ma et al. 2024).
 #
 # In the file, scales and offsets make 5 bits of 4. The embedding table, a fifth of this small model, is kept in more. Over the whole file, "4 bits" is nearer to 6.
 
@@ -2277,7 +2275,7 @@ print(f"overlap of p and q, sum of min(p, q): {torch.minimum(p, q).sum():.2f}")
 # %% [markdown]
 # ### Exercise 7.9 · `verify_draft` · ●●○ · 12 min
 #
-# Write one round for *one* text: what does the editor hand back?
+# Write one round for *one* text: what does it hand back?
 #
 # | | shape | |
 # |---|---|---|
@@ -2483,13 +2481,12 @@ check.equal(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Decode real text with it.** SmolLM2 writes at temperature 0.8. The draft only counts which token followed which two in the course's stories. Those stories were all written by SmolLM2 itself, to the first of the prompts below. The other prompts are new to the counts.
+# **Decode real text with it.** SmolLM2 writes at temperature 0.8. The draft only counts which token followed which two in the course's stories. Those stories were all written by SmolLM2 itself, to the first of the prompts below. The other prompts are new to the counts, and ask for no story.
 
 # %%
 predict(
     "kept",
-    "On the prompts that are new to the counts, what share of the drafts is kept, from "
-    "0 to 1?",
+    "On the other prompts, what share of the drafts is kept, from 0 to 1?",
     yours=0.4,
 )
 
@@ -2520,7 +2517,7 @@ for name, prompt in asked.items():
 reveal("kept", round(sum(shares[1:]) / 3, 1), within=0.1)
 
 # %% [markdown] reveals="kept"
-# A draft is worth what it knows of the text. If the counts come from the target's own answers to this very prompt, many more drafts pass than on prompts that they have not seen. The distribution is the target's either way. If each draft is kept with chance $a$, independently of the others, a pass makes $1 + a + \dots + a^k$ tokens on average.
+# A draft is worth what it knows of the text. The counts come from stories, all from one prompt: on that prompt more drafts pass than on these three, which ask for something else. The distribution is the target's either way. If each draft is kept with chance $a$, independently of the others, a pass makes $1 + a + \dots + a^k$ tokens on average.
 
 # %% [markdown]
 # ### Fit the law yourself · 30 min

@@ -114,7 +114,7 @@ def the_waiting_cook() -> Figure:
             fontsize=10,
         )
         arrow(ax, (0.5, 0.5), (9.7, 0.5), linewidth=1)
-        ax.text(5, 0.1, "time", fontsize=10, **CENTRE)
+        ax.text(5, 0.1, "time (a sketch)", fontsize=10, **CENTRE)
     return fig
 
 

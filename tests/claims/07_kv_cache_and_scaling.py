@@ -270,8 +270,7 @@ def int8_runs_on_whole_numbers():
 
 @central
 def a_thin_model_waits_as_well():
-    """“It leaves out that a pass is about a thousand operations of torch, which all have to be
-    started.”
+    """“a pass is about a thousand operations of torch, which all have to be started”
 
     A thin model with as many layers reads an 18th of the bytes, and takes far more of the time:
     forty tokens of each, in turns, and the quickest quarter of them.
@@ -377,8 +376,8 @@ def one_outlier_ruins_one_scale(factor=20.0):
 
 
 def int8_costs_little_loss_and_other_texts():
-    """“Stored, a quarter of the bytes, for nearly the same loss on these two stories. Greedy texts
-    part where the likeliest token differs”
+    """“In storage a quarter of the bytes, and nearly the same loss on these two stories. Two greedy
+    texts part where the likeliest token differs”
 
     Four bits with the same scales; other texts than the notebook's.
     """
@@ -462,8 +461,7 @@ def drafts_leave_the_distribution_alone():
 
 
 def counts_can_draft():
-    """“If the counts come from the target's own answers to this very prompt, many more drafts pass
-    than on prompts that they have not seen.”
+    """“on that prompt more drafts pass than on these three, which ask for something else.”
 
     The overlap of counts and target along the target's own text, for four other prompts; plain
     frequencies as the draft. If q is the target's own, all drafts are kept.
@@ -499,7 +497,7 @@ def counts_can_draft():
 
 @central
 def look_up_pays_where_text_repeats():
-    """“The same ids in fewer passes, if the text repeats. On the other text few drafts are kept.”
+    """“The same ids in fewer passes, if the text repeats.”
 
     Texts that do not repeat; none of the notebook's.
     """
