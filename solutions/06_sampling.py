@@ -849,8 +849,8 @@ nucleus = {
 show(plots.nucleus(next_logits, nucleus, 0.9))
 
 # %% [markdown]
-# The same `p` keeps ten tokens for one prompt and hundreds for the other. But the last token of a nucleus, even of a short one, may be
-# hundreds of times less likely than the first. You can also ask for that ratio directly.
+# The same `p` keeps ten tokens for one prompt and hundreds for the other. But the last token of a nucleus may be hundreds of times
+# less likely than the first: here about 190 times in the short one, and 550 in the long one. You can also ask for that ratio directly.
 #
 # ### Exercise 6.5 · `min_p` · ●○○ · 5 min
 #
@@ -1207,7 +1207,7 @@ reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 
 # %% [markdown] reveals="order"
 # Top-k does not care about the order, since temperature keeps the ranking. Top-p and min-p do. So "temperature 1.5, min-p 0.1"
-# means something else in another engine.
+# may mean something else in another engine.
 
 # %% [markdown]
 # ### Exercise 6.7 · `sample` · ●○○ · 5 min
@@ -1662,7 +1662,7 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **On the strip.** The next three draws after the story, with top-k 5 and all with one $u$, so that you see what it does: move it: from
+# **On the strip.** The next three draws after the story, with top-k 5. All three share one $u$, so that you see what it does. Move it: from
 # the first token that changes, the text is different. A real text gets a fresh $u$ at each step.
 
 # %%
@@ -1725,7 +1725,7 @@ reveal("copies", by_copy[-1], within=0.1)
 # ### Experiment 6.9 · `control_copies` · ●●○ · 10 min
 #
 # Propose the control that tells the two explanations apart: other copies, for which *words* expects what it expects of the
-# phrase, and *order* does not. (*Words* expects about one in seven of a phrase of seven words, in any order.)
+# phrase, and *order* does not. (*Words* expects about one in seven of a phrase of seven tokens, in any order.)
 #
 # | | | |
 # |---|---|---|
@@ -1837,9 +1837,9 @@ for arm, before in {
 show(plots.copies(curves))
 
 # %% [markdown]
-# In both arms the copies rise to about 0.9. Your control rises, too, from 0.001 to about 0.06, and stops there. Who knows the
-# seven words and nothing of their order could not do much better: one chance in seven is 0.14. So knowing the *words* helps a
-# little, and what makes the phrase near certain is read off the *order*. It need not make sense: a nonsense order rises as
+# In both arms the copies rise to about 0.9. A control such as ours rises, too, but stays below 0.1. Whoever knows the seven
+# tokens and nothing of their order could do better: one chance in seven is 0.14, and with those crossed off that a copy
+# already holds, 0.30. Even that is far from 0.9. So knowing the *words* helps a little, and what makes the phrase near certain is read off the *order*. It need not make sense: a nonsense order rises as
 # high, from a lower start.
 #
 # ## 6.6 How it fails, asked in two ways
@@ -1860,7 +1860,7 @@ show(plots.copies(curves))
 # ### Hallucination: ask forty times
 #
 # "… was born in the year 1": text that begins like this goes on with three digits, whether the model knows them or not. That is
-# what **hallucination** is: a likely continuation where the model does not know. One answer does not tell knowing from guessing. Do
+# what **hallucination** is: a likely continuation where the model does not know. One answer does not tell knowing from guessing. Would
 # forty?
 
 # %%
@@ -1975,7 +1975,7 @@ for _words in ("carp fish fish scales", "lion cat cats claws", "zog wug wugs fim
 # %% [markdown]
 # **On the real model.** Ten kinds, such as birds, fish and trees, 20 draws for each in each arm. The last two rows are ours: "No
 # …" in place of "All …", and a second rule about cars after the first. If your own last rule is about another part, a copier
-# leaves the first row's part out.
+# seldom writes the first row's part. (Every kind gets "a", even "a insect".)
 
 # %%
 from llmlib.demonstrations.sampling import KINDS, after_premises
@@ -1999,7 +1999,8 @@ found = {n: after_premises(llm, draw, *zip(*each)) for n, each in asked.items()}
 show(plots.two_arms(found))
 
 # %% [markdown]
-# With "No" the part still comes often, in both arms, where a reasoner would not write it. With a rule about cars after the
+# With "No" the part still comes often, in both arms, where a reasoner would not write it. (In the template " no" comes instead
+# in about a fifth of the draws, and hardly ever after "All": so the word is not lost on the model.) With a rule about cars after the
 # first, a good part of the draws are wheels, here about four in ten. So a good deal
 # of this is copying. **One right answer is never a test.**
 #
@@ -2011,14 +2012,14 @@ from llmlib.demonstrations.sampling import failures
 show(plots.two_arms(failures(llm, draw)))
 
 # %% [markdown]
-# - **Arithmetic.** The template helps where there is one operation. With two, about one draw in ten is right in either arm. An
-#   answer must come out of one run through 30 layers, which is one reason why models are made to write their steps down.
+# - **Arithmetic.** The template helps where there is one operation. With two, about one draw in ten is right in either arm, hardly
+#   more than by guessing one of ten digits. An answer must come out of one run through 30 layers, which is one reason why models are made to write their steps down.
 # - **Multiple choice.** Each question is asked four times, with the right option at A, B, C and D. A model that knows the answer
-#   follows it around. Plainly, this one seldom answers with a letter. In the template it mostly does, is right
+#   follows it from letter to letter. Plainly, this one seldom answers with a letter. In the template it mostly does, is right
 #   no more often than by guessing, and prefers one letter wherever the right option stands. (The interval is over four
 #   questions.)
-# - **Social bias.** " she" comes more often after a nurse and five other occupations that women are expected to have than
-#   after a carpenter and five that men are (Zhao et al. 2018): the model learned which pronoun
+# - **Social bias.** " she" comes more often after a nurse and five other occupations that are thought of as women's than
+#   after a carpenter and five that are thought of as men's (Zhao et al. 2018): the model learned which pronoun
 #   follows which word, and passes it on.
 # - **The end of its data.** SmolLM2 was released in late 2024, and seldom says a later year. With these weights, what happened afterwards
 #   can only come from the prompt.
@@ -2104,7 +2105,7 @@ predictions()
 # %% [markdown]
 # ## Where you are
 #
-# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, with the mistake that each failing check names.
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, and names the mistake behind each failing check.
 
 # %% tags=["nbval-ignore-output"]
 from llmlib.course.checking.check_notebooks import show as show_progress
@@ -2642,7 +2643,7 @@ human, searched, _ = (mean for mean, _, _ in found.values())
 reveal("human", "C" if human < searched else "B" if human < searched + 1 else "A")
 
 # %% [markdown] reveals="human"
-# The paragraphs' own words are at least as unlikely as drawn ones, and far from beam search. A writer who always said what the reader expects
+# The paragraphs' own words are at least as unlikely as drawn ones, and far less likely than those of beam search. A writer who always said what the reader expects
 # would say nothing. Holtzman et al. (2019) measured this on GPT-2: the likeliest text is bland and goes in circles.
 
 # %% [markdown]
@@ -2666,7 +2667,7 @@ first = found[0][0][0] in llm.config.stop_ids
 reveal("empty", "B" if first else "A")
 
 # %% [markdown] reveals="empty"
-# The wider search finds that stopping at once beats every text that it has found. Each further token multiplies the probability
+# The wider search finds that stopping at once is likelier than any other text that it has seen. Each further token multiplies the probability
 # by something below 1, so the sum prefers short texts. In translation models, Stahlberg & Byrne (2019) found, the likeliest
 # translation is often empty: a good *search* showed a fault of the *model*. Has ours the same fault?
 
@@ -2875,23 +2876,13 @@ opening = llm.tokenizer.encode("<|im_start|>user\n")
 closing = llm.tokenizer.encode("<|im_end|>\n<|im_start|>assistant\n")
 plain, templated = empty_answers(llm, asked, opening, closing, 2, 4)
 print(f"empty: {plain} of 10 asked plainly, {templated} of 10 in the template")
-turn = llm.tokenizer.encode("<|im_end|>\n<|im_start|>")
-for text, ids in {
-    "the question": bees,
-    "its answer": bees + llm.tokenizer.encode(" Honey."),
-}.items():
-    p = softmax(llm(ids + turn)[0, -1])
-    print(
-        f"after {text}, a stop and <|im_start|>: {llm.tokenizer.decode([p.argmax()])!r}"
-    )
 reveal("template", templated, within=0)
 
 # %% [markdown] reveals="template"
-# **Asked in its template, the model has something to say to all ten questions.** Plainly, the stop token was no empty answer:
-# it ended the *user's* turn, as it does in training. A test that can tell the two apart: let a new turn begin. After the question the model
-# expects the assistant, after an answer the user.
+# **Asked in its template, the model has something to say to all ten questions.** The stop token is likely after a bare question,
+# where no turn of the assistant has begun, and very unlikely where one has.
 #
-# The search was correct; our explanation of its result was not.
+# The search was correct. To read its result as an empty answer was rash.
 #
 # <details><summary>Small print: where beams are used, and length normalisation</summary>
 #
@@ -2900,7 +2891,7 @@ reveal("template", templated, within=0)
 #
 # Where short texts win, the usual repair is **length normalisation**: rank by the mean per token, or by the sum over a power of
 # the length (Wu et al. 2016). Where the input says much about the output, as in translation, a narrow beam helps. In a chat
-# it costs `width` times the work and cannot be streamed: the best beginning may be thrown away later.
+# beam search costs `width` times the work and cannot be streamed: the best beginning may be thrown away later.
 #
 # </details>
 
@@ -3192,7 +3183,7 @@ reveal("filter", "ABC"[ahead.index(True)] if any(ahead) else "D")
 # %% [markdown]
 # ### An answer in a given form · 30 min
 #
-# A program needs certainty, not likelihood. **Constrained decoding** sets everything else to $-\infty$, at every step. Many a JSON
+# A program needs certainty, not likelihood. **Constrained decoding** (Willard & Louf 2023) sets everything else to $-\infty$, at every step. Many a JSON
 # mode is built on it.
 #
 # ![A tree of allowed texts: from the empty start to 5 and 9; from 5 to 2 and to 7, which goes on to 2; from 9 to 2. Written so far is 5, so 2 or 7 may come next and everything else is minus infinity.](attachment:choices_tree.png)
@@ -3389,5 +3380,5 @@ for question, beginning, texts in (
 
 # %% [markdown]
 # Always the right form, and no promise of truth. And masking is not choosing. " New York" comes since " New" is the likeliest first
-# token of the three cities, though " Delhi" is likelier as a whole. In the template the free answer is "8 legs". With 0 to 99
+# token of the three names, though " Delhi" is likelier as a whole. In the template the free answer is "8 legs". With 0 to 99
 # allowed it becomes 80: after " 8" the word " legs" is cut, and of what is left "0" is likelier than the stop.

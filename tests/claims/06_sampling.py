@@ -87,7 +87,7 @@ def a_thin_tail_spoils_many_texts():
 
 @central
 def engines_disagree_on_the_order():
-    """“So "temperature 1.5, min-p 0.1" means something else in another engine”
+    """“So "temperature 1.5, min-p 0.1" may mean something else in another engine”
 
     “Top-k does not care about the order, since temperature keeps the ranking.”
 
@@ -139,8 +139,8 @@ OTHER_PHRASES = (
 @central
 @false_where("the words in another order each time", again=False)
 def copies_are_read_off(again=True):
-    """“In both arms the copies rise to about 0.9. Your control rises, too, from 0.001 to about
-    0.06, and stops there.” “what makes the phrase near certain is read off the *order*.”
+    """“In both arms the copies rise to about 0.9.” “what makes the phrase near
+    certain is read off the *order*.”
 
     “a nonsense order rises as high, from a lower start”
 
@@ -229,12 +229,12 @@ def the_step_of_logic_is_partly_a_copy(rule="All {} have {}. "):
 
 
 def more_failures():
-    """“With two, about one draw in ten is right in either arm.”
+    """“With two, about one draw in ten is right in either arm, hardly more than by guessing”
 
     “In the template it mostly does, is right no more often than by guessing”
 
-    “" she" comes more often after a nurse and five other occupations that women are expected to
-    have than after a carpenter and five that men are”
+    “" she" comes more often after a nurse and five other occupations that are thought of as women's
+    than after a carpenter and five that are thought of as men's”
 
     Other sums; one operation, of which more are right in the template.
     """
@@ -289,7 +289,8 @@ def the_penalty_depends_on_the_sign_of_a_logit():
 
 
 def human_text_is_not_the_likeliest():
-    """“The paragraphs' own words are at least as unlikely as drawn ones, and far from beam search.”
+    """“The paragraphs' own words are at least as unlikely as drawn ones, and far less likely than
+    those of beam search.”
 
     Four paragraphs by others, of news, law, letters and science, at another place of the text.
     """
@@ -310,7 +311,7 @@ def human_text_is_not_the_likeliest():
 
 
 def a_wide_beam_says_nothing():
-    """“The wider search finds that stopping at once beats every text that it has found.”
+    """“The wider search finds that stopping at once is likelier than any other text that it has seen.”
 
     Three questions; greedy; the same found texts ranked by the mean per token.
     """
@@ -344,29 +345,22 @@ def the_template_has_words_for_every_question():
     return f"empty: {plain} of 10 plainly, {templated} of 10 in the template"
 
 
-def the_stop_token_ends_the_turn_of_the_user():
-    """“After the question the model expects the assistant, after an answer the user.”
+def the_stop_token_follows_a_bare_question():
+    """“The stop token is likely after a bare question, where no turn of the assistant has begun,
+    and very unlikely where one has.”
 
     “with the usual one the result is the same”
 
-    Ten other questions, and ten answers to them. In the template, with and without its system
-    message, the stop token has next to no probability.
+    Ten other questions; in the template, with and without its system message.
     """
-    stop, turn = model().config.stop_ids[0], "<|im_end|>\n<|im_start|>"
+    stop = model().config.stop_ids[0]
     templated = [TEMPLATE.format(each, "") for each in QUESTIONS]
     templated += [chat_prompt(model(), each) for each in QUESTIONS]
     plain, most = (_next(texts)[:, stop].tolist() for texts in (QUESTIONS, templated))
-    asked, answered = (
-        _next([f"{text}{turn}" for text in texts])
-        for texts in (QUESTIONS, [f"{each} I think I know this one." for each in templated[:10]])
-    )
-    ass, user = (_ids(word)[0] for word in ("assistant", "user"))
-    first, second = asked[:, ass] / asked[:, user], answered[:, user] / answered[:, ass]
-    assert min(plain) > 0.02 and max(most) < 1e-3 and first.min() > 1 and second.min() > 1
+    assert min(plain) > 0.02 and sum(plain) > 0.2 * len(plain) and max(most) < 1e-3
     return (
         f"stop after the question {min(plain):.2f} to {max(plain):.2f}, in the template at most "
-        f"{max(most):.0e}; assistant over user {first.min():.0f} or more, after an answer user "
-        f"over assistant {second.min():.0f} or more"
+        f"{max(most):.0e}"
     )
 
 
@@ -430,7 +424,7 @@ def which_filter_is_ahead_depends_on_the_prompt():
 
 def a_constraint_gives_the_form_alone():
     """“Always the right form, and no promise of truth. And masking is not choosing. " New York"
-    comes since " New" is the likeliest first token of the three cities, though " Delhi" is likelier
+    comes since " New" is the likeliest first token of the three names, though " Delhi" is likelier
     as a whole.”
 
     Eight reviews: unconstrained at most one has the form; of the constrained not all are true. Of
