@@ -126,76 +126,13 @@ def draw(probabilities, u):
 
 
 # %% test draw points=2
+from llmlib.course.checking import sampling as cases
+
+cases.check_draw(draw)
+### BEGIN HIDDEN TESTS
 import torch
 from llmlib.course import check
 
-_row = torch.tensor([[0.5, 0.3, 0.2]])
-check.equal(
-    list(getattr(draw(_row, torch.tensor([0.6])), "shape", ())),
-    [1],
-    "one id per row, in a tensor of shape [batch] (is there a return?)",
-)
-check.equal(
-    draw(_row, torch.tensor([0.6])),
-    torch.tensor([1]),
-    "u = 0.6 falls into [0.5, 0.8), the stretch of token 1: follow u, do not take the "
-    "likeliest",
-)
-check.that(
-    not draw(_row, torch.tensor([0.6])).is_floating_point(),
-    "an id is a whole number: return integers, not floats",
-)
-check.equal(
-    draw(_row, torch.tensor([0.9])),
-    torch.tensor([2]),
-    "u = 0.9 falls into [0.8, 1), the stretch of token 2: stretches lie end to end, in "
-    "order of ids, so add the probabilities up",
-)
-check.equal(
-    draw(torch.tensor([[0.1, 0.6, 0.3]]), torch.tensor([0.05])),
-    torch.tensor([0]),
-    "u = 0.05 falls into [0, 0.1), the stretch of token 0: stretches lie in order of "
-    "ids, not of probability",
-)
-check.equal(
-    draw(torch.tensor([[0.0, 0.5, 0.5]]), torch.tensor([0.0])),
-    torch.tensor([1]),
-    "u = 0 drew a token of probability 0: it has no stretch, so it is never drawn",
-)
-check.equal(
-    draw(torch.tensor([[0.5, 0.25, 0.25]]), torch.tensor([0.5])),
-    torch.tensor([1]),
-    "u = 0.5 is where the second stretch starts: a stretch includes its start, not its "
-    "end",
-)
-check.equal(
-    draw(_row.repeat(3, 1), torch.tensor([0.9, 0.1, 0.6])),
-    torch.tensor([2, 0, 1]),
-    "each row is drawn with its own u",
-)
-check.equal(
-    draw(torch.tensor([[0.5, 0.4], [0.1, 0.8]]), torch.tensor([0.99, 0.99])),
-    torch.tensor([1, 1]),
-    "rows that sum to 0.9 stand for rounding here: u beyond the last edge must still "
-    "give a token of the row, the last that has a stretch",
-)
-check.equal(
-    draw(torch.tensor([[0.5, 0.4, 0.0]]), torch.tensor([0.99])),
-    torch.tensor([1]),
-    "u beyond the last edge drew a token of probability 0: draw one that has a stretch",
-)
-check.equal(
-    draw(torch.tensor([[0.0004, 0.9996]]), torch.tensor([0.0002])),
-    torch.tensor([0]),
-    "a stretch of 0.0004 is short, but u = 0.0002 falls into it: round nothing",
-)
-_u = (torch.arange(1000) + 0.5) / 1000
-check.equal(
-    torch.bincount(draw(_row.repeat(1000, 1), _u), minlength=3),
-    torch.tensor([500, 300, 200]),
-    "of 1000 evenly spaced u, each token must get its share",
-)
-### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(60)
 _p = torch.softmax(torch.randn(40, 23, generator=_g), -1)
 _want = torch.randint(23, (40,), generator=_g)
@@ -302,84 +239,13 @@ def apply_temperature(logits, t):
 
 
 # %% test apply_temperature points=2
-import math
+from llmlib.course.checking import sampling as cases
+
+cases.check_apply_temperature(apply_temperature, left_alone)
+### BEGIN HIDDEN TESTS
 import torch
 from llmlib.course import check
 
-check.that(
-    isinstance(apply_temperature(torch.tensor([2.0, 4.0]), 2), torch.Tensor),
-    "return a tensor, not a list (is there a return?)",
-)
-check.close(
-    left_alone("apply_temperature", torch.tensor([2.0, 4.0]), 2),
-    [2.0, 4.0],
-    "the caller's logits have changed: return a new tensor and leave them as they are",
-)
-check.close(
-    apply_temperature(torch.tensor([2.0, 4.0]), 2),
-    [1.0, 2.0],
-    "temperature divides the logits: at T = 2 they are halved, so that the "
-    "distribution is flatter",
-)
-check.close(
-    apply_temperature(torch.tensor([2.0, -4.0]), 0.5),
-    [4.0, -8.0],
-    "at T = 0.5 the logits double: divide, and leave their sum and their softmax alone",
-)
-check.close(
-    apply_temperature(torch.tensor([1.0, 0.98]), 0.05),
-    [20.0, 19.6],
-    "T = 0.05 is small but not 0: it divides, and the second token keeps a chance",
-    atol=1e-4,
-)
-check.close(
-    apply_temperature(torch.tensor([1.0, 3.0, 2.0]), 0),
-    [-math.inf, 3.0, -math.inf],
-    "T = 0 keeps the largest logit and makes the others -inf, without dividing by 0",
-)
-check.close(
-    left_alone("apply_temperature", torch.tensor([2.0, 4.0]), 0),
-    [2.0, 4.0],
-    "at T = 0 the caller's logits have changed: return a new tensor there, too",
-)
-check.close(
-    apply_temperature(torch.tensor([1.0, 3.0, 2.0]), 2.0**-40),
-    [1 * 2.0**40, 3 * 2.0**40, 2 * 2.0**40],
-    "T = 1e-12 is very small but not 0: it divides, only T = 0 is a case of its own",
-)
-check.close(
-    apply_temperature(torch.tensor([1.0, 3.0, 2.0]), 0.0),
-    [-math.inf, 3.0, -math.inf],
-    "T = 0.0 is T = 0, too: ask `t == 0`",
-)
-check.close(
-    left_alone("apply_temperature", torch.tensor([2.0, 4.0]), 1),
-    [2.0, 4.0],
-    "at T = 1 the caller's logits have changed: return a new tensor there, too",
-)
-_tie = apply_temperature(torch.tensor([3.0, 1.0, 3.0]), 0)
-check.close(
-    torch.sort(_tie).values,
-    [-math.inf, -math.inf, 3.0],
-    "two logits are equally large: at T = 0 exactly one of them stays",
-)
-check.close(
-    apply_temperature(torch.tensor([[1.0, 2.0], [9.0, 8.0]]), 0),
-    torch.tensor([[-math.inf, 2.0], [9.0, -math.inf]]),
-    "at T = 0 each row keeps its own largest logit",
-)
-check.close(
-    apply_temperature(torch.tensor([[-1.0, -3.0], [-2.0, 0.0]]), 0),
-    torch.tensor([[-1.0, -math.inf], [-math.inf, 0.0]]),
-    "the largest logit may be negative, or 0: at T = 0 size counts with its sign, and "
-    "the largest stays as it is",
-)
-check.equal(
-    list(apply_temperature(torch.zeros(1, 1, 3), 0).shape),
-    [1, 1, 3],
-    "the shape stays as it is, also where a dimension is 1",
-)
-### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(61)
 _z = torch.randn(2, 5, 17, generator=_g) * 4
 check.close(
@@ -500,76 +366,14 @@ def top_k(logits, k):
 
 
 # %% test top_k points=2
+from llmlib.course.checking import sampling as cases
+
+cases.check_top_k(top_k, left_alone)
+### BEGIN HIDDEN TESTS
 import math
 import torch
 from llmlib.course import check
 
-_cut = -math.inf
-check.that(
-    isinstance(top_k(torch.tensor([1.0, 4.0, 2.0]), 2), torch.Tensor),
-    "return a tensor, not a list (is there a return?)",
-)
-check.close(
-    left_alone("top_k", torch.tensor([1.0, 4.0, 2.0]), 2),
-    [1.0, 4.0, 2.0],
-    "the caller's logits have changed: return a new tensor and leave them as they are",
-)
-check.close(
-    top_k(torch.tensor([1.0, 4.0, 2.0, 3.0]), 2),
-    [_cut, 4.0, _cut, 3.0],
-    "[1, 4, 2, 3] with k = 2 keeps 4 and 3 in their places; what is cut becomes -inf "
-    "(a logit of 0 would still have probability)",
-)
-check.close(
-    torch.isfinite(top_k(torch.tensor([1.0, 4.0, 2.0, 3.0]), 3)).sum(),
-    3,
-    "k = 3 of four tokens keeps three and cuts one: k counts what stays",
-)
-check.close(
-    top_k(torch.tensor([-5.0, -1.0, -3.0]), 1),
-    [_cut, -1.0, _cut],
-    "the largest of [-5, -1, -3] is -1: size counts, not distance from 0",
-)
-check.close(
-    top_k(torch.tensor([0.0, -1.0, -2.0]), 2),
-    [0.0, -1.0, _cut],
-    "0 is a logit like others, and this one is kept: do not ask whether a logit is 0",
-)
-check.close(
-    torch.sort(top_k(torch.tensor([2.0, 2.0, 2.0, 1.0]), 2)).values,
-    [_cut, _cut, 2.0, 2.0],
-    "three logits are equal: with k = 2 exactly two of them stay",
-)
-check.equal(
-    [
-        torch.isfinite(top_k(torch.tensor(_near), 1)).tolist()
-        for _near in ([1.0, 1 + 2.0**-20], [1 + 2.0**-20, 1.0])
-    ],
-    [[False, True], [True, False]],
-    "1.000001 is larger than 1, however little: add nothing to the logits to break "
-    "ties",
-)
-check.close(
-    top_k(torch.tensor([[1.0, 2.0, 3.0], [9.0, 7.0, 8.0]]), 2),
-    torch.tensor([[_cut, 2.0, 3.0], [9.0, _cut, 8.0]]),
-    "each row keeps its own k largest",
-)
-check.close(
-    top_k(torch.tensor([1.0, 2.0]), 5),
-    [1.0, 2.0],
-    "k = 5 of two tokens keeps both, without an error",
-)
-check.equal(
-    list(top_k(torch.zeros(1, 1, 3), 2).shape),
-    [1, 1, 3],
-    "the shape stays as it is, also where a dimension is 1",
-)
-check.close(
-    left_alone("top_k", torch.tensor([1.0, 2.0]), 5),
-    [1.0, 2.0],
-    "where all tokens stay, the caller's logits have changed: return a new tensor, too",
-)
-### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(62)
 _z = torch.randn(3, 4, 29, generator=_g) * 3
 for _k in (1, 7, 29, 100):
@@ -669,110 +473,14 @@ def top_p(logits, p):
 
 
 # %% test top_p points=3
+from llmlib.course.checking import sampling as cases
+
+cases.check_top_p(top_p, left_alone)
+### BEGIN HIDDEN TESTS
 import math
 import torch
 from llmlib.course import check
 
-_z = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
-_cut = -math.inf
-
-
-def _want(*kept):
-    return [_z[i].item() if i in kept else _cut for i in range(4)]
-
-
-check.that(
-    isinstance(top_p(_z, 0.9), torch.Tensor),
-    "return a tensor, not a list (is there a return?)",
-)
-check.close(
-    left_alone("top_p", torch.tensor([2.0, 1.0, -math.inf]), 0.5),
-    [2.0, 1.0, -math.inf],
-    "the caller's logits have changed: return a new tensor and leave them as they are",
-)
-check.close(
-    top_p(_z, 0.9),
-    _want(0, 1, 2),
-    "0.5 + 0.3 = 0.8 has not reached p = 0.9: the token that crosses p stays, so three "
-    "tokens do",
-)
-check.close(
-    top_p(_z, 0.7),
-    _want(0, 1),
-    "0.5 + 0.3 = 0.8 has reached p = 0.7: the smallest set ends there, with two tokens",
-)
-check.close(
-    top_p(_z, 0.2),
-    _want(0),
-    "the likeliest token alone exceeds p = 0.2: it stays, the nucleus is never empty",
-)
-_shuffled = _z[[3, 0, 2, 1]]
-check.close(
-    top_p(_shuffled, 0.7),
-    [_cut, _z[0].item(), _cut, _z[1].item()],
-    "tokens that come unsorted must be kept in their own places: the answer has to go "
-    "back from sorted order",
-)
-check.close(
-    top_p(_z + 20, 0.9),
-    [z + 20 for z in _want(0, 1, 2)],
-    "adding 20 to all logits changes no probability: the mass is counted in "
-    "probabilities, after softmax",
-    atol=1e-4,
-)
-check.close(
-    top_p(torch.tensor([0.0, -1.0, -9.0]), 0.9),
-    [0.0, -1.0, _cut],
-    "0 is a logit like others, and this one is kept: do not ask whether a logit is 0",
-)
-check.close(
-    torch.isfinite(top_p(torch.zeros(4), 0.4)).sum(),
-    2,
-    "four equal tokens of 0.25: the smallest set that reaches 0.4 has two",
-)
-check.close(
-    torch.isfinite(top_p(torch.zeros(4), 0.5)).sum(),
-    2,
-    "four equal tokens of 0.25: two of them hold exactly 0.5, and so have reached p = "
-    "0.5",
-)
-check.close(
-    top_p(torch.stack([_shuffled, torch.tensor([0.0, 0.0, 9.0, 0.0])]), 0.9),
-    torch.tensor([[_cut, *_shuffled[1:].tolist()], [_cut, _cut, 9.0, _cut]]),
-    "each row has a nucleus of its own size",
-)
-check.close(
-    torch.isfinite(top_p(torch.tensor([0.999, 0.0006, 0.0004]).log(), 0.9992)).sum(),
-    2,
-    "p = 0.9992 is near 1 but not 1: the set still ends where it reaches p, with two "
-    "tokens",
-)
-check.close(
-    torch.isfinite(top_p(torch.linspace(0, -30, 5000), 1.0)).sum(),
-    5000,
-    "p = 1 keeps every token, also where the running sum rounds to 1 before the end",
-)
-check.close(
-    torch.isfinite(top_p(torch.linspace(0, -300, 5000), 1.0)).sum(),
-    5000,
-    "p = 1 keeps every token, also one whose probability rounds to 0",
-)
-check.that(
-    abs(torch.isfinite(top_p(torch.zeros(3000), 0.5)).sum() - 1500) <= 5,
-    "of 3000 equal tokens it takes 1500 to reach p = 0.5: look at all tokens, not only "
-    "at a fixed number of the likeliest",
-)
-check.equal(
-    list(top_p(torch.zeros(1, 1, 3), 0.5).shape),
-    [1, 1, 3],
-    "the shape stays as it is, also where a dimension is 1",
-)
-check.close(
-    left_alone("top_p", torch.tensor([2.0, 1.0, -3.0]), 1),
-    [2.0, 1.0, -3.0],
-    "at p = 1 the caller's logits have changed: return a new tensor there, too",
-)
-### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(63)
 _z = torch.randn(3, 20, 41, generator=_g) * 3
 for _p in (0.05, 0.35, 0.61, 0.93):
@@ -892,75 +600,13 @@ def min_p(logits, p):
 
 
 # %% test min_p points=1
-import math
+from llmlib.course.checking import sampling as cases
+
+cases.check_min_p(min_p, left_alone)
+### BEGIN HIDDEN TESTS
 import torch
 from llmlib.course import check
 
-_z = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
-_cut = -math.inf
-check.that(
-    isinstance(min_p(_z, 0.2), torch.Tensor),
-    "return a tensor, not a list (is there a return?)",
-)
-check.close(
-    left_alone("min_p", torch.tensor([2.0, 1.0, -3.0]), 0.3),
-    [2.0, 1.0, -3.0],
-    "the caller's logits have changed: return a new tensor and leave them as they are",
-)
-check.close(
-    min_p(_z, 0.2),
-    [*_z[:3].tolist(), _cut],
-    "p is a share of the largest probability: 0.2 × 0.5 = 0.1, so the token of 0.15 "
-    "stays and the one of 0.05 is cut, to -inf",
-)
-check.close(
-    min_p(_z + 20, 0.2),
-    [*(_z[:3] + 20).tolist(), _cut],
-    "adding 20 to all logits changes no probability: compare probabilities, not logits",
-    atol=1e-4,
-)
-check.close(
-    min_p(_z, 1.0),
-    [_z[0].item(), _cut, _cut, _cut],
-    "p = 1 keeps the likeliest itself: a token that just reaches the bar stays",
-)
-check.close(
-    min_p(torch.tensor([2.0, 1.0, 2.0]), 1.0),
-    [2.0, _cut, 2.0],
-    "two tokens are equally likely: p = 1 keeps both",
-)
-check.close(
-    min_p(torch.tensor([200.0, 199.0, 190.0]), 0.2),
-    [200.0, 199.0, _cut],
-    "logits of 200 are too large for exp: take softmax, or subtract the largest first",
-)
-check.close(
-    min_p(torch.tensor([0.0, -1.0, -9.0]), 0.2),
-    [0.0, -1.0, _cut],
-    "0 is a logit like others, and this one is kept: do not ask whether a logit is 0",
-)
-check.close(min_p(_z, 0.0), _z, "p = 0 keeps every token")
-check.close(
-    left_alone("min_p", torch.tensor([2.0, 1.0]), 0.0),
-    [2.0, 1.0],
-    "at p = 0 the caller's logits have changed: return a new tensor there, too",
-)
-check.close(
-    min_p(torch.tensor([0.0, -30.0]), 0.0),
-    [0.0, -30.0],
-    "p = 0 keeps every token, also one of probability 1e-13: there is no smallest bar",
-)
-check.close(
-    min_p(torch.stack([_z, torch.tensor([0.04, 0.03, 0.9, 0.03]).log()]), 0.2),
-    torch.tensor([[*_z[:3].tolist(), _cut], [_cut, _cut, math.log(0.9), _cut]]),
-    "each row has its own bar",
-)
-check.equal(
-    list(min_p(torch.zeros(1, 1, 3), 0.5).shape),
-    [1, 1, 3],
-    "the shape stays as it is, also where a dimension is 1",
-)
-### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(64)
 _z = torch.randn(3, 20, 41, generator=_g) * 3
 for _p in (0.03, 0.11, 0.5):
@@ -1046,88 +692,13 @@ def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
 
 
 # %% test filter_logits points=2
-import math
+from llmlib.course.checking import sampling as cases
+
+cases.check_filter_logits(filter_logits, left_alone)
+### BEGIN HIDDEN TESTS
 import torch
 from llmlib.course import check
 
-_z = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
-_cut = -math.inf
-
-
-def _want(t, kept):
-    return torch.tensor(
-        [[z / t if i < kept else _cut for i, z in enumerate(_z[0].tolist())]]
-    )
-
-
-check.that(
-    isinstance(filter_logits(_z), torch.Tensor),
-    "return a tensor, not a list (is there a return?)",
-)
-check.close(
-    left_alone("filter_logits", torch.tensor([2.0, 4.0]), 2.0),
-    [2.0, 4.0],
-    "the caller's logits have changed: return a new tensor and leave them as they are",
-)
-check.close(
-    filter_logits(_z),
-    _z,
-    "temperature 1 and no filter must change nothing: None switches a filter off",
-)
-check.close(
-    left_alone("filter_logits", torch.tensor([2.0, 4.0])),
-    [2.0, 4.0],
-    "the caller's logits have changed: return a new tensor where all is off, too",
-)
-check.close(
-    filter_logits(_z, temperature=0.5, p=0.9),
-    _want(0.5, 2),
-    "temperature comes before top-p: squared and scaled, 0.685 + 0.247 reaches 0.9 "
-    "with two tokens",
-)
-check.close(
-    filter_logits(_z, k=2, p=0.6),
-    _want(1, 1),
-    "top-p works on what top-k left: of two tokens the first has 0.5 / 0.8 = 0.625, "
-    "which reaches 0.6",
-)
-check.close(
-    filter_logits(_z, temperature=2.0, p_of_largest=0.5),
-    _want(2, 3),
-    "temperature comes before min-p: at T = 2 the third token is √(0.15 / 0.5) = 0.55 "
-    "times as likely as the first",
-)
-check.close(
-    filter_logits(torch.tensor([[0.4, 0.3, 0.2, 0.1]]).log(), p=0.85, p_of_largest=0.6),
-    torch.tensor([[0.4, 0.3, 0.0, 0.0]]).log(),
-    "top-p 0.85 keeps 0.4, 0.3, 0.2, then min-p 0.6 drops what is below 0.24: two stay",
-)
-_five = torch.tensor([[0.3, 0.28, 0.22, 0.1, 0.1]]).log()
-check.close(
-    torch.isfinite(filter_logits(_five, p=0.7, p_of_largest=0.5)).sum(),
-    3,
-    "top-p comes before min-p: 0.3 + 0.28 has not reached 0.7, so three tokens stay; "
-    "min-p first would leave 0.3, 0.28, 0.22 to be scaled up, and top-p then two",
-)
-check.close(
-    filter_logits(_z, k=3, p=0.9, p_of_largest=0.5),
-    _want(1, 2),
-    "three filters are on: top-k leaves three tokens, top-p 0.9 keeps them all, and "
-    "min-p 0.5 must still drop the third, which is 0.15 / 0.5 = 0.3 times as likely as "
-    "the first",
-)
-check.close(filter_logits(_z, k=3), _want(1, 3), "k = 3 alone keeps three tokens")
-check.close(
-    filter_logits(_z, p_of_largest=0.2),
-    _want(1, 3),
-    "p_of_largest is the setting of min_p: 0.2 × 0.5 = 0.1 keeps three tokens",
-)
-check.close(
-    filter_logits(_z, temperature=0, k=3, p=0.9, p_of_largest=0.1),
-    _want(1, 1),
-    "temperature 0 leaves the likeliest token, whatever the filters",
-)
-### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(65)
 _z = torch.randn(60, 37, generator=_g) * 2
 for _t, _k, _p, _m in (
@@ -1258,80 +829,13 @@ def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
 
 
 # %% test sample points=1
+from llmlib.course.checking import sampling as cases
+
+cases.check_sample(sample, left_alone)
+### BEGIN HIDDEN TESTS
 import torch
 from llmlib.course import check
 
-_z = torch.tensor([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]]).log()
-_u = torch.tensor([0.6, 0.6])
-check.equal(
-    sample(_z, torch.tensor([0.9, 0.1])),
-    torch.tensor([0, 2]),
-    "by default the temperature is 0: the likeliest token of each row, whatever u "
-    "says, as ids of shape [batch]",
-)
-check.equal(
-    sample(_z, _u, temperature=1.0),
-    torch.tensor([1, 2]),
-    "u = 0.6 falls into [0.5, 0.8) in the first row and [0.5, 1) in the second: draw "
-    "with the u that is given",
-)
-check.equal(
-    sample(_z, torch.tensor([0.9, 0.1]), temperature=1.0),
-    torch.tensor([2, 0]),
-    "u = 0.9 falls into [0.8, 1) in the first row, u = 0.1 into [0, 0.2) in the "
-    "second: each row is drawn with its own u",
-)
-check.close(
-    left_alone("sample", torch.tensor([[2.0, 4.0]]), torch.tensor([0.5]), 2.0),
-    torch.tensor([[2.0, 4.0]]),
-    "the caller's logits have changed: leave them as they are",
-)
-check.equal(
-    sample(_z, torch.tensor([0.55, 0.15]), temperature=0.5),
-    torch.tensor([0, 1]),
-    "temperature acts on the logits: at T = 0.5 the first stretch is 0.25 / 0.38 = "
-    "0.658 long, the last row's 0.105",
-)
-check.equal(
-    sample(torch.tensor([[30.0, 29.0]]), torch.tensor([0.5]), temperature=0.2),
-    torch.tensor([0]),
-    "logits of 30 at T = 0.2 overflow exp: draw from softmax, whose rows sum to 1",
-)
-check.equal(
-    sample(torch.tensor([[1.0, 1 + 2.0**-20]]), torch.tensor([0.1])),
-    torch.tensor([1]),
-    "1.000001 is the likeliest, however little more: temperature 0 is greedy, not a "
-    "small temperature",
-)
-check.equal(
-    sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, top_k=1),
-    torch.tensor([0, 2]),
-    "top_k = 1 leaves one token per row: hand top_k on",
-)
-check.equal(
-    sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, top_p=0.4),
-    torch.tensor([0, 2]),
-    "top_p = 0.4 leaves one token per row: hand top_p on",
-)
-check.equal(
-    sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, min_p=0.9),
-    torch.tensor([0, 2]),
-    "min_p = 0.9 leaves one token per row: hand min_p on",
-)
-check.equal(
-    sample(_z, torch.tensor([0.99, 0.01]), temperature=0.5, top_p=0.85),
-    torch.tensor([1, 1]),
-    "T = 0.5 and top_p = 0.85 leave two tokens per row: hand both on in one call of "
-    "filter_logits, which applies the temperature first",
-)
-for _both in ({"top_k": 2, "top_p": 0.6}, {"top_k": 3, "min_p": 0.7}):
-    check.equal(
-        sample(_z, torch.tensor([0.99, 0.01]), temperature=1.0, **_both),
-        torch.tensor([0, 2]),
-        f"{_both} together leave one token per row: hand all settings on, not the "
-        "first that is given",
-    )
-### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(66)
 _z = torch.randn(30, 19, generator=_g) * 2
 _u = torch.rand(30, generator=_g)
@@ -1489,125 +993,13 @@ def generate(
 
 
 # %% test generate points=3
+from llmlib.course.checking import sampling as cases
+
+cases.check_generate(generate_from_table)
+### BEGIN HIDDEN TESTS
 import torch
 from llmlib.course import check
 
-_next = 9 * torch.eye(8).roll(1, dims=1)  # 1 follows 0, 2 follows 1, ...
-check.that(
-    generate_from_table(_next, [0, 1], 3)[0][:1] != [1],
-    "[0, 1] goes on with 2, not with 1: take the logits of the last position",
-)
-check.equal(
-    generate_from_table(_next, [0, 1], 3)[0],
-    [2, 3, 4],
-    "[0, 1] continues with 2, 3, 4: yield the new ids only; max_new_tokens does not "
-    "count the prompt",
-)
-check.equal(
-    generate_from_table(_next, [0, 1], 3)[1],
-    [2, 3, 4],
-    "the model must read the whole text so far at each step: 2, then 3, then 4 tokens",
-)
-check.equal(
-    generate_from_table(_next, [0, 1], 5, stop_ids=[3])[0],
-    [2, 3],
-    "3 is a stop token: it is yielded, then nothing more",
-)
-check.equal(
-    generate_from_table(_next, [0, 1], 5, stop_ids=[6, 3])[0],
-    [2, 3],
-    "6 and 3 are stop tokens: each of them ends the text, not only the first",
-)
-check.equal(
-    generate_from_table(_next, [0, 3], 2, stop_ids=[3])[0],
-    [4, 5],
-    "a stop token in the prompt stops nothing: only one that was picked does",
-)
-check.equal(
-    generate_from_table(_next, [0, 1], 9, context=5)[0],
-    [2, 3, 4],
-    "a context of 5 has room for 3 tokens after a prompt of 2: stop when it is full",
-)
-check.equal(
-    generate_from_table(_next, [0, 1], 0)[0], [], "max_new_tokens = 0 makes no tokens"
-)
-check.equal(
-    generate_from_table(_next, [0, 1], 5, take=1)[:2],
-    ([2], [2]),
-    "whoever asks for one id must get it after one run of the model: yield each id as "
-    "soon as it is picked",
-)
-check.equal(
-    generate_from_table(_next, [0, 1], 3)[2],
-    [0, 1],
-    "the caller's list has grown: ids must stay as it is, work on a list of your own",
-)
-_flat = torch.zeros(8, 8)
-_a, _b = (
-    generate_from_table(_flat, [0], 20, temperature=1.0, seed=s)[0] for s in (1, 2)
-)
-check.that(
-    _a != _b,
-    "at temperature 1 two seeds gave the same 20 tokens: hand temperature on to "
-    "sample, and draw u from a generator with that seed",
-)
-check.that(
-    _a[1:] != _b[:-1],
-    "the text of seed 2 is that of seed 1 without its first token: make one generator "
-    "for the whole text, not one per step",
-)
-check.equal(len(_a), 20, "max_new_tokens=20 gave another number of tokens")
-check.that(
-    len(set(_a)) > 1,
-    "all tokens of a flat distribution came out equal: draw a fresh u at each step",
-)
-check.equal(
-    generate_from_table(_flat, [0], 20, temperature=1.0, seed=1)[0],
-    _a,
-    "the same seed must give the same tokens",
-)
-check.equal(
-    generate_from_table(_flat, [0], 20, temperature=1.0, seed=1, distracted=True)[0],
-    _a,
-    "somebody else drew random numbers, and your text changed: use a torch.Generator "
-    "of your own, not one that all share",
-)
-_zero = [
-    generate_from_table(_flat, [0], 20, temperature=1.0, seed=0)[0] for _ in range(2)
-]
-check.equal(
-    _zero[0], _zero[1], "seed 0 is a seed too: ask `seed is None`, not `not seed`"
-)
-_free = [generate_from_table(_flat, [0], 20, temperature=1.0)[0] for _ in range(2)]
-check.that(
-    _free[0] != _free[1],
-    "without a seed every text came out the same: seed=None means another text each "
-    "time",
-)
-_after = []
-for _ in range(2):
-    generate_from_table(_flat, [0], 20, temperature=1.0, seed=1)
-    _after.append(generate_from_table(_flat, [0], 20, temperature=1.0)[0])
-check.that(
-    _after[0] != _after[1],
-    "after a text with a seed, every text without one came out the same: seed a "
-    "torch.Generator of your own, not one that all share",
-)
-for _setting in ({"top_k": 1}, {"top_p": 0.01}, {"min_p": 1.0}):
-    check.equal(
-        generate_from_table(_next / 9, [0], 6, temperature=1.0, seed=3, **_setting)[0],
-        [1, 2, 3, 4, 5, 6],
-        f"{_setting} leaves one token to draw: hand it on to sample",
-    )
-_mix = torch.tensor([0.5, 0.3, 0.2]).log().repeat(3, 1)
-for _both in ({"top_k": 2, "top_p": 0.6}, {"top_k": 3, "min_p": 0.7}):
-    check.equal(
-        generate_from_table(_mix, [0], 20, temperature=1.0, seed=3, **_both)[0],
-        [0] * 20,
-        f"{_both} together leave one token to draw: hand all settings on, not the "
-        "first that is given",
-    )
-### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(67)
 _table = torch.randn(11, 11, generator=_g) * 2
 _greedy, _at = [], 4
@@ -1763,50 +1155,18 @@ def control_copies(body, n, seed):
 
 
 # %% test control_copies points=2
-from llmlib.course import check
-from llmlib.course.checking import explanations
+from llmlib.course.checking import sampling as cases
 
-
-def _proposed(body, n, seed):
-    """Runs control_copies: its form, then whether it tells the explanations apart."""
-    got = control_copies(list(body), n, seed)
-    check.that(got is not None, "control_copies gave back None: is there a return?")
-    got = [[int(i) for i in copy] for copy in got]
-    check.equal(len(got), n, f"return {n} copies, a list of {n} lists of ids")
-    check.that(
-        all(len(copy) == len(body) for copy in got),
-        "each copy must be as long as the phrase, or the copies differ in more than "
-        "what is asked about",
-    )
-    check.that(
-        got != [list(body)] * n,
-        "this is the phrase itself, n times over: both explanations expect it to get "
-        "likelier. Such a control cannot fail",
-    )
-    words, order = (
-        explanations.last_copy(each, got)
-        for each in (explanations.words_are_known, explanations.order_is_known)
-    )
-    known = explanations.last_copy(explanations.words_are_known, [list(body)] * n)
-    check.that(
-        words > 0.9 * known,
-        "these words are less known by the last copy than those of the phrase. So "
-        "both explanations expect it to stay unlikely, and the result tells you "
-        "nothing: each copy needs the same words",
-    )
-    check.that(
-        order < 0.5,
-        "in your copies the same tokens follow each other again, so both explanations "
-        "expect the last copy to be likely. Such a control cannot fail: let each copy "
-        "have an order of its own",
-    )
-
-
-_proposed(range(10, 18), 6, 0)
-_proposed([3, 1, 4, 15, 9, 2, 6], 6, 1)
+cases.check_control_copies(control_copies, range(10, 18), 6, 0)
+cases.check_control_copies(control_copies, [3, 1, 4, 15, 9, 2, 6], 6, 1)
 ### BEGIN HIDDEN TESTS
 for _seed in range(12):
-    _proposed([7 * i + _seed for i in range(6 + _seed % 5)], 5 + _seed % 3, _seed)
+    cases.check_control_copies(
+        control_copies,
+        [7 * i + _seed for i in range(6 + _seed % 5)],
+        5 + _seed % 3,
+        _seed,
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1936,40 +1296,13 @@ def control_premises(one, kind, kinds, part):
 
 
 # %% test control_premises points=2
-from llmlib.course import check
-from llmlib.course.checking import explanations
+from llmlib.course.checking import sampling as cases
 
-
-def _proposed(one, kind, kinds, part):
-    """Runs control_premises: its form, then whether the two explanations differ."""
-    got = control_premises(one, kind, kinds, part)
-    check.that(got is not None, "control_premises gave back None: is there a return?")
-    check.that(isinstance(got, str), "return a text, the premises")
-    check.that("Therefore" not in got, "the premises only: “Therefore, …” is added")
-    odd = explanations.unread(got)
-    check.that(
-        odd is None,
-        f"the check cannot read {odd!r}: a premise is “All … have ….”, “No … have ….”, "
-        "“A … is a ….” or “A … is not a ….”",
-    )
-    many = {kind: kinds, one: f"{one}s"}
-    copied = explanations.a_copier(got)
-    follows = explanations.a_reasoner(got, one, many)
-    check.that(
-        copied is not None, "without a rule a copier has nothing to copy: let one stand"
-    )
-    check.that(
-        copied != follows,
-        f"a copier and a reasoner both go on with {copied!r}. Whatever the model says, "
-        "you do not know which it is: such a control cannot fail",
-    )
-
-
-_proposed("robin", "bird", "birds", "feathers")
-_proposed("oak", "tree", "trees", "leaves")
+cases.check_control_premises(control_premises, "robin", "bird", "birds", "feathers")
+cases.check_control_premises(control_premises, "oak", "tree", "trees", "leaves")
 ### BEGIN HIDDEN TESTS
 for _words in ("carp fish fish scales", "lion cat cats claws", "zog wug wugs fims"):
-    _proposed(*_words.split())
+    cases.check_control_premises(control_premises, *_words.split())
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -2168,76 +1501,13 @@ def repetition_penalty(logits, ids, penalty):
 
 
 # %% test repetition_penalty points=0
+from llmlib.course.checking import sampling as cases
+
+cases.check_repetition_penalty(repetition_penalty, left_alone)
+### BEGIN HIDDEN TESTS
 import torch
 from llmlib.course import check
 
-_z = torch.tensor([[4.0, -1.0, 2.0]])
-check.that(
-    repetition_penalty(_z, torch.tensor([[1]]), 2.0) is not None,
-    "repetition_penalty gave back None: is there a return?",
-)
-check.that(
-    isinstance(repetition_penalty(_z, torch.tensor([[1]]), 2.0), torch.Tensor),
-    "return a tensor, not a list: torch.tensor makes one of a list of rows",
-)
-check.close(
-    left_alone("repetition_penalty", _z.clone(), torch.tensor([[0, 1]]), 2.0),
-    _z,
-    "the caller's logits have changed: return a new tensor and leave them as they are",
-)
-check.close(
-    repetition_penalty(_z, torch.tensor([[1]]), 2.0)[:, [0, 2]],
-    torch.tensor([[4.0, 2.0]]),
-    "tokens 0 and 2 are not in the text: they stay as they are",
-)
-check.close(
-    repetition_penalty(_z, torch.tensor([[1]]), 2.0),
-    torch.tensor([[4.0, -2.0, 2.0]]),
-    "dividing a negative logit would raise it: multiply -1 by the penalty",
-)
-check.close(
-    repetition_penalty(_z, torch.tensor([[0]]), 2.0),
-    torch.tensor([[2.0, -1.0, 2.0]]),
-    "a positive logit of a token in the text is divided; tokens not in the text stay "
-    "as they are",
-)
-check.close(
-    repetition_penalty(_z, torch.tensor([[0, 1, 0]]), 2.0)[:, 1:2],
-    torch.tensor([[-2.0]]),
-    "every token of the text counts, not only its first or last",
-)
-check.close(
-    repetition_penalty(_z, torch.tensor([[0, 1, 0]]), 2.0),
-    torch.tensor([[2.0, -2.0, 2.0]]),
-    "token 0 occurs twice and is penalised once",
-)
-check.close(
-    repetition_penalty(_z, torch.tensor([[0] + [2] * 300]), 2.0),
-    torch.tensor([[2.0, -1.0, 1.0]]),
-    "token 0 stands at the start of a text of 301 tokens: the whole text counts, "
-    "however long",
-)
-check.close(
-    repetition_penalty(_z.repeat(2, 1), torch.tensor([[0, 0], [1, 2]]), 2.0),
-    torch.tensor([[2.0, -1.0, 2.0], [4.0, -2.0, 1.0]]),
-    "each row has its own text",
-)
-check.close(
-    repetition_penalty(_z, torch.tensor([[0, 1, 2]]), 1.0),
-    _z,
-    "a penalty of 1 changes nothing",
-)
-check.close(
-    left_alone("repetition_penalty", _z.clone(), torch.tensor([[0]]), 1.0),
-    _z,
-    "at penalty 1 the caller's logits have changed: return a new tensor there, too",
-)
-check.close(
-    repetition_penalty(_z, torch.tensor([[0, 1]]), 0.5),
-    torch.tensor([[8.0, -0.5, 2.0]]),
-    "a penalty of 0.5 raises both: 4 is still divided by it, -1 still multiplied",
-)
-### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(68)
 _z = torch.randn(6, 21, generator=_g) * 5
 _ids = torch.randint(21, (6, 30), generator=_g)
@@ -2393,180 +1663,17 @@ def beam_search(model, ids, max_new_tokens, width):
 
 
 # %% test beam_search points=0
-import itertools
-import math
-from contextlib import suppress
+from llmlib.course.checking import sampling as cases
+
+cases.check_beam_search(beam_search_from_table)
+### BEGIN HIDDEN TESTS
 import torch
 from llmlib.course import check
 
-_table = torch.tensor([[0.35, 0.33, 0.32], [0.05, 0.05, 0.9], [0.6, 0.4, 1e-9]]).log()
-_one, _two = (
-    beam_search_from_table(_table, [2], 2, 1),
-    beam_search_from_table(_table, [2], 2, 2),
-)
-check.equal(len(_one), 1, "width 1 keeps one continuation")
-check.that(
-    len(_one[0][0]) != 3, "a continuation is the new ids only, without the prompt"
-)
-check.equal(_one[0][0], [0, 0], "width 1 is greedy: 0 (0.6), then 0 (0.35)")
-check.that(
-    len(_two) < 2 or _two[0][1] >= _two[1][1], "the best continuation comes first"
-)
-check.equal(
-    _two[0][0],
-    [1, 2],
-    "width 2 keeps the beginning 1 (0.4), and 0.4 × 0.9 = 0.36 beats 0.6 × 0.35 = 0.21",
-)
-check.equal(len(_two), 2, "width 2 keeps two continuations, not two for each beginning")
-check.close(
-    _two[0][1],
-    math.log(0.36),
-    "the score is the sum of log-probabilities: log 0.4 + log 0.9",
-    atol=1e-4,
-)
-check.close(
-    beam_search_from_table(_table + 5, [2], 2, 2)[0][1],
-    math.log(0.36),
-    "adding 5 to all logits changes no probability: logits are not log-probabilities, "
-    "softmax comes first",
-    atol=1e-4,
-)
-check.equal(
-    [new for new, _ in beam_search_from_table(_table, [2], 2, 3)],
-    [[1, 2], [0, 0], [0, 1]],
-    "the two best next tokens of one beginning may both survive: compare all "
-    "candidates with each other",
-)
-
-
-def _brute_force(table, start, steps, stop=()):
-    log_p, found = torch.log_softmax(table.double(), -1), {}
-    for path in itertools.product(range(len(table)), repeat=steps):
-        end = next((n + 1 for n, i in enumerate(path) if i in stop), steps)
-        path = path[:end]
-        found[path] = sum(log_p[a, b].item() for a, b in zip((start, *path), path))
-    return sorted(found.items(), key=lambda item: -item[1])
-
-
-_exact = _brute_force(_table, 2, 3)
-_found = beam_search_from_table(_table, [2], 3, 27)
-check.equal(
-    [new for new, _ in _found[:3]],
-    [list(path) for path, _ in _exact[:3]],
-    "with room for all 27 continuations the best three must be those of trying them "
-    "all",
-)
-_stopped = beam_search_from_table(_table, [2], 3, 27, stop_ids=[0])
-check.that(
-    len(_stopped) > 3,
-    "[0] is the best and finished, but others are not: go on while any is unfinished",
-)
-check.that(
-    [0] in [new for new, _ in _stopped],
-    "0 is a stop token: the continuation [0] is finished and must stay in the race as "
-    "it is",
-)
-check.close(
-    next(score for new, score in _stopped if new == [0]),
-    math.log(0.6),
-    "the score of a finished continuation counts its stop token, too: [0] has log 0.6",
-    atol=1e-4,
-)
-check.that(
-    all(0 not in new[:-1] for new, _ in _stopped),
-    "a continuation went on after its stop token",
-)
-check.that(
-    all(
-        not {0, 2} & set(new[:-1])
-        for new, _ in beam_search_from_table(_table, [2], 3, 27, stop_ids=[0, 2])
-    ),
-    "0 and 2 are stop tokens: each of them finishes a continuation, not only the first",
-)
-_half = torch.tensor([[0.5, 0.4, 0.1], [0.2, 0.3, 0.5], [0.9, 0.1, 1e-9]]).log()
-check.equal(
-    [new for new, _ in beam_search_from_table(_half, [2], 2, 2)],
-    [[0, 0], [0, 1]],
-    "both places may go to one beginning: of 0.9 × 0.5, 0.9 × 0.4 and 0.1 × 0.5 the "
-    "first two survive",
-)
-_ends = torch.tensor(
-    [[1.0, 0, 0, 0], [0.2, 0.5, 0.3, 0], [0, 0, 1, 0], [0.5, 0.3, 0.2, 0]]
-)
-check.equal(
-    [
-        new
-        for new, _ in beam_search_from_table(
-            (_ends + 1e-9).log(), [3], 2, 2, stop_ids=[0]
-        )
-    ],
-    [[0], [1, 1]],
-    "a finished continuation takes one of the width places: of 0.5 (finished), 0.3 and "
-    "0.2 the last is dropped at width 2",
-)
-_long = torch.zeros(6, 6)
-_long[5, :3] = torch.tensor([0.5, 0.3, 0.2])
-_long[1, 3:5] = torch.tensor([0.6, 0.4])
-_long[3, 1:5] = torch.tensor([0.4, 0.3, 0.2, 0.1])
-_long[[0, 2, 4], [0, 2, 5]] = 1.0
-check.equal(
-    [
-        new
-        for new, _ in beam_search_from_table(
-            (_long + 1e-9).log(), [5], 3, 2, stop_ids=[0]
-        )
-    ],
-    [[0], [1, 3, 1]],
-    "a finished continuation keeps its place at every later step: beside [0] there is "
-    "room for [1, 3] alone, and [1, 4] is dropped",
-)
-check.equal(
-    beam_search_from_table(_table, [2], 2, 1, stop_ids=[2])[0][0],
-    [0, 0],
-    "the prompt ends in a stop token: only a new token finishes a continuation",
-)
-_ends[3] = torch.tensor([0.35, 0.6, 0.05, 0])
-check.equal(
-    [
-        new
-        for new, _ in beam_search_from_table(
-            (_ends + 1e-9).log(), [3], 2, 2, stop_ids=[0]
-        )
-    ],
-    [[0], [1, 1]],
-    "continuations are ranked by the sum, not by the mean per token: 0.35 beats 0.6 × "
-    "0.5 = 0.3",
-)
-check.equal(
-    [len(new) for new, _ in beam_search_from_table(_table, [2, 2], 5, 2, context=4)],
-    [2, 2],
-    "a context of 4 has room for 2 tokens after a prompt of 2",
-)
-check.equal(
-    [new for new, _ in beam_search_from_table(_table, [2], 5, 2, stop_ids=[0, 1])],
-    [[0], [1]],
-    "all continuations are finished after one token: stop early, and show the model no "
-    "empty batch",
-)
-check.equal(
-    sorted(new for new, _ in beam_search_from_table(torch.zeros(2, 2), [0], 1, 2)),
-    [[0], [1]],
-    "0 and 1 are equally likely, and there are two places: continuations with equal "
-    "scores are still two",
-)
-_far, _scores = torch.tensor([[0.0, -200.0]] * 2), []
-with suppress(ValueError):  # Python's, of math.log(0)
-    _scores = [score for _, score in beam_search_from_table(_far, [0], 1, 2)]
-check.that(
-    len(_scores) == 2 and abs(_scores[1] + 200) < 1e-3,
-    "token 1 has log-probability -200, a score like others: add log-probabilities; "
-    "as a probability it is rounded to 0, and its logarithm is lost",
-)
-### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(69)
 for _stop in ((), (1,)):
     _t = torch.randn(4, 4, generator=_g) * 1.5
-    _exact = _brute_force(_t, 3, 4, _stop)
+    _exact = cases.brute_force(_t, 3, 4, _stop)
     _found = beam_search_from_table(_t, [0, 3], 4, 256, stop_ids=_stop)
     _score = {tuple(new): score for new, score in _found}
     check.equal(
@@ -2745,98 +1852,13 @@ def empty_answers_from_table(
 
 
 # %% test empty_answers points=0
+from llmlib.course.checking import sampling as cases
+
+cases.check_empty_answers(empty_answers_from_table)
+### BEGIN HIDDEN TESTS
 import torch
 from llmlib.course import check
 
-# A toy: tokens 1 to 6 are words, 8 and 9 stop tokens, [11] opens, [10, 7] closes a turn
-_p = torch.full((12, 12), 1e-9)
-_p[0, [9, 1, 2, 3]] = torch.tensor([0.3, 0.4, 0.29, 0.01])  # stop wins, not first
-_p[5, [8, 1]] = torch.tensor([0.8, 0.2])
-_p[2, [3, 4]] = torch.tensor([0.6, 0.4])  # words win
-_p[8, [9, 1, 3]] = torch.tensor([0.3, 0.35, 0.34])  # stop has 0.3 and loses to 3
-_p[7, [1, 9]] = torch.tensor([0.9, 0.1])  # after the template words win
-_p[1, 3:7] = 0.25
-_p[[3, 4, 6], [9, 9, 9]] = 1.0  # and every answer ends
-_p[[10, 11], [5, 5]] = 1.0
-_table, _o, _c = _p.log(), [11], [10, 7]
-_found, _read = empty_answers_from_table(_table, [[4, 0]], _o, _c)
-check.equal(len(_found), 2, "return two numbers: asked plainly, asked in the template")
-check.that(
-    [4, 0] in _read,
-    "the plain arm must ask the question as it is, without opening and closing: two "
-    "arms that are alike show nothing",
-)
-check.that(
-    [11, 4, 0] not in _read,
-    "in the template the turn of the user never ended: put closing after the question",
-)
-check.that(
-    [4, 0, 10, 7] not in _read,
-    "in the template the turn of the user never began: put opening before the question",
-)
-check.equal(
-    _read,
-    [[4, 0], [11, 4, 0, 10, 7]],
-    "ask twice: [4, 0] as it is, and [11, 4, 0, 10, 7] in the template",
-)
-check.that(
-    _found != [0, 1], "the two numbers have changed places: asked plainly comes first"
-)
-check.that(
-    _found != [0, 0],
-    "stopping at once has 0.3 and the best text 0.1, and you missed it: search with "
-    "the width that is given (greedy takes 1, with 0.4), and take the answer that the "
-    "search puts first",
-)
-check.that(
-    _found != [1, 1],
-    "the answer 1, 3, 9 has words, and 9 only ends it: an answer is empty if it "
-    "*begins* with a stop token, and only the likeliest answer counts",
-)
-check.equal(_found, [1, 0], "plainly [9] is the likeliest, in the template 1, 3, 9")
-check.equal(
-    empty_answers_from_table(_table, [[2]], _o, _c)[0],
-    [0, 0],
-    "after 2 the likeliest answer has words, and a stop token only ends it; that an "
-    "empty one was found as well says nothing: only the likeliest answer counts",
-)
-check.that(
-    empty_answers_from_table(_table, [[4, 8]], _o, _c)[0] == [0, 0],
-    "stopping at once has 0.3 here, and yet it loses: the answer 3, 9 has 0.34. A "
-    "threshold for the stop token knows of no other answer, and the greedy one, 1, has "
-    "less; search",
-)
-check.that(
-    empty_answers_from_table(_table, [[4, 0]], _o, _c, width=1)[0] == [0, 0],
-    "the width is 1 here, so the search is greedy and takes 1, with 0.4: search with "
-    "the width that is given",
-)
-check.that(
-    empty_answers_from_table(_table, [[4, 0]], _o, _c, max_new_tokens=1)[0] == [0, 0],
-    "max_new_tokens is 1 here, so the answer 1 has its 0.4 and wins: search with the "
-    "length that is given",
-)
-check.equal(
-    empty_answers_from_table(_table, [[4, 5]], _o, _c, (9, 8))[0],
-    [1, 0],
-    "9 and 8 are stop tokens: each of them makes an answer empty",
-)
-_both = empty_answers_from_table(_table, [[4, 0], [6, 5], [3, 2]], _o, _c, (9, 8))
-check.equal(
-    _both[1],
-    [[3, 2], [4, 0], [6, 5]]
-    + [[11, 3, 2, 10, 7], [11, 4, 0, 10, 7], [11, 6, 5, 10, 7]],
-    "both arms must ask all the same questions",
-)
-check.equal(_both[0], [2, 0], "count the questions of each arm: two of three, and none")
-_p[7, [1, 9]] = torch.tensor([0.1, 0.9])
-check.equal(
-    empty_answers_from_table(_p.log(), [[4, 0], [3, 2]], _o, _c)[0],
-    [1, 2],
-    "here the model stops at once in the template: the control must be able to show "
-    "that, too",
-)
-### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(71)
 for _ in range(4):
     _stops = torch.rand(12, generator=_g)
@@ -2986,128 +2008,16 @@ def compare_filters(logits, a, b, h):
 
 
 # %% test compare_filters points=0
+from llmlib.course.checking import sampling as cases
+
+cases.check_compare_filters(compare_filters)
+### BEGIN HIDDEN TESTS
 import math
 import torch
 from llmlib.course import check
 
-
-def _pairs(rows):
-    """Logits of [p, p, r, r, the rest], and what two filters leave: p's, r's."""
-    logits = torch.tensor([[p, p, r, r, 1 - 2 * p - 2 * r] for p, r in rows]).log()
-    a, b = torch.full_like(logits, -math.inf), torch.full_like(logits, -math.inf)
-    a[:, :2], b[:, 2:4] = logits[:, :2], logits[:, 2:4]
-    return logits, a, b
-
-
-_rows = [(0.3, 0.15), (0.4, 0.05), (0.25, 0.2), (0.35, 0.1)]
-_d = torch.tensor([math.log(p / r) for p, r in _rows])
-_out = compare_filters(*_pairs(_rows), math.log(2))
-check.that(
-    isinstance(_out, (tuple, list)) and len(_out) == 3,
-    "return three numbers: the mean difference, the low and the high end of its "
-    "interval (is there a return?)",
-)
-_out = [float(each) for each in _out]
-check.that(
-    all(map(math.isfinite, _out)),
-    "a result is not finite: tokens that were cut have probability 0, and 0 times -inf "
-    "is not a number; take ln p from the model's own logits, which cut nothing",
-)
-check.that(
-    abs(_out[0]) > 1e-3,
-    "the two filters came out equally good: judge both by the model's probabilities, "
-    "ln p, and not by what the filter made of them",
-)
-check.that(
-    _out[0] > 0, "the difference has the wrong sign: quality of a minus quality of b"
-)
-check.close(
-    _out[0],
-    _d.mean().item(),
-    "the mean of the differences: here each is ln of p over r, whatever T",
-    atol=1e-3,
-)
-_half = 1.96 * _d.std().item() / 2
-check.that(
-    abs((_out[2] - _out[1]) / 2 - 2 * _half) > 1e-3,
-    "your interval says where one prompt lies: that of the mean is s / √n wide",
-)
-check.that(
-    abs((_out[2] - _out[1]) / 2 - 1.96 * _d.std(unbiased=False).item() / 2) > 1e-3,
-    "the standard deviation divides by n - 1, not by n",
-)
-check.that(
-    abs(_out[1] - _d.min().item()) > 1e-3 or abs(_out[2] - _d.max().item()) > 1e-3,
-    "the smallest and the largest difference say how far prompts lie apart, not how "
-    "sure their mean is",
-)
-check.that(
-    _out[2] - _out[1] > 1e-3,
-    "four prompts that differ leave no doubt at all: the interval has no width",
-)
-check.close(
-    _out[1:],
-    [_d.mean().item() - _half, _d.mean().item() + _half],
-    "the interval is the mean ± 1.96 s / √n, with s of the *differences*, row by row: "
-    "the same prompts went through both filters",
-    atol=1e-3,
-)
 _g = torch.Generator().manual_seed(72)
-_z = torch.randn(5, 30, generator=_g) * 2
-_best = _z.sort(descending=True).values
-_few = _z.masked_fill(_z < _best[:, 9:10], -math.inf)
-check.close(
-    compare_filters(_z, _few, _few, 1.5),
-    [0.0, 0.0, 0.0],
-    "a filter compared with itself differs by 0, and surely so",
-    atol=1e-4,
-)
-check.close(
-    compare_filters(_z, _few, _few + 7, 1.5),
-    [0.0, 0.0, 0.0],
-    "adding 7 to what a filter left changes no probability",
-    atol=1e-3,
-)
-
-
-def _wanted(logits, a, b, h):
-    """The same by a search of ordinary numbers, row by row."""
-    found = []
-    for row, *sides in zip(logits.double(), a.double(), b.double()):
-        told = []
-        for side in sides:
-            low, high = 0.01, 100.0
-            for _ in range(80):
-                t = (low + high) / 2
-                q = torch.softmax(side / t, 0)
-                low, high = (t, high) if torch.special.entr(q).sum() < h else (low, t)
-            told.append((q * torch.log_softmax(row, 0)).sum())
-        found.append(told[0] - told[1])
-    d = torch.stack(found)
-    half = 1.96 * d.std() / math.sqrt(len(d))
-    return [d.mean().item(), (d.mean() - half).item(), (d.mean() + half).item()]
-
-
-_alone = compare_filters(_z, _few, _z, 1.5)
-check.that(
-    float(_alone[0]) < 0,
-    "here a filter beats temperature alone, which cannot be: bring both to the *same* "
-    "entropy h first, then compare",
-)
-check.close(
-    _alone,
-    _wanted(_z, _few, _z, 1.5),
-    "the temperature of each row and each filter must make its entropy h = 1.5; the "
-    "quality is the sum of q ln p, with p at temperature 1",
-    atol=2e-3,
-)
-check.close(
-    compare_filters(_z, _few, _z, 0.9),
-    _wanted(_z, _few, _z, 0.9),
-    "h is 0.9 here, and was 1.5 above: bring both to the entropy that is given",
-    atol=2e-3,
-)
-### BEGIN HIDDEN TESTS
+torch.randn(5, 30, generator=_g)  # drawn by the cases above
 for _n, _vocab, _h in ((7, 40, 0.7), (12, 25, 2.0)):
     _z = torch.randn(_n, _vocab, generator=_g) * 2.5
     _best = _z.sort(descending=True).values
@@ -3115,7 +2025,7 @@ for _n, _vocab, _h in ((7, 40, 0.7), (12, 25, 2.0)):
     _b = _z.masked_fill(_z < _best[:, 14:15], -math.inf)
     check.close(
         compare_filters(_z, _a, _b, _h),
-        _wanted(_z, _a, _b, _h),
+        cases.compared_one_by_one(_z, _a, _b, _h),
         f"entropy {_h} for each row and each filter, quality by the model's ln p, the "
         "interval from the paired differences",
         atol=2e-3,
@@ -3234,91 +2144,14 @@ def constrain(logits, new, choices):
 
 
 # %% test constrain points=0
+from llmlib.course.checking import sampling as cases
+
+cases.check_constrain(constrain, left_alone)
+### BEGIN HIDDEN TESTS
 import math
 import torch
 from llmlib.course import check
 
-_z = torch.tensor([0.1, -0.2, 0.3, -0.4, 0.5, -0.6, 0.7, -0.8, 0.9, -1.0])
-_choices = [[5, 2], [5, 7, 2], [9, 2]]
-
-
-def _only(*ids):
-    return [_z[i].item() if i in ids else -math.inf for i in range(10)]
-
-
-check.that(
-    isinstance(constrain(_z, [], _choices), torch.Tensor),
-    "return a tensor, not a list (is there a return?)",
-)
-check.close(
-    left_alone("constrain", _z.clone(), [9], [[9, 2], [5, 7, 2], [5, 2]]),
-    _z,
-    "the caller's logits have changed: return a new tensor and leave them as they are",
-)
-check.close(
-    constrain(_z, [], _choices),
-    _only(5, 9),
-    "nothing is written yet: only 5 and 9 begin a choice, with their own logits, and "
-    "everything else is -inf",
-)
-check.close(
-    constrain(_z, [5], _choices),
-    _only(2, 7),
-    "after 5 two choices are open: one goes on with 2, the other with 7",
-)
-check.close(
-    constrain(_z, [5, 7], _choices),
-    _only(2),
-    "after 5, 7 only the choice [5, 7, 2] is open: look at all that is written, not "
-    "only at how much",
-)
-check.close(
-    constrain(_z, [9], _choices),
-    _only(2),
-    "after 9 only 2 may come: a choice that began otherwise is closed",
-)
-check.close(
-    constrain(_z, [7, 5], [[5, 7, 2], [7, 5, 9], [3, 7, 5, 8], [5, 5, 4]]),
-    _only(9),
-    "after 7, 5 only [7, 5, 9] is open: a choice is open if it begins with all that is "
-    "written, in that order",
-)
-check.close(
-    constrain(_z, [4, 1], [[4, 1, 3], [1, 6], [4, 8, 6], [4]]),
-    _only(3),
-    "choices of different lengths: those shorter than what is written are closed too",
-)
-check.close(
-    constrain(_z, [5], [[5], [5, 7, 2]]),
-    _only(7),
-    "the choice [5] is complete and has no token left: only longer ones go on",
-)
-check.close(
-    constrain(torch.tensor([0.0, -1.0, 2.0]), [], [[0], [2, 1]]),
-    [0.0, -math.inf, 2.0],
-    "0 is a logit like others, and this one is kept: do not ask whether a logit is 0",
-)
-check.close(
-    constrain(torch.ones(13), [1], [[12, 3], [1, 4]]),
-    [1.0 if i == 4 else -math.inf for i in range(13)],
-    "12 begins with the digit 1, but not with the token 1: compare ids, not text",
-)
-check.close(
-    constrain(torch.stack([_z, _z + 1]), [], [[2, 3], [0]]),
-    torch.tensor([_only(0, 2), [each + 1 for each in _only(0, 2)]]),
-    "logits may have dimensions in front: mask along the last one",
-)
-check.close(
-    constrain(_z, [5, 2], _choices),
-    [-math.inf] * 10,
-    "no choice goes on with what is written, so no token may come next",
-)
-check.close(
-    constrain(torch.zeros(2, 3, 6), [], [[4]]),
-    torch.full((2, 3, 6), -math.inf).index_fill(-1, torch.tensor([4]), 0.0),
-    "any number of dimensions in front: mask along the last one",
-)
-### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(70)
 for _size in (12, 31):
     _z = torch.randn(2, _size, generator=_g) * 3
