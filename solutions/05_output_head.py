@@ -524,7 +524,7 @@ reveal("file", sizes[-1][1])
 
 # %% [markdown] reveals="file"
 # Less than a third of what zlib needs. **To predict is to compress** (Delétang et al. 2023), and a loss is a file size:
-# every nat that training takes off the loss of a whole text makes its file 1.44 bits shorter. Shuffling costs zlib next to nothing; the model knows what
+# every nat less for a text makes its file 1.44 bits shorter. Shuffling costs zlib next to nothing; the model knows what
 # follows what, and now needs twice as much.
 #
 # <details><summary>Small print</summary>
@@ -587,8 +587,8 @@ reveal("confident", "A" if all(high) else "B" if any(high) else "C")
 # %% [markdown] reveals="confident"
 # **Calibration belongs to a model *and* a text.** On the paragraphs SmolLM2 is **overconfident**, on the stories it is
 # underconfident. SmolLM2 itself wrote these, drawn at a temperature of 0.8, which sharpens every distribution. Read at 0.8 as
-# well, it is overconfident on them, too. But they answer a prompt that it is not shown here, so this plot cannot say how much
-# of that is the temperature; and for the paragraphs it cannot say why.
+# well, it is overconfident on them, too. But they answer a prompt that it is not shown here. So this plot cannot say why,
+# nor can it for the paragraphs.
 #
 # The loss rewards calibration: on average $-\ln p$ is smallest exactly when, in every context, the
 # probabilities are the true ones.
@@ -1245,7 +1245,7 @@ print(f"last 10 batches {np.mean(losses[-10:]):.2f}; unseen {unseen[-1][1]:.2f}"
 
 # %% [markdown]
 # At step 30 the model is close to the unigram: **it learns first which tokens are frequent**, whatever stands
-# before them. Then it comes closer to the bigram, and in the end it beats it. A rule that counts *two* tokens before is not
+# before them. Then it comes closer to the bigram, and in the end it beats it. Counts of *two* tokens before are not
 # tried here. **Before you say that a model beats a rule, make the rule as good as you can.**
 #
 # On the left, the two curves move apart. The model reads each story about thirteen times and learns some of it by heart. What counts is
@@ -1368,7 +1368,7 @@ for some_weights, seeds in ((newborn, [0]), (engine_weights, [0, 1, 2, 3])):
         print(f"{story_tokenizer.decode(new_ids)!r}\n")
 
 # %% [markdown]
-# Words, names, now and then half a sentence that holds: your loop has made this out of random weights.
+# Words, names, now and then half a sentence that holds: your loop made this of random weights.
 #
 # ## 5.9 Your pieces in the engine
 #

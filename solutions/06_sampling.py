@@ -1199,7 +1199,9 @@ show(plots.copies(curves))
 # %% [markdown]
 # In both arms the copies rise to about 0.9. A control such as ours rises, too, but stays below 0.1. Whoever knows the seven
 # tokens and nothing of their order could do better: one chance in seven is 0.14, and with those crossed off that a copy
-# already holds, 0.30. Even that is far from 0.9. So knowing the *words* helps a little, and what makes the phrase near certain is read off the *order*. It need not make sense: a nonsense order rises as
+# already holds, 0.30. Even that is far from 0.9.
+#
+# So knowing the *words* helps a little, and what makes the phrase near certain is read off the *order*. It need not make sense: a nonsense order rises as
 # high, from a lower start.
 #
 # ## 6.6 How it fails, asked in two ways
@@ -1333,7 +1335,9 @@ show(plots.two_arms(found))
 
 # %% [markdown]
 # With "No" the part still comes often, in both arms, where a reasoner would not write it. (In the template " no" comes instead
-# in about a fifth of the draws, and hardly ever after "All": so the word is not lost on the model.) With a rule about cars after the
+# in about a fifth of the draws, and hardly ever after "All": so the word is not lost on the model.)
+#
+# With a rule about cars after the
 # first, a good part of the draws are wheels, here about four in ten. So a good deal
 # of this is copying. **One right answer is never a test.**
 #

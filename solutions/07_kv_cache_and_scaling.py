@@ -59,7 +59,7 @@ for use_cache in (True, False):
 #
 # ![A new token's query has arrows to the keys of all tokens so far. The keys and values of the old tokens are marked as kept, those of the new token as new.](attachment:what_a_new_token_needs.png)
 #
-# In a decoder, what the model computed for a token never changes when more tokens follow: the mask hides the future. So there is no need to compute it again.
+# In a decoder, what the model computed for a token never changes when more tokens follow: the mask hides the future.
 #
 # Compare the keys of a text with those of the same text and one more token. As a control, take the mask away.
 
@@ -751,7 +751,7 @@ for bug in ("none", *CACHE_BUGS):
     print("   ", repr(model.tokenizer.decode(found["yours"][-1])))
 
 # %% [markdown]
-# All four bugs pass the laziest test: its only token comes from the prefill, which starts at position 0 with an empty cache. With the old cache even a whole first text is right. **A cache is tested by what comes after the first token, and after the first text.** If a bug passes your test all the same, the wrong numbers did not change the likeliest token: equal ids are weak evidence. Longer runs, or logits as in 7.2, see more.
+# All four bugs pass the laziest test: its only token comes from the prefill, which starts at position 0 with an empty cache. With the old cache even a whole first text is right. **A cache is tested by what comes after the first token, and after the first text.** If a bug passes yours, equal ids were too weak a test: logits, as in 7.2, see more.
 
 # %% [markdown]
 # ## 7.4 What a step waits for
@@ -835,7 +835,7 @@ print(f"both take equally long at {2 * peak / bandwidth:.0f} tokens in one pass"
 # | `memory`, `bandwidth`, `peak` | bytes it holds, bytes it reads per second, operations per second |
 # | returns | seconds, a float; `math.inf` if weights and caches do not fit (exactly full fits) |
 #
-# We assume that calculating with the weights and reading them go on at the same time, and that reading the caches comes on top: attention calculates little with what it reads.
+# We assume that calculating with the weights and reading them go on at the same time, and that reading the caches comes on top.
 #
 # By hand:
 #
@@ -1311,7 +1311,7 @@ del small, some  # half a gigabyte
 #
 # **Speculative decoding**: something small and fast, the **draft**, guesses the next few tokens. Your engine, the **target**, checks them in *one* pass (Leviathan et al. 2022). It keeps the drafts up to the first that it would not have written, writes its own token there, and cuts the rest. If it keeps all, its last row gives one more token for free.
 #
-# Greedy decoding compares ids. A target that samples keeps a draft with chance min(1, p/q), and replaces a refused one by a draw from the excess of *p* over *q*. Then the text is distributed exactly as the target's own, whatever the draft (*Further* builds that).
+# Greedy decoding compares ids. A target that samples can use drafts, too. Then the text is distributed exactly as the target's own, whatever the draft (*Further* builds that).
 #
 # The draft here is **prompt look-up** (Saxena 2023): it finds the last two tokens earlier in the text, and proposes what followed them.
 
@@ -1349,11 +1349,11 @@ for name, text in texts.items():
     print(f"{run.kept} kept; the greedy ids: {run.ids == greedy.tolist()}")
 
 # %% [markdown]
-# The same ids in fewer passes, if the text repeats. On the other text little is found to draft, and none of it is kept. Both texts differ in what stands before *and* in what follows; look-up copies what follows, so try a prompt of your own after which the model goes round in a loop.
+# The same ids in fewer passes, if the text repeats. On the other text no draft is kept.
 #
 # ## 7.8 Your engine, predicted and measured
 #
-# Now all four ways side by side: your cache alone, and your cache with eight texts at once, with your int8 weights, and with drafts. The int8 engine multiplies by your `q` as it is; `scale` and the vectors are rounded to bfloat16.
+# Now all four ways side by side: your cache alone, and your cache with eight texts at once, with your int8 weights, and with drafts.
 #
 # Your `step_seconds` predicts each row from this machine's bandwidth and peak. A pass that checks `k` drafts calculates for `k + 1` tokens and reads the weights once. Everything else counts as free, so take the prediction as an upper limit.
 
@@ -1409,9 +1409,7 @@ best = max([*plans][1:5], key=speed.get)
 reveal("fastest", "DABC"[[*plans].index(best) - 1])
 
 # %% [markdown] reveals="fastest"
-# `step_seconds` counts bytes and products, and takes every product to run at the machine's limits. So it leaves out two things: a pass is about a thousand operations of torch, which all have to be started, and not every product reaches the limits.
-#
-# Compare the rows. If the cache alone comes near its limit, starting costs little, and a row far below its own waits for slow products. Drafts pay only if a pass over several tokens costs less than the passes that it saves.
+# `step_seconds` counts bytes and products at the machine's limits. But a pass is about a thousand operations of torch, which all have to be started, and not every product reaches the limits. If the cache alone comes near its limit, a row far below its own waits for slow products. Drafts pay only if a pass over several tokens costs less than the passes that it saves.
 
 # %% [markdown]
 # *End of the first sitting.*
@@ -1495,7 +1493,7 @@ print(f"\na story after {STEPS} steps:\n{student.story()}")
 #
 # $$L(N) = E + A \, N^{-\alpha}$$
 #
-# $N$ leaves the embedding table out, as Kaplan et al. did. Eight widths from 8 to 96 were trained on 102,400 to 819,200 tokens of the stories, three seeds each (`llmlib/data/make_scaling_runs.py`, with the same loop; the table is `scaling_runs.csv`). Each was trained at the learning rate that was best for its width, tuned on 409,600 tokens with one seed.
+# $N$ leaves the embedding table out, as Kaplan et al. did. Eight widths from 8 to 96 were trained on 102,400 to 819,200 tokens of the stories, three seeds each (`llmlib/data/make_scaling_runs.py`). Each was trained at the learning rate that was best for its width, tuned on 409,600 tokens with one seed.
 #
 # Fit the seven narrower models on the most text, with the widest held back.
 
@@ -1529,9 +1527,9 @@ print(
 plots.show(scaling_pictures.scaling_law(n, loss, few, fan, most))
 
 # %% [markdown] reveals="forecast"
-# The forecast is too low, by several times the spread of the seeds, and the measured loss lies outside the band. The band, a **bootstrap**, draws the residuals of the seven again. It leaves out that the formula may be wrong, and that is what an extrapolation risks.
+# The forecast is too low, by several times the spread of the seeds, and the measured loss lies outside the band. The band, a **bootstrap**, draws the residuals of the seven again. It leaves out that the formula may be wrong.
 #
-# The fitted $E$ is not the floor of the source: at a fixed number of tokens it also holds what more text would remove. It is poorly determined besides: one extra width pushes it outside its own 90 % range.
+# The fitted $E$ is not the floor of the source: at a fixed number of tokens it also holds what more text would remove. And it is poorly determined: one extra width pushes it outside its own 90 % range.
 
 # %% [markdown]
 # ### Experiment 7.6 · `forecast_misses` · ●●○ · 12 min

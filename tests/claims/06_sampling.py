@@ -311,7 +311,8 @@ def human_text_is_not_the_likeliest():
 
 
 def a_wide_beam_says_nothing():
-    """“The wider search finds that stopping at once is likelier than any other text that it has seen.”
+    """“The wider search finds that stopping at once is likelier than any other text that it has
+    seen.”
 
     Three questions; greedy; the same found texts ranked by the mean per token.
     """
