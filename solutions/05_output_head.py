@@ -878,7 +878,7 @@ reveal("gate", "A" if far < 0.5 else "B" if wrong < frozen else "C")
 # | `[3, -1]`, `[-6, 2]`, `[6, 0]` | wrong |
 #
 # Right gradients are rounded to float32, off by up to a ten-millionth of their size. Wrong ones may be wrong in a single place,
-# there by more than a ten-thousandth of the largest entry. Losses may be large or small, and they are not straight lines.
+# there by more than a ten-thousandth of the largest entry. Losses may be large or small, and bend.
 #
 # Not allowed: `torch.autograd` and `backward`.
 #
@@ -977,8 +977,6 @@ for name, backward in ways.items():
 
 # %% [markdown]
 # ### Through attention and a norm
-#
-# There is more on the way back through a layer, with one idea each.
 #
 # - **Softmax** does not notice when all its scores rise together. So nothing may come back that would move all of them
 #   alike: subtract from what comes back its mean, weighted by the shares. Each score gets what is left, times its share.

@@ -751,7 +751,7 @@ for bug in ("none", *CACHE_BUGS):
     print("   ", repr(model.tokenizer.decode(found["yours"][-1])))
 
 # %% [markdown]
-# All four bugs pass the laziest test: its only token comes from the prefill, which starts at position 0 with an empty cache. With the old cache even a whole first text is right. **A cache is tested by what comes after the first token, and after the first text.** If a bug passes yours, equal ids were too weak a test: logits, as in 7.2, see more.
+# All four bugs pass the laziest test: its only token comes from the prefill, which starts at position 0 with an empty cache. With the old cache even a whole first text is right. **A cache is tested by what comes after the first token, and after the first text.** If a bug passes yours, compare logits, as in 7.2.
 
 # %% [markdown]
 # ## 7.4 What a step waits for
@@ -1353,7 +1353,7 @@ for name, text in texts.items():
 #
 # ## 7.8 Your engine, predicted and measured
 #
-# Now all four ways side by side: your cache alone, and your cache with eight texts at once, with your int8 weights, and with drafts.
+# Now all four ways side by side: your cache alone, and your cache with eight texts at once, with your int8 weights, and with drafts. The int8 engine multiplies by your `q` as it is.
 #
 # Your `step_seconds` predicts each row from this machine's bandwidth and peak. A pass that checks `k` drafts calculates for `k + 1` tokens and reads the weights once. Everything else counts as free, so take the prediction as an upper limit.
 
@@ -1420,7 +1420,7 @@ reveal("fastest", "DABC"[[*plans].index(best) - 1])
 #
 # ![SmolLM2, the teacher, draws stories and writes down ln p of each draw. A student with random weights reads them. The mean of −ln p is the floor under every student's loss.](attachment:teacher_and_student.png)
 #
-# A model goes from noise to words. It reads bedtime stories that SmolLM2 wrote, all from one prompt, with the log-probability of every token. Training a student on a teacher's text is a simple form of **distillation**.
+# A model reads bedtime stories that SmolLM2 wrote, all from one prompt, with the log-probability of every token. Training a student on a teacher's text is a simple form of **distillation**.
 
 # %%
 train_stories, held_out_stories = data.stories("train"), data.stories("held_out")
@@ -1430,7 +1430,7 @@ floor = data.floor(held_out_stories)
 print(f"entropy of the source: {floor:.3f} nats per byte")
 
 # %% [markdown]
-# **The floor.** Nobody can predict a draw better, on average, than the distribution it was drawn from. So the mean of $-\ln p$ estimates the source's **entropy**, and the loss of any model, of any size, on stories that it has not seen stays above it, up to a sample's luck. We count in nats per *byte*, since student and teacher use different tokens.
+# **The floor.** Nobody can predict a draw better, on average, than the distribution it was drawn from. So the mean of $-\ln p$ estimates the source's **entropy**, and the loss of any model on stories that it has not seen stays above it, up to a sample's luck. We count in nats per *byte*, since student and teacher use different tokens.
 #
 # <details><summary>Small print: how exact is that floor?</summary>
 #
@@ -1493,7 +1493,7 @@ print(f"\na story after {STEPS} steps:\n{student.story()}")
 #
 # $$L(N) = E + A \, N^{-\alpha}$$
 #
-# $N$ leaves the embedding table out, as Kaplan et al. did. Eight widths from 8 to 96 were trained on 102,400 to 819,200 tokens of the stories, three seeds each (`llmlib/data/make_scaling_runs.py`). Each was trained at the learning rate that was best for its width, tuned on 409,600 tokens with one seed.
+# $N$ leaves the embedding table out, as Kaplan et al. did. Eight widths from 8 to 96 were trained on 102,400 to 819,200 tokens of the stories, three seeds each (`llmlib/data/make_scaling_runs.py`, with the same loop; the table is `scaling_runs.csv`). Each was trained at the learning rate that was best for its width, tuned on 409,600 tokens with one seed.
 #
 # Fit the seven narrower models on the most text, with the widest held back.
 

@@ -16,21 +16,16 @@ pytestmark = pytest.mark.unit
 LESSONS = [each.name for each in notebooks.lessons()]
 CORE = Load(3300, 40, 200, 450, TALLEST, predictions=8, pictures=30, exercises=90)
 MINUTES = 180
-# Not yet parted into core and Further: no longer than this.
-WHOLE = Load(4700, 40, 200, 650, TALLEST, predictions=17, pictures=30, exercises=156)
 PREDICTION = re.compile(r'<details class="reveal" data-prediction="(.*?)">')
 
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_notebook_does_not_ask_for_more_than_its_reader_can_take(name):
-    counted, parted = load(notebooks.load(name)), "\n## Further" in whole(name)
-    for field, here, most in zip(
-        fields(Load), astuple(counted), astuple(CORE if parted else WHOLE)
-    ):
+    counted = load(notebooks.load(name))
+    for field, here, most in zip(fields(Load), astuple(counted), astuple(CORE)):
         assert here <= most, f"{name}: {field.name} {here}, at most {most}"
-    if parted:
-        assert counted.minutes <= MINUTES
-        assert abs(stated(notebooks.load(name)) - counted.minutes) <= 5, counted.minutes
+    assert counted.minutes <= MINUTES
+    assert abs(stated(notebooks.load(name)) - counted.minutes) <= 5, counted.minutes
 
 
 def whole(name):
