@@ -209,117 +209,13 @@ def write_pieces(pieces, context, old=0.0):
 
 
 # %% test write_cache points=2
-import torch
-from llmlib.course import check
+from llmlib.course.checking import kv_cache as cases
 
-
-def _check_pieces(sizes, context, batch, n_kv_head, head_dim, seed):
-    _all = torch.randn(
-        batch,
-        n_kv_head,
-        sum(sizes),
-        head_dim,
-        generator=torch.Generator().manual_seed(seed),
-    )
-    _returned, _store = write_pieces(list(_all.split(sizes, dim=2)), context)
-    _end = 0
-    for _back, _size in zip(_returned, sizes):
-        _end += _size
-        check.close(
-            _back,
-            _all[:, :, :_end],
-            f"after {_end} tokens the answer holds those {_end} tokens in order: the "
-            "old ones, then the new ones behind them",
-        )
-    check.close(
-        _store[:, :, :_end],
-        _all,
-        "every token must also stand in the store itself, where the next call looks "
-        "for it",
-    )
-    check.close(
-        _store[:, :, _end:],
-        torch.zeros(batch, n_kv_head, context - _end, head_dim),
-        "positions not reached yet must stay as they were",
-    )
-
-
-_returned, _store = write_pieces(
-    [torch.tensor([7.0, 8.0]).view(1, 1, 2, 1), torch.tensor([9.0]).view(1, 1, 1, 1)], 4
-)
-check.that(
-    _returned[-1] != "full",
-    "3 tokens fit into 4 positions, but ValueError came: positions are dimension 2",
-)
-check.that(
-    _returned[0] is not None,
-    "write_cache returned None: it must return the filled part of the store",
-)
-check.that(
-    all(isinstance(_back, torch.Tensor) for _back in _returned),
-    "return one tensor, the filled part of the store, not a list or tuple",
-)
-check.close(
-    _store.flatten(),
-    [7, 8, 9, 0],
-    "the store must be [7, 8, 9, 0]: write the new tokens into the store itself, from "
-    "position `start` on",
-)
-check.that(
-    _returned[1].shape[2] != 4,
-    "the answer must end at the last token written: the empty positions behind it "
-    "would be attended to",
-)
-check.close(
-    _returned[1].flatten(),
-    [7, 8, 9],
-    "the answer must hold all tokens so far, old and new: [7, 8, 9]",
-)
-check.close(
-    write_pieces([torch.zeros(1, 1, 2, 1), torch.full((1, 1, 1, 1), 9.0)], 4)[
-        1
-    ].flatten(),
-    [0, 0, 9, 0],
-    "tokens of zeros are tokens, too: `start` says where to write, not the first zero "
-    "in the store",
-)
-_used = torch.full((1, 1, 4, 1), 5.0)
-check.close(
-    write_cache(_used, torch.full((1, 1, 1, 1), 9.0), 2).flatten(),
-    [5, 5, 9],
-    "a used store may hold old numbers behind `start`: write over them, do not add",
-)
-check.close(
-    write_pieces([torch.full((1, 1, 1, 1), 9.0)], 4, old=5.0)[1].flatten(),
-    [9, 5, 5, 5],
-    "what lies behind the new tokens must stay as it was: write those, and nothing "
-    "else",
-)
-_check_pieces([3, 1, 1, 2], 9, 2, 3, 4, seed=0)
-_returned, _store = write_pieces([torch.ones(1, 2, 3, 4), torch.ones(1, 2, 1, 4)], 4)
-check.that(
-    _returned[-1] != "full",
-    "4 tokens fit into 4 positions: raise ValueError only when they do not",
-)
-for _sizes in ([3, 2], [4, 1], [5]):
-    _returned, _store = write_pieces(
-        [torch.ones(1, 2, _size, 4) for _size in _sizes], 4
-    )
-    check.that(
-        _returned[-1] == "full",
-        f"{sum(_sizes)} tokens do not fit into 4 positions: raise ValueError",
-    )
-    _before = sum(_sizes[:-1])
-    check.close(
-        _store[:, :, _before:],
-        torch.zeros(1, 2, 4 - _before, 4),
-        "the store was half-written before ValueError came: look whether all fits "
-        "before you write any of it",
-    )
+cases.check_write_cache(write_cache, write_pieces)
 ### BEGIN HIDDEN TESTS
-_check_pieces([5], 5, 1, 2, 6, seed=1)
-_check_pieces([1, 1, 1, 1, 1], 7, 3, 1, 2, seed=2)
-_check_pieces([2, 4, 1], 8, 1, 4, 3, seed=3)
+cases.check_pieces(write_pieces, [5], 5, 1, 2, 6, seed=1)
+cases.check_pieces(write_pieces, [1, 1, 1, 1, 1], 7, 3, 1, 2, seed=2)
+cases.check_pieces(write_pieces, [2, 4, 1], 8, 1, 4, 3, seed=3)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -463,154 +359,15 @@ def run_cached(run, ids, max_new_tokens, chunk=None, context=64, stop_ids=(), le
 
 
 # %% test generate_cached points=3
-import torch
-from llmlib.course import check, toy_model
+from llmlib.course import check
+from llmlib.course.checking import kv_cache as cases
 
-
-def _run(ids, n, chunk=None, **settings):
-    """(new ids, passes as the toy model wrote them down, passes before the first)"""
-    _number = toy_model.start()
-    _new, _before = run_cached(_number, ids, n, chunk, **settings)
-    return _new, toy_model.passes(_number), _before
-
-
-def _continue(ids, n, step=0):
-    """What the toy model says, computed from the whole text each time."""
-    _ids = list(ids)
-    for _ in range(n):
-        _ids.append(
-            (sum((_i + 1) * (_id + 1) for _i, _id in enumerate(_ids)) + step) % 11
-        )
-    return _ids[len(ids) :]
-
-
-def _check_run(ids, n, chunk):
-    _new, _passes, _before = _run(ids, n, chunk)
-    _seen = sum(_tokens for _, _tokens in _passes)
-    check.that(
-        _seen <= len(ids) + n,
-        f"the model saw {_seen} tokens for a prompt of {len(ids)} and {n} new ids: "
-        "give it only what is new, the cache has the rest",
-    )
-    check.that(
-        _seen != len(ids) + n,
-        "the last new id went through the model as well: nothing comes after it, so "
-        "that pass is wasted",
-    )
-    check.that(
-        sum(_tokens for _, _tokens in _passes[:_before]) >= len(ids),
-        f"a prompt of {len(ids)} with chunk {chunk}: the last chunk, shorter than the "
-        "others, never went in; each token must go in exactly once",
-    )
-    check.equal(
-        _new,
-        _continue(ids, n),
-        f"prompt {ids}, chunk {chunk}: the ids differ from those made without a cache; "
-        "each token must go in exactly once, in order",
-    )
-    _sizes = [_tokens for _, _tokens in _passes]
-    _want = [
-        min(chunk or len(ids), len(ids) - _start)
-        for _start in range(0, len(ids), chunk or len(ids))
-    ]
-    check.equal(
-        _sizes[: len(_want)],
-        _want,
-        f"a prompt of {len(ids)} with chunk {chunk} goes in as passes of {_want} "
-        "tokens",
-    )
-
-
-_new, _passes, _before = _run([5, 6, 7], 1)
-check.that(
-    _new != "changed",
-    "the caller's list `ids` has changed: leave it as it was, and make a new one if "
-    "you need it",
-)
-check.that(
-    len(_new) == 1,
-    "max_new_tokens=1 makes one id, whatever the prompt: max_new_tokens counts new ids "
-    "only",
-)
-check.that(
-    not isinstance(_new[0], torch.Tensor), "yield an int, not a tensor: new.item()"
-)
-check.equal(
-    _new,
-    _continue([5, 6, 7], 1),
-    "the first new id comes from the logits of the prompt's last token (logits[:, "
-    "-1]), after the whole prompt has gone in",
-)
-check.equal(
-    _passes[:1],
-    [(0, 3)],
-    "without `chunk` the whole prompt goes in at once, in one pass of 3 tokens",
-)
-_new, _passes, _before = _run([5, 6, 7], 4)
-check.equal(
-    _before,
-    1,
-    "the first id must be yielded as soon as the prompt's pass is done, not after the "
-    "others: use yield inside the loop",
-)
-_check_run([5, 6, 7], 3, None)
-_check_run([5, 6, 7], 3, 2)
-_check_run([4], 6, None)
-for _chunk in (1, 3, 7, 20):
-    _check_run([3, 1, 4, 1, 5, 9, 2, 6, 5, 3], 4, _chunk)
-_stop = _continue([2, 3], 3)[2]
-_until = _continue([2, 3], 8)[: _continue([2, 3], 8).index(_stop) + 1]
-check.equal(
-    _run([2, 3], 8, stop_ids=(_stop,))[0],
-    _until,
-    "a stop id is yielded, and then the loop ends",
-)
-check.equal(
-    _run([2, 3], 8, stop_ids=tuple(_continue([2, 3], 1)))[0],
-    _continue([2, 3], 1),
-    "the very first new id may be a stop id: it is yielded, and then the loop ends",
-)
-check.that(
-    sum(n for _, n in _run([2, 3], 8, stop_ids=(_stop,))[1]) < 2 + len(_until),
-    "the stop id went through the model as well: nothing comes after it, so that pass "
-    "is wasted",
-)
-check.equal(
-    _run([2, 3], 8, stop_ids=(99, _stop))[0],
-    _until,
-    "there are two stop ids here: any of them ends the loop, not only the first",
-)
-check.equal(
-    _run([2, 3], 1, stop_ids=(3,))[0],
-    _continue([2, 3], 1),
-    "a stop id in the prompt stops nothing: only one that was picked does",
-)
-check.equal(_run([2, 3], 0)[0], [], "max_new_tokens=0 makes no new id")
-check.equal(
-    len(_run([1, 2, 3, 4], 9, context=7)[0]),
-    3,
-    "a context of 7 holds a prompt of 4 and 3 new ids: stop there",
-)
-check.equal(
-    _run([1, 2, 3, 4], 3, context=4)[0],
-    [],
-    "a prompt that fills the context has no room for more: make no id",
-)
-check.that(
-    sum(n for _, n in _run([1, 2, 3, 4], 9, context=7)[1]) < 7,
-    "the id that filled the context went through the model as well: nothing comes "
-    "after it, so that pass is wasted",
-)
-check.equal(
-    _run([1, 2, 3], 3, least=1)[0],
-    _continue([1, 2, 3], 3, step=-1),
-    "which id comes next is for pick(logits[:, -1]) to say, not for argmax",
-)
+cases.check_generate_cached(run_cached)
 ### BEGIN HIDDEN TESTS
-_check_run([10, 0, 7, 7, 2], 9, None)
-_check_run([8, 8, 0, 1, 6, 2, 9], 5, 4)
+cases.check_toy_run(run_cached, [10, 0, 7, 7, 2], 9, None)
+cases.check_toy_run(run_cached, [8, 8, 0, 1, 6, 2, 9], 5, 4)
 check.equal(
-    len(_run([1, 2, 3, 4, 5], 20, chunk=2, context=9)[0]),
+    len(cases.run_toy(run_cached, [1, 2, 3, 4, 5], 20, chunk=2, context=9)[0]),
     4,
     "a context of 9 holds a prompt of 5 and 4 new ids: stop there",
 )
@@ -690,36 +447,11 @@ def cache_test():
 
 
 # %% test cache_test points=2
-from llmlib.course import check
-from llmlib.course.checking import planted_caches
+from llmlib.course.checking import kv_cache as cases
 
-_got = cache_test()
-check.that(_got is not None, "cache_test gave back None: is there a return?")
-check.that(
-    isinstance(_got, (list, tuple))
-    and all(isinstance(_run, (list, tuple)) and len(_run) == 2 for _run in _got),
-    'return a list of pairs, such as [("The cat sat", 3)]',
-)
-check.that(
-    all(
-        isinstance(_text, str) and _text and type(_n) is int and _n > 0
-        for _text, _n in _got
-    ),
-    "each pair is a text, which is not empty, and a number of new tokens, at least 1",
-)
-check.that(len(_got) > 0, "an empty test passes every cache: it never looks at one")
-check.that(
-    sum(_n for _, _n in _got) <= 40,
-    f"{sum(_n for _, _n in _got)} new tokens: at most 40 in all, so that the test is "
-    "quick",
-)
-for _bug, _why in planted_caches.BUGS.items():
-    check.that(planted_caches.caught(_bug, _got), f"a broken cache passes: {_why}")
+cases.check_cache_test(cache_test)
 ### BEGIN HIDDEN TESTS
-for _bug, _why in planted_caches.BUGS.items():
-    check.that(
-        planted_caches.caught(_bug, _got, modulus=997), f"a broken cache passes: {_why}"
-    )
+cases.check_cache_test(cache_test, modulus=997)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -879,89 +611,11 @@ def step_seconds(
 
 # %% test step_seconds points=2
 import math
-from llmlib.course import check
 
-_toy = dict(weight_bytes=100, kv_bytes=2, flops=50, memory=200, bandwidth=10, peak=20)
-check.that(
-    step_seconds(2, 5, **_toy) is not None, "step_seconds returned None: use return"
-)
-check.that(
-    abs(step_seconds(1, 0, **_toy) - 5) > 1e-6,
-    "100 bytes at 10 a second take 10 s: bytes are divided by bandwidth, operations by "
-    "peak",
-)
-check.that(
-    abs(step_seconds(2, 5, **_toy) - 17) > 1e-6,
-    "calculating and reading the weights happen at the same time: take the larger of "
-    "the two, not their sum",
-)
-check.that(
-    abs(step_seconds(2, 5, **_toy) - 10) > 1e-6,
-    "the caches of all texts must be read as well: 2 × 5 × 2 bytes at 10 a second are "
-    "2 s more",
-)
-check.that(
-    abs(step_seconds(2, 5, **_toy) - 11) > 1e-6,
-    "each text has a cache of its own: twice the batch, twice the bytes",
-)
-check.that(
-    abs(step_seconds(2, 5, **_toy) - 22) > 1e-6,
-    "the weights are read once for the whole batch, not once for each text",
-)
-check.that(
-    abs(step_seconds(2, 5, **_toy) - 7) > 1e-6,
-    "take the larger of the two times, not the smaller: a step waits for the slower "
-    "one",
-)
-check.close(step_seconds(2, 5, **_toy), 12.0, "two texts of 5 tokens: 12 s")
-check.close(
-    step_seconds(1, 1, **_toy),
-    10.2,
-    "one text of one token: its 2 bytes of cache take 0.2 s, so 10.2 s: divide with /, "
-    "not with //, and do not round",
-)
-check.close(
-    step_seconds(4, 0, **_toy),
-    10.0,
-    "4 empty texts: calculating takes 4 × 50 / 20 = 10 s, as long as reading",
-)
-check.close(
-    step_seconds(6, 0, **_toy),
-    15.0,
-    "6 empty texts: calculating takes 6 × 50 / 20 = 15 s; above that the machine is "
-    "compute-bound, and the weights are read in the meantime",
-)
-check.close(
-    step_seconds(6, 5, **_toy),
-    21.0,
-    "6 texts of 5 tokens: the caches' 60 bytes take 6 s on top of the 15 s of "
-    "calculating: only the weights are read in the meantime",
-)
-check.that(
-    math.isfinite(step_seconds(10, 5, **_toy)),
-    "weights of 100 and caches of 10 × 5 × 2 fill 200 bytes exactly: that fits",
-)
-check.that(
-    step_seconds(11, 5, **_toy) == math.inf,
-    "weights of 100 and caches of 110 do not fit into 200 bytes: return math.inf",
-)
-check.that(
-    step_seconds(1, 0, **{**_toy, "memory": 99}) == math.inf,
-    "weights that do not fit by themselves: return math.inf",
-)
-_other = dict(kv_bytes=3, memory=999, bandwidth=5)
-check.close(
-    step_seconds(2, 5, weight_bytes=300, flops=70, peak=40, **_other),
-    66.0,
-    "another machine, 5 bytes per second, and 3 bytes of cache per token: 300 / 5 + 2 "
-    "× 5 × 3 / 5 = 66 s: take all numbers from the arguments",
-)
-check.close(
-    step_seconds(4, 0, weight_bytes=30, flops=90, peak=12, **_other),
-    30.0,
-    "another machine, 12 operations a second: 4 × 90 / 12 = 30 s: take all numbers "
-    "from the arguments",
-)
+from llmlib.course import check
+from llmlib.course.checking import kv_cache as cases
+
+cases.check_step_seconds(step_seconds)
 ### BEGIN HIDDEN TESTS
 _card = dict(memory=80e9, bandwidth=3.35e12, peak=989e12)
 _small = dict(weight_bytes=16e9, kv_bytes=131072, flops=16e9)
@@ -1135,113 +789,16 @@ def weights_after(w):
 
 # %% test quantize_int8 points=2
 import torch
-from llmlib.course import check
 
+from llmlib.course.checking import kv_cache as cases
 
-def _check_matrix(w):
-    _q, _scale = quantize_int8(w)
-    check.that(
-        _q.dtype == torch.int8,
-        "q must be int8, one byte per weight, not "
-        f"{str(_q.dtype).removeprefix('torch.')}",
-    )
-    check.equal(
-        list(_scale.shape),
-        [w.shape[0], 1],
-        "one scale a row (output channel): shape [out, 1]",
-    )
-    check.close(
-        _scale,
-        w.abs().amax(1, keepdim=True) / 127,
-        "the scale of a row is its largest absolute value / 127, so that this weight "
-        "becomes 127",
-        atol=1e-6 * float(w.abs().max()),
-    )
-    check.that(
-        _q.int().abs().max() <= 127, "whole numbers must lie between -127 and 127"
-    )
-    _error = (w - _q.float() * _scale).abs()
-    check.that(
-        (_error <= _scale / 2 * 1.001).all(),
-        "no weight may be off by more than scale / 2: round to the nearest whole "
-        "number",
-    )
-
-
-_got = quantize_int8(torch.tensor([[1.27, -0.5, 0.004], [-12.7, 5.0, 0.04]]))
-check.that(_got is not None, "quantize_int8 gave back None: is there a return?")
-check.that(
-    isinstance(_got, (tuple, list))
-    and len(_got) == 2
-    and all(isinstance(_each, torch.Tensor) for _each in _got),
-    "return two tensors: q and scale",
-)
-_q, _scale = _got
-check.that(_scale.dtype != torch.int8, "the order is (q, scale)")
-check.that(
-    _q.dtype == torch.int8,
-    f"q must be int8, one byte per weight, not {str(_q.dtype).removeprefix('torch.')}",
-)
-check.that(
-    _q[1, 0] != 127,
-    "the largest weight of row 1 is negative (-12.7), so it becomes -127: keep the "
-    "weights' signs, and make each scale positive (the largest absolute value / 127)",
-)
-check.close(
-    _scale.flatten(),
-    [0.01, 0.1],
-    "rows [1.27, ...] and [-12.7, ...] have scales 0.01 and 0.1: the largest absolute "
-    "value of each row / 127",
-)
-check.equal(
-    list(_scale.shape), [2, 1], "one scale a row (output channel): shape [out, 1]"
-)
-check.equal(
-    _q.tolist(),
-    [[127, -50, 0], [-127, 50, 0]],
-    "row [1.27, -0.5, 0.004] becomes [127, -50, 0]",
-)
-check.close(
-    weights_after(torch.tensor([[1.27, -0.5, 0.004]])),
-    torch.tensor([[1.27, -0.5, 0.004]]),
-    "the caller's weights have changed: make new tensors and leave w as it is",
-)
-check.equal(
-    quantize_int8(torch.tensor([[1.27, 0.309, -0.309]]))[0].tolist(),
-    [[127, 31, -31]],
-    "30.9 becomes 31 and -30.9 becomes -31: round to the nearest, do not cut off",
-)
-_w = torch.randn(6, 50, generator=torch.Generator().manual_seed(0))
-_w[2] *= 100
-_check_matrix(_w)
-_q, _scale = quantize_int8(torch.tensor([[0.0, 0.0], [1.0, 2.54]]))
-check.equal(
-    _scale[0].tolist(),
-    [1.0],
-    "a row of zeros gets scale 1: dividing by 0 would make NaN",
-)
-check.equal(_q[0].tolist(), [0, 0], "a row of zeros stays zeros")
-check.equal(
-    _q[1].tolist(),
-    [50, 127],
-    "a row of zeros concerns itself alone: the next row, [1, 2.54], becomes [50, 127]",
-)
-check.equal(
-    quantize_int8(torch.tensor([[0.127, -0.05]]))[0].tolist(),
-    [[127, -50]],
-    "a row of small weights has a small scale: only a row of zeros gets scale 1",
-)
-check.equal(
-    quantize_int8(torch.tensor([[1.27e-30, -0.5e-30]]))[0].tolist(),
-    [[127, -50]],
-    "a row of very small weights has a very small scale: only zeros get scale 1, and "
-    "there is no smallest scale",
-)
+cases.check_quantize_int8(quantize_int8, weights_after)
 ### BEGIN HIDDEN TESTS
 for _seed, _rows, _columns in ((1, 3, 200), (2, 40, 7), (3, 1, 1)):
-    _check_matrix(
+    cases.check_matrix(
+        quantize_int8,
         torch.randn(_rows, _columns, generator=torch.Generator().manual_seed(_seed))
-        * 10**_seed
+        * 10**_seed,
     )
 ### END HIDDEN TESTS
 
@@ -1582,112 +1139,17 @@ def forecast_misses(n, loss, least):
 
 
 # %% test forecast_misses points=2
-import torch
 from llmlib.course import check
+from llmlib.course.checking import kv_cache as cases
 
-
-def _misses(n, loss, least):
-    _n = torch.tensor(n, dtype=torch.float64)
-    _loss = torch.tensor(loss, dtype=torch.float64)
-    _got = forecast_misses(_n, _loss, least)
-    check.that(_got is not None, "forecast_misses gave back None: is there a return?")
-    check.that(
-        not isinstance(_got, torch.Tensor),
-        "return a list of floats, not a tensor: .tolist() makes one of a tensor",
-    )
-    return [float(_each) for _each in _got]
-
-
-_n = [4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0]
-_law = [1 + 8 * _each**-0.5 for _each in _n]
-_got = _misses(_n[:4], [5.0, 3.0, 2.0, 1.6], 3)
-check.equal(
-    len(_got),
-    1,
-    "four sizes, and a fit needs 3: there is one miss, that of the largest",
-)
-check.that(
-    abs(_got[0] + 0.1) > 0.01,
-    "the sign: measured minus forecast, so a loss above its forecast is a plus",
-)
-check.that(
-    abs(_got[0]) > 0.03,
-    "the miss is nearly 0, as if the fit had seen the size that it forecasts: hold "
-    "that one back",
-)
-check.that(
-    abs(_got[0] + 0.4) > 0.01,
-    "this is the loss minus that of the size before: a forecast by no law at all",
-)
-check.that(
-    abs(_got[0] - 0.357) > 0.01,
-    "this is a straight line on logarithms, which has no floor: use fit, the course's "
-    "fit of the law",
-)
-check.close(
-    _got,
-    [0.1],
-    "sizes 4, 16, 64 forecast 1.5 for 256; measured 1.6: the miss is 0.1 nats, not a "
-    "ratio",
-    atol=0.01,
-)
-check.equal(
-    [len(_misses(_n, _law, _least)) for _least in (3, 4, 5)],
-    [3, 2, 1],
-    "the first `least` sizes get no forecast, all others do",
-)
-check.close(
-    _misses(_n, _law, 3),
-    [0.0, 0.0, 0.0],
-    "losses made by the formula itself: every miss is 0",
-    atol=0.005,
-)
-_early = list(_law)
-_early[3] += 0.2
-_got = _misses(_n, _early, 3)
-check.close(
-    _got[0],
-    0.2,
-    "only the size at place 3 lies 0.2 above the law, and it was not in the fit that "
-    "forecast it: its miss is 0.2",
-    atol=0.01,
-)
-check.that(
-    abs(_got[1]) > 0.03,
-    "the forecast for place 4 must use all four sizes before it, the odd one among "
-    "them: fit again for every size that is held back",
-)
-_late = list(_law)
-_late[5] += 0.3
-_got = _misses(_n, _late, 3)
-check.close(
-    _got[:2],
-    [0.0, 0.0],
-    "a change of the largest size alone changed earlier forecasts: a forecast may use "
-    "smaller sizes only, none that is larger",
-    atol=0.005,
-)
-check.close(_got[2], 0.3, "the largest size lies 0.3 above the law", atol=0.01)
-_late[5] -= 0.6
-check.close(
-    _misses(_n, _late, 3)[2],
-    -0.3,
-    "a loss below its forecast is a negative miss: keep the sign",
-    atol=0.01,
-)
-_early[0], _early[3] = _law[0] + 0.5, _law[3]
-check.that(
-    abs(_misses(_n, _early, 4)[0]) > 0.03,
-    "the smallest size lies off the law, and the forecast for place 4 does not show "
-    "it: use all sizes before it, not only the last three",
-)
+cases.check_forecast_misses(forecast_misses)
 ### BEGIN HIDDEN TESTS
 _n = [1e3, 3e3, 9e3, 3e4, 9e4, 3e5, 9e5]
 _law = [0.9 + 30 * _each**-0.4 for _each in _n]
 for _at in (4, 5, 6):
     _loss = list(_law)
     _loss[_at] -= 0.25
-    _got = _misses(_n, _loss, 4)
+    _got = cases.misses_of(forecast_misses, _n, _loss, 4)
     check.close(
         _got[: _at - 3],
         [0.0] * (_at - 4) + [-0.25],
@@ -1695,7 +1157,9 @@ for _at in (4, 5, 6):
         atol=0.02,
     )
 check.equal(
-    len(_misses(_n, _law, 4)), 3, "seven sizes, four in the first fit: 3 misses"
+    len(cases.misses_of(forecast_misses, _n, _law, 4)),
+    3,
+    "seven sizes, four in the first fit: 3 misses",
 )
 ### END HIDDEN TESTS
 
@@ -1886,71 +1350,20 @@ def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
 
 # %% test cache_bytes points=0
 import torch
+
 from llmlib.course import check
+from llmlib.course.checking import kv_cache as cases
 
-
-def _nbytes(n_layer, n_kv_head, head_dim, seq, dtype):
-    return sum(
-        torch.zeros(1, n_kv_head, seq, head_dim, dtype=dtype).nbytes
-        for _ in range(n_layer)
-        for _ in ("keys", "values")
-    )
-
-
-_got = cache_bytes(7, 3, 5, 1, 4)
-check.that(_got != 420, "half of it is missing: a layer keeps keys and values")
-check.that(
-    _got != 120, "7 layers take as much as one: each layer has a cache of its own"
-)
-check.that(
-    _got != 60,
-    "that is one layer's keys alone: a layer keeps keys and values, and there are 7 "
-    "layers",
-)
-check.that(_got != 210, "that is the count of numbers, and each takes 4 bytes")
-_got = cache_bytes(2, 3, 5, 1)
-check.that(_got != 120, "left out, bytes_per_number is 4")
-check.that(_got != 1920, "that is in bits: 8 of them are a byte")
-check.that(_got != 120 * 3, "the queries are not kept, only keys and values")
-check.equal(_got, 240, "2 layers, 3 heads, head_dim 5, 1 token: 240 bytes")
-check.that(
-    not isinstance(_got, float), "bytes are counted: return an int, with no / in it"
-)
-check.equal(
-    cache_bytes(1, 3, 5, 1),
-    120,
-    "each layer has a cache of its own: half the layers, half the bytes",
-)
-check.equal(
-    cache_bytes(2, 3, 5, 7),
-    7 * 240,
-    "every token takes the same: 7 tokens take 7 times 240 bytes",
-)
-check.equal(
-    cache_bytes(2, 3, 5, 1, 2),
-    120,
-    "with 2 bytes a number it is half of that: use bytes_per_number",
-)
-check.equal(
-    cache_bytes(61, 8, 128, 1_000_003, 2),
-    249_856_749_568,
-    "a large model's cache takes more bytes than 32 bits can count: multiply Python's "
-    "ints",
-)
-check.equal(
-    cache_bytes(4, 2, 8, 3, 2),
-    _nbytes(4, 2, 8, 3, torch.float16),
-    "it must agree with what torch says the tensors take (nbytes)",
-)
+cases.check_cache_bytes(cache_bytes)
 ### BEGIN HIDDEN TESTS
 check.equal(
     cache_bytes(12, 12, 64, 1024),
-    _nbytes(12, 12, 64, 1024, torch.float32),
+    cases.bytes_by_torch(12, 12, 64, 1024, torch.float32),
     "it must agree with what torch says the tensors take (nbytes)",
 )
 check.equal(
     cache_bytes(5, 1, 16, 9, 8),
-    _nbytes(5, 1, 16, 9, torch.float64),
+    cases.bytes_by_torch(5, 1, 16, 9, torch.float64),
     "it must agree with what torch says the tensors take (nbytes)",
 )
 ### END HIDDEN TESTS
@@ -2113,127 +1526,17 @@ def accept_draft(drafted, p, q, u, v):
 
 # %% test accept_draft points=0
 import torch
+
 from llmlib.course import check
+from llmlib.course.checking import kv_cache as cases
 
-
-def _share(p, q, n_u, n_v):
-    """The exact share of each id: every drafted id with its probability, every u and v
-    on a grid."""
-    _vocab = len(p)
-    _u = (torch.arange(n_u) + 0.5) / n_u
-    _v = (torch.arange(n_v) + 0.5) / n_v
-    _ids = torch.arange(_vocab)[q > 0]
-    _d = _ids.repeat_interleave(n_u * n_v)
-    _uu, _vv = _u.repeat_interleave(n_v).repeat(len(_ids)), _v.repeat(len(_ids) * n_u)
-    _out = accept_draft(_d, p.repeat(len(_d), 1), q.repeat(len(_d), 1), _uu, _vv)
-    check.equal(list(_out.shape), list(_d.shape), "one id a row: shape [batch]")
-    check.that(
-        ((_out >= 0) & (_out < _vocab)).all(),
-        f"every id must lie between 0 and {_vocab - 1}: draw from max(p - q, 0), "
-        "scaled to sum 1",
-    )
-    return torch.zeros(_vocab, dtype=torch.float64).index_add(
-        0, _out.long(), q[_d].double() / (n_u * n_v)
-    )
-
-
-_p, _q = torch.tensor([[0.5, 0.3, 0.2]]), torch.tensor([[0.2, 0.3, 0.5]])
-
-
-def _one(drafted, u, v):
-    _out = accept_draft(
-        torch.tensor([drafted]), _p + 0, _q + 0, torch.tensor([u]), torch.tensor([v])
-    )
-    check.that(_out is not None, "accept_draft gave back None: is there a return?")
-    check.that(
-        isinstance(_out, torch.Tensor),
-        "return a tensor, not a list: torch.tensor makes one of a list of ids",
-    )
-    check.equal(list(_out.shape), [1], "one id a row: shape [batch]")
-    return int(_out[0])
-
-
-check.equal(
-    _one(0, 0.99, 0.9),
-    0,
-    "p(0) = 0.5 is more than q(0) = 0.2: a drafted 0 is always kept, whatever u is",
-)
-check.equal(_one(1, 0.99, 0.9), 1, "p(1) = q(1): a drafted 1 is always kept")
-check.equal(
-    _one(2, 0.39, 0.9),
-    2,
-    "p(2)/q(2) = 0.2/0.5 = 0.4 and u = 0.39 is below it: keep the drafted 2",
-)
-check.that(
-    _one(2, 0.41, 0.1) != 2,
-    "p(2)/q(2) = 0.4 and u = 0.41 is not below it: the drafted 2 must be replaced",
-)
-check.equal(
-    [_one(2, 0.41, _v) for _v in (0.01, 0.5, 0.99)],
-    [0, 0, 0],
-    "max(p - q, 0) = [0.3, 0, 0]: whatever v is, the replacement is 0 (it is drawn "
-    "from what p has more than q, not from p)",
-)
-_out = accept_draft(
-    torch.tensor([2]),
-    torch.tensor([[0.75, 0.25, 0.0]]),
-    torch.tensor([[0.25, 0.25, 0.5]]),
-    torch.tensor([0.0]),
-    torch.tensor([0.5]),
-)
-check.that(
-    not _out.is_floating_point(), "an id is a whole number: return integers, not floats"
-)
-check.equal(
-    _out.tolist(),
-    [0],
-    "p(2) = 0: not even u = 0 is below 0/0.5, so a drafted 2 is never kept",
-)
-_out = accept_draft(
-    torch.tensor([0, 0]),
-    torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]]),
-    torch.tensor([[0.2, 0.3, 0.5], [0.6, 0.2, 0.2]]),
-    torch.tensor([0.5, 0.5]),
-    torch.tensor([0.5, 0.5]),
-)
-check.equal(
-    _out.tolist(),
-    [0, 2],
-    "each row has its own p and q: 0 is kept in the first row and replaced in the "
-    "second",
-)
-check.equal(
-    accept_draft(
-        torch.tensor([3, 0, 3]),
-        torch.tensor([[0.5, 0.3, 0.2, 0.0]] * 3),
-        torch.full((3, 4), 0.25),
-        torch.tensor([0.5, 0.5, 0.5]),
-        torch.tensor([0.1, 0.5, 0.9]),
-    ).tolist(),
-    [0, 0, 1],
-    "a 3 is replaced, with weights 0.25 and 0.05 for 0 and 1: v = 0.1 draws 0 and "
-    "v = 0.9 draws 1; each row has its own v, also behind a row that is kept, and u "
-    "only decides",
-)
-check.close(
-    _share(_p[0], _q[0], 20, 20),
-    _p[0],
-    "over all draws each id must come as often as p says",
-)
-_p, _q = torch.tensor([0.5, 0.3, 0.2, 0.0]), torch.tensor([0.25, 0.25, 0.25, 0.25])
-check.close(
-    _share(_p, _q, 20, 60),
-    _p,
-    "p = [0.5, 0.3, 0.2, 0], q all 0.25: each id must come as often as p says; the "
-    "replacement is drawn with weights 0.25 and 0.05",
-)
-check.close(_share(_q, _q, 10, 10), _q, "with q = p every drafted id is kept")
+cases.check_accept_draft(accept_draft)
 ### BEGIN HIDDEN TESTS
 for _seed in range(3):
     _parts = torch.rand(2, 6, generator=torch.Generator().manual_seed(_seed))
     _p, _q = _parts[0] / _parts[0].sum(), _parts[1] / _parts[1].sum()
     check.close(
-        _share(_p, _q, 100, 40),
+        cases.share_of_ids(accept_draft, _p, _q, 100, 40),
         _p,
         "over all draws each id must come as often as p says",
         atol=0.015,
@@ -2326,153 +1629,25 @@ def verify_draft(drafted, p, q, u, v):
 
 # %% test verify_draft points=0
 import torch
+
 from llmlib.course import check
+from llmlib.course.checking import kv_cache as cases
 
-
-def _sure(*ids, vocab=9):
-    """Probabilities that are certain of one id at each place."""
-    return torch.nn.functional.one_hot(torch.tensor(ids), vocab).float()
-
-
-def _round(drafted, p, q, u=0.5, v=0.5):
-    _k = len(drafted)
-    _u = torch.full((_k,), u) if isinstance(u, float) else torch.tensor(u)
-    _v = torch.full((_k + 1,), v) if isinstance(v, float) else torch.tensor(v)
-    _new = verify_draft(torch.tensor(drafted, dtype=torch.long), p + 0, q + 0, _u, _v)
-    check.that(_new is not None, "verify_draft gave back None: is there a return?")
-    check.that(
-        isinstance(_new, list) and all(isinstance(_id, int) for _id in _new),
-        "return a list of ints: .tolist() makes one of a tensor",
-    )
-    return _new
-
-
-_q = _sure(4, 7, 2)
-_new = _round([4, 7, 2], _sure(4, 7, 2, 8), _q)
-check.that(
-    _new != [4],
-    "the target wrote one id as if there were no draft: it keeps all three here",
-)
-check.that(
-    _new != [4, 7, 2],
-    "all three drafts are kept, but the target's own next token is missing: p has one "
-    "row more than there are drafts, and that row gives one more id",
-)
-check.equal(
-    _new,
-    [4, 7, 2, 8],
-    "all drafts are kept, so they come in order, and then one id drawn from the last "
-    "row of p, here surely 8",
-)
-_new = _round([4, 7, 2], _sure(4, 5, 2, 8), _q)
-check.that(
-    _new != [4],
-    "the 7 is refused: the id that accept_draft put in its place, 5, belongs to the "
-    "answer",
-)
-check.that(
-    _new[:3] != [4, 5, 2],
-    "the 7 was refused, so the 2 behind it was drafted for a text that is no longer "
-    "there: cut everything after the first refusal",
-)
-check.that(
-    _new[:3] != [4, 5, 8],
-    "a round that ends with a refusal gets no free token: the last row of p was "
-    "computed for another text",
-)
-check.that(
-    _new[:2] != [4, 7],
-    "the target gives 7 no chance at the second place: it must be refused and replaced",
-)
-check.equal(_new, [4, 5], "4 is kept, 7 is refused and replaced by 5, the rest is cut")
-check.equal(
-    _round([4, 7, 2], _sure(3, 7, 2, 8), _q),
-    [3],
-    "the very first draft is refused: the answer is its replacement alone",
-)
-check.equal(
-    _round([4, 7, 2], _sure(4, 7, 6, 8), _q),
-    [4, 7, 6],
-    "the last draft is refused: two are kept, the replacement follows, no more",
-)
-check.equal(
-    _round([], _sure(6), torch.zeros(0, 9)),
-    [6],
-    "without drafts (k = 0) one id is drawn from the only row of p: plain decoding",
-)
-check.equal(
-    _round([4, 4], _sure(4, 4, 1), _sure(4, 4)),
-    [4, 4, 1],
-    "the same id may be drafted twice and kept twice",
-)
-_half = torch.tensor([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.25, 0.25, 0.5]])
-check.equal(
-    _round([1, 0], _half, _half[:2], u=[0.99, 0.99], v=0.99),
-    [1, 0, 2],
-    "where q is p every draft is kept, whatever u is: judge the draft, do not draw its "
-    "ids again",
-)
-check.equal(
-    _round([1, 0], _half, torch.full((2, 3), 1 / 3), u=0.0, v=[0.9, 0.9, 0.1]),
-    [1, 0, 0],
-    "v[k], the last one, draws the free token: v = 0.1 from [0.25, 0.25, 0.5] is id 0",
-)
-check.equal(
-    _round(
-        [2, 2], _half, torch.tensor([[0.0, 0.5, 0.5], [0.5, 0.0, 0.5]]), v=[0.1] * 3
-    ),
-    [0],
-    "place 0 has its own rows of p and q: its refused 2 is replaced by what p has "
-    "more there, id 0",
-)
-
-
-def _joint(p_first, p_second, q_first, q_second, n=20):
-    """The exact share of every pair of first two ids, for a target and a draft whose
-    next token depends on the one before: all drafts, u and v on a grid."""
-    _v = len(p_first)
-    _share = torch.zeros(_v, _v, dtype=torch.float64)
-    _grid = ((torch.arange(n) + 0.5) / n).tolist()
-    for _a in range(_v):
-        for _u in _grid:
-            for _w in _grid:
-                _new = _round(
-                    [_a],
-                    torch.stack([p_first, p_second[_a]]),
-                    q_first[None],
-                    u=[_u],
-                    v=[_w, _w],
-                )
-                _chance = q_first[_a].double() / n**2
-                if len(_new) == 2:
-                    _share[_new[0], _new[1]] += _chance
-                else:  # the next round starts from the replacement
-                    _share[_new[0]] += _chance * p_second[_new[0]].double()
-    return _share
-
-
-_first, _draft = torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.3, 0.5])
-_second = torch.tensor([[0.6, 0.2, 0.2], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
-check.close(
-    _joint(_first, _second, _draft, _second),
-    _first[:, None] * _second,
-    "over all draws every pair of tokens must come as often as the target alone would "
-    "write it: u decides with probability p / q, no threshold, and what replaces a "
-    "refused id comes from p − q, not from p",
-    atol=0.02,
-)
+cases.check_verify_draft(verify_draft)
 ### BEGIN HIDDEN TESTS
 for _k, _at in ((5, 3), (4, 0), (6, 5)):
     _ids = torch.randint(8, (_k,), generator=torch.Generator().manual_seed(_k)).tolist()
     _wanted = [*_ids, 1]
     _wanted[_at] = 8
     check.equal(
-        _round(_ids, _sure(*_wanted), _sure(*_ids)),
+        cases.ids_of_round(verify_draft, _ids, cases.sure(*_wanted), cases.sure(*_ids)),
         _wanted[: _at + 1],
         "keep up to the first refusal, replace that one, cut the rest",
     )
 check.equal(
-    _round([3] * 5, _sure(3, 3, 3, 3, 3, 0), _sure(*[3] * 5)),
+    cases.ids_of_round(
+        verify_draft, [3] * 5, cases.sure(3, 3, 3, 3, 3, 0), cases.sure(*[3] * 5)
+    ),
     [3, 3, 3, 3, 3, 0],
     "all drafts are kept: they come in order, and then one id from the last row of p",
 )
@@ -2588,112 +1763,16 @@ def fit_power_law(n, loss):
 
 # %% test fit_power_law points=0
 import torch
+
 from llmlib.course import check
+from llmlib.course.checking import kv_cache as cases
 
-
-def _check_planted(n, e, a, alpha, tolerance=0.002):
-    _n = torch.tensor(n, dtype=torch.float64)
-    _e, _a, _alpha = fit_power_law(_n, e + a * _n**-alpha)
-    check.close(
-        _alpha,
-        alpha,
-        f"losses made with E = {e}, A = {a}, alpha = {alpha}: the fit must find that "
-        "alpha",
-        atol=tolerance,
-    )
-    check.close(
-        _e,
-        e,
-        f"losses made with E = {e}, A = {a}, alpha = {alpha}: the fit must find that "
-        "floor E",
-        atol=0.02 * max(e, 1),
-    )
-    check.close(
-        _a / a,
-        1.0,
-        f"losses made with E = {e}, A = {a}, alpha = {alpha}: the fit must find that A "
-        "(here as a multiple of it)",
-        atol=0.05,
-    )
-
-
-_n = torch.tensor([4.0, 16.0, 64.0])
-_got = fit_power_law(_n, torch.tensor([5.0, 3.0, 2.0]))
-check.that(_got is not None, "fit_power_law gave back None: is there a return?")
-check.that(len(_got) == 3, "return three numbers: (e, a, alpha)")
-check.that(
-    abs(_got[0] - 0.5) > 0.01 or abs(_got[2] - 1) > 0.01,
-    "the order is (e, a, alpha), not (alpha, a, e)",
-)
-check.that(
-    _got[2] > 0,
-    "alpha is positive: the minus sign stands in the formula, N to the power -alpha",
-)
-check.that(
-    _got[0] > 0.1,
-    "the fit put the floor E at 0: a straight line through log N and log L leaves the "
-    "floor out; fit E as well",
-)
-check.close(
-    _got,
-    [1, 8, 0.5],
-    "sizes 4, 16, 64 with losses 5, 3, 2: E = 1, A = 8, alpha = 0.5",
-    atol=0.02,
-)
-check.close(
-    fit_power_law(_n.flip(0), torch.tensor([2.0, 3.0, 5.0])),
-    [1, 8, 0.5],
-    "the runs may come in any order: 64, 16, 4 with losses 2, 3, 5 give the same fit",
-    atol=0.02,
-)
-_check_planted([1e4, 1e5, 1e6, 1e7, 1e8], 1.2, 8.0, 0.34)
-_check_planted([2e4, 5e4, 1e5, 3e5, 8e5], 1.69, 406.4, 0.377)
-_check_planted([2.0, 4.0, 8.0, 16.0, 32.0], 1.0, 8.0, 1.5)
-for _alpha in (0.004, 1.999):
-    _m = torch.tensor([2.0, 8.0, 64.0, 1024.0], dtype=torch.float64)
-    check.close(
-        fit_power_law(_m, 1 + 8 * _m**-_alpha)[2],
-        _alpha,
-        f"losses made with alpha = {_alpha}: search all of 0.001 to 2",
-        atol=0.002,
-    )
-check.close(
-    fit_power_law(_m, 1 + 8 * _m**-2.5)[2],
-    2.0,
-    "losses made with alpha = 2.5: alpha is at most 2",
-    atol=0.002,
-)
-check.close(
-    fit_power_law(_n, torch.tensor([3.0, 4.0, 4.5])),
-    [5, -4, 0.5],
-    "losses that rise towards 5: A is negative here, only E must not be",
-    atol=0.02,
-)
-_m = torch.tensor([1.0, 4.0, 16.0, 64.0, 256.0, 1024.0], dtype=torch.float64)
-_off = torch.tensor([0.0, 0.3, -0.5, 0.2, 0.1, 0.0], dtype=torch.float64)
-check.close(
-    fit_power_law(_m, 1 + 8 * _m**-0.5 + _off)[2],
-    0.513,
-    "losses that no curve meets: the smallest sum of SQUARED errors has alpha 0.513",
-    atol=0.005,
-)
-_m = torch.logspace(3, 6, 7, dtype=torch.float64)
-check.close(
-    fit_power_law(_m, 9 * _m**-0.2 - 0.3)[0],
-    0.0,
-    "the best E for these losses would be below 0, which no loss is: then E is 0",
-    atol=1e-6,
-)
-check.close(
-    fit_power_law(_m, 9 * _m**-0.2 - 0.3)[1],
-    12.08,
-    "where E is 0, A is sum of x L / sum of x², and alpha must be chosen among such "
-    "fits: pin E inside the search, not after it",
-    atol=0.15,
-)  # 0.001 in alpha moves it by 0.12
+cases.check_fit_power_law(fit_power_law)
 ### BEGIN HIDDEN TESTS
-_check_planted([1e3, 4e3, 2e4, 9e4, 5e5, 2e6], 0.7, 5.0, 0.212)
-_check_planted([6e3, 1.4e4, 2.5e4, 5.5e4, 1e5, 2.2e5], 2.2, 33.0, 0.451)
+cases.check_planted(fit_power_law, [1e3, 4e3, 2e4, 9e4, 5e5, 2e6], 0.7, 5.0, 0.212)
+cases.check_planted(
+    fit_power_law, [6e3, 1.4e4, 2.5e4, 5.5e4, 1e5, 2.2e5], 2.2, 33.0, 0.451
+)
 _noise = 0.004 * torch.randn(
     40, generator=torch.Generator().manual_seed(0), dtype=torch.float64
 )
