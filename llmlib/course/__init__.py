@@ -12,6 +12,7 @@ checking/    reading and running what a learner wrote
     torch_blocker, in_kernel    ready-made answers, refused while code runs; in a kernel as well
     operators                   which functions of torch a disallowed name stands for
     run_cells, run_tests, plain_data   cells, tests, and the values that both exchange
+    tokens ... kv_cache         the cases of each notebook's checks, named as its pictures are
     check_process, check_notebooks   a process for one notebook; several; cli, `llmlib check`
 my_llm/      `llmlib my-llm`: a learner's functions as one file
 lab/         JupyterLab: the start page and its model (live), the buttons, what they ask for
