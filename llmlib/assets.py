@@ -17,7 +17,7 @@ from pathlib import Path
 from filelock import FileLock
 from safetensors import SafetensorError
 
-from llmlib import installation
+from llmlib import files, installation
 
 SMOLLM2 = "smollm2-135m-instruct-1"  # the trailing number changes when the conversion does
 FILES = "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"
@@ -77,9 +77,12 @@ def smollm2_folder() -> Path:
                 _convert_into(folder, gguf_file)
     except (OSError, SafetensorError) as error:  # the second is save_file's
         why = getattr(error, "strerror", None) or error
+        room = "it needs about 540 MB free; make room"
+        if isinstance(error, OSError) and files.held(error):
+            room = "a virus scanner or OneDrive may have it open; pause it"
         raise OSError(
-            f"the model could not be written to {folder.parent} ({why}): it needs about 540 MB "
-            "free; make room, or set LLMLIB_CACHE to another folder, and start again"
+            f"the model could not be written to {folder.parent} ({why}): {room}, or set "
+            "LLMLIB_CACHE to another folder, and start again"
         ) from None
     return folder
 
@@ -102,7 +105,7 @@ def _convert_into(folder, gguf_file):
         scratch.chmod(0o755)
         _convert(gguf_file, scratch)
         shutil.rmtree(folder, ignore_errors=True)  # what a cleaner of caches left of it
-        scratch.rename(folder)
+        files.replace(scratch, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -636,6 +636,23 @@ def test_a_half_emptied_cache_is_filled_again(tmp_path, monkeypatch):
     assert {*os.listdir(weights.parent)} == {*assets.FILES}
 
 
+class HeldOpen(PermissionError):
+    winerror = 32
+
+
+def test_a_model_that_a_scanner_holds_open_is_no_full_disk(tmp_path, monkeypatch):
+    def held(part, path):
+        raise HeldOpen(13, "The process cannot access the file")
+
+    monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path))
+    monkeypatch.setattr(assets, "_convert", lambda gguf_file, folder: None)
+    monkeypatch.setattr(os, "replace", held)
+    monkeypatch.setattr(assets.files.time, "sleep", lambda _: None)
+    with pytest.raises(OSError, match="scanner or OneDrive may have it open; pause it, or") as said:
+        assets.smollm2_folder()
+    assert "540 MB" not in str(said.value)
+
+
 def test_without_a_home_folder(monkeypatch, capsys):
     monkeypatch.setenv("LLMLIB_CACHE", "~nobody-of-that-name/x")
     assert main(["complete", "x"]) == 2
