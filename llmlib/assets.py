@@ -33,6 +33,17 @@ def cache_folder() -> Path:
         raise OSError(f"{why}: set LLMLIB_CACHE to a folder") from None
 
 
+def make_cache_folder() -> Path:
+    """The same, made if need be. One that LLMLIB_CACHE names may hold the model of many learners:
+    they may read it whatever the umask of the administrator who fetched it. Raises OSError."""
+    folder = cache_folder()
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in missing if os.environ.get("LLMLIB_CACHE") else ():
+        each.chmod(0o755)
+    return folder
+
+
 def _package_file(package, file) -> Path:
     spec = importlib.util.find_spec(package)
     path = Path(spec.origin).parent / file if spec else None
@@ -71,7 +82,7 @@ def smollm2_folder() -> Path:
         return folder
     gguf_file = smollm2_gguf()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_cache_folder()
         with FileLock(folder.parent / f"{SMOLLM2}.lock"):  # one process converts, the others wait
             if not _whole(folder):
                 _convert_into(folder, gguf_file)
@@ -102,8 +113,10 @@ def _convert_into(folder, gguf_file):
         shutil.rmtree(old, ignore_errors=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"{SMOLLM2}.part-", dir=folder.parent))
     try:
-        scratch.chmod(0o755)
         _convert(gguf_file, scratch)
+        for each in scratch.iterdir():
+            each.chmod(0o644)
+        scratch.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)  # what a cleaner of caches left of it
         files.replace(scratch, folder)
     finally:
@@ -129,7 +142,6 @@ def _convert(gguf_file, folder):
     tensors = {name: tensor.to("cpu", torch.float32) for name, tensor in stored}
     # from where they lie: with copies of them this took 2 GB of memory, half of a small laptop's
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "model.safetensors").chmod(0o644)  # it made it for one user
 
     config = {
         "architectures": ["LlamaForCausalLM"],
