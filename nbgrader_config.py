@@ -16,9 +16,12 @@ from llmlib.grading import lms_file_names, nbgrader_plugin
 
 c = get_config()  # noqa: F821 (nbgrader provides it)
 root = Path(os.environ.get("LLM_COURSE_FOLDER", Path(__file__).parent / "grading")).resolve()
+# Others on this machine do not read submissions and grades. A group that grades together does, once
+# it may write there (INSTRUCTORS.md, "Settings").
+nbgrader_plugin.make_private(root)
 # nbgrader makes neither folder where it needs it: SQLite opens no gradebook in a folder that is not
 # there, and Formgrader offers "release" and "collect" only if the exchange is there as it starts.
-(root / "exchange").mkdir(parents=True, exist_ok=True)
+(root / "exchange").mkdir(exist_ok=True)
 
 c.CourseDirectory.course_id = "from-tokens-to-tokens"
 

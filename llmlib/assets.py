@@ -17,7 +17,7 @@ from pathlib import Path
 from filelock import FileLock
 from safetensors import SafetensorError
 
-from llmlib import installation
+from llmlib import files, installation
 
 SMOLLM2 = "smollm2-135m-instruct-1"  # the trailing number changes when the conversion does
 FILES = "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"
@@ -31,6 +31,17 @@ def cache_folder() -> Path:
     except RuntimeError:
         why = "there is no home folder to keep the model in"
         raise OSError(f"{why}: set LLMLIB_CACHE to a folder") from None
+
+
+def make_cache_folder() -> Path:
+    """The same, made if need be. One that LLMLIB_CACHE names may hold the model of many learners:
+    they may read it whatever the umask of the administrator who fetched it. Raises OSError."""
+    folder = cache_folder()
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in missing if os.environ.get("LLMLIB_CACHE") else ():
+        each.chmod(0o755)
+    return folder
 
 
 def _package_file(package, file) -> Path:
@@ -71,15 +82,18 @@ def smollm2_folder() -> Path:
         return folder
     gguf_file = smollm2_gguf()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_cache_folder()
         with FileLock(folder.parent / f"{SMOLLM2}.lock"):  # one process converts, the others wait
             if not _whole(folder):
                 _convert_into(folder, gguf_file)
     except (OSError, SafetensorError) as error:  # the second is save_file's
         why = getattr(error, "strerror", None) or error
+        room = "it needs about 540 MB free; make room"
+        if isinstance(error, OSError) and files.held(error):
+            room = "a virus scanner or OneDrive may have it open; pause it"
         raise OSError(
-            f"the model could not be written to {folder.parent} ({why}): it needs about 540 MB "
-            "free; make room, or set LLMLIB_CACHE to another folder, and start again"
+            f"the model could not be written to {folder.parent} ({why}): {room}, or set "
+            "LLMLIB_CACHE to another folder, and start again"
         ) from None
     return folder
 
@@ -99,10 +113,12 @@ def _convert_into(folder, gguf_file):
         shutil.rmtree(old, ignore_errors=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"{SMOLLM2}.part-", dir=folder.parent))
     try:
-        scratch.chmod(0o755)
         _convert(gguf_file, scratch)
+        for each in scratch.iterdir():
+            each.chmod(0o644)
+        scratch.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)  # what a cleaner of caches left of it
-        scratch.rename(folder)
+        files.replace(scratch, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -126,7 +142,6 @@ def _convert(gguf_file, folder):
     tensors = {name: tensor.to("cpu", torch.float32) for name, tensor in stored}
     # from where they lie: with copies of them this took 2 GB of memory, half of a small laptop's
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "model.safetensors").chmod(0o644)  # it made it for one user
 
     config = {
         "architectures": ["LlamaForCausalLM"],

@@ -3,6 +3,7 @@ program at a time."""
 
 import os
 import threading
+import time
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -23,13 +24,30 @@ def write(path: Path | str, data: str | bytes, mode: int = 0o666) -> None:
             file.write(data.encode("utf-8", "replace") if isinstance(data, str) else data)
         if old:
             part.chmod(path.stat().st_mode & 0o777)
-        os.replace(part, path)
+        replace(part, path)
     except OSError as error:  # the file that was asked for, not the one beside it
         if error.errno is None:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def replace(part: Path, path: Path) -> None:
+    """Move a file or folder to `path`. On Windows it waits up to three seconds for a virus scanner
+    or OneDrive, which open what is new. Raises OSError."""
+    for seconds in (0.1, 0.2, 0.4, 0.8, 1.5, 0):
+        try:
+            return os.replace(part, path)
+        except OSError as error:
+            if not (seconds and held(error)):
+                raise
+        time.sleep(seconds)
+
+
+def held(error: OSError) -> bool:
+    """Whether Windows says that another program has the file open."""
+    return getattr(error, "winerror", None) in (5, 32, 33)  # 5: it is in the new one's place
 
 
 def lock(path: Path, busy: str) -> FileLock:

@@ -1,6 +1,7 @@
 """Setting up: done once, resumed after an interruption, repeated when the list of dependencies
 changes."""
 
+import importlib.metadata
 import os
 import platform
 import shutil
@@ -277,6 +278,48 @@ def test_a_full_disk_is_said_before_anything_is_downloaded(house, monkeypatch):
     assert house.steps == []
 
 
+@pytest.fixture
+def deepest():
+    """The longest path that this system allows."""
+    return os.pathconf("/", "PC_PATH_MAX") - 1  # the last byte is a zero
+
+
+@pytest.mark.skipif("os.name == 'nt'", reason="left out: the limit of Windows is a setting of it")
+@pytest.mark.parametrize("too_many", [0, 1])
+def test_a_folder_too_deep_for_the_packages_is_refused(house, deepest, too_many, monkeypatch):
+    """To the character, before anything is done; what was tried is gone."""
+    monkeypatch.chdir(house.root)
+    below = setup._packages(setup.VENV).relative_to(house.root)
+    missing = deepest + too_many - len(f"{house.root}//{below}/") - steps.LONGEST
+    deep = "".join("x" if n % 99 else "/" for n in range(missing))
+    root = Path(f"{house.root}/{deep.lstrip('/')}x")
+    root.mkdir(parents=True)
+    for name in setup.LISTS:
+        (root / name).write_text("x")
+    monkeypatch.setattr(setup, "ROOT", root)
+    monkeypatch.setattr(setup, "VENV", root / ".venv")
+    house.steps.clear()
+    if not too_many:
+        assert done(house) == ["make .venv", *INSTALL]
+    else:
+        said = "is too deep: .* Move the course to a shorter folder, such as C:.tokens, and start"
+        with pytest.raises(SystemExit, match=said):
+            setup.set_up("lab")
+        assert house.steps == [] and not setup.VENV.exists()
+    assert not (root / "build" / "deep").exists()
+
+
+def test_no_package_has_a_longer_path_than_is_tried():
+    site = sysconfig.get_path("purelib")
+    files = (
+        each for one in importlib.metadata.distributions(path=[site]) for each in one.files or ()
+    )
+    paths = [os.path.normpath(f"{site}/{file}") for file in files]
+    assert len(paths) > 10_000 and max(map(len, paths)) - len(f"{site}/") <= steps.LONGEST
+    most = 259 - len("/.venv/Lib/site-packages/") - steps.LONGEST
+    assert f"at most {most} characters" in (ROOT / "docs/install.md").read_text("utf-8")
+
+
 def test_what_is_added_to_a_set_up_needs_less_room(house, monkeypatch):
     done(house)
     (house.root / setup.LISTS[0]).write_text("another list")
@@ -305,6 +348,13 @@ SAYINGS = {
     "THESE PACKAGES DO NOT MATCH THE HASHES": "differs from what was pinned",
     "Collecting x\nERROR: No matching distribution found for x==9": "it said 'ERROR: No matching "
     "distribution found for x==9'",
+    "ERROR: Could not install: [Errno 2] No such file\nHINT: Long Path support is off, "
+    "see https://pip.pypa.io": "No such file' and 'HINT: Long Path support is off, see https://pip.pypa.io'",
+    "OSError: [WinError 126] Das Modul wurde nicht gefunden. Error loading c10.dll": "install "
+    "Microsoft's Visual C++ Redistributable, https://aka.ms",
+    "PermissionError: [WinError 32] Kein Zugriff: 'C:\\\\a b\\\\y.dll'": "another "
+    "program has C:\\a b\\y.dll open: close JupyterLab, pause OneDrive",
+    "OSError: [WinError 389] Der Clouddateianbieter: 'C:\\\\x'": "OneDrive does not give C:\\x out",
     "llmlib: the model could not be written to /y": "could not be written to /y; then start",
 }
 

@@ -1,6 +1,7 @@
 """The certificate: accepted by the library's own verifier, refused after a change, never early."""
 
 import base64
+import contextlib
 import os
 import re
 import shutil
@@ -407,6 +408,42 @@ def test_a_file_that_threads_write_at_once_is_always_whole(tmp_path):
         for _ in pool.map(lambda text: files.write(path, text), texts * 40):
             assert path.read_text() in texts
     assert list(tmp_path.iterdir()) == [path]
+
+
+class HeldOpen(PermissionError):
+    """What Windows raises while a virus scanner reads the file."""
+
+    winerror = 32
+
+
+@pytest.mark.parametrize(("times", "comes"), [(0, "new"), (3, "new"), (99, "old")])
+def test_a_file_that_a_scanner_holds_for_a_moment_is_waited_for(
+    times, comes, tmp_path, monkeypatch
+):
+    waited, move, path = [], os.replace, tmp_path / "mine.ipynb"
+    path.write_text("old")
+
+    def scanned(part, path):
+        if len(waited) < times:
+            raise HeldOpen(13, "in use")
+        move(part, path)
+
+    monkeypatch.setattr(os, "replace", scanned)
+    monkeypatch.setattr(files.time, "sleep", waited.append)
+    with contextlib.suppress(OSError):
+        files.write(path, "new")
+    assert path.read_text() == comes and list(tmp_path.iterdir()) == [path]
+    assert len(waited) == min(times, 5) and sum(waited) <= 3
+
+
+def test_a_folder_without_rights_is_not_waited_for(tmp_path, monkeypatch):
+    def refused(part, path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refused)
+    monkeypatch.setattr(files.time, "sleep", lambda _: pytest.fail("waited"))
+    with pytest.raises(PermissionError):
+        files.write(tmp_path / "x", "new")
 
 
 def test_the_register_of_students_is_for_its_owner_alone(tmp_path):

@@ -1,9 +1,15 @@
-"""What `nbgrader_config.py` says reaches the grader: the seconds that a cell may run."""
+"""What `nbgrader_config.py` says reaches the grader: the seconds that a cell may run,
+and who may enter the folder of grades."""
+
+import os
+import stat
 
 import pytest
 from test_manual_grades import TARGET, configure, course, grade
 
 from llmlib import cli as command
+from llmlib.course.format.notebooks import ROOT
+from llmlib.grading import cli
 from llmlib.grading.host.time_limits import CLOCK_FACTOR, Limits
 
 pytestmark = pytest.mark.nbgrader
@@ -41,6 +47,25 @@ def test_all_limits_follow_from_the_seconds_of_a_cell():
         (usual.cell, usual.call, usual.test, usual.notebook),
     )
     assert all(more == 2 * less for more, less in pairs)
+
+
+@pytest.mark.skipif("os.name == 'nt'", reason="left out: Windows has no umask")
+@pytest.mark.parametrize(("before", "after"), [(None, 0o700), (0o755, 0o700), (0o2775, 0o2770)])
+def test_the_folder_of_grades_is_its_owner_s_or_that_of_a_group_that_grades(
+    before, after, tmp_path, monkeypatch
+):
+    """By the course's own nbgrader_config.py, under the usual umask."""
+    folder = tmp_path / "classes" / "grading"
+    if before:
+        folder.mkdir(parents=True)
+        folder.chmod(before)
+    monkeypatch.setenv("LLM_COURSE_FOLDER", str(folder))
+    umask = os.umask(0o022)
+    try:
+        assert cli.settings(ROOT / "nbgrader_config.py")[0] == folder
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(folder.stat().st_mode) == after and (folder / "exchange").is_dir()
 
 
 @pytest.mark.parametrize("timeout", ["0", "-1", "None", "'long'"])

@@ -7,6 +7,9 @@ import fnmatch
 import json
 import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -634,6 +637,61 @@ def test_a_half_emptied_cache_is_filled_again(tmp_path, monkeypatch):
     weights.unlink()
     assert (assets.smollm2_folder() / weights.name).read_text() == "whole" and len(rounds) == 2
     assert {*os.listdir(weights.parent)} == {*assets.FILES}
+
+
+UMASK = """
+import os, stat, sys
+os.umask(0o077)
+from llmlib import assets
+def convert(gguf_file, folder):
+    for name in assets.FILES:
+        (folder / name).write_text("whole")
+assets._convert = convert
+folder = assets.smollm2_folder()
+for each in (*folder.iterdir(), folder, *folder.parents[:3]):
+    print(each.name, oct(stat.S_IMODE(each.stat().st_mode)))
+"""
+
+
+@pytest.mark.skipif("os.name == 'nt'", reason="left out: Windows has no umask")
+@pytest.mark.parametrize(
+    ("chosen", "readable"), [("LLMLIB_CACHE", True), ("XDG_CACHE_HOME", False)]
+)
+def test_a_model_fetched_with_a_strict_umask_can_be_read_by_learners(chosen, readable, tmp_path):
+    """Where the administrator chose the folder; what is made in their own home stays theirs."""
+    there = tmp_path / "new" / "also new"
+    environment = {name: value for name, value in os.environ.items() if name != "LLMLIB_CACHE"}
+    words = [sys.executable, "-c", UMASK]
+    said = subprocess.run(
+        words,
+        env=environment | {chosen: str(there)},
+        cwd=Path(assets.__file__).parents[1],
+        capture_output=True,
+        encoding="utf-8",
+    )
+    modes = dict(line.rsplit(" ", 1) for line in said.stdout.splitlines())
+    assert said.returncode == 0 and len(modes) == len(assets.FILES) + 4, said
+    assert {modes[name] for name in assets.FILES} == {"0o644"}
+    assert modes[assets.SMOLLM2] == "0o755"
+    assert modes["also new"] == ("0o755" if readable else "0o700")
+    assert modes["new"] == ("0o755" if readable else "0o700")
+
+
+class HeldOpen(PermissionError):
+    winerror = 32
+
+
+def test_a_model_that_a_scanner_holds_open_is_no_full_disk(tmp_path, monkeypatch):
+    def held(part, path):
+        raise HeldOpen(13, "The process cannot access the file")
+
+    monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path))
+    monkeypatch.setattr(assets, "_convert", lambda gguf_file, folder: None)
+    monkeypatch.setattr(os, "replace", held)
+    monkeypatch.setattr(assets.files.time, "sleep", lambda _: None)
+    with pytest.raises(OSError, match="scanner or OneDrive may have it open; pause it, or") as said:
+        assets.smollm2_folder()
+    assert "540 MB" not in str(said.value)
 
 
 def test_without_a_home_folder(monkeypatch, capsys):

@@ -3,6 +3,7 @@ The autograded notebook is rebuilt: the learner's solution cells and additions, 
 around them, no hidden test. Of a submission nothing else gets in, neither metadata nor outputs."""
 
 import atexit
+import contextlib
 import functools
 import os
 import stat
@@ -182,6 +183,15 @@ def _runner(name: str, unsafe: bool, partial: float, limits: Limits) -> Any:
     runner = Runner([course_notebooks.load(name)], unsafe, limits, partial)
     atexit.register(runner.close)
     return runner
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only its owner can enter, and so read what is in it; its group too, if
+    that may write there. Raises OSError."""
+    folder.mkdir(0o700, parents=True, exist_ok=True)
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    with contextlib.suppress(PermissionError):  # a grader of the group: it is not theirs to change
+        folder.chmod(mode & ~(0o007 if mode & 0o020 else 0o077))
 
 
 def configure(c: Any) -> None:

@@ -23,6 +23,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 if __package__:
@@ -65,6 +66,7 @@ def set_up(wanted: str, here: bool = False, keep: bool = False) -> Path:
             there = torch_build.installed(site)
         on = folder if folder.is_dir() else ROOT
         steps.room(on, steps.ROOM["more" if there else wanted])
+        steps.depth(_packages(folder), ROOT / "build" / "deep")
         for stamp in done:
             stamp.unlink(missing_ok=True)
         _install(wanted, python, own=not (here or keep), keep=keep)
@@ -121,6 +123,11 @@ def _venv_python() -> Path:
 def _works(python: Path) -> bool:
     """Whether `python` runs and has pip: not if it was removed, or its making interrupted."""
     return steps.works([python, "-c", "import pip"])
+
+
+def _packages(folder: Path) -> Path:
+    """The folder site-packages of an environment that need not be there yet."""
+    return Path(sysconfig.get_path("purelib", "venv", {"base": str(folder)}))
 
 
 def _site(python: Path) -> Path:

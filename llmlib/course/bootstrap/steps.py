@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from typing import IO, Any
 
 # GB that an environment without CUDA and the converted model take; with the tests' packages
 ROOM = {"lab": 2.5, "test": 3.0, "more": 1.0}  # GB; "more" to what is installed already
+LONGEST = 171  # characters: the longest path below site-packages, a licence of torch
 FULL = "the memory is full: close other programs"
 CAUSES = (  # what a failing program says -> what to tell the reader
     (r"No space left|ENOSPC|Errno 28|disk quota", "the disk is full: make room"),
@@ -32,9 +34,24 @@ CAUSES = (  # what a failing program says -> what to tell the reader
         r"|Network is unreachable|Temporary failure in name resolution|SSLError|dns error",
         "the package index cannot be reached: check the network (behind a proxy, set HTTPS_PROXY)",
     ),
+    (
+        r"WinError (126|127|1114)\b|DLL load failed",
+        "a library of Windows is missing: install Microsoft's Visual C++ Redistributable, "
+        "https://aka.ms/vs/17/release/vc_redist.x64.exe",
+    ),
+    (
+        r"WinError (3[6-9]\d|40\d)\b",  # the numbers of files that are in the cloud only
+        "OneDrive does not give {where} out: move the course to a folder outside OneDrive",
+    ),
+    (
+        r"WinError (5|32|33)\b",
+        "another program has {where} open: close JupyterLab, pause OneDrive and the virus scanner",
+    ),
     (r"Permission denied|Errno 13|Read-only file system|Errno 30", "{where} cannot be written to"),
     (r"DO NOT MATCH THE HASHES", "a download differs from what was pinned: do not use it"),
 )
+# the file that such a program means; Windows says why in its own language
+NAMED = r"(?:Permission denied|Read-only file system|WinError \d+\] [^:']*): '(.+)'"
 HEARD: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
 HEARD |= {"encoding": "utf-8", "errors": "replace"}
 
@@ -80,11 +97,13 @@ def cause(said: str, where: Path) -> str:
         return ours[-1].removeprefix("llmlib: ")
     for pattern, sentence in CAUSES:
         if re.search(pattern, said):
-            named = re.search(r"(?:Permission denied|Read-only file system): '(.+)'", said)
-            return sentence.format(proxy=proxy, where=named[1] if named else where)
+            named = re.search(NAMED, said)
+            path = named[1].replace(r"\\", "\\") if named else where
+            return sentence.format(proxy=proxy, where=path)
     errors = [line for line in lines if re.match(r"(ERROR|error)\b", line)]
     last = (errors or lines or ["it said nothing"])[-1]
-    return f"it said {last!r}: correct that"
+    hints = [f" and {line!r}" for line in lines if line.startswith("HINT:")]  # pip's
+    return f"it said {last!r}{''.join(hints)}: correct that"
 
 
 def activated(python: Path) -> dict[str, str]:
@@ -152,6 +171,27 @@ def room(folder: Path, need: float) -> None:
             f"The disk of {folder} has {free:.1f} GB free and the course needs {need:g}: make room "
             "and start again."
         )
+
+
+def depth(site: Path, scratch: Path) -> None:
+    """Raises SystemExit, before any download, where the packages' longest path in `site` would be
+    too long for this system, as one of 260 characters is for most Windows. A path of that length is
+    tried, in the folder `scratch`. Its name is short, since Windows limits folders more."""
+    long = len(f"{site}/") + LONGEST
+    missing = long - len(f"{scratch}/LICENSE.txt")
+    deep = Path(f"{scratch}{''.join('x' if n % 99 else '/' for n in range(missing))}")
+    try:
+        deep.mkdir(parents=True, exist_ok=True)
+        (deep / "LICENSE.txt").touch()
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ENOENT):  # the second is Windows'
+            sys.exit(
+                f"{site} is too deep: a package's path there has {long} characters, more than this "
+                "system allows. Move the course to a shorter folder, such as C:\\tokens, and start "
+                "again."
+            )
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def forget_half_installed(site: Path) -> None:

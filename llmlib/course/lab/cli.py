@@ -70,8 +70,7 @@ def fetch_model(python: Path) -> None:
     """Fetch and convert the model, unless that is done. Raises SystemExit with one sentence."""
     if _has_model():
         return
-    cache = assets.cache_folder()
-    cache.mkdir(parents=True, exist_ok=True)
+    cache = assets.make_cache_folder()
     steps.room(cache, steps.ROOM["more"])
     print("Fetching the model (once, about 0.1 GB) …", flush=True)
     steps.fetch_model(python, _installer(python), installation.MODEL_LIST, cache)
