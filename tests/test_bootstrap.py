@@ -430,6 +430,33 @@ def test_a_path_with_spaces_and_umlauts(tmp_path, monkeypatch):
     subprocess.run([python.parent / "pip", "--version"], check=True, capture_output=True)
 
 
+def test_a_locale_that_knows_no_umlaut(tmp_path):
+    """Such a path reaches the set-up, and the programs that it starts, as it is."""
+    code = f"""
+import subprocess, sys
+from pathlib import Path
+from llmlib.course.bootstrap import __main__ as setup, steps
+setup.ROOT = Path({str(ROOT)!r})
+def set_up(*_):
+    Path(sys.argv[1]).mkdir()
+    said = steps.run("look", [sys.executable, "-c", "import os; print(os.getcwd())"], sys.argv[1])
+    sys.exit("" if said.strip() == sys.argv[1] else said)
+setup.set_up = set_up
+setup.main([])
+"""
+    forced = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    words = [sys.executable, "-c", code, str(tmp_path.resolve() / "Bücher")]
+    done = subprocess.run(words, env={**os.environ, **forced}, capture_output=True, cwd=ROOT)
+    assert done.stderr.strip() == b"" and (tmp_path / "Bücher").is_dir()
+
+
+def test_a_folder_whose_name_is_not_utf8_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(setup, "ROOT", ROOT.parent / "B\udcfccher")
+    monkeypatch.setattr(Path, "is_file", lambda _: True)
+    with pytest.raises(SystemExit, match=r"B.udcfccher' is not in UTF-8: rename it"):
+        setup.main([])
+
+
 @pytest.mark.parametrize("port", ["abc", "0", "70000", "-1"])
 def test_a_senseless_port_is_refused(port, monkeypatch):
     monkeypatch.setenv("PORT", port)
