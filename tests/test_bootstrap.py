@@ -473,6 +473,28 @@ def test_a_used_port_is_named():
             open_jupyter._refuse_used(port)
 
 
+@pytest.mark.needs("bubblewrap")
+@pytest.mark.parametrize("port", ["", "8899"])
+def test_a_computer_with_ipv6_only_is_one_sentence(port):
+    """A network of its own, whose loopback device loses its IPv4 address."""
+    code = """
+import ctypes, fcntl, os, socket, struct
+from pathlib import Path
+assert ctypes.CDLL(None, use_errno=True).unshare(0x50000000) == 0  # users and network
+with socket.socket(type=socket.SOCK_DGRAM) as any:
+    fcntl.ioctl(any, 0x8914, struct.pack("16sh22x", b"lo", 1))  # up
+    fcntl.ioctl(any, 0x8916, struct.pack("16sh22x", b"lo", socket.AF_INET))  # is 0.0.0.0
+from llmlib.course.bootstrap import open_jupyter
+os.execv = os.chdir = print
+open_jupyter._open(Path("python"), Path("."), [])
+"""
+    words, environment = [sys.executable, "-c", code], {**os.environ, "PORT": port}
+    done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, encoding="utf-8")
+    said = "This computer has no address 127.0.0.1, by which a notebook speaks with its kernel: "
+    assert done.returncode == 1 and done.stderr.startswith(said), done.stderr
+    assert done.stderr.count("\n") == 1 and done.stdout == ""
+
+
 def test_a_learner_s_programs_wait_asleep_and_find_llmlib(monkeypatch):
     monkeypatch.setattr(os, "environ", {"PATH": "/usr/bin", "GOMP_SPINCOUNT": "7"})
     monkeypatch.setattr(os, "chdir", lambda _: None)
