@@ -430,6 +430,33 @@ def test_a_path_with_spaces_and_umlauts(tmp_path, monkeypatch):
     subprocess.run([python.parent / "pip", "--version"], check=True, capture_output=True)
 
 
+def test_a_locale_that_knows_no_umlaut(tmp_path):
+    """Such a path reaches the set-up, and the programs that it starts, as it is."""
+    code = f"""
+import subprocess, sys
+from pathlib import Path
+from llmlib.course.bootstrap import __main__ as setup, steps
+setup.ROOT = Path({str(ROOT)!r})
+def set_up(*_):
+    Path(sys.argv[1]).mkdir()
+    said = steps.run("look", [sys.executable, "-c", "import os; print(os.getcwd())"], sys.argv[1])
+    sys.exit("" if said.strip() == sys.argv[1] else said)
+setup.set_up = set_up
+setup.main([])
+"""
+    forced = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    words = [sys.executable, "-c", code, str(tmp_path.resolve() / "Bücher")]
+    done = subprocess.run(words, env={**os.environ, **forced}, capture_output=True, cwd=ROOT)
+    assert done.stderr.strip() == b"" and (tmp_path / "Bücher").is_dir()
+
+
+def test_a_folder_whose_name_is_not_utf8_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(setup, "ROOT", ROOT.parent / "B\udcfccher")
+    monkeypatch.setattr(Path, "is_file", lambda _: True)
+    with pytest.raises(SystemExit, match=r"B.udcfccher' is not in UTF-8: rename it"):
+        setup.main([])
+
+
 @pytest.mark.parametrize("port", ["abc", "0", "70000", "-1"])
 def test_a_senseless_port_is_refused(port, monkeypatch):
     monkeypatch.setenv("PORT", port)
@@ -444,6 +471,28 @@ def test_a_used_port_is_named():
         port = taken.getsockname()[1]
         with pytest.raises(SystemExit, match=f"Port {port} cannot be used"):
             open_jupyter._refuse_used(port)
+
+
+@pytest.mark.needs("bubblewrap")
+@pytest.mark.parametrize("port", ["", "8899"])
+def test_a_computer_with_ipv6_only_is_one_sentence(port):
+    """A network of its own, whose loopback device loses its IPv4 address."""
+    code = """
+import ctypes, fcntl, os, socket, struct
+from pathlib import Path
+assert ctypes.CDLL(None, use_errno=True).unshare(0x50000000) == 0  # users and network
+with socket.socket(type=socket.SOCK_DGRAM) as any:
+    fcntl.ioctl(any, 0x8914, struct.pack("16sh22x", b"lo", 1))  # up
+    fcntl.ioctl(any, 0x8916, struct.pack("16sh22x", b"lo", socket.AF_INET))  # is 0.0.0.0
+from llmlib.course.bootstrap import open_jupyter
+os.execv = os.chdir = print
+open_jupyter._open(Path("python"), Path("."), [])
+"""
+    words, environment = [sys.executable, "-c", code], {**os.environ, "PORT": port}
+    done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, encoding="utf-8")
+    said = "This computer has no address 127.0.0.1, by which a notebook speaks with its kernel: "
+    assert done.returncode == 1 and done.stderr.startswith(said), done.stderr
+    assert done.stderr.count("\n") == 1 and done.stdout == ""
 
 
 def test_a_learner_s_programs_wait_asleep_and_find_llmlib(monkeypatch):

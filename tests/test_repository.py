@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import unicodedata
 from pathlib import Path
 
 import grimp
@@ -13,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from rattler import MatchSpec
 
+from llmlib.course.bootstrap import steps
 from llmlib.course.format.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
@@ -190,6 +192,16 @@ def test_make_help_explains_every_verb():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     verbs = re.search(r"^\.PHONY: (.+)", makefile, re.M)[1].split()
     assert [line.split()[1] for line in said.splitlines()] == verbs
+
+
+def test_every_file_has_a_name_that_windows_and_macs_can_have():
+    """Names that differ in case only would be one file there."""
+    listed = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, encoding="utf-8")
+    names = [name for name in listed.split("\0") if name]
+    assert len({unicodedata.normalize("NFC", name).casefold() for name in names}) == len(names)
+    bad = re.compile(r'[<>:"|?*\\]|[. ](/|$)|(^|/)(con|prn|aux|nul|com\d|lpt\d)(\.|/|$)', re.I)
+    assert [name for name in names if bad.search(name)] == []
+    assert max(map(len, names)) < steps.LONGEST
 
 
 def test_nothing_stands_here_that_is_not_ours():

@@ -159,6 +159,7 @@ def main(words: list[str]) -> int:
     if not (ROOT / "pyproject.toml").is_file():
         sys.exit("This sets up a clone, and the course is an installed package: type llmlib lab.")
     unsupported.refuse()
+    steps.utf8(ROOT)
     steps.home(ROOT / "build" / "home")
     python = set_up("test" if verb in ("check", "test", "proof") else "lab", here, keep)
     if verb == "lab":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import subprocess
@@ -49,8 +50,8 @@ def _open(python: Path, folder: Path, words: list[str]) -> int:
     if port:
         if not port.isdecimal() or not 0 < int(port) < 65536:
             sys.exit(f"PORT is {port!r}: give a number from 1 to 65535.")
-        _refuse_used(int(port))
         command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+    _refuse_used(int(port or 0))
     if os.environ.get("BROWSER") == "0":
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -75,6 +76,11 @@ def _refuse_used(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                sys.exit(
+                    "This computer has no address 127.0.0.1, by which a notebook speaks with its "
+                    "kernel: switch IPv4 on for the loopback device, then start again."
+                )
             sys.exit(
                 f"Port {port} cannot be used ({error.strerror}): "
                 f"choose another, such as PORT={port % 65535 + 1}."

@@ -149,6 +149,18 @@ def _locked(file: IO[bytes]) -> bool:
     return True
 
 
+def utf8(folder: Path) -> None:
+    """Start this program again in Python's UTF-8 mode where the locale forces another encoding: no
+    umlaut in a path would survive. Raises SystemExit where the name of `folder` is not UTF-8."""
+    if sys.getfilesystemencoding() != "utf-8":
+        os.environ["PYTHONUTF8"] = "1"  # for the programs that it starts
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        sys.exit(f"The name of the folder {str(folder)!a} is not in UTF-8: rename it.")
+
+
 def home(folder: Path) -> None:
     """Where the home folder is missing or read-only (a container, a kiosk), `folder` takes its
     place: pip, JupyterLab and the converted model each want to write there."""

@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from llmlib.course.folder import work
 
     folder, python = folder_of(args.folder), Path(sys.executable)
+    steps.utf8(folder)
     steps.home(folder / ".home")
     fetch_model(python)
     work.silence()
