@@ -567,7 +567,7 @@ def check_train(train_pairs: Callable) -> None:
         [again[0], *again[1:]],
         [[losses[0]], new, new_bias],
         "the same training a second time gave something else: losses, means and squares "
-        "start anew in every call, so keep none of them from the last one",
+        "start again in every call, so keep none of them from the last one",
         atol=1e-4,
     )
     two = train_pairs(torch.zeros(4, 4), torch.zeros(4), [torch.tensor([[0, 1], [2, 3]])], 0.1)

@@ -415,7 +415,7 @@ def check_filter_logits(filter_logits: Callable, left_alone: Callable) -> None:
     check.close(
         left_alone("filter_logits", torch.tensor([2.0, 4.0])),
         [2.0, 4.0],
-        "the caller's logits have changed: return a new tensor where all is off, too",
+        "the caller's logits have changed: return a new tensor where no setting is given, too",
     )
     check.close(
         filter_logits(z, temperature=0.5, p=0.9),
@@ -585,8 +585,8 @@ def check_generate(generate_from_table: Callable) -> None:
     check.equal(
         generate_from_table(follows, [0, 1], 5, take=1)[:2],
         ([2], [2]),
-        "whoever asks for one id must get it after one run of the model: yield each id as "
-        "soon as it is picked",
+        "who asks for one id must get it after one run of the model: yield each id as soon "
+        "as it is picked",
     )
     check.equal(
         generate_from_table(follows, [0, 1], 3)[2],

@@ -238,7 +238,7 @@ def check_train_bpe(train_bpe: Callable) -> None:
     check.equal(
         train_bpe("abababab", 259),
         [(97, 98), (256, 256), (257, 257)],
-        "a pair may stand beside itself: after the first merge 256 is its own neighbour",
+        "a pair may follow itself: after the first merge 256 is its own neighbour",
     )
     check.equal(
         train_bpe("ab", 300), [(97, 98)], 'stop when no pairs are left: "ab" has one merge to give'
@@ -913,7 +913,7 @@ def check_encode_special(encode_special: Callable) -> None:
         encode_special("a <e>", [(32, 60)], {"<e>": 300}),
         [97, 32, 300],
         "find the special tokens in the text, before anything is merged: in the ids they "
-        "may be merged with what stands beside them",
+        "may be merged with their neighbours",
     )
     check.equal(
         encode_special("<e><f>", [], {"<e>": 300, "<f>": 301}),
