@@ -28,6 +28,10 @@ EQUIVALENT = {  # why a survivor is no gap: (exercise, change) -> reason
         "differs only where a drawn number equals the ratio exactly, which has probability 0"
     ),
     "backward_by_hand: Gt -> GtE": "differs only where a hidden value is exactly 0",
+    "chance_level: 21 -> 22": "pairs each answer with one word more: as good a control",
+    "gradient_is_right: LtE -> Lt": "differs only where an error is exactly the tolerance",
+    "cache_test: 6 -> 7": "asks for one more token: as good a test",
+    "cache_test: 8 -> 9": "asks for one more token: as good a test",
     "compare_filters: Lt -> LtE": "differs only where an entropy is exactly h",
     "compare_filters: 30 -> 31": "halves the interval once more, below the tolerance",
     "compare_filters: 100.0 -> 101.0": "moves the end of the search, which no temperature reaches",
