@@ -5,8 +5,10 @@ import ast
 import builtins
 import re
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
+from llmlib.course import checking
 from llmlib.course.check import Mistake
 from llmlib.course.feedback import DISALLOWED, NOT_WRITTEN, one_line
 from llmlib.course.format.notebooks import Exercise
@@ -36,9 +38,14 @@ class Failure(NamedTuple):
 
 
 def hidden(exercise: Exercise) -> Failure:
-    """The words for a hidden half that failed: all that it checks, without what is filled in when
-    it runs."""
-    return Failure(HIDDEN.format("; ".join(_claims(exercise)) or "more inputs"), "", True)
+    """The words for a hidden half that failed: all that it checks, as far as that fits, without
+    what is filled in when it runs."""
+    claims = [*_claims(exercise)] or ["more inputs"]
+    said = HIDDEN.format("; ".join(claims))
+    while len(said) > LONGEST and len(claims) > 1:
+        claims.pop()
+        said = HIDDEN.format("; ".join([*claims, "and more"]))
+    return Failure(said, "", True)
 
 
 def disallowed(name: str) -> Failure:
@@ -62,16 +69,22 @@ def visible(exercise: Exercise, raised: BaseException, broke: LearnerError | Non
 
 @cache
 def _claims(exercise: Exercise) -> tuple[str, ...]:
-    """What the hidden checks claim, in order, with those of the test cell's own functions that they
-    call; "…" in place of what is filled in when it runs."""
-    whole = ast.parse(exercise.full)
+    """What the hidden checks claim, in order, with those of the functions that they call, in the
+    test cell and in its module of cases; "…" in place of what is filled in when it runs."""
+    whole = ast.parse(exercise.full).body
     todo: list[ast.AST] = [ast.parse(exercise.hidden)]
-    made = {each.name: each for each in whole.body if isinstance(each, ast.FunctionDef)}
+    for imported in [*whole]:
+        if isinstance(imported, ast.ImportFrom) and imported.module == checking.__name__:
+            path = Path(checking.__file__).with_name(f"{imported.names[0].name}.py")
+            whole += ast.parse(path.read_text(encoding="utf-8")).body
+    made = {each.name: each for each in whole if isinstance(each, ast.FunctionDef)}
     found: list[str] = []
     for tree in todo:
         for node in ast.walk(tree):
             match node:
-                case ast.Call(func=ast.Name(id=name)) if name in made:
+                case ast.Call(func=ast.Name(id=name) | ast.Attribute(ast.Name(), name)) if (
+                    name in made
+                ):
                     todo.append(made.pop(name))
                 case ast.Call(func=ast.Attribute(ast.Name("check")), args=[*_, claim]):
                     parts = claim.values if isinstance(claim, ast.JoinedStr) else [claim]
