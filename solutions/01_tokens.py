@@ -74,7 +74,7 @@ paris = model.tokenizer.encode(" Paris")
 reveal("paris", next_token("The capital of France is")[paris].item(), within=0.1)
 
 # %% [markdown] reveals="paris"
-# About three chances in four, 0.773. Another model has another number. The rest is spread over all 49,151 other tokens: a model never says one word, it says how likely each token is.
+# About three chances in four, 0.773. Another model gives another number. The remaining probability is spread over all 49,151 other tokens. A model never says one word; it says how likely each token is.
 
 # %% [markdown]
 # ## 1.1 A function from ids to probabilities
@@ -99,7 +99,7 @@ first = model.tokenizer.decode([next_token("What is machine learning?").argmax()
 reveal("question", {"\n": "A", " Machine": "B"}.get(first, "C"))
 
 # %% [markdown] reveals="question"
-# A new line is likeliest, " Machine" second, and third `<|im_end|>`, the token that ends a message, which this model knows from its training on chats: the text might end with the question. To this function, an answer is just one possible continuation.
+# A new line is likeliest, then " Machine", then `<|im_end|>`, the token that ends a message. This model knows it from its training on chats: the text might end with the question. To this function, an answer is just one possible continuation.
 
 # %% [markdown]
 # Translating and reasoning are continuations, too. Judge each line yourself.
@@ -327,7 +327,7 @@ for new_id in [256, 257, 258]:
 # %% [markdown]
 # ## 1.4 Pre-tokenization
 #
-# Your two functions are already a trainer. Let it loose on three pages of prose, as one long list of bytes, for 300 rounds.
+# Your two functions are already a trainer. Run it for 300 rounds on three pages of prose, as one long list of bytes.
 
 # %%
 from pathlib import Path
@@ -348,7 +348,7 @@ print(f"{spanning} of 300 reach from one word into the next")
 # %% [markdown]
 # Whole phrases from this one text become tokens. GPT-2 cuts the text into short pieces first, and merges only inside a piece. This step is called **pre-tokenization**, and a regular expression does it. Joined, the pieces are the text: nothing is lost, and white space is text like any other.
 #
-# Here are two patterns on a line of code. GPT-2 gives each word the space before it, and joins the end of a line to the indentation that follows. GPT-4 cuts a number after three digits, lets a word begin with a sign in place of the space, and keeps the end of a line with the signs before it.
+# Here are two patterns on a line of code. GPT-2 gives each word the space before it, and joins the end of a line to the indentation that follows. GPT-4 cuts a number after every three digits, lets a word begin with a symbol in place of the space, and keeps the end of a line with the symbols before it.
 
 # %%
 from llmlib.demonstrations.tokens import PATTERNS
@@ -360,7 +360,7 @@ for name in ["GPT-2", "GPT-4"]:
 # %% [markdown]
 # **Step by step.** Below, BPE learns from a short text with your `count_pairs` and `merge`. Press “Merge the commonest pair”: the pair with the highest count, over all pieces, becomes a token. Then change the pattern, type code with its white space, and watch what a *new* text becomes under the same merges.
 #
-# On ties any rule will do, but two trainers agree only if they share it. `commonest`, which is given, has the rule of the `tokenizers` package.
+# Any rule can decide ties, but two trainers agree only if they use the same one. The given function `commonest` follows the `tokenizers` package.
 #
 # <details><summary>Small print: Ġthe</summary>
 #
@@ -395,7 +395,7 @@ bpe_stepper(count_pairs, merge, commonest, text, "lowest slowness")
 #
 # ## 1.5 Training
 #
-# Now write the trainer that the stepper showed.
+# Now write the trainer you just stepped through.
 
 # %% [markdown]
 # ### Exercise 1.3 · `train_bpe` · ●●● · 20 min
@@ -406,8 +406,8 @@ bpe_stepper(count_pairs, merge, commonest, text, "lowest slowness")
 # - **Out:** the merges, a list of pairs of ids in the order in which they were learned. The `i`-th, from 0, makes the token
 #   `256 + i`, and later merges may use it. The list is shorter than `vocab_size - 256` when the text runs out of pairs.
 #
-# Cut the text with `split` first, and turn each piece into its UTF-8 bytes. Then again
-# and again: count the pairs in all pieces together, ask `commonest` which one to merge, and merge it everywhere.
+# Cut the text with `split` first, and turn each piece into its UTF-8 bytes. Then
+# repeat: count the pairs in all pieces together, ask `commonest` which pair to merge, and merge it everywhere.
 #
 # By hand: "aaabdaaabac" is one piece.
 #
@@ -432,7 +432,7 @@ bpe_stepper(count_pairs, merge, commonest, text, "lowest slowness")
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Texts repeat their words. `Counter(split(text))` says how often each piece occurs. How often does a pair count that stands inside a piece which occurs 100 times?
+# Texts repeat their words. `Counter(split(text))` says how often each piece occurs. If a piece occurs 100 times, how often does each pair inside it count?
 # </details>
 
 
@@ -507,7 +507,7 @@ for _ in range(3):
 
 
 # %% [markdown]
-# The same prose and as many merges, but inside pieces, and with ties decided by `commonest`:
+# Train again on the same prose, for as many rounds. This time merge only inside pieces, and let `commonest` decide ties:
 
 # %%
 merges = train_bpe(prose, 256 + 300)
@@ -518,7 +518,7 @@ longest = sorted(table[256:], key=len, reverse=True)[:8]
 print("longest:", [token.decode() for token in longest])
 
 # %% [markdown]
-# Now the tokens are words and parts of words. **It is pre-tokenization that keeps them from being phrases;** the counting knows nothing of words.
+# Now the tokens are words and parts of words. **Pre-tokenization keeps them from becoming phrases;** the counting knows nothing of words.
 #
 # How many merges should there be? GPT-2 has 50,000. More merges make texts shorter, but a larger vocabulary has a price. **Each token needs a row of its own in the model**, a list of numbers that stands for it.
 
@@ -541,8 +541,8 @@ print(f"of SmolLM2's 134,515,008 numbers: {in_table / 134_515_008:.0%}")
 # - **In:** `text`, a string; `merges`, a list of pairs of ids, oldest first; the `i`-th makes the token `256 + i`; leave the list as it is.
 # - **Out:** the ids of the text, a list of ints.
 #
-# Cut with `split`, and take each piece by itself: from its bytes, merge the pair of neighbours that was learned *first* among
-# those that are there, look again, and stop when no pair of neighbours is a merge.
+# Cut with `split`, and take each piece by itself. Start from its bytes. Of all pairs of neighbours, merge the one that was
+# learned *first*, and look again. Stop when no pair of neighbours is a merge.
 #
 # By hand:
 #
@@ -554,7 +554,7 @@ print(f"of SmolLM2's 134,515,008 numbers: {in_table / 134_515_008:.0%}")
 # encode("abc", merges)   ->  [97, 256]
 # ```
 #
-# One token, the last, would spell "abc" whole. These merges are made up.
+# The last token alone would spell "abc". These merges are made up.
 #
 # Not allowed: `Tokenizer.encode` and the package `tokenizers`.
 #
@@ -640,7 +640,7 @@ for word in [" embeddings", " preprocessing", "strawberry", " tokenization"]:
 # %% [markdown]
 # " embeddings" ends in "d", "ings". The tokens "ding" and "s" exist and would fit, but the "ing" in the middle can merge with one side only, and "ings" is the older merge.
 #
-# Now article 1 of the Universal Declaration of Human Rights in four languages, and a small program. Each change of colour, with a thin line before it, marks the start of a token; a token that holds part of a character is shown as its bytes, between ‹ and ›.
+# Now article 1 of the Universal Declaration of Human Rights in four languages, and a small program. A thin line and a change of colour mark the start of each token. A token that holds part of a character is shown as its bytes, between ‹ and ›.
 
 # %% folded="Set-up: article 1 in several languages, and a program"
 import json
@@ -669,7 +669,7 @@ coloured_tokens(
 )
 
 # %% [markdown]
-# Most English words are one token, with the space in front. German words are often cut where neither a syllable nor a part with a meaning ends: "s|ind", "gle|ich". The same article takes 33 tokens in English and 172 in Russian. That means more time, more money, and less text in the longest input that a model can take, its *context*.
+# Most English words are one token, with the space in front. German words are often cut where no syllable and no meaningful part ends: "s|ind", "gle|ich". The same article takes 33 tokens in English and 172 in Russian. More tokens cost more time and money, and less text fits into the longest input that a model can take, its *context*.
 #
 # **Playground.** Type anything. The slider sets how many merges your `encode` may use; each token has its id in this notebook's numbering below it.
 
@@ -688,9 +688,9 @@ tokenizer_playground(
 #
 # ![A chat message as blocks: a dark block for the token im_start, light blocks for user, a new line, Hello and an exclamation mark, and a dark block for im_end.](attachment:a_chat.png)
 #
-# Some ids stand for no text. GPT-2 has one, `<|endoftext|>`, between its training documents: 256 bytes, 50,000 merges and this one make 50,257. SmolLM2 has 17. Two of them shape a conversation: `<|im_start|>` opens a message, `<|im_end|>` closes it.
+# *Special tokens* stand for no text. GPT-2 has one, `<|endoftext|>`, between its training documents: 256 bytes, 50,000 merges and this token make 50,257. SmolLM2 has 17 special tokens. Two of them shape a conversation: `<|im_start|>` opens a message, `<|im_end|>` closes it.
 #
-# Their names are written like text. Here is one for a tokenizer that knows it, and for one that does not.
+# Their names are written like text. Here a tokenizer that knows `<|im_end|>` encodes it, then a tokenizer that does not.
 
 # %%
 name = "<|im_end|>"
@@ -720,7 +720,7 @@ def vocabulary(merges):
 # Turn ids back into text.
 #
 # - **In:** `ids`, a list of ints; `merges`, as before. `vocabulary(merges)[i]` are the bytes of the token `i`.
-# - **Out:** the text, a string. Bytes that are no valid UTF-8 become "\ufffd" (shown as �), the replacement character; 255 and 255 become two. Nothing is raised, and the text goes on after them.
+# - **Out:** the text, a string. Bytes that are not valid UTF-8 become "\ufffd" (shown as �), the replacement character; 255 and 255 become two. Nothing is raised, and the text goes on after them.
 #
 # By hand: `decode([195, 169], [])` joins the bytes `b"\xc3"` and `b"\xa9"` to `b"\xc3\xa9"`, which is "é". Neither byte alone is a character.
 #
@@ -789,7 +789,7 @@ for _ in range(20):
 
 
 # %% [markdown]
-# Below are two lists of GPT-2's ids, each with the text that it is meant to be.
+# Below are two lists of GPT-2's ids, each with the text that it should decode to.
 
 # %%
 ours = {number: i for i, number in enumerate(gpt2_numbers)}
@@ -802,7 +802,7 @@ for text, listed in claimed.items():
 print("The second list, read by SmolLM2:", repr(model.tokenizer.decode(listed)))
 
 # %% [markdown]
-# One wrong number, and the sentence is about something else. The second list holds, but only with GPT-2's tokenizer: ids mean nothing without the tokenizer that made them. Decode what you feed a model: there is no quicker test.
+# One wrong number changes what the first sentence is about. The second list is right, but only with GPT-2's tokenizer: ids mean nothing without the tokenizer that made them. Decode what you feed a model: there is no quicker test.
 
 # %% [markdown]
 # ## 1.9 Streaming
@@ -836,8 +836,8 @@ print("token by token:", [gpt2.decode([i]) for i in ids])
 # - **In:** `ids` and `merges`, as for `decode`.
 # - **Out:** a list of strings, one for each id: the text that this id *completes*. While a character is not yet whole, nothing of it
 #   is shown: "". Bytes left unfinished at the very end are dropped.
-# - A byte that can begin or continue nothing still turns into "\ufffd", at once: those from 248 on, and further bytes that follow no first byte.
-# - A character that is broken off turns into *one* "\ufffd", however many of its bytes had come, with the id that breaks it.
+# - A byte that neither begins nor continues a character turns into "\ufffd" at once: any byte from 248 on, and a further byte without a first byte.
+# - A character that is broken off becomes *one* "\ufffd", however many of its bytes had come. It appears with the id that breaks off the character.
 #
 # Go by the table. UTF-8 has finer rules, such as no 224 followed by 128; they are not tested.
 #
@@ -996,7 +996,7 @@ show(characters_per_token(carried, 3.5, 4.5))
 reveal("four", sum(3.5 <= each <= 4.5 for each in carried.values()), within=0)
 
 # %% [markdown] reveals="four"
-# The rule is meant for English. It holds for the English prose, and nowhere else here; even in English, article 1 has 5.2 characters for each token.
+# The rule is meant for English. Here it holds only for the English prose. Even in English, article 1 has 5.2 characters per token.
 
 # %% [markdown]
 # **The same word, different tokens.** How many tokens does "strawberry" have?
@@ -1010,7 +1010,7 @@ for text in ["strawberry", " strawberry", " STRAWBERRY", " 127", " 677"]:
     print(f"{text!r:<14} GPT-2 {cuts[0]}   SmolLM2 {cuts[1]}")
 
 # %% [markdown]
-# With a space before it, as inside a sentence, it is a single token. At the start of a text the same word is "st", "raw", "berry". GPT-2 cuts numbers just as oddly; SmolLM2 makes every digit a token.
+# With a space before it, as inside a sentence, "strawberry" is a single token. At the start of a text it is "st", "raw", "berry". GPT-2 cuts numbers just as oddly; SmolLM2 makes every digit a token.
 #
 # **A space at the end.** The space belongs to the next word. So what happens to "Paris" when the prompt already ends in a space?
 
@@ -1031,7 +1031,7 @@ reveal("space", next_token("The capital of France is ")[paris].item(), within=0.
 # Paris is gone. In this sentence the tokenizer makes one token of " Paris", never a space and then "Paris". Do not end a prompt with a space, unless a digit comes next: there SmolLM2's space is a token of its own.
 
 # %% [markdown]
-# **Spelling.** Does the model know the letters inside a token? Each of 32 words is one token of five letters. After two examples, the model names them one by one; before each letter it is shown the right letters up to there.
+# **Spelling.** Does the model know the letters inside a token? Each of 32 words is one token of five letters. After two examples, the model names the letters one by one. Before each, it is shown the right letters so far.
 
 
 # %% given letters_right
@@ -1128,7 +1128,7 @@ for _seed in range(3):
 
 
 # %% [markdown]
-# Now the model. The second group changes nothing but the ids: the same text, with an id for each letter of each word, in the examples too.
+# Now the model. In the second group only the ids change: each letter of each word has an id of its own, in the examples too.
 
 # %% folded="Measure: your control on the real model"
 from llmlib.plots.tokens import right_by_letter
@@ -1149,10 +1149,10 @@ alike = "A" if max(above) < 0.2 else "B" if min(above) > 0.7 * max(above) else "
 reveal("letters", alike or ("D" if best else "C"))
 
 # %% [markdown] reveals="letters"
-# **The model can usually name the first letter of a token, and rarely the last.** With an id for each letter there is something to copy, and most letters are right. So it is the token that stands in the way here. Chance means here how common letters are; what the letters shown before give away is not in it.
+# **The model can usually name the first letter of a token, and rarely the last.** With an id for each letter there is something to copy, and most letters are right. So here the token stands in the way. Chance here means how common letters are. It leaves out what the letters shown before give away.
 
 # %% [markdown]
-# **Counting.** How many r are in "strawberry"? Here is ours, after two examples:
+# **Counting.** How many r are in "strawberry"? The model answers, after two examples:
 
 # %%
 from llmlib.demonstrations.tokens import counts
@@ -1249,7 +1249,7 @@ same = sum(alike) / len(alike)
 reveal("digits", "A" if min(right) > 2 / 3 else "B" if same > 0.8 else "C")
 
 # %% [markdown] reveals="digits"
-# **The digits follow the examples more than the word.** What is right is mostly what one digit, repeated, happens to hit. The right answer for "strawberry" was an accident of our prompt. One right answer is never a test. Whether tokens keep a *larger* model from counting is another question; this run cannot say.
+# **The digits follow the examples more than the word.** Most right answers are those that one digit, repeated, happens to hit. The right answer for "strawberry" was an accident of our prompt. One right answer is never a test. Whether tokens keep a *larger* model from counting is another question; this run cannot say.
 
 # %% [markdown]
 # ## 1.11 Your functions in the engine
@@ -1326,7 +1326,7 @@ agreed = same_ids(
 # - Encoding repeats the merges by rank. It does not look for the longest token.
 # - Special tokens stand for no text. What a user types must not become one.
 # - A token may end inside a character: join the bytes before you decode them.
-# - Before you believe a score, find out what luck would score, and what would score without the skill.
+# - Before you believe a score, find out what luck would score, and what a model without the skill would score.
 #
 # ## Questions to think about
 #

@@ -208,7 +208,7 @@ print("product equals look-up:", same)
 #
 # ![Left: the loss as a curve over one score. A point moved to the right comes to lie lower; the straight line through both is the slope. Right: the loss of the whole table falls over 100 steps, steeply at first, then hardly at all.](attachment:downhill.png)
 #
-# **Loss.** Let the model read a text. At each place it gives some probability $p$ to the token that really comes. The loss of that place is $-\ln p$. It is 0 if the token was certain, and 4.6 if the model gave it one chance in a hundred. The loss of a text is the mean over its places, in *nats*.
+# **Loss.** Let the model read a text. At each place it gives some probability $p$ to the token that really comes. The loss at that place is $-\ln p$. It is 0 if the token was certain, and 4.6 if the model gave it one chance in a hundred. The loss of a text is the mean over its places, in *nats*.
 #
 # **Gradient.** Nudge one number of the model, and the loss changes a little. How much it changes *per unit* is the slope of the loss at that number. All slopes together are the *gradient*. Training subtracts the gradient, times a *learning rate*, again and again.
 #
@@ -218,12 +218,12 @@ print("product equals look-up:", same)
 #
 # </details>
 #
-# Nudging finds one slope for each run of the model: 134.5 million runs for one step of SmolLM2. *Backpropagation* finds all slopes in one run forward and one backward. On the way back each part of the model answers one question: given the slopes at my output, what are the slopes at my input? You answer it for the look-up.
+# Nudging finds one slope per run of the model. One step of SmolLM2 would take 134.5 million runs. *Backpropagation* finds all slopes in one run forward and one backward. On the way back each part of the model answers one question: given the slopes at my output, what are the slopes at my input? You answer it for the look-up.
 
 # %% [markdown]
 # ### Exercise 2.2 · `embedding_gradient` · ●●○ · 10 min
 #
-# The backward pass of `embed`: from the gradient at each vector that was looked up to the gradient of the table.
+# Write the backward pass of `embed`: turn the gradients at the looked-up vectors into the gradient of the table.
 #
 # - `ids`: whole numbers `[...]`, the ids that were looked up
 # - `grad_output`: `[..., d_model]`, one gradient for each place in the text
@@ -325,7 +325,7 @@ print(f"slope by a nudge {rise / 0.02:.3f}, yours {gradient[token(' cat'), 1]:.3
 #
 # ### A table with two columns
 #
-# Why do similar rows come about? Train a table small enough to draw. It has two columns, and rows for 32 words: the commonest in the course's stories, without names. From the row of a word the model must guess the next token, one of 150. A matrix `output` turns the two numbers into 150 scores, and the logarithm of each token's own frequency is added. All rows start near 0.
+# Why do rows become similar? Train a table small enough to draw. It has two columns, and rows for 32 words: the commonest in the course's stories, without names. From a word's row the model must guess the next token, one of 150. A matrix `output` turns the two numbers into 150 scores, and the logarithm of each token's own frequency is added. All rows start near 0.
 
 # %%
 predict(
@@ -371,7 +371,7 @@ reveal("he", options[min(options, key=lambda name: to_he[names.index(name)])])
 # %% [markdown] reveals="he"
 # ` she`. Both are used in the same way: what comes after one often comes after the other. **Two words that are followed by the same tokens get almost the same gradient, so they are pushed the same way.**
 #
-# A control: give every word the next tokens of some other place, at random. Words are then no longer used differently.
+# As a control, give every word the next tokens of some other place, at random. Then all words are used alike.
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -386,13 +386,13 @@ for name in [" he", " his", " cat", " in", " was"]:
 # %% [markdown]
 # In the shuffled stories there is hardly anything to learn: the loss stays where it was, and the neighbours are accidents.
 #
-# SmolLM2 uses its table a second time, at the output: a token's score is the dot product of the model's last vector, after one more rescaling (notebook 4), with the token's row. The *dot product* $a \cdot b$ multiplies two vectors number by number and adds up. Weights that serve in two places are called *tied*.
+# SmolLM2 uses its table a second time, at the output: a token's score is the dot product of its row with the model's last vector, rescaled once more (notebook 4). The *dot product* $a \cdot b$ multiplies two vectors number by number and adds the products. Weights that serve in two places are called *tied*.
 #
 # At the output *every* row gets a gradient at every place: the row of the token that came is pulled towards the last vector, all others are pushed away.
 #
 # ## 2.3 Neighbours
 #
-# Similar tokens have similar vectors, you will read. The plainest measure is the dot product.
+# You will read that similar tokens have similar vectors. The plainest measure is the dot product.
 
 # %%
 predict(
@@ -415,7 +415,7 @@ winner = tokenizer.decode([(table @ table[token(" Monday")]).argmax()])
 reveal("monday", {" Monday": "A", " Tuesday": "B", " day": "D"}.get(winner, "C"))
 
 # %% [markdown] reveals="monday"
-# The beginnings of words such as *struggle* and *disseminate*, and bits of program code. Of the words in the vocabulary about one in thirteen has its largest dot product with itself.
+# The winners are the beginnings of words such as *struggle* and *disseminate*, and bits of program code. Only about one word in thirteen of the vocabulary has its largest dot product with itself.
 
 # %% [markdown]
 # A dot product is $|a|\,|b|\cos(a, b)$: it grows with the lengths. Divide by both, and the **cosine** is left. It is 1 if two vectors point the same way, 0 at a right angle, and negative beyond.
@@ -515,8 +515,8 @@ for text in [" dog", " good", " three", "7", " walked", " bank", "ing", " strugg
 # Three sorts of neighbours:
 #
 # - **the same word in another form**: with a capital, plural, another tense;
-# - **words that are used alike**: ` three` and ` four`, ` good` and ` bad`. Opposites are often neighbours: where one of them stands, the other mostly could;
-# - **pieces of the same kind**: digits near digits, endings near endings, beginnings near beginnings.
+# - **words that are used alike**: ` three` and ` four`, ` good` and ` bad`. Opposites are often neighbours: where one stands, the other usually could, too;
+# - **tokens of the same kind**: digits near digits, endings near endings, beginnings near beginnings.
 #
 # So why did parts of words win by dot product? Give every row two numbers: how far it goes *along* the mean of all rows, and how far *across* it, in all other directions together.
 
@@ -541,15 +541,15 @@ cosines = (unit[one] * unit[other]).sum(dim=1)
 print(f"mean cosine of two tokens at random: {cosines.mean():.2f}")
 
 # %% [markdown]
-# **The picture to remember.** Points on one circle are equally long. Nearly all rows lean the same way; the exceptions, left of the line, are the commonest tokens. What makes one row longer than another is mostly how far it goes in that one shared direction. So the long row of ` strugg` wins. That single direction of 576 carries half of the table's sum of squares. Without it the plain dot product finds the word itself.
+# **The picture to remember.** Rows on one circle are equally long. Nearly all rows lean the same way; the exceptions, left of the line, are the commonest tokens. What makes one row longer than another is mostly how far it goes in that one shared direction. So the long row of ` strugg` wins. That single direction, one of 576, carries half of the table's sum of squares. Without it the plain dot product finds the word itself.
 #
-# So two tokens picked at random from the vocabulary have a mean cosine of 0.4. Compare a cosine with those of other pairs, never with 0.
+# So two tokens picked at random from the vocabulary have a mean cosine of 0.4. Compare a cosine with the cosines of other pairs, never with 0.
 #
 # ## 2.4 King − man + woman, counted
 #
 # ![A sketch: four dots, man, woman, king and queen, as the corners of a parallelogram. The arrow from man to woman is drawn once more from king, and there it ends at queen.](attachment:promise.png)
 #
-# *King − man + woman = queen* is the best-known claim about word vectors (Mikolov et al. 2013). Three such sums in SmolLM2's table, with rows of length 1, and the tokens nearest to the result:
+# *King − man + woman = queen* is the best-known claim about word vectors (Mikolov et al. 2013). Here are three such sums in SmolLM2's table, with rows of length 1, and the tokens nearest to each:
 
 # %%
 for plus, minus, other in [
@@ -581,7 +581,7 @@ print(
 # %% [markdown]
 # With the inputs allowed, hardly any capital is found. Without them a third of the sums are right. Two theories:
 #
-# - **Its own pair.** The two words of the difference must belong together, as in *Paris − France*. Then it leads from any country to its capital.
+# - **Its own pair.** The two words of the difference must belong together, as in *Paris − France*. Then the difference leads from any country to its capital.
 # - **Any pair.** The difference only leads from countries to capitals. A capital and a country that do not belong together work as well.
 
 # %% [markdown]
@@ -590,11 +590,11 @@ print(
 # Propose sums that are right under one theory and wrong under the other: a **control**.
 #
 # - `pairs`: a list of `(country, capital)`, two ids each, all different
-# - returns a list of `(plus, minus, other, answer)`, none twice: as many as you can make, since with few of them luck decides, and at least as many as there are pairs. The sum is *plus − minus + other*, a capital, a country and a country of `pairs`. `answer` is the id that you count as right; it is none of these three.
+# - returns a list of `(plus, minus, other, answer)`, none twice, and at least as many as there are pairs. Make as many as you can: with few, luck decides. Each sum is *plus − minus + other*: a capital, a country and a country of `pairs`. `answer` is the id that you count as right; it is none of these three.
 #
 # Before your sums meet SmolLM2, the check tries them on two made-up tables, one for each theory.
 #
-# By hand: with `pairs = [(1, 10), (2, 20), (3, 30)]` a *true* sum is `(10, 1, 2, 20)`, capital 10 less its country 1 plus country 2, which should land on capital 20. It is right under both theories, so it is no control.
+# By hand: with `pairs = [(1, 10), (2, 20), (3, 30)]` a *true* sum is `(10, 1, 2, 20)`, capital 10 minus its country 1 plus country 2, which should land on capital 20. It is right under both theories, so it is no control.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -657,7 +657,7 @@ plots.show(pictures.shares(shares, "what is subtracted", "sums that are right"))
 reveal("mixed", 100 * shares["your control"], within=8)
 
 # %% [markdown] reveals="mixed"
-# Neither theory wins outright. **Most of what works needs no true pair**: a capital minus *another* country is right somewhat less often, over many sums.
+# Neither theory wins outright. **Most of what works needs no true pair**: over many sums, a capital minus *another* country is right only somewhat less often.
 
 # %% [markdown]
 # ## 2.5 One row per token, whatever it means
@@ -688,13 +688,13 @@ predict(
 # %% [markdown]
 # ### Experiment 2.5 · `word_and_side` · ●●● · 20 min
 #
-# Measure how much more alike two vectors are because they end in the same word, and how much because their sentences are on the same side. Your tool is the cosine of two vectors. Which pairs of texts you compare with which is your decision.
+# Measure how much more alike two vectors are because their texts end in the same word, and how much because the texts are on the same side. Your tool is the cosine of two vectors. Which pairs of texts you compare is your decision.
 #
 # - `vectors`: `[n, d_model]`, one for each text, none all zeros
 # - `words`, `sides`, `places`: lists of `n`, the last word of each text, its side, and the number of the sentence beginning that it was made from
 # - returns two numbers: what the same word adds to a cosine, and what the same side adds
 #
-# The check has made-up vectors for which it is known what adds how much. In some of them one word stands mostly on one side, as in real texts. Any matched pairs will do.
+# The check has made-up vectors for which both numbers are known. In some of them one word stands mostly on one side, as in real texts. Any matched pairs will do.
 #
 # By hand: take the sixteen texts above, and suppose that all vectors of ` bank` are the same, and that all others are at right angles to it and to each other. Then only the word counts, and the result is `(1, 0)`.
 #
@@ -764,16 +764,16 @@ ahead = ends["two senses"][" bank"][1] - ends["two senses"][" bank"][0]
 reveal("topic", "A" if ahead > 0.05 else "B" if ahead < -0.05 else "C")
 
 # %% [markdown] reveals="topic"
-# The side. In the table only the word counts. Layer by layer the word fades, and in the end it adds little. **For the words with two senses, the side then adds more than the word does.** For those with one sense it can be either: look at ` man` and ` water`.
+# The side. In the table only the word counts. Layer by layer the word fades, and in the end it adds little. **For the words with two senses, the side then adds more than the word does.** For words with one sense, either can add more: look at ` man` and ` water`.
 
 # %% [markdown]
 # ## 2.6 What tells the order?
 #
-# For the rest you need one idea from notebook 3. In each layer of a *transformer* a token looks at others and takes something from them: *attention*.
+# For the rest you need one idea from notebook 3. In each layer of a *transformer* a token looks at others and takes something from them. This is *attention*.
 #
 # - Each token makes two short vectors from its own, by two trained matrices $W_q$ and $W_k$: a **query** $q$, what it looks for, and a **key** $k$, by which it is found.
-# - The **score** of one token looking at another is the dot product $q \cdot k$ of its query with the other's key, divided by 8 in SmolLM2. Softmax turns scores into **shares**: how much of every token this one takes in.
-# - A token may look at itself and at those before it, not at later ones: the **causal mask**.
+# - The **score** of one token looking at another is the dot product $q \cdot k$ of its query with the other's key, divided by 8 in SmolLM2. Softmax turns scores into **attention weights**: how much of every token this token takes in.
+# - The **causal mask** lets a token look at itself and at earlier tokens, not at later ones.
 # - Nine such **heads** work side by side in each layer.
 #
 # ![Three token boxes, dog, bites, man, and below them the same three in the order man, bites, dog. Lines join equal tokens: each has the same row in both.](attachment:same_rows.png)
@@ -859,7 +859,7 @@ reveal("mask", {(False, False): "A", (False, True): "B"}.get(seen, "C"))
 #
 # ![A token's row as a coloured bar, plus a position's row, here computed and not GPT-2's, as a coloured bar, equals the vector that goes into the first layer. Below, the same token at another position gives another sum.](attachment:added.png)
 #
-# GPT-2's answer is the simplest: one more table, with a row for each *position*, trained like the first, and added to the token's row. Your `embed` serves both: `embed(ids, token_table) + embed(torch.arange(len(ids)), position_table)`. (The rows of positions in the picture are not GPT-2's.)
+# GPT-2's answer is the simplest: one more table, trained like the first. It has a row for each *position*, which is added to the token's row. Your `embed` serves both: `embed(ids, token_table) + embed(torch.arange(len(ids)), position_table)`. (The rows of positions in the picture are not GPT-2's.)
 
 # %% [markdown]
 # This table ends: GPT-2 cannot take a text longer than 1,024 tokens. And words get mixed with positions. Let $x$ and $y$ be the rows of two tokens, and $p_m$ the row of position $m$. A score multiplies two sums, and four products come out:
@@ -872,11 +872,11 @@ reveal("mask", {(False, False): "A", (False, True): "B"}.get(seen, "C"))
 #
 # $$(R_m\, q) \cdot (R_n\, k) = q \cdot R_{n-m}\, k.$$
 #
-# That one line is RoPE: what the token's vector holds is in $q$ and $k$, the position is in $R$, and only the *difference* of positions counts.
+# That one line is RoPE: $q$ and $k$ hold what is in the token's vector, $R$ holds the position, and only the *difference* of positions counts.
 #
 # ![Nine clocks, rows for pairs 0, 3 and 6, columns for query and key at places 3 and 1, 5 and 3, 8 and 6. The hands of query and key stand elsewhere in each column, but within a row the angle between them is always the same: 115 degrees in pair 0, 39 in pair 3, 13 in pair 6.](attachment:locked_clocks.png)
 #
-# **The other picture to remember.** Along a row of clocks both hands move on, and the angle between them stays: query and key are two positions apart. Here all hands start at three o'clock, so that you see the turn alone. Those of a real query and key start anywhere.
+# **The other picture to remember.** Along a row of clocks both hands move on, and the angle between them stays: query and key are two positions apart. Here all hands start at three o'clock, so that you see the turn alone. The hands of a real query and key start anywhere.
 #
 # An arrow $(a, b)$ turned by the angle $\varphi$ is
 #
@@ -996,7 +996,7 @@ check.close(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** First the one line, with a query and a key of SmolLM2, before the division by 8. Then use your function to place every query of a head at every distance after every key.
+# **Run it on the real model.** First check the formula for scores, with a query and a key of SmolLM2, before the division by 8. Then use your function to place every query of a head at every distance after every key.
 
 # %%
 ids = tokenizer.encode("The cat sat on the mat, and the dog slept by the door.")
@@ -1045,7 +1045,7 @@ plots.show(
 #
 # ![SmolLM2 as a row of boxes: ids, look-up, 30 layers of attention and MLP, output, next token. The look-up and the RoPE inside attention are marked as yours.](attachment:your_pieces.png)
 #
-# The whole model, with your look-up and your RoPE inside, against `transformers`:
+# Compare the whole model, with your look-up and RoPE inside, with `transformers`:
 
 # %%
 from llmlib.course.engine_check import same_ids

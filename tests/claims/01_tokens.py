@@ -72,7 +72,7 @@ def _trained(text, n, cut):
 
 
 def paris():
-    """“About three chances in four, 0.773. Another model has another number.”
+    """“About three chances in four, 0.773. Another model gives another number.”
 
     Spain in the same sentence: Paris is gone.
     """
@@ -104,8 +104,7 @@ def one_token_after_the_other():
 
 
 def a_question_need_not_be_answered():
-    """“A new line is likeliest, " Machine" second, and third `<|im_end|>`, the token that ends
-    a message”
+    """“A new line is likeliest, then " Machine", then `<|im_end|>`, the token that ends a message.”
 
     Other questions, after which a new line or the end is among the first three, too; the same
     questions broken off, where neither is.
@@ -129,8 +128,8 @@ def a_question_need_not_be_answered():
 
 @central
 def pre_tokenization_keeps_tokens_from_being_phrases():
-    """“Whole phrases from this one text become tokens.” “It is pre-tokenization that keeps them
-    from being phrases;** the counting knows nothing of words.”
+    """“Whole phrases from this one text become tokens.” “Pre-tokenization keeps them from
+    becoming phrases;** the counting knows nothing of words.”
 
     The same trainer on another text, with pieces and without; and with the spaces moved at random,
     where the tokens are no words although there are pieces.
@@ -155,8 +154,8 @@ def pre_tokenization_keeps_tokens_from_being_phrases():
 
 def gpt2_and_gpt4_cut_differently():
     """“GPT-2 gives each word the space before it, and joins the end of a line to the indentation
-    that follows. GPT-4 cuts a number after three digits, lets a word begin with a sign in place of
-    the space, and keeps the end of a line with the signs before it.”
+    that follows. GPT-4 cuts a number after every three digits, lets a word begin with a symbol in
+    place of the space, and keeps the end of a line with the symbols before it.”
 
     Random lines of code; each of the five is false of the other pattern, but for the first.
     """
@@ -229,7 +228,7 @@ def encoding_goes_by_rank():
 
 def what_an_article_costs():
     """“Most English words are one token, with the space in front. German words are often cut where
-    neither a syllable nor a part with a meaning ends: "s|ind", "gle|ich". The same article takes 33
+    no syllable and no meaningful part ends: "s|ind", "gle|ich". The same article takes 33
     tokens in English and 172 in Russian”
 
     Six other articles; in Russian, no word is whole.
@@ -252,8 +251,8 @@ def what_an_article_costs():
 
 @central
 def special_tokens_in_a_users_text_end_messages():
-    """“256 bytes, 50,000 merges and this one make 50,257. SmolLM2 has 17.” “Read as a special
-    token, it ends the user's message, and what follows can pass for the assistant's.”
+    """“256 bytes, 50,000 merges and this token make 50,257. SmolLM2 has 17 special tokens.” “Read
+    as a special token, it ends the user's message, and what follows can pass for the assistant's.”
 
     The same typed text with no special tokens allowed: two messages, as the program wrote; and a
     text without their names, which forges nothing either way.
@@ -278,8 +277,8 @@ def special_tokens_in_a_users_text_end_messages():
 
 @central
 def one_wrong_id():
-    """“One wrong number, and the sentence is about something else. The second list holds, but only
-    with GPT-2's tokenizer”
+    """“One wrong number changes what the first sentence is about. The second list is right, but
+    only with GPT-2's tokenizer”
 
     The other list, which holds; the same list read by another tokenizer, and other texts, each with
     one id changed.
@@ -332,8 +331,8 @@ def utf8_has_finer_rules():
 
 
 def four_characters_hold_for_english_prose():
-    """“It holds for the English prose, and nowhere else here; even in English, article 1 has 5.2
-    characters for each token.”
+    """“Here it holds only for the English prose. Even in English, article 1 has 5.2 characters per
+    token.”
 
     Texts that are not shown: other articles in English, in French and in Hindi, and other code.
     """
@@ -351,8 +350,8 @@ def four_characters_hold_for_english_prose():
 
 
 def strawberry_in_two_ways():
-    """“With a space before it, as inside a sentence, it is a single token. At the start of a text
-    the same word is "st", "raw", "berry".”
+    """“With a space before it, as inside a sentence, "strawberry" is a single token. At the
+    start of a text it is "st", "raw", "berry".”
 
     Both tokenizers; common words, which are one token in both places.
     """
@@ -424,8 +423,8 @@ def the_first_letter_and_rarely_the_last():
 
 
 def the_digits_follow_the_examples():
-    """“The digits follow the examples more than the word.** What is right is
-    mostly what one digit, repeated, happens to hit.”
+    """“The digits follow the examples more than the word.** Most right
+    answers are those that one digit, repeated, happens to hit.”
 
     Sixteen questions and four pairs of examples that are not shown, one of them falling. A model
     that counts, of which the same measure says the opposite.

@@ -251,8 +251,9 @@ def the_row_that_came_is_pulled_and_all_others_pushed(use="unembedding"):
 
 @false_where("cosines, for which rows are divided by their lengths", rows=_unit)
 def dot_products_find_other_tokens(rows=_table):
-    """“The beginnings of words such as *struggle* and *disseminate*, and bits of program code. Of
-    the words in the vocabulary about one in thirteen has its largest dot product with itself.”
+    """“The winners are the beginnings of words such as *struggle* and *disseminate*, and bits of
+    program code. Only about one word in thirteen of the vocabulary has its largest dot product with
+    itself.”
 
     All 20,093 words in small letters; a day, a city and a feeling that are not shown.
     """
@@ -284,7 +285,7 @@ SWAPS = (
 
 @false_where("words at random in place of the opposites", opposites=False)
 def opposites_are_neighbours(opposites=True):
-    """“Opposites are often neighbours: where one of them stands, the other mostly could”
+    """“Opposites are often neighbours: where one stands, the other usually could”
 
     Six pairs of opposites in sentences: their place among the neighbours, and what the swap costs.
     """
@@ -308,8 +309,8 @@ def opposites_are_neighbours(opposites=True):
 @central
 @false_where("the largest of the other directions", direction=lambda: _others()[:, 0])
 def one_direction_carries_half_of_the_table(direction=_shared):
-    """“That single direction of 576 carries half of the table's sum of squares. Without it the
-    plain dot product finds the word itself.”
+    """“That single direction, one of 576, carries half of the table's sum of squares. Without it
+    the plain dot product finds the word itself.”
 
     300 words that the other claims do not have; the largest of the other directions.
     """
@@ -390,8 +391,8 @@ def _own_pairs_only():
 @central
 @false_where("a made-up table in which only a country's own capital works", made=_own_pairs_only)
 def most_of_the_sum_needs_no_true_pair(made=lambda: (_table(), _pairs())):
-    """“**Most of what works needs no true pair**: a capital minus *another* country is right
-    somewhat less often”
+    """“**Most of what works needs no true pair**: over many sums, a capital minus *another*
+    country is right only somewhat less often.”
 
     Ten draws of nine of 26 other countries.
     """
@@ -508,7 +509,7 @@ def in_the_end_the_word_adds_little(depth=30):
 
 @false_where("words with two senses", words=(" bank", " court", " spring", " bat", " ring"))
 def one_sense_can_be_either(words=(" man", " book", " water", " dog", " car")):
-    """“For those with one sense it can be either”
+    """“For words with one sense, either can add more”
 
     Two words beside the three that are shown; the words with two senses, of which all agree.
     """
@@ -591,8 +592,8 @@ def _added(x, positions, theta):
 @central
 @false_where("positions that are added", turn=_added)
 def only_the_difference_counts(turn=apply_rope):
-    """“That one line is RoPE: what the token's vector holds is in $q$ and $k$, the position
-    is in $R$, and only the *difference* of positions counts.”
+    """“That one line is RoPE: $q$ and $k$ hold what is in the token's vector, $R$ holds the
+    position, and only the *difference* of positions counts.”
 
     Random queries and keys, pairs of places with the same and with another distance.
     """
