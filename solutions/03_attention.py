@@ -6,13 +6,13 @@
 #
 # ![Three square maps of the text Mrs. Quill keeps a dragon. The dragon greets Mrs. In the first, layer 11 head 1, most rows are bright one cell before their own. In the second, layer 13 head 8, the row of greets is bright at dragon and the row of keeps at Quill. In the third, layer 18 head 6, most rows are bright in the first column, and the last row is bright at Quill.](attachment:three_heads.png)
 #
-# **You will build** attention, its mask, its heads, and a whole layer that you put into the real model 30 times. Then you
-# test which of six heads the model really needs to copy random tokens, and design the two controls that decide.
+# **You will build** attention, its mask, its heads, and a whole layer that you put into the real model 30 times. Then
+# you test which of six heads the model really needs for copying random tokens. You design two controls for that test.
 #
 # **You need** notebooks 1 and 2, the matrix product, the dot product, and softmax, which turns any numbers into positive
 # ones that sum to 1. Layers, heads and positions are counted from 0.
 #
-# **It takes** about three hours. The pieces under *Further*, at the end, come on top.
+# **It takes** about three hours. *Further*, at the end, is extra.
 
 # %% given setup folded="Set-up: torch, and RoPE from notebook 2"
 import math
@@ -80,20 +80,21 @@ asked = [f"{p.split()[-1]} →{w}" for p, w in prompts.items()]
 show(plots.paired(asked, chances, "probability of the next token"))
 
 # %% [markdown] reveals="alone"
-# All three go on alike. They have the same first token, the same last one and the same length, so " is" cannot tell
-# them apart. **Attention is the only place in the model where one token learns about another.** What a token can do alone varies:
-# "Los" still calls up "Angeles", "Albert" hardly calls up "Einstein".
+# All three prompts continue alike. They have the same first token, the same last one and the same length, so " is"
+# cannot tell them apart. **Attention is the only place in the model where one token learns about another.** What a
+# token can do alone varies: "Los" still calls up "Angeles", "Albert" hardly calls up "Einstein".
 
 # %% [markdown]
 # ## 3.1 From an average to attention
 #
 # ![Left, a chain: four words, each read into a memory that hands on to the next. Right, each looks back at all: every word has arrows straight back to all words before it.](attachment:chain.png)
 #
-# On the left an arrow carries news; on the right it points at what is looked at.
+# On the left an arrow carries information; on the right it points at the word being read.
 #
-# How can "sat" learn what came before it? In the years before 2017, most neural language models were *recurrent networks* (RNNs): they pass one vector of
-# memory from token to token. Each step waits for the one before, and news from 50 tokens back passes through 50 steps. With
-# attention, each token looks at every earlier one directly, all at once.
+# How can "sat" learn what came before it? In the years before 2017, most neural language models were *recurrent
+# networks* (RNNs): they pass one vector of memory from token to token. Each step waits for the step before, and
+# information from 50 tokens back passes through 50 steps. With attention, each token looks at every earlier one
+# directly, all at once.
 #
 # We get there in four steps, on the vectors that the attention of layer 11 receives for "The cat sat on the mat". The last step is
 # its head 1, 11.1 for short. Each step contains the one before as a special case, and the cells check that it does.
@@ -130,8 +131,8 @@ average = lower / lower.sum(-1, keepdim=True)
 print("step 2 equals step 1:", same(average @ x, step_1))
 
 # %% [markdown]
-# **Step 3, softmax of a mask.** Give each pair of tokens a **score** of 0, and a score of $-\infty$ where the second is in the
-# future. As $e^{-\infty} = 0$, softmax gives the future nothing, and the others equal weights.
+# **Step 3, softmax of a mask.** Give each pair of tokens a **score**: 0, or $-\infty$ where the second token is in the
+# future. As $e^{-\infty} = 0$, softmax gives future tokens no weight, and the others equal weights.
 
 # %%
 scores = torch.zeros(seq, seq).masked_fill(lower == 0, -math.inf)
@@ -146,10 +147,9 @@ print("step 3 equals step 2:", same(scores.softmax(-1), average))
 # - a **key** $k = W_K x$: by what can I be found?
 # - a **value** $v = W_V x$: what do I hand over to those who look at me?
 #
-# The score is the dot product of a query and a key, divided by $\sqrt{\text{head\_dim}}$ (section 3.2); notebook 2's score
-# included this division. RoPE turns queries and keys by their positions, as there. A last matrix, the **output projection**
-# $W_O$, makes of the mixed values what is added to the token's vector. (That vector was rescaled before attention received it:
-# notebook 4.)
+# As in notebook 2, RoPE turns queries and keys by their positions; the score is their dot product, divided by
+# $\sqrt{\text{head\_dim}}$ (section 3.2). A last matrix, the **output projection** $W_O$, turns the mixed values into
+# what is added to the token's vector. (That vector was rescaled before attention received it: notebook 4.)
 
 # %%
 w_q, w_k, w_v, w_o = weights_of(model, layer, head)  # each 64 × 576, but W_O 576 × 64
@@ -173,13 +173,14 @@ show(plots.maps(panels, words))
 #
 # $$\mathrm{attention}(q, k, v) = \mathrm{softmax}\!\left(\frac{q\,k^{T}}{\sqrt{\text{head\_dim}}}\right) v$$
 #
-# What is mixed is $W_V x$, not the token itself. So a head can search by one thing, the keys, and fetch another, the values.
+# Attention mixes the values $W_V x$, not the tokens themselves. So a head can search by one thing, the keys, and fetch
+# another, the values.
 #
 # ## 3.2 Why √head_dim
 #
-# A score is a sum of head_dim products. The more products, the more scores differ, and softmax of scores that differ a lot
-# gives nearly everything to the largest. Before training, that one is the largest by chance, and a softmax so sure of itself
-# passes on hardly any gradient. Random queries, ten random keys each:
+# A score is a sum of head_dim products. The more products, the further apart the scores, and softmax then gives nearly
+# all the weight to the largest. Before training, that score is the largest by chance. And where softmax gives nearly
+# all or nothing, hardly any gradient passes through it. Here are random queries, with ten random keys each:
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -351,7 +352,7 @@ reveal("divisor", "C" if wrong == right else "B" if "Paris" in wrong else "A")
 # ## 3.3 No looking ahead
 #
 # In training, every position predicts its next token. If it could see that token, it would copy the answer and learn
-# nothing. So each token may look only at itself and at what came before: the **causal mask**.
+# nothing. So the **causal mask** lets each token look only at itself and at earlier tokens.
 #
 # There are two ways to hide a token: set its weight to 0 *after* the softmax, or its score to $-\infty$ *before*. Here are both, on made-up scores.
 
@@ -424,7 +425,7 @@ reveal("mask", "C" if moved[masked_after] else "A" if still_one else "B")
 #         T T F        T T T T T
 #         T T T
 #
-# Everything in torch is allowed, here and wherever a statement forbids nothing.
+# Everything in torch is allowed, here and in every exercise that forbids nothing.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -497,8 +498,8 @@ print("without its mask it writes:", repr(text))
 reveal("blind", "A" if "Paris" in text else "B")
 
 # %% [markdown] reveals="blind"
-# The *last* token has no future, but all the others have one. If they see it, their vectors differ from those of training;
-# in the next layer the last token looks at these. So the mask is needed in writing as well.
+# The *last* token has no future, but all the others have one. If they see it, their vectors differ from those of
+# training; in the next layer the last token looks at these vectors. So the mask is needed in writing as well.
 
 # %% [markdown]
 # ## 3.4 Heads
@@ -506,8 +507,9 @@ reveal("blind", "A" if "Paris" in text else "B")
 # ![x, of shape seq by d_model, is multiplied by W_Q, W_K and W_V; the products are cut into heads; each head attends alone; the results stand side by side and are multiplied by W_O, which gives seq by d_model again.](attachment:heads.png)
 #
 # To fetch one thing from the subject *and* another from the previous word, a token needs two mixtures. So a layer has
-# several **heads**. Each reads the whole vector $x$ with its own rows of $W_Q$, $W_K$ and $W_V$ (in section 3.5 heads share the last two). One product makes the queries of
-# all heads: SmolLM2's have 576 numbers, nine heads of 64, head 0 first.
+# several **heads**. Each reads the whole vector $x$ with its own rows of $W_Q$, $W_K$ and $W_V$ (in section 3.5 heads
+# share the last two). One product makes the queries of all heads. In SmolLM2 these are 576 numbers, 64 for each of nine
+# heads, head 0 first.
 #
 # The heads' results are set side by side and multiplied by $W_O$.
 
@@ -656,9 +658,9 @@ print("nine writes, added, are the layer's:", same(added, real.added[layer]))
 #
 # ![Three drawings of nine query heads: each with a key/value head of its own, three groups of three sharing one each, and all nine on a single one.](attachment:grouped.png)
 #
-# While a model writes, it keeps the keys and values of all tokens that it has seen. So that they take less memory, several
-# query heads **share** one head of keys and values: *grouped-query attention* (Ainslie et al. 2023). SmolLM2's nine
-# query heads share three. At four bytes a number:
+# While a model writes, it keeps the keys and values of all tokens that it has seen. To save memory, several query heads
+# can **share** one head of keys and values; this is *grouped-query attention* (Ainslie et al. 2023). SmolLM2's nine
+# query heads share three. At four bytes per number:
 
 # %%
 from llmlib.kv_cache import cache_bytes
@@ -672,8 +674,9 @@ print(f"the model itself: {itself:,.0f} MiB")
 # %% [markdown]
 # ### Exercise 3.5 · `repeat_kv` · ●○○ · 5 min
 #
-# `x` holds keys (or values), `[batch, n_kv_head, seq, head_dim]`. Repeat each head `n_rep` times, copies **next to
-# each other**: `[batch, n_kv_head * n_rep, seq, head_dim]`. Then every query head finds its partner at its own number.
+# `x` holds keys (or values), `[batch, n_kv_head, seq, head_dim]`. Repeat each head `n_rep` times, copies **next to each
+# other**: `[batch, n_kv_head * n_rep, seq, head_dim]`. Then every query head finds its keys or values at its own
+# number.
 #
 # By hand: key heads `A B C` and `n_rep = 3` give `A A A B B B C C C`.
 #
@@ -740,7 +743,7 @@ for _seed, (_shape, _n) in enumerate(
 # - `w_k`, `w_v` `[n_kv_head * head_dim, d_model]`: fewer heads: grouped queries
 # - `w_o` `[d_model, n_head * head_dim]`: stored the same way
 # - `n_head`, `n_kv_head` whole numbers: n_kv_head divides n_head
-# - `theta` a number: RoPE's base: hand it on to `apply_rope`
+# - `theta` a number: RoPE's base; pass it to `apply_rope`
 # - returns `[batch, seq, d_model]`: one row for each token
 #
 # Attention is causal, and positions count from 0. **Queries and keys** are turned by RoPE, head by head; values are not.
@@ -823,8 +826,9 @@ for _seed, (_batch, _seq, _d, _n, _kv, _head) in enumerate(
 # %% [markdown]
 # ### Your layer in the real model
 #
-# It takes the place of the engine's, 30 times. *Logits* are what the model computes before a token is chosen: one number for
-# each token of its vocabulary. Compare all of them: the token that is chosen tells only which logit is the largest.
+# It replaces the engine's own layer, 30 times. *Logits* are what the model computes before a token is chosen: one
+# number for each token of its vocabulary. Compare all of them: the token that is chosen tells only which logit is the
+# largest.
 
 # %%
 from llmlib.demonstrations.attention import with_layer
@@ -845,14 +849,14 @@ mean = row.mean(dim=(0, 1)).tolist()
 show(plots.row(words, mean, "Where “sat” looks: mean of 270 heads", future=3))
 
 # %% [markdown]
-# Most goes to "The", and nothing to the words that come later. Yet head 11.1 gives "cat" 0.97: a mean hides what single heads
+# Most attention goes to "The", and none to later words. Yet head 11.1 gives "cat" 0.97: a mean hides what single heads
 # do. And 11.1 looks there because "cat" stands before "sat", not because cats sit.
 #
 # ### The sink
 #
-# Why "The"? One explanation: softmax must hand out 100 %, even when a head finds nothing that it looks for, and the first token
-# is the only one that all can see. Xiao et al. (2023) saw much of it go to the first few tokens, **attention sinks**. Here it
-# goes to the first:
+# Why "The"? One explanation: a head's weights must sum to 1, even when it finds nothing that it looks for, and the
+# first token is the only one that all can see. Xiao et al. (2023) saw much attention go to the first few tokens,
+# **attention sinks**. Here it goes to the first:
 
 # %%
 from llmlib.attention import attention_maps
@@ -873,16 +877,19 @@ for word, weight, part in zip(words[:3], mean, parts):
     print(f"{word:<5} weight {weight:.2f}   weight × length of value {part:.2f}")
 
 # %% [markdown]
-# **In these short texts, about two thirds of the attention goes to the first token**, averaged over the tokens from the third on, even
-# if the words are shuffled. Its values are short, so it hands over less than its weight says: the numbers for "sat" are above. **A weight is
-# not yet an influence.** To measure one, you must intervene.
+# **In these short texts, about two thirds of the attention goes to the first token**, averaged over the tokens from the
+# third on, even if the words are shuffled. Its values are short, so it hands over less than its weight says: the
+# numbers for "sat" are above. **A weight is not yet an influence.** To measure influence, you must intervene.
 
 # %% [markdown]
 # ## 3.7 Which heads does copying need?
 #
-# Give the model random tokens, **twice in a row**. Nothing in them makes sense, so what the model gets right in the second
-# half, it has copied. Now set the output of one head to 0 (this is *zero ablation*) and measure the **cost**: the rise of the loss on the second half, $-\ln p$ of
-# the right token, in nats. Below 0 the model copies better without that head. Do so for all 270 heads, one at a time:
+# Give the model random tokens, **twice in a row**. Nothing in them makes sense, so what the model gets right in the
+# second half, it has copied.
+#
+# Now set the output of one head to 0 (this is *zero ablation*) and measure the **cost**: how much the loss on the second
+# half rises. The loss is $-\ln p$ of the right token, in nats. With a cost below 0, the model copies better without that
+# head. Do so for all 270 heads, one at a time:
 
 # %%
 from llmlib.demonstrations.attention import costs, repeated
@@ -902,16 +909,16 @@ top = sorted(found, key=found.get, reverse=True)[:6]
 # %% [markdown]
 # ### Experiment 3.7 · `control_heads` · ●●○ · 15 min
 #
-# Zeroing *any* head may do damage, whatever the head is used for. Choose heads to compare with: for each head in question, a
-# **control**, which is zeroed in its place.
+# Zeroing *any* head may do damage, whatever the head is used for. For each head in question, choose a **control**: a
+# head to zero in its place, for comparison.
 #
 # - `targets` list of `(layer, head)`: the heads in question
 # - `sizes` `[n_layer, n_head]`: the mean length of what each head writes
 # - returns list of `(layer, head)`: one control for each target, in the order of the targets
 #
-# What should a control have in common with its target? There is more than one good answer. The check tries yours on made-up
-# models in which *no* head copies. There a control must cost about as much as its target, from half to twice. If it does not,
-# it makes the target look special.
+# What should a control have in common with its target? There is more than one good answer. The check tries yours on
+# made-up models in which *no* head copies. There a control must cost about as much as its target, between half and
+# twice as much. Otherwise it makes the target look special.
 #
 # By hand, for one target in two made-up models:
 #
@@ -976,9 +983,9 @@ for _seed in range(11, 17):
 # %% [markdown]
 # ### Experiment 3.8 · `replacement` · ●●○ · 10 min
 #
-# Zero is not nothing. Some heads say much the same at every position, whatever the text; the layers above were trained
-# with it. Zeroing such a head can cost a lot, and proves nothing about copying. What would you put in the place of a head's
-# output so that only what it says *about single tokens* is lost?
+# Zero is not neutral. Some heads say much the same at every position, whatever the text; the layers above were trained
+# with it. Zeroing such a head can cost a lot, and proves nothing about copying. What would you put in the place of a
+# head's output so that only what it says *about single tokens* is lost?
 #
 # - `z` `[batch, seq, head_dim]`: what one head computed on a few texts
 # - returns a tensor of the same shape: what is put in its place
@@ -1042,8 +1049,8 @@ for _seed, (_batch, _seq, _d) in enumerate(((8, 9, 5), (5, 30, 3), (6, 16, 16)))
 # %% [markdown]
 # ### Decide
 #
-# Two new, longer texts, the six costliest heads, three measurements each. (If your replacement is a mean over texts, use
-# positions here: with only two texts, half of what each says would stay.)
+# On two new, longer texts, measure each of the six costliest heads in three ways. (If your replacement averages over
+# texts, let it average over positions here: with only two texts, half of what each says would stay.)
 
 # %%
 predict(
@@ -1071,9 +1078,9 @@ reveal("survive", kept, within=1)
 # **Zero made six heads look needed for copying.** Their controls cost much less, which seemed to confirm it. (2.2 and 16.0 write
 # about twice as much here as any other head of their layers: a control from there is too small.)
 #
-# But five of the six sit in layers 0 to 2. With something typical of them in their place, the cost of these five together falls by at
-# least half: much of what zeroing took away was the same at every position. Here 0.8 keeps about half of its cost
-# and 1.4 a third; on other texts it may be another of them, or none.
+# But five of the six sit in layers 0 to 2. With something typical of them in their place, the cost of these five
+# together falls by at least half: much of what zeroing took away was the same at every position. Here 0.8 keeps about
+# half of its cost and 1.4 a third; on other texts it may be other heads, or none.
 #
 # **16.0 keeps its cost**, on other texts as well. What it says about single tokens is needed to copy *random*
 # tokens well; *Further* shows how. Ordinary sentences said twice are still copied without it, only a little worse.
@@ -1082,11 +1089,11 @@ reveal("survive", kept, within=1)
 # %% [markdown]
 # ## Recap
 #
-# - Attention is a weighted average: a token's **query** meets its own **key** and all earlier ones, softmax makes **attention weights** of the
-#   scores, and these mix the **values**.
+# - Attention is a weighted average: a token's **query** meets its own **key** and all earlier ones, softmax turns the scores
+#   into **attention weights**, and these mix the **values**.
 # - The mask comes **before** the softmax. Heads attend alone; what they write adds up.
-# - A weight says where a head looks, not what the model uses. To know what it uses takes an intervention, a control to
-#   compare it with, and a replacement that leaves what is the same at every position.
+# - A weight says where a head looks, not what the model uses. To learn what it uses, you need an intervention, a control
+#   to compare it with, and a replacement that keeps what is the same at every position.
 # - SmolLM2 is *decoder-only*: one text, one causal mask. The first transformer had a second network, an *encoder*, for the
 #   text to translate.
 #

@@ -5,8 +5,8 @@
 #
 # ![The model as a line, the residual stream, from ids over the table, layer 0 to layer 29 and a last norm to the table again and the logits. One layer is opened: twice a copy leaves the line, goes through a norm and then through attention or the feed-forward, and what comes out is added to the line.](attachment:whole_stack.png)
 #
-# **You will build** a layer, its norm, its feed-forward, and the whole model. You put the `attend` of notebook 3 into it,
-# and you train a small one. In between you run experiments on a real model, and you propose the control yourself.
+# **You will build** a layer, its norm, its feed-forward, and the whole model. You put your `attend` from notebook 3
+# into it, and you train a small model. In between, you experiment on a real model and propose the control yourself.
 #
 # **You need** notebooks 1 to 3, and to know that a gradient says how strongly the loss would react to a weight.
 #
@@ -61,8 +61,9 @@ as_trained = mean_loss(
 # the end the table is used again: the dot product of a vector with every row gives its **logits**, one number for each
 # token of the vocabulary. This last step is the *output head*.
 #
-# A layer has two *sublayers*: attention and the **feed-forward** network, which papers often call the *MLP*. Each reads a
-# copy of the stream through a **norm**, which rescales it. What a sublayer adds to the stream is what it **writes**.
+# A layer has two *sublayers*: attention and the **feed-forward** network, which papers often call the *MLP*. Each reads
+# a copy of the stream through a **norm**, which rescales it. We say that a sublayer **writes** what it adds to the
+# stream.
 #
 # We need not wait for the last layer. The last norm and the table accept a vector from any layer.
 
@@ -88,9 +89,9 @@ for n, shares in enumerate(output_head.softmax(head(model, stream))):  # 31 of t
 reveal("cold", first_time, within=2)
 
 # %% [markdown] reveals="cold"
-# Straight from the table, the vector simply *is* the word "is". " cold" comes out on top near the end. Reading the stream
-# halfway with the last norm and the table is called the *logit lens* (nostalgebraist 2020). What it does not show may be
-# in the stream all the same: the middle layers did not write for this reader. Section 4.5 finds more.
+# Straight from the table, the vector simply *is* the word "is". " cold" comes out on top near the end. Reading the
+# stream halfway with the last norm and the table is called the *logit lens* (nostalgebraist 2020). What the lens does
+# not show may still be in the stream: the middle layers were not trained to be read this way. Section 4.5 finds more.
 
 # %% [markdown]
 # ## 4.1 The residual stream
@@ -128,8 +129,8 @@ reveal("cold", first_time, within=2)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# At the first "+" the stream as it was meets what attention wrote. Keep the sum under a name: it is what the second
-# sublayer reads, and what its write is added to.
+# At the first "+" what attention wrote is added to the old stream. Give the sum a name: the second sublayer reads it,
+# and adds to it.
 #
 # </details>
 
@@ -207,14 +208,14 @@ apart = (head(model, added.sum(dim=0)) - model(france)[0]).abs().max().item()
 print("the plain sum gives the model's own logits, to within 0.001:", apart < 1e-3)
 
 # %% [markdown]
-# **The final stream is a sum of 61 vectors**: the table's, and two for each layer. The sum is plain; what each sublayer
-# writes depends on the sum before it.
+# **The final stream is a sum of 61 vectors**: the table's, and two for each layer. It is a plain sum, but what each
+# sublayer writes depends on the sum before it.
 #
 # ### Why the "+"?
 #
 # ![Above, three layers in a chain: each replaces the vector. Below, a thick line runs past three layers; each reads from it and adds to it.](attachment:add_or_replace.png)
 #
-# Without it a layer would *replace* the vector. Compare *fresh* stacks, with random weights, as they are before any
+# Without it a layer would *replace* the vector. Compare *fresh* stacks: their weights are random, as before any
 # training.
 
 # %%
@@ -250,17 +251,17 @@ reveal("plus", "C" if overflow else "A" if alone else "B")
 
 # %% [markdown] reveals="plus"
 # After a few layers without "+" the tokens are almost alike: attention averages them (Dong et al. 2021), and the
-# feed-forward adds to it. Their size tells us nothing here, because every sublayer reads through a norm. With "+" the tokens grow
-# alike too, but far more slowly. **The "+" keeps each token's own vector in the sum.**
+# feed-forward adds to the effect. Their size tells us nothing here, because every sublayer reads through a norm. With
+# "+" the tokens grow alike too, but far more slowly. **The "+" keeps each token's own vector in the sum.**
 
 # %% [markdown]
 # ## 4.2 Norms: each sublayer reads a normalised copy
 #
 # ![A sketch. Three arrows of the stream, short, middle and long. A norm under each hands down a copy, and the three copies have the same length.](attachment:norm_copy.png)
 #
-# From the table to the last layer the stream becomes hundreds of times as long. So each sublayer reads a *normalised* copy,
-# and the stream itself stays as it is. The copies have one length before the norm's weight multiplies their entries. What if
-# the norms did not divide?
+# From the table to the last layer the stream's vectors become hundreds of times as long. So each sublayer reads a
+# *normalised* copy, and the stream itself stays as it is. The copies all have the same length, until the norm's weight
+# multiplies their entries. What if the norms did not divide?
 
 # %%
 predict(
@@ -282,14 +283,14 @@ print(f"as it is {as_trained:.2f}, without division {broken:.2f}")
 reveal("division", "C" if math.isnan(broken) else "B" if broken > 10.8 else "A")
 
 # %% [markdown] reveals="division"
-# `nan` means "not a number": something overflowed. Both sublayers multiply numbers that grow with
-# their input: attention its queries and keys, the feed-forward two numbers in each of its neurons (section 4.3). Hand a feed-forward a copy 200 times as large, and it
-# writes about 40,000 times as much. The next layer reads that.
+# `nan` means "not a number": something overflowed. Both sublayers multiply numbers that grow with their input.
+# Attention multiplies queries by keys; each neuron of the feed-forward multiplies two numbers (section 4.3). Hand a
+# feed-forward a copy 200 times as large, and it writes about 40,000 times as much. The next layer reads that.
 
 # %% [markdown]
-# Two norms are common. *RMSNorm* divides a vector by its root mean square. *LayerNorm*, the norm of GPT-2, first subtracts
-# the mean of the vector's entries, and adds a bias at the end. You write the one that Llama and SmolLM2 use; LayerNorm
-# waits in *Further*. $\epsilon$, in code `eps`, is a tiny number that keeps us from dividing by zero.
+# Two norms are common. *RMSNorm* divides a vector by its root mean square. *LayerNorm*, the norm of GPT-2, first
+# subtracts the mean of the vector's entries, and adds a bias at the end. You write RMSNorm, which Llama and SmolLM2
+# use; LayerNorm is in *Further*. $\epsilon$, in code `eps`, is a tiny number that keeps us from dividing by zero.
 
 # %% [markdown]
 # ### Exercise 4.2 · `rms_norm` · ●○○ · 5 min
@@ -398,7 +399,7 @@ def post_norm_block(x, norm_1, attend, norm_2, feed_forward):
 
 
 # %% [markdown]
-# Which of the two is better cannot be seen in SmolLM2: its weights fit the wiring in which they were trained. GPT-2, Llama
+# SmolLM2 cannot show which of the two is better: its weights fit the wiring in which they were trained. GPT-2, Llama
 # and SmolLM2 are pre-norm, with one more norm at the very end.
 
 # %% [markdown]
@@ -409,11 +410,11 @@ def post_norm_block(x, norm_1, attend, norm_2, feed_forward):
 #
 # ![One neuron. The token's copy has a dot product with a row of w_gate, which goes through SiLU, and one with a row of w_up. The product of the two numbers is the neuron's activation. It multiplies a column of w_down, and that is added to the stream.](attachment:one_neuron.png)
 #
-# The two rows decide *when* a neuron is active. The column is a fixed vector: what it adds then. The number in between,
-# the neuron's **activation**, says how much of the column is added, and with which sign.
+# The two rows decide *when* a neuron is active. The column is the fixed vector that it then adds. The number in
+# between, the neuron's **activation**, says how much of the column is added, and with which sign.
 #
-# One of the two numbers is bent by an *activation function*. In the older kind of feed-forward, which has no product, all
-# matrices could be replaced by one if nothing were bent.
+# An *activation function* bends one of the two numbers. The older kind of feed-forward has no product: if nothing were
+# bent there, one matrix could replace all of its matrices.
 #
 # ![Left: ReLU is flat below zero and straight above; GELU and SiLU follow it closely, smoothly, and dip a little below zero. Right: SiLU of a gate times three other numbers; where the gate is strongly negative all three products are near zero.](attachment:three_bends.png)
 #
@@ -512,7 +513,7 @@ yours = mean_loss(model.using(mlp=swiglu), story_ids)
 print(f"SmolLM2's loss with your swiglu {yours:.2f}, as it is {as_trained:.2f}")
 
 # %% [markdown]
-# Most of SmolLM2's weights are here:
+# Most of SmolLM2's weights are in the feed-forward:
 #
 # ![SmolLM2's weights drawn to scale: one block for the table, beside it thirty thin columns, the layers; in each the lower quarter is attention, the upper three quarters the feed-forward.](attachment:weights_to_scale.png)
 
@@ -608,8 +609,8 @@ for _n, _d, _eps in ((1, 4, 1e-5), (5, 7, 0.3), (61, 24, 1e-5)):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **On the real model.** A logit by itself says little. The question is how much larger it is than *another* one: than the
-# logit of " London", or than the mean of all?
+# **On the real model.** A logit by itself says little. How much larger is it than *another*: the logit of " London", or
+# the mean of all logits?
 
 # %%
 predict(
@@ -655,9 +656,10 @@ for name, each in terms.items():
 reveal("writes", "A" if all(most) else "C" if most[0] else "B")
 
 # %% [markdown] reveals="writes"
-# One attention sublayer writes nearly three quarters of Paris's lead over London. Many writes together lift Paris above the
-# *average* token, and this one writes less than a fifth of that. **The answer depends on what you compare with:** of the lead
-# over Rome, this sublayer writes less than half. (Such a share can exceed 100 %, as some writes cancel others.)
+# One attention sublayer writes nearly three quarters of Paris's lead over London. Many writes together lift Paris above
+# the *average* token, and this sublayer writes less than a fifth of that. **The answer depends on what you compare
+# with:** of the lead over Rome, this sublayer writes less than half. (Such a share can exceed 100 %, as some writes
+# cancel others.)
 
 # %% [markdown]
 # ## 4.5 What carries the answer?
@@ -691,8 +693,8 @@ predict(
 # *Recovered* is the score on a scale where the corrupted run stands at 0 and the clean run at 1. Leave both streams as
 # they are.
 #
-# **By hand.** Two tokens, token 0 and token 1, are one number each. The one layer adds token 0 to token 1. The score is
-# twice what token 1 is at the end.
+# **By hand.** There are two tokens, of one number each, and one layer, which adds token 0 to token 1. The score is
+# twice the final token 1.
 #
 # |run|state 0, before the layer|state 1, after it|score|recovered|
 # |---|---|---|---|---|
@@ -718,8 +720,8 @@ predict(
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The scale has two ends, the scores of `clean` and of `corrupted` run from any one state. What maps the lower end to 0
-# and the upper one to 1?
+# The two ends of the scale are the scores that `clean` and `corrupted` give, both run on from the same state. What maps
+# the lower end to 0 and the upper one to 1?
 #
 # </details>
 
@@ -802,7 +804,8 @@ for _seq, _d, _n in ((1, 2, 1), (3, 5, 0), (5, 2, 4)):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **On the real model.** The score is the logit of " Paris" minus that of " Rome". Below the map, ten pairs of countries.
+# **On the real model.** The score is the logit of " Paris" minus that of " Rome". Below the map are ten pairs of
+# countries.
 
 
 # %%
@@ -832,11 +835,10 @@ last = recovered[:, -1] > 0.5
 reveal("patch", last.int().argmax().item() - 1, within=2)
 
 # %% [markdown] reveals="patch"
-# **What tells France from Italy reaches the last token in a single layer, 23.** The ends of the map were certain: at the table
-# only the country differs, and after the last layer only "is" is read. Where it changes over, and how suddenly, is the
-# finding. Before layer 23 the vector at the country decides
-# nearly everything. After it the vector at the last token does, in all ten pairs. For Paris, attribution found its largest
-# write there, too.
+# **What tells France from Italy reaches the last token in a single layer, 23.** The ends of the map were certain: at
+# the table only the country differs, and after the last layer only "is" is read. The finding is where the map changes,
+# and how suddenly. Before layer 23 the vector at the country decides nearly everything. After it the vector at the last
+# token does, in all ten pairs. For Paris, attribution found its largest write there, too.
 
 # %% [markdown]
 # ### Could it have come out otherwise?
@@ -934,20 +936,20 @@ asked = (recovered[:, -1] > 0.5).int().argmax().item() - 1
 reveal("capital", "A" if asked == 23 else "C" if asked < 23 else "B")
 
 # %% [markdown] reveals="capital"
-# In the first map the 0 of " capital" could not come out otherwise: up to the country both runs are the same. If your run
-# asks for the currency, " capital" carries nearly everything at first, and hands it over in steps: after layer 16 the last
-# token has more than half. (If it begins with "A", " capital" starts at 0: it must first read the "A".)
+# In the first map " capital" had to be 0: up to the country both runs are the same. A control that cannot fail says
+# nothing. If your run asks for the currency, " capital" carries nearly everything at first, and hands it over in steps:
+# after layer 16 the last token has more than half. (If your run begins with "A", " capital" starts at 0: it must first
+# read the "A".)
 #
-# **Most of what sets these two runs apart reaches the last token before the country does.** The score does not say what that
-# is: the fact that is asked for, or only that a name comes next, as the other answer is " the". And a control that cannot
-# fail says nothing.
+# **Most of what sets these two runs apart reaches the last token in an earlier layer than the country does.** The score
+# does not say what arrives: the fact asked for, or only that a name comes next, as the other answer is " the".
 
 # %% [markdown]
 # ## 4.6 The loop: your model
 #
 # ![A chain from ids over embed, pre_norm_block, rms_norm and unembed to the logits. An arrow loops over pre_norm_block: for every layer, with its own weights.](attachment:the_loop.png)
 #
-# You have every part. What is missing is the loop.
+# You have every part. Only the loop is missing.
 
 # %% [markdown]
 # ### Exercise 4.7 · `forward` · ●●● · 20 min
@@ -989,8 +991,8 @@ reveal("capital", "A" if asked == 23 else "C" if asked < 23 else "B")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `for i, (norm_1, norm_2, w_gate, w_up, w_down) in enumerate(layers):`. Your block wants four functions of `x` alone. A
-# `lambda x: …` makes one of a function that needs weights, too.
+# `for i, (norm_1, norm_2, w_gate, w_up, w_down) in enumerate(layers):`. Your block needs four functions of `x` alone. A
+# `lambda x: …` turns a function that also needs weights into one of these.
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -1078,9 +1080,9 @@ yours = runs.compare(forward, attend)
 print("same 12 ids:", *yours[0], "  logits equal to within 0.01:", yours[1] < 0.01)
 
 # %% [markdown]
-# **That is a language model, and you wrote everything between looking up and the last dot products.** How much do equal ids prove?
-# Plant four mistakes: a last norm that does not divide, an eps ten times too large, norms rounded to 16 bits, and a
-# feed-forward that writes 1 % less. Each version continues three prompts by 12 ids.
+# **That is a language model, and you wrote everything between the look-up and the last dot products.** How much do
+# equal ids alone prove? Plant four mistakes: a last norm that does not divide, an eps ten times too large, norms
+# rounded to 16 bits, and a feed-forward that writes 1 % less. Each version continues three prompts by 12 ids.
 
 # %%
 predict("planted", "How many of the four mistakes change any of these ids?", yours=2)
@@ -1102,8 +1104,9 @@ reveal("planted", exposed, within=0)
 # %% [markdown]
 # ## 4.7 Your model learns
 #
-# Now an untrained model: two layers, 48 numbers per token, and a vocabulary of single letters. Your `forward` and
-# your `attend` read stories, guess each next letter, and the gradient of the loss goes back through all that you wrote.
+# Now take an untrained model with two layers, 48 numbers per token, and a vocabulary of single letters. Your `forward`
+# and your `attend` read stories and guess each next letter. The gradient of the loss goes back through all that you
+# wrote.
 
 # %%
 from llmlib.data import stories
@@ -1180,8 +1183,8 @@ reveal("letters", "C" if close else "B" if scores[1] > single - 0.1 else "A")
 # the model stops. **Only attention brings in anything further back.** With it the model begins to spell words. A few seconds
 # of training do not make sentences; notebook 7 trains a larger one.
 #
-# (The curves are losses on the training stories, the dashed lines on the unseen ones: compare those with the printed
-# losses.)
+# (The curves are losses on the training stories, the dashed lines on the unseen ones. Compare the dashed lines with the
+# printed losses.)
 
 # %% [markdown]
 # ## 4.8 From the first decoder to Llama
@@ -1215,7 +1218,7 @@ for name, (_, shape) in SHAPES.items():
 # - The "+" keeps each token's own vector in the sum. Without it the tokens of a fresh stack are soon alike.
 # - A norm divides what a sublayer reads by its size.
 # - Each neuron of the feed-forward adds one fixed vector, times its activation.
-# - A logit is a sum over all writes. What carries the answer shows only in an intervention.
+# - A logit is a sum over all writes. Only an intervention shows what carries the answer.
 # - Ask of each control: could it have come out otherwise?
 # - Some mistakes never show in the likeliest ids. Compare logits.
 #

@@ -140,7 +140,7 @@ def attention_is_an_average_in_four_steps():
 
 
 def a_head_mixes_values():
-    """“What is mixed is $W_V x$, not the token itself.”
+    """“Attention mixes the values $W_V x$, not the tokens themselves.”
 
     A head of a toy: its values decide what it says, the tokens' vectors do not. False for a head
     whose $W_V$ is the identity.
@@ -228,7 +228,7 @@ def masked_after_the_softmax_the_future_leaks():
 
 def the_mask_is_needed_in_writing_too():
     """“If they see it, their vectors differ from those of training; in the next layer the last
-    token looks at these. So the mask is needed in writing as well.”
+    token looks at these vectors. So the mask is needed in writing as well.”
 
     Three other prompts; the mask missing in the first layer only. False for a single token, and
     where it misses in the last layer only, after which there is no next.

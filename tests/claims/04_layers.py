@@ -155,8 +155,8 @@ def a_large_input_blows_up_the_feed_forward():
 @central
 def paris_depends_on_the_question():
     """“One attention sublayer writes nearly three quarters of Paris's lead over London. Many writes
-    together lift Paris above the *average* token, and this one writes less than a fifth of that.
-    **The answer depends on what you compare with:**”
+    together lift Paris above the *average* token, and this sublayer writes less than a fifth of
+    that. **The answer depends on what you compare with:**”
 
     The figures of Paris; then seven other capitals, each against the next city of the list and
     against the mean token: the share of layer 23 is larger in the contrast. False of Rome and
@@ -225,7 +225,7 @@ def the_country_moves_in_one_layer():
 def what_is_asked_arrives_before_the_country():
     """“If your run asks for the currency, " capital" carries nearly everything at first, and hands
     it over in steps: after layer 16 the last token has more than half.” “**Most of what sets these
-    two runs apart reaches the last token before the country does.**”
+    two runs apart reaches the last token in an earlier layer than the country does.**”
 
     Five other questions and countries. False of a run that differs at the last token only: there
     " capital" carries nothing.
