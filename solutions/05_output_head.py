@@ -61,7 +61,7 @@ for _, text, p in top_tokens(model, model(tokenizer.encode(prompt))[0, -1]):
 #    token, its **logit**. A logit is large where $x$ points along that token's row, and the larger
 #    the longer the row is.
 #
-# In SmolLM2 and GPT-2 it is the embedding table itself (*tied weights*, Press & Wolf 2016).
+# In SmolLM2 and GPT-2 this table is the embedding table (*tied weights*, Press & Wolf 2016).
 #
 # ### Exercise 5.1 · `unembed` · ●○○ · 5 min
 #
@@ -164,7 +164,7 @@ reveal("norm", "A" if common == 0 else "C" if common == 5 else "B")
 # %% [markdown]
 # ## 5.2 Logits are not probabilities
 #
-# Logits can be negative, and they sum to nothing in particular. Exponentiate them, so that all are positive, and divide by
+# Logits can be negative, and their sum can be anything. Exponentiate them, so that all are positive, and divide by
 # their sum:
 #
 # $$\mathrm{softmax}(z)_i = \frac{e^{z_i}}{\sum_j e^{z_j}}$$
@@ -1002,7 +1002,7 @@ def attention_backward(at_out, q, k, v, shares):
 
 
 # %% [markdown]
-# Now the whole walk, for three words, one in each row: a norm, attention, the "+" and the logits. Back it calls your
+# Now the whole walk, for three words, one in each row: a norm, attention, the "+" and the logits. The walk back calls your
 # `logits_gradient` and the two functions above. The next words have the ids 1, 2 and 3: the second to fourth column of `p`.
 
 
@@ -1192,8 +1192,8 @@ for _vocab, _n, _peak in [(3, 1, 0.3), (7, 30, 0.02), (4, 60, 0.1)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it** on a tiny model of SmolLM2's kind, two layers of width 64. Its five norms and both its attentions go back by *the
-# two functions above*: PyTorch calls them on its way back. The same twenty batches go through your loop with this walk, and
+# **Run it** on a tiny model of SmolLM2's kind, two layers of width 64. PyTorch calls *the two functions above* on its way back through
+# the five norms and both attentions. The same twenty batches go through your loop with this walk, and
 # through llmlib's, with PyTorch's own walk and `torch.optim.AdamW`.
 
 # %%
@@ -1213,13 +1213,13 @@ print("equal to 3 digits:", all(abs(a - b) < 1e-3 for a, b in zip(mine, other)))
 #
 # Now 960 steps with this walk, compared with rules that anybody can write:
 #
-# - **uniform**: every token alike, $\ln 512$;
+# - **uniform**: every token equally likely, $\ln 512$;
 # - **unigram**: each token as often as it occurs in the stories, whatever stands before it;
 # - **bigram**: as often as it follows the *one* token before it, with some of the unigram mixed in. Raw counts give a
 #   pair that was never seen probability 0, and one such pair makes the loss infinite. How much to mix in is chosen on one
 #   half of the held-out text; the picture uses the other.
 #
-# The *KL divergence* says how far the model's $q$ is from a rule's $r$: the mean of $\ln q - \ln r$ over tokens drawn from
+# The *KL divergence* says how far the model's distribution $q$ is from a rule's $r$: the mean of $\ln q - \ln r$ over tokens drawn from
 # the model.
 
 # %%
@@ -1243,7 +1243,7 @@ print(f"last 10 batches {np.mean(losses[-10:]):.2f}; unseen {unseen[-1][1]:.2f}"
 
 # %% [markdown]
 # At step 30 the model is close to the unigram: **it learns first which tokens are frequent**, whatever stands
-# before them. Then it comes closer to the bigram, and in the end it beats it. Counts of *two* tokens before are not
+# before them. Then it comes closer to the bigram, and in the end beats it. Counts of *two* tokens before are not
 # tried here. **Before you say that a model beats a rule, make the rule as good as you can.**
 #
 # On the left, the two curves move apart. The model reads each story about thirteen times and learns some of it by heart. What counts is
@@ -1347,7 +1347,7 @@ reveal("context", "A" if helped == 8 else "C" if helped <= 4 else "B")
 # After 240 steps context helps a little, and in one seed of eight it does not. **One seed can reverse a small effect.**
 #
 # After 960 steps all eight agree: context is worth a quarter of a nat. That is most of the lead over the bigram. **In
-# these runs it learns first the frequencies, then what follows what; what stands further back counts last.**
+# these runs it learns first the frequencies, then which token follows which; tokens further back count last.**
 
 # %% [markdown]
 # ### It writes
@@ -1366,7 +1366,7 @@ for some_weights, seeds in ((newborn, [0]), (engine_weights, [0, 1, 2, 3])):
         print(f"{story_tokenizer.decode(new_ids)!r}\n")
 
 # %% [markdown]
-# Words, names, now and then half a sentence that holds: your loop made this of random weights.
+# Words, names, sometimes half a sentence that makes sense: your loop made this from random weights.
 #
 # ## 5.9 Your pieces in the engine
 #

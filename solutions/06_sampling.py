@@ -648,7 +648,7 @@ sampling_lab(llm.tokenizer, rows, u)
 #
 # ### Exercise 6.6 · `filter_logits` · ●●○ · 8 min
 #
-# The order of `transformers`: **temperature, top-k, top-p, min-p**. Each works on what the one before it has left.
+# The order of `transformers`: **temperature, top-k, top-p, min-p**. Each filter works on what the previous one has left.
 #
 # | | | |
 # |---|---|---|
@@ -1116,7 +1116,7 @@ reveal("copies", by_copy[-1], within=0.1)
 # %% [markdown]
 # ### Experiment 6.9 · `control_copies` · ●●○ · 10 min
 #
-# Propose the control that tells the two explanations apart: other copies, for which *words* expects what it expects of the
+# Propose the control that tells the two explanations apart: other copies, for which *words* expects the same as for the
 # phrase, and *order* does not. (*Words* expects about one in seven of a phrase of seven tokens, in any order.)
 #
 # | | | |
@@ -1197,11 +1197,11 @@ for arm, before in {
 show(plots.copies(curves))
 
 # %% [markdown]
-# In both arms the copies rise to about 0.9. A control such as ours rises, too, but stays below 0.1. Whoever knows the seven
-# tokens and nothing of their order could do better: one chance in seven is 0.14, and with those crossed off that a copy
-# already holds, 0.30. Even that is far from 0.9.
+# In both arms the copies rise to about 0.9. A control such as ours rises, too, but stays below 0.1. If you knew the
+# seven tokens but not their order, you could do better: one chance in seven is 0.14, or 0.30
+# without the tokens already in the copy. Even that is far from 0.9.
 #
-# So knowing the *words* helps a little, and what makes the phrase near certain is read off the *order*. It need not make sense: a nonsense order rises as
+# So knowing the *words* helps a little, and what makes the phrase near certain is read off the *order*. That order need not make sense: a nonsense order rises as
 # high, from a lower start.
 #
 # ## 6.6 How it fails, asked in two ways
@@ -1215,7 +1215,7 @@ show(plots.copies(curves))
 # 3 + 4 =
 # ```
 #
-# If you ask it otherwise, what fails may be the form. So each question is asked in two arms: *plainly*, one sentence after the
+# If you ask it otherwise, the form may be what fails. So each question is asked in two arms: *plainly*, one sentence after the
 # other, and *in the template*. The words are the same, and in both arms we begin the answer, so that the next token decides. And
 # one answer proves little, so we draw many.
 #
@@ -1352,7 +1352,7 @@ show(plots.two_arms(failures(llm, draw)))
 # - **Arithmetic.** The template helps where there is one operation. With two, about one draw in ten is right in either arm, hardly
 #   more than by guessing one of ten digits. An answer must come out of one run through 30 layers, which is one reason why models are made to write their steps down.
 # - **Multiple choice.** Each question is asked four times, with the right option at A, B, C and D. A model that knows the answer
-#   follows it from letter to letter. Plainly, this one seldom answers with a letter. In the template it mostly does, is right
+#   follows it from letter to letter. Asked plainly, this model seldom answers with a letter. In the template it mostly does, is right
 #   no more often than by guessing, and prefers one letter wherever the right option stands. (The interval is over four
 #   questions.)
 # - **Social bias.** " she" comes more often after a nurse and five other occupations that are thought of as women's than
@@ -1388,7 +1388,7 @@ print(
 # - Top-k keeps a number, top-p a probability, min-p a ratio. Where the temperature stands among them changes what survives.
 # - The loop draws, appends, and asks again. Greedy can go in circles: what was written once is read off.
 # - Ask a chat model in its template *and* plainly, many times, before you say what it can do.
-# - A control is worth something if two explanations expect different things of it.
+# - A control helps if two explanations predict different results for it.
 #
 # **Next:** the loop gets a cache, and the model gets larger: notebook 7.
 #

@@ -87,7 +87,7 @@ for name, some in {"causal mask": model, "no mask": blind}.items():
     print(f"{name:<12} the first 5 keys move: layer 0 {told[0]}, layer 29 {told[1]}")
 
 # %% [markdown]
-# With the mask, nothing moves. Without it, only the keys of layer 0 stay: they are made before any attention.
+# With the mask, nothing changes. Without it, only the keys of layer 0 stay: they are made before any attention.
 #
 # A new token's query meets the old **keys** and reads the old **values**. Everything else works on one position at a time. So keep the keys and values of every layer, in a **KV cache**.
 #
@@ -304,7 +304,7 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
 
 
 # %% [markdown]
-# The check uses a toy model whose next token depends on every token before and its position: one that is lost or misplaced changes the answer.
+# The check uses a toy model whose next token depends on every token before and its position: a lost or misplaced token changes the answer.
 
 # %% given run_cached
 from llmlib.course.toy_model import forward as toy_forward
@@ -551,7 +551,7 @@ print(f"both take equally long at {2 * peak / bandwidth:.0f} tokens in one pass"
 #
 # ## 7.5 What a step costs
 #
-# A server decodes many texts at once: one step makes one new token for each. The weights are read once for all texts, and the cache of a text for that text alone.
+# A server decodes many texts at once: one step makes one new token for each. The weights are read once for all texts, and each text's cache for that text alone.
 
 # %% [markdown]
 # ### Exercise 7.4 · `step_seconds` · ●●○ · 12 min
@@ -686,7 +686,7 @@ print(
 # %% [markdown] reveals="H100"
 # None. 350 GB is the size in float16, and that does not fit on one card. If it did, reading it would take 104 ms per token. The idea of the third claim is right: the texts of a batch share one reading of the weights.
 #
-# Nine H100s hold weights and caches. If they shared all work evenly and talked for free, then with 64 texts of 1,000 tokens reading the caches takes nearly as long as reading the weights; with 8 texts, an eighth of that. Long texts stay memory-bound, however large the batch.
+# Nine H100s hold weights and caches. If they shared all work evenly and communicated for free, then with 64 texts of 1,000 tokens reading the caches takes nearly as long as reading the weights; with 8 texts, an eighth of that. Long texts stay memory-bound, however large the batch.
 
 # %% [markdown]
 # ![Bars of what one decoding step of a model of 175 billion parameters in float16 reads, with 1,000 tokens in each text. The weights are 350 GB whatever the batch. The caches grow from 5 GB for one text to 302 GB for 64.](attachment:what_a_step_reads.png)
@@ -720,7 +720,7 @@ plots.show(
 # %% [markdown]
 # ## 7.6 Smaller numbers
 #
-# If reading weights takes the time, make them smaller. A **quantized** matrix holds whole numbers of few bits, and scales that say what they stand for.
+# If reading takes the time, make the weights smaller. A **quantized** matrix holds whole numbers of few bits, and scales that say what they stand for.
 
 # %% [markdown]
 # ### Exercise 7.5 · `quantize_int8` · ●●○ · 12 min
@@ -860,7 +860,7 @@ print(f"another token is the likeliest at {100 * other:.0f} % of the positions")
 del small, some  # half a gigabyte
 
 # %% [markdown]
-# In storage a quarter of the bytes, and nearly the same loss on these two stories. Two greedy texts part where the likeliest token differs, though neither need be worse. So compare losses, not texts.
+# In storage a quarter of the bytes, and nearly the same loss on these two stories. Two greedy texts diverge where the likeliest token differs, though neither need be worse. So compare losses, not texts.
 #
 # ## 7.7 Several tokens in one pass
 #
@@ -966,7 +966,7 @@ best = max([*plans][1:5], key=speed.get)
 reveal("fastest", "DABC"[[*plans].index(best) - 1])
 
 # %% [markdown] reveals="fastest"
-# `step_seconds` counts bytes and products at the machine's limits. But a pass is about a thousand operations of torch, which all have to be started, and not every product reaches the limits. If the cache alone comes near its limit, a row far below its own waits for slow products. Drafts pay only if a pass over several tokens costs less than the passes that it saves.
+# `step_seconds` counts bytes and products at the machine's limits. But a pass is about a thousand operations of torch, which all have to be started, and not every product reaches the limits. If the cache alone comes near its limit, a row far below its own waits for slow products. Drafts help only if a pass over several tokens costs less than the passes that it saves.
 
 # %% [markdown]
 # *End of the first sitting.*
@@ -1181,13 +1181,13 @@ for tokens in runs.budgets:
 # **The forecast of the widest model misses at every budget, and the direction turns.** With little text it is too high, with much text too low, for nearly every draw of seeds. Why it turns, these runs do not show. One suspect is the learning rate, which was tuned at one budget only.
 
 # %% [markdown]
-# **How should a budget be shared?** Training costs about 6 operations per parameter and token. Hoffmann et al. 2022 ("Chinchilla") found that size and text should grow together, each about as the root of the budget, at some 20 tokens per parameter.
+# **How should a budget be shared?** Training costs about 6 operations per parameter and token. Hoffmann et al. 2022 ("Chinchilla") found that size and text should grow together, each about as the square root of the budget, at some 20 tokens per parameter.
 #
 # At 20 tokens per parameter SmolLM2 would have read 3 billion. It read 2 trillion (Ben Allal et al. 2025). If you *serve* a model, you pay for its size at every token: a small model, trained far beyond that point, can be the cheaper one.
 #
 # ## 7.11 Do abilities switch on?
 #
-# Some tasks look impossible for small models and easy for large ones (Wei et al. 2022). Schaeffer et al. 2023 asked how it was measured. Take a task that counts as solved if five tokens in a row are right, independently of one another.
+# Some tasks look impossible for small models and easy for large ones (Wei et al. 2022). Schaeffer et al. 2023 asked how this was measured. Take a task that counts as solved if five tokens in a row are right, independently of one another.
 
 # %%
 predict(
@@ -1214,7 +1214,7 @@ for width in widths:
 # %% [markdown] reveals="five"
 # 0.5⁵ is 3 %, and 0.8⁵ is 33 %. One token improves by a factor of 1.6, five in a row by a factor of 10. So a task can look switched on while every token improves smoothly. The recorded models are too small for more than the beginning: five in a row grow from almost never to about one in a hundred.
 #
-# That a metric *can* make a leap does not make every reported leap an artefact.
+# A metric *can* make a leap, but that does not make every reported leap an artefact.
 
 # %% [markdown]
 # ## 7.12 Your pieces in the engine
@@ -1256,7 +1256,7 @@ my_llm.make(
 #
 # 1. **The KV cache** lets each step compute one token only. The step then waits for the weights, which a batch shares, and for the caches, which it does not.
 # 2. **Smaller weights** mean fewer bytes, and **drafts** fewer passes. Bytes and operations give the limit; the clock says what is gained.
-# 3. **Scaling** lowers the loss along a curve. A forecast from it is worth what its held-back sizes and seeds are worth.
+# 3. **Scaling** lowers the loss along a curve. Trust a forecast only as far as held-back sizes and seeds confirm it.
 #
 # ## Questions to think about
 #

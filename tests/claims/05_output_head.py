@@ -467,7 +467,7 @@ def the_rate_has_a_valley():
 def frequencies_first_then_what_follows():
     """“At step 30 the model is close to the unigram: **it learns first which tokens are frequent**”
 
-    “in the end it beats it”
+    “in the end beats it”
 
     “That is most of the lead over the bigram.”
 

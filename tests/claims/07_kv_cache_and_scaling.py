@@ -296,8 +296,8 @@ def a_page_about_h100s():
     """“None. 350 GB is the size in float16, and that does not fit on one card. If it did, reading
     it would take 104 ms per token.”
 
-    “Nine H100s hold weights and caches. If they shared all work evenly and talked for free, then
-    with 64 texts of 1,000 tokens reading the caches takes
+    “Nine H100s hold weights and caches. If they shared all work evenly and communicated for free,
+    then with 64 texts of 1,000 tokens reading the caches takes
     nearly as long as reading the weights; with 8 texts, an eighth of that.”
 
     Eight cards, and texts of 100 tokens.
@@ -377,7 +377,7 @@ def one_outlier_ruins_one_scale(factor=20.0):
 
 def int8_costs_little_loss_and_other_texts():
     """“In storage a quarter of the bytes, and nearly the same loss on these two stories. Two greedy
-    texts part where the likeliest token differs”
+    texts diverge where the likeliest token differs”
 
     Four bits with the same scales; other texts than the notebook's.
     """
