@@ -53,7 +53,7 @@ def _known(model):
     return (
         replace(parts, attention=LLAMA_PARTS.attention) == LLAMA_PARTS
         and config.theta(0) is not None
-        and replace(config, no_rope=(), window=None, windowed=(), local_rope=None) == config
+        and not (config.no_rope or config.windowed or config.window or config.local_rope)
         and config.embedding_scale == 1
         and weights.positions is None
         and _is_packed(weights.unembedding, fours=False)

@@ -295,7 +295,7 @@ for _shape, _vocab, _width in [((9,), 5, 4), ((3, 8), 11, 2), ((2, 3, 5), 7, 6)]
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Run it on the real model.** Torch gives the gradient at the vectors of one sentence, and your function takes it to the table. Then nudge one number of the row of ` cat`, only where it is looked up (the table has a second use, see 2.4), and compare.
+# **Run it on the real model.** Torch gives the gradient at the vectors of one sentence, and your function takes it to the table. Then nudge one number of the row of ` cat`, only where it is looked up (the table has a second use, see below), and compare.
 
 # %%
 text = "The cat sat on the mat, and the cat slept."

@@ -11,8 +11,8 @@
 #
 # **You need** notebooks 1 to 4, logarithms, and a derivative as "how much does this change if I change that?".
 #
-# **It takes** about three hours, in two sittings: sections 5.1 to 5.5 for the loss, the rest for training. What comes after the
-# recap, under *Further*, is extra.
+# **It takes** about three hours, in two sittings: sections 5.1 to 5.5 for the loss, the rest for training. *Further*, after
+# the recap, is extra.
 
 # %% given setup folded="Set-up: math, numpy, torch, and the learning rate of section 5.8"
 import math
@@ -47,7 +47,7 @@ for _, text, p in top_tokens(model, model(tokenizer.encode(prompt))[0, -1]):
     print(f"   {text!r:<12}{p:.4f}   {'█' * round(40 * p)}")
 
 # %% [markdown]
-# A model never says *the* next token. It says how probable each of the 49,152 is. This notebook is about that list.
+# A model never says *the* next token. It says how probable each of the 49,152 is.
 
 # %% [markdown]
 # ## 5.1 From a vector to one score per token
@@ -312,8 +312,7 @@ show(
 
 # %% [markdown]
 # Each position's prediction uses only the tokens up to it. So *one* pass over a text of $n$ tokens asks $n - 1$ questions at
-# once, each with the true text before it (*teacher forcing*). **Every position is a training example.** What remains is
-# to line up questions and answers:
+# once, each with the true text before it (*teacher forcing*). **Every position is a training example.**
 #
 # ![Two rows of boxes. Above, the inputs: the, fox, looked, at. Below, shifted by one place, the targets: fox, looked, at, the. An arrow leads from each input to the target beneath it.](attachment:shifted_pair.png)
 
@@ -1252,7 +1251,7 @@ print(f"last 10 batches {np.mean(losses[-10:]):.2f}; unseen {unseen[-1][1]:.2f}"
 # ### Does it look further back?
 #
 # Does your model beat the bigram because it reads more than one token? The control is a twin with the same start and the same
-# batches that reads every token as a text of its own. Both were trained from eight seeds, for 240 and for 960 steps, and recorded on 64 held-out stories, both halves of those above.
+# batches that reads every token as a text of its own. Both were trained from eight seeds, for 240 and for 960 steps, and recorded on 64 held-out stories.
 
 # %%
 predict(
@@ -1390,7 +1389,7 @@ print("logits within 0.0002 of llmlib's:", bool(apart < 2e-4))
 # - Calibration belongs to a model and a text.
 # - At the logits the gradient is softmax minus one-hot. The walk back carries it through attention, norms and "+".
 # - A falling loss does not prove a gradient; nudging tests it.
-# - Training: first loss near $\ln V$; simple rules, made as good as you can; unseen text; other seeds.
+# - Judge a training by simple rules, unseen text and other seeds.
 #
 # **Next:** choosing a token, in notebook 6.
 #

@@ -557,8 +557,8 @@ nucleus = {
 show(plots.nucleus(next_logits, nucleus, 0.9))
 
 # %% [markdown]
-# The same `p` keeps ten tokens for one prompt and hundreds for the other. But the last token of a nucleus may be hundreds of times
-# less likely than the first: here about 190 times in the short one, and 550 in the long one. You can also ask for that ratio directly.
+# The same `p` keeps ten tokens for one prompt and hundreds for the other. But the last token of a nucleus may be hundreds
+# of times less likely than the first. You can also ask for that ratio directly.
 #
 # ### Exercise 6.5 · `min_p` · ●○○ · 5 min
 #
@@ -1308,7 +1308,7 @@ for _words in ("carp fish fish scales", "lion cat cats claws", "zog wug wugs fim
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **On the real model.** Ten kinds, such as birds, fish and trees, 20 draws for each in each arm. The last two rows are ours: "No
+# **On the real model.** Ten kinds, such as birds, fish and trees, 20 draws for each in each arm. The other rows are ours: "No
 # …" in place of "All …", and a second rule about cars after the first. If your own last rule is about another part, a copier
 # seldom writes the first row's part. (Every kind gets "a", even "a insect".)
 
@@ -1323,6 +1323,8 @@ for each in KINDS:
         ("as it stands: the part", f"All {rule} {case}", part),
         ("your premises: the part", control_premises(one, kind, kinds, part), part),
         ("“No …”: the part", f"No {rule} {case}", part),
+        ("“No …”: “no”", f"No {rule} {case}", "no"),
+        ("as it stands: “no”", f"All {rule} {case}", "no"),
         (
             "a rule on cars: “wheels”",
             f"All {rule} All cars have wheels. {case}",
@@ -1334,8 +1336,8 @@ found = {n: after_premises(llm, draw, *zip(*each)) for n, each in asked.items()}
 show(plots.two_arms(found))
 
 # %% [markdown]
-# With "No" the part still comes often, in both arms, where a reasoner would not write it. (In the template " no" comes instead
-# in about a fifth of the draws, and hardly ever after "All": so the word is not lost on the model.)
+# With "No" the part still comes often, in both arms, where a reasoner would not write it. In the template " no" comes instead
+# in some draws, and hardly ever after "All": so the word is not lost on the model.
 #
 # With a rule about cars after the
 # first, a good part of the draws are wheels, here about four in ten. So a good deal

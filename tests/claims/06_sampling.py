@@ -207,7 +207,8 @@ OTHER_KINDS = [
 
 @false_where("premises without a rule", rule="")
 def the_step_of_logic_is_partly_a_copy(rule="All {} have {}. "):
-    """“With "No" the part still comes often, in both arms, where a reasoner would not write it.”
+    """“With "No" the part still comes often, in both arms, where a reasoner would not write it.
+    In the template " no" comes instead in some draws, and hardly ever after "All"”
 
     Eight other kinds, 40 draws each; without a rule the part does not come.
     """
@@ -219,12 +220,17 @@ def the_step_of_logic_is_partly_a_copy(rule="All {} have {}. "):
             start = rule.format(kinds, part).replace("All", word)
             premises.append(f"{start}A {one} is a {kind}.")
             parts.append(part)
-        found = after_premises(model(), _mine("draw"), premises, parts, OTHER_KINDS)
-        shares[word] = {arm: interval(each)[0] for arm, each in found.items()}
+        for name, words in ((word, parts), (f"{word}, no", ["no"] * len(parts))):
+            found = after_premises(model(), _mine("draw"), premises, words, OTHER_KINDS)
+            shares[name] = {arm: interval(each)[0] for arm, each in found.items()}
 
     assert min(shares["All"].values()) > 0.2 and min(shares["No"].values()) > 0.1
+    (_, said), (_, unsaid) = shares["No, no"].values(), shares["All, no"].values()
+    assert said > 0.05 > 2 * unsaid
     return "; ".join(
-        f"{arm}: All {shares['All'][arm]:.2f}, No {shares['No'][arm]:.2f}" for arm in ARMS
+        f"{arm}: All {shares['All'][arm]:.2f}, No {shares['No'][arm]:.2f}, "
+        + f"“no” {shares['All, no'][arm]:.2f}, {shares['No, no'][arm]:.2f}"
+        for arm in ARMS
     )
 
 
