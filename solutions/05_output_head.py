@@ -1251,7 +1251,7 @@ print(f"last 10 batches {np.mean(losses[-10:]):.2f}; unseen {unseen[-1][1]:.2f}"
 # ### Does it look further back?
 #
 # Does your model beat the bigram because it reads more than one token? The control is a twin with the same start and the same
-# batches that reads every token as a text of its own. Both were trained from eight seeds, for 240 and for 960 steps, and recorded on 64 held-out stories.
+# batches that reads every token as a text of its own. Both were trained from eight seeds, for 240 and for 960 steps, and recorded on 64 held-out stories, both halves of those above.
 
 # %%
 predict(
