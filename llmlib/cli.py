@@ -54,6 +54,11 @@ LEARNERS = {  # in the order of a day; verb: (its module, what it does, an examp
     ),
 }
 INSTRUCTORS = {
+    "fetch-model": (
+        "llmlib.course.lab.fetch_model",
+        "fetch the model once, for all learners of a machine",
+        "LLMLIB_MODEL=/srv/course/model llmlib fetch-model",
+    ),
     "grade": (
         "llmlib.grading.cli",
         "grade a folder or archive of downloads in a sandbox",
