@@ -44,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
     if args.hub and importlib.util.find_spec("jupyterhub") is None:
         install = installation.pip_command("install", "jupyterhub==VERSION")
         raise ValueError(f"jupyterhub is missing: type {install}, with the version of your hub")
+    if args.hub:
+        os.umask(0o077)  # home folders may be open; what a learner writes there is theirs alone
     from llmlib.course.folder import work
 
     folder, python = folder_of(args.folder), Path(sys.executable)
