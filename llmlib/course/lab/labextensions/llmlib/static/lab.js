@@ -91,8 +91,6 @@
 
   // Talk --------------------------------------------------------------------------------------
 
-  const LOCAL = ["localhost", "127.0.0.1", "[::1]"];
-
   /* A chat with the learner's engine so far, in a tab of its own: it opens at once, since browsers
    * block one that comes later. */
   async function talk(lab, panel) {
@@ -102,9 +100,6 @@
     tab.document.title = "Chat";
     tab.document.documentElement.style.colorScheme = "light dark";
     tab.document.body.style.font = "16px/1.5 system-ui, sans-serif";
-    if (!LOCAL.includes(location.hostname))  // the chat listens on its own computer alone
-      return say("JupyterLab runs on another computer, and the chat answers only there. "
-        + "In JupyterLab, choose File, New, Terminal and type: llmlib chat");
     say("Your functions are being checked and put into the engine. The course's fill the gaps. "
       + "This takes half a minute …");
     try {
