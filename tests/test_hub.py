@@ -104,8 +104,6 @@ def hub(tmp_path_factory):
         server.wait()
 
 
-
-
 def _log_in(page, hub, name):
     page.goto(f"http://{HUB}:{hub.port}/")
     page.locator("#username_input").fill(name)

@@ -227,6 +227,7 @@ def test_who_fetches_the_model_for_all_learns_what_others_cannot_read(monkeypatc
         package.touch(mode=0o600)  # as pip installs it with a strict umask
         monkeypatch.setenv("LLMLIB_MODEL", str(model))
         monkeypatch.setattr(fetch_model, "__file__", str(package))
+        monkeypatch.setattr(sys, "executable", "/bin/sh")
         monkeypatch.setattr(fetch_model.assets, "smollm2_gguf", lambda: model / "config.json")
         monkeypatch.setattr(fetch_model.assets, "smollm2_folder", lambda: model)
         monkeypatch.setattr(
@@ -237,7 +238,7 @@ def test_who_fetches_the_model_for_all_learns_what_others_cannot_read(monkeypatc
         umask = os.umask(0o077)
         try:
             assert main(["fetch-model"]) == 1
-            assert f"cannot read {package}: type chmod -R go+rX" in capsys.readouterr().err
+            assert f"cannot enter or read {package}, and" in capsys.readouterr().err
             package.chmod(0o644)
             assert main(["fetch-model"]) == 0
             assert capsys.readouterr().out.endswith(f"The model is in {model.parent}.\n")

@@ -27,10 +27,16 @@ def run(args: argparse.Namespace) -> int:
     fetch(Path(sys.executable))
     folder = assets.smollm2_folder()
     print(f"The model is in {folder.parent}.")
-    needed = folder / "config.json", assets.smollm2_gguf(), Path(__file__)
-    if os.environ.get("LLMLIB_MODEL") and os.name == "posix" and (shut := _shut(*needed)):
-        print(f"Other accounts cannot read {shut}: type chmod -R go+rX {shut}", file=sys.stderr)
-        return 1
+    for_all = os.environ.get("LLMLIB_MODEL") and os.name == "posix"
+    needed = folder / "config.json", assets.smollm2_gguf(), Path(__file__), Path(sys.executable)
+    for path in needed if for_all else ():
+        if shut := _shut(path.resolve()):
+            print(
+                f"Other accounts cannot enter or read {shut}, and they need {path.resolve()}: "
+                f"type chmod -R go+rX {shut}, or install the course elsewhere",
+                file=sys.stderr,
+            )
+            return 1
     return 0
 
 
@@ -63,12 +69,10 @@ def _installer(python: Path) -> list[Any]:
     sys.exit(f"{python} has neither pip nor uv to fetch the model with: install one of them.")
 
 
-def _shut(*paths: Path) -> Path | None:
-    """The outermost folder or file on the way to `paths` that other accounts cannot enter or
-    read."""
-    for path in (each.resolve() for each in paths):
-        for each in (*reversed(path.parents), path):
-            needed = stat.S_IXOTH if each.is_dir() else stat.S_IROTH
-            if not each.stat().st_mode & needed:
-                return each
+def _shut(path: Path) -> Path | None:
+    """The outermost folder on the way to the file `path`, or itself, that others cannot use."""
+    for each in (*reversed(path.parents), path):
+        needed = stat.S_IXOTH if each.is_dir() else stat.S_IROTH
+        if not each.stat().st_mode & needed:
+            return each
     return None
