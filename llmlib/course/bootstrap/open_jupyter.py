@@ -35,6 +35,9 @@ def open_work(python: Path, work: Path, said: str, words: list[str], on_hub: boo
         f"--ServerApp.tornado_settings={style!r}",
     ]
     paths = [SETTINGS / "hub"] if on_hub else []  # nbgrader's Assignment List, too
+    if on_hub:  # below no terminal, Jupyter starts login shells, which forget where llmlib is
+        shell = {"shell_command": [os.environ.get("SHELL") or "sh"]}
+        ours.append(f"--ServerApp.terminado_settings={shell!r}")
     more = os.environ.get("JUPYTER_CONFIG_PATH")
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(
         map(str, [*paths, SETTINGS, *([more] if more else [])])
