@@ -85,7 +85,8 @@ def test_submit_warns_hands_in_and_later_shows_what_came_back(mine, teacher, win
         page.screenshot(path=SHOTS / "submit_dark.png")
         dialog.get_by_role("button", name="Submit").click()
         said = page.locator(".Toastify__toast", has_text="was handed in")
-        expect(said).to_contain_text(re.compile(rf"{NAME}\.ipynb was handed in at .+ as ada\."))
+        expect(said).to_contain_text(re.compile(rf"{NAME} was handed in on .+ as ada\."))
+        page.wait_for_timeout(1000)  # it slides in
         page.screenshot(path=SHOTS / "submitted_dark.png")
 
         taken, left = exchange.collect(config, [NAME])
@@ -108,6 +109,7 @@ def test_submit_warns_hands_in_and_later_shows_what_came_back(mine, teacher, win
         expect(dialog).to_have_count(0)
 
         open_notebook(page, address.format("02_embeddings.ipynb"))  # which is not released
+        expect(page.locator(".lm-TabBar-tab.jp-mod-current", has_text="02_embedd")).to_have_count(1)
         page.locator(".jp-NotebookPanel:visible").get_by_role("button", name="Submit").click()
         dialog = page.locator(".jp-Dialog")
         expect(dialog).to_contain_text(

@@ -31,8 +31,8 @@ class Submissions(Ours):
 
 
 class Submit(Ours):
-    """POST {"path": "01_tokens.ipynb"}: hand it in, as it was saved. {"at", "student"}, or
-    {"fault"} with a sentence."""
+    """POST {"path": "01_tokens.ipynb"}: hand it in, as it was saved. {"notebook", "at",
+    "student"}, or {"fault"} with a sentence."""
 
     @web.authenticated
     async def post(self) -> None:
@@ -76,4 +76,4 @@ def _submit(folder: Path, name: str, path: Path) -> dict[str, Any]:
         done = exchange.submit(exchange.wanted(folder), name, path)
     except ValueError as error:
         return {"fault": str(error)}
-    return {"at": done.at.isoformat(), "student": done.student}
+    return {"notebook": name, "at": done.at.isoformat(), "student": done.student}

@@ -70,7 +70,7 @@ export function submit(lab, { element, isExercise, WORDS }) {
     try {
       const done = await (await lab.ask("submit", {}, { path })).json();
       if (done.fault) tell(`Not handed in: ${done.fault}.`, "error");
-      else tell(`${path} was handed in at ${time(done.at)} as ${done.student}.`, "success");
+      else tell(`${done.notebook} was handed in on ${time(done.at)} as ${done.student}.`, "success");
     } catch (error) {
       tell(`Not handed in: ${error.message}.`, "error");
     }
