@@ -114,7 +114,11 @@ def test_a_class_of_three_through_the_exchange(school, capsys):
     said = capsys.readouterr().out
     assert said.count("handed in at") == 2 and "Nothing came back yet." in said
 
-    assert school.teach("grade", "--exchange", "--workers", "1") == 0
+    umask = os.umask(0o077)  # a careful teacher's: no reason that learners cannot read a page
+    try:
+        assert school.teach("grade", "--exchange", "--workers", "1") == 0
+    finally:
+        os.umask(umask)
     said = capsys.readouterr().out
     assert [f"collected: {NAME} of {who}," in said for who in ("ada", "bob", "cho")] == [True] * 3
     assert "3 graded, 0 not" in said
@@ -124,6 +128,8 @@ def test_a_class_of_three_through_the_exchange(school, capsys):
     assert "collected" not in capsys.readouterr().out
     assert school.teach("release-feedback") == 0
     assert f"{NAME}: 3 given back: ada, bob, cho\n" in capsys.readouterr().out
+    pages = list((school.exchange / COURSE / "feedback").iterdir())
+    assert [stat.S_IMODE(page.stat().st_mode) & 0o044 for page in pages] == [0o044] * 3
 
     lost = next(each.points for each in notebooks.load(NAME).exercises if each.name == "merge")
     for who, points in {"ada": FULL - lost, "bob": FULL - lost, "cho": FULL}.items():
