@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tarfile
@@ -104,6 +105,7 @@ def test_the_wheel_holds_the_package_the_notebooks_and_their_sources(wheel):
     drawing = [path for each in scripts for path in (ROOT / "web").glob(each)]
     wanted |= {f"llmlib/widgets/{path.relative_to(ROOT)}": path for path in drawing}
     wanted["llmlib/requirements-model.txt"] = ROOT / "requirements-model.txt"
+    wanted["llmlib/grading/nbgrader_config.py"] = ROOT / "nbgrader_config.py"
     with zipfile.ZipFile(wheel) as file:
         held = set(file.namelist())
         assert set(wanted) - held == set()
@@ -150,6 +152,51 @@ def test_another_llmlib_beside_the_wheel_is_one_sentence(program):
     shutil.rmtree(info)
     module.unlink()
     assert "there are no notebooks of the course" in program("llmlib", "check", rc=2)
+
+
+@pytest.mark.slow
+@pytest.mark.proof
+@pytest.mark.skipif("sys.platform != 'linux'", reason="left out: grading needs Linux")
+def test_a_class_needs_no_clone(program, tmp_path):
+    """Released, handed in, collected, graded and given back with nothing but the wheel. The sandbox
+    would not see torch, which is the tests'."""
+    teacher, work, exchange = tmp_path / "teacher", tmp_path / "work", tmp_path / "exchange"
+    for folder in (teacher, work, exchange):
+        folder.mkdir()
+    exchange.chmod(0o777)
+    name, written = "01_tokens", teacher / "nbgrader_config.py"
+
+    def teach(*words, rc=0):
+        return program("llmlib", *words, cwd=teacher, rc=rc)
+
+    assert "1 graded, 0 not" not in teach("grade", "--exchange", rc=2)  # nothing was released
+    assert stat.S_IMODE((teacher / "grading").stat().st_mode) == 0o700 and not written.exists()
+    teach("grade", "--write-config")
+    assert written.read_bytes() == (ROOT / "nbgrader_config.py").read_bytes()
+    lines = f"c.Exchange.root = {str(exchange)!r}\nc.CourseDirectory.course_id = 'phys101'\n"
+    written.write_text(f"{written.read_text()}{lines}c.ExchangeCollect.check_owner = False\n")
+    before = written.read_bytes()
+    assert "is there already and stays as it is" in teach("grade", "--write-config", rc=2)
+    assert written.read_bytes() == before
+    assert f"{name}: can be handed in (course phys101)" in teach("release-assignment", name)
+
+    course = (
+        f"c.CourseDirectory.student_id = 'ada'\nc.Exchange.cache = {str(tmp_path / 'kept')!r}\n"
+    )
+    (work / "nbgrader_config.py").write_text(f"c = get_config()\n{lines}{course}")
+    node, first = nbformat.read(place(work) / f"{name}.ipynb", as_version=4), notebooks.load(name)
+    for cell in node.cells:
+        if notebooks.grade_id(cell) == first.exercises[0].name:
+            cell.source = first.exercises[0].solution
+    nbformat.write(node, work / f"{name}.ipynb")
+    said = program("llmlib", "submit", cwd=work)
+    assert "Not finished" in said and f"{name}: handed in at " in said
+    said = teach("grade", "--exchange", "--unsafe", "--workers", "1")
+    assert f"collected: {name} of ada" in said and "1 graded, 0 not" in said
+    assert f"{name}: 1 given back: ada" in teach("release-feedback")
+    said, page = program("llmlib", "fetch-feedback", cwd=work), work / "feedback" / f"{name}.html"
+    worth = sum(each.points for each in first.exercises)
+    assert f"{first.exercises[0].points} of {worth} points: {page.as_uri()}" in said
 
 
 def place(folder):

@@ -69,6 +69,16 @@ def settings(folder: Path) -> Config | None:
     return config
 
 
+def wanted(folder: Path) -> Config:
+    """As `settings`; raises ValueError where there is no exchange."""
+    if (config := settings(folder)) is None:
+        raise ValueError(
+            "no exchange is set up here, so nothing can be handed in this way: send your "
+            f"instructor the notebooks themselves, which are in {folder.resolve()}"
+        )
+    return config
+
+
 def step(config: Config, kind: str, **course: str) -> Any:
     """One of nbgrader's steps, such as "Submit", for the assignment or student of `course`."""
     words = {"coursedir": CourseDirectory(config=config, **course), "config": config, "log": QUIET}
@@ -105,11 +115,16 @@ def released(config: Config) -> list[str]:
     return [each["assignment_id"] for each in start(lister)]
 
 
+def refuse_unreleased(config: Config, name: str) -> None:
+    """Raises ValueError for a notebook that cannot be handed in."""
+    if name not in released(config):
+        raise ValueError(f"{name} cannot be handed in, as it is not released yet: {ASK}")
+
+
 def submit(config: Config, name: str, path: Path) -> HandedIn:
     """Hand in the file at `path` as the notebook `name`. Raises ValueError with one sentence, and
     OSError; then nothing was handed in."""
-    if name not in released(config):
-        raise ValueError(f"{name} cannot be handed in, as it is not released: {ASK}")
+    refuse_unreleased(config, name)
     with tempfile.TemporaryDirectory() as scratch:
         submitting = step(config, "Submit", assignment_id=name)
         limit = submitting.coursedir.max_file_size  # kilobytes; nbgrader leaves out what is larger

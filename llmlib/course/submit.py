@@ -12,11 +12,6 @@ from llmlib.course.checking import check_notebooks
 from llmlib.course.checking.check_notebooks import Status
 from llmlib.course.checking.cli import asked_for
 
-NO_EXCHANGE = (
-    "no exchange is set up here, so nothing can be handed in by this command: send your "
-    "instructor the notebooks themselves"
-)
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `llmlib submit` and `llmlib fetch-feedback`."""
@@ -30,9 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0: done; 1: a notebook could not be handed in, and is named with the reason."""
     names, folder = asked_for(args.notebooks, args.folder)
-    config = exchange.settings(folder)
-    if config is None:
-        raise ValueError(f"{NO_EXCHANGE}, which are in {folder.resolve()}")
+    config = exchange.wanted(folder)
     if args.verb == "fetch-feedback":
         _show([each for each in exchange.handed_in(config, folder) if each.notebook in names])
         return 0

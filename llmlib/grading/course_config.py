@@ -1,5 +1,6 @@
 """nbgrader_config.py: what an instructor edits, and what holds where there is none."""
 
+import os
 from pathlib import Path
 
 from traitlets.config import Config, PyFileConfigLoader
@@ -18,16 +19,20 @@ def settings(path: Path) -> tuple[Path, str, str, Config]:
     Without a clone, a folder that has none gets the settings as delivered. Raises
     FileNotFoundError, and ValueError where the file does not run."""
     here = path.resolve().parent
-    if path.is_file():
-        try:
-            config = PyFileConfigLoader(path.name, path=str(here)).load_config()
-        except Exception as error:  # noqa: BLE001 - it is a program, and the instructor's
-            raise ValueError(f"{path} does not run: {type(error).__name__}: {error}") from None
-    elif installation.IN_CLONE or path != CONFIG:
-        where = "run this in the course's folder, or give --config"
-        raise FileNotFoundError(f"there is no {path}: {where}")
-    else:
-        config = _as_delivered(here)
+    if not path.is_file():
+        if installation.IN_CLONE or path != CONFIG:
+            where = "run this in the course's folder, or give --config"
+            raise FileNotFoundError(f"there is no {path}: {where}")
+        os.environ.setdefault("LLM_COURSE_FOLDER", str(here / "grading"))  # not beside that file
+        path = DELIVERED
+    try:
+        config = PyFileConfigLoader(path.name, path=str(path.resolve().parent)).load_config()
+    except (
+        OSError
+    ):  # of the folder for what belongs to the course, say: the command has words for it
+        raise
+    except Exception as error:  # noqa: BLE001 - it is a program, and the instructor's
+        raise ValueError(f"{path} does not run: {type(error).__name__}: {error}") from None
     course = config.CourseDirectory
     root = Path(course.get("root") or here)
     url = course.get("db_url") or f"sqlite:///{root / 'gradebook.db'}"
@@ -41,10 +46,3 @@ def write(path: Path = CONFIG) -> None:
             file.write(DELIVERED.read_text(encoding="utf-8"))
     except FileExistsError:
         raise ValueError(f"{path} is there already and stays as it is") from None
-
-
-def _as_delivered(here: Path) -> Config:
-    """What the delivered file would say if it lay in the folder `here`."""
-    config, code = Config(), compile(DELIVERED.read_bytes(), str(DELIVERED), "exec")
-    exec(code, {"get_config": lambda: config, "__file__": str(here / CONFIG)})
-    return config

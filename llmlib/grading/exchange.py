@@ -82,8 +82,8 @@ def collect(config: Config, names: Sequence[str] | None = None) -> tuple[list[st
         refuse_others(step.coursedir.db_url)
         step.update = True
         exchange.start(step)
-        taken += getattr(step, "taken", ())  # other exchanges than nbgrader's do not say
-        left += getattr(step, "left", ())
+        taken += sorted(getattr(step, "taken", ()))  # other exchanges than nbgrader's do not say
+        left += sorted(getattr(step, "left", ()))
     return taken, left
 
 

@@ -1,5 +1,5 @@
 """What JupyterLab's page asks this course's server for: start page, check, solution, chat, the
-buttons of predictions, and what the live machine sees.
+buttons of predictions, and what the live machine sees; for Submit `submit_handlers` does.
 
 `llmlib/course/lab/jupyter_server_config.json` switches it on. Checks run as those of `llmlib check`
 do, in processes of their own, from the notebook as it was saved.
@@ -243,10 +243,13 @@ def which(path: Path) -> str | None:
 
 def _load_jupyter_server_extension(server: Any) -> None:
     """Add the handlers to jupyter_server."""
+    from llmlib.course.lab import submit_handlers  # which needs what is above
+
     at = functools.partial(url_path_join, server.web_app.settings["base_url"], "llmlib")
     verbs = {"start": Start, "check": Check, "solution": Solution, "talk": Talk}
     verbs |= {"predictions": Predictions, "guess": Guess, "live": Live}
     verbs |= {"chat/": ChatPage, r"chat/(v1/[\w/]+)": ChatCall}
+    verbs |= submit_handlers.HANDLERS
     handlers = [(at(verb), handler) for verb, handler in verbs.items()]
     server.web_app.add_handlers(".*$", handlers)
 

@@ -1,4 +1,4 @@
-/* The course in JupyterLab: a start page, and two buttons above each of its notebooks.
+/* The course in JupyterLab: a start page, and the buttons above each of its notebooks.
  *
  * Written by hand as the federated module that JupyterLab loads, so that nothing has to be built:
  * `init` receives the packages that JupyterLab shares, `get` returns our plugins.
@@ -441,9 +441,11 @@
       for (const name of ["application", "apputils", "coreutils", "mainmenu", "notebook", "services"])
         lab[name] = await from(`@jupyterlab/${name}`);
       const { live } = await import("./live.js");
+      const { submit } = await import("./submit.js");
       lab.ask = (...words) => ask(lab, ...words);
       lab.live = section => live(lab, section, common);
-      const plugins = [startPage(lab), buttons(lab), runAll(), predictions(lab, common)];
+      const plugins = [startPage(lab), buttons(lab), runAll(), predictions(lab, common),
+        submit(lab, { element, isExercise, WORDS })];
       const module = { __esModule: true, default: plugins };
       return () => module;
     },
