@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import functools
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from traitlets import TraitError
 from traitlets.config import Config, PyFileConfigLoader
 
 from llmlib import installation
+from llmlib.course.environment import processors
 from llmlib.course.format import notebooks as course_notebooks
 from llmlib.grading import batch, downloads, nbgrader_plugin, report, submissions, worker_pool
 from llmlib.grading.gradebook import GradebookWriter, Marks, refuse_others
@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     submissions.add_arguments(parser, "DOWNLOADS", where)
     add, yes = parser.add_argument, "store_true"
     add("--student", help="this student only")
-    cores = "default: one for each core"
-    add("--workers", type=int, default=os.cpu_count(), metavar="N", help=cores)
+    cores = "default: one for each core that it may use"
+    add("--workers", type=int, default=processors(), metavar="N", help=cores)
     add("--scheduler", metavar="URL", help="tcp://…: on the workers of this Dask cluster")
     add("--config", type=Path, default=CONFIG, help=f"default: {CONFIG} here")
     add("--again", action=yes, help="also what was graded before")

@@ -4,14 +4,13 @@ started again when somebody talks on."""
 import atexit
 import contextlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock, Timer
 
-from llmlib.course.environment import environment
+from llmlib.course.environment import environment, processors
 
 COMMAND = [sys.executable, "-m", "llmlib.course.lab.chat"]
 IDLE = 600  # seconds; then its memory is given back
@@ -66,7 +65,7 @@ class ChatProcess:
         self._end()
         self.process = subprocess.Popen(
             [*COMMAND, str(folder)],
-            env=environment(os.cpu_count() or 1),
+            env=environment(processors()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",

@@ -19,6 +19,7 @@ from tornado import web
 from llmlib.course import prediction_cells
 from llmlib.course.checking import check_notebooks, submission
 from llmlib.course.checking.definitions import SOLUTION_MARKS
+from llmlib.course.environment import limit_threads
 from llmlib.course.format import notebooks
 from llmlib.course.lab import chat_proxy, start_page
 from llmlib.course.lab.chat_process import ChatProcess
@@ -242,7 +243,10 @@ def which(path: Path) -> str | None:
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
-    """Add the handlers to jupyter_server."""
+    """Add the handlers to jupyter_server, and hand on to kernels how many processors they have."""
+    limit_threads()
+    if most := os.environ.get("OMP_NUM_THREADS"):  # also where a cell asks torch for two threads
+        os.environ.setdefault("OMP_THREAD_LIMIT", most.partition(",")[0])
     at = functools.partial(url_path_join, server.web_app.settings["base_url"], "llmlib")
     verbs = {"start": Start, "check": Check, "solution": Solution, "talk": Talk}
     verbs |= {"predictions": Predictions, "guess": Guess, "live": Live}
