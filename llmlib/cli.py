@@ -9,7 +9,7 @@ import sys
 
 from llmlib import installation
 from llmlib.course.bootstrap import name_clash
-from llmlib.course.environment import limit_threads
+from llmlib.course.processors import limit_threads
 
 LEARNERS = {  # in the order of a day; verb: (its module, what it does, an example)
     "lab": (

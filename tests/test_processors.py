@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-from llmlib.course import environment
-from llmlib.course.environment import limit_threads, processors
+from llmlib.course.processors import limit_threads, processors
 
 pytestmark = pytest.mark.unit
 
@@ -81,17 +80,14 @@ def test_the_processors_that_a_process_may_run_on_count(tmp_path, monkeypatch):
     assert processors(tmp_path) == 16
 
 
-def test_what_is_started_has_no_more_threads_than_there_are_processors(monkeypatch):
-    monkeypatch.setattr(environment, "processors", lambda: 3)
-    assert environment.environment(8)["OMP_NUM_THREADS"] == "3"
-    assert environment.environment(2)["OMP_NUM_THREADS"] == "2"
-    monkeypatch.setenv("OMP_NUM_THREADS", "x")  # to be taken away at the end
+def test_torch_and_what_is_started_from_here_know_the_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
+    monkeypatch.setenv("OMP_NUM_THREADS", "x")  # to be put back at the end
     monkeypatch.delenv("OMP_NUM_THREADS")
-    limit_threads()
+    limit_threads(tmp_path)
     assert os.environ["OMP_NUM_THREADS"] == "3"
 
 
-def test_where_nothing_is_limited_torch_decides(monkeypatch):
-    monkeypatch.setattr(environment, "processors", lambda: 16)
-    limit_threads()
+def test_where_nothing_is_limited_torch_decides(tmp_path, monkeypatch):
+    limit_threads(tmp_path)
     assert "OMP_NUM_THREADS" not in os.environ

@@ -12,8 +12,8 @@ from traitlets import TraitError
 from traitlets.config import Config, PyFileConfigLoader
 
 from llmlib import installation
-from llmlib.course.environment import processors
 from llmlib.course.format import notebooks as course_notebooks
+from llmlib.course.processors import processors
 from llmlib.grading import batch, downloads, nbgrader_plugin, report, submissions, worker_pool
 from llmlib.grading.gradebook import GradebookWriter, Marks, refuse_others
 from llmlib.grading.host.time_limits import Limits

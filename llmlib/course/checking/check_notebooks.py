@@ -16,10 +16,10 @@ from llmlib.course.checking import submission
 from llmlib.course.checking.check_process import Processes, end_all, run_job
 from llmlib.course.checking.run_cells import ADDED_TITLE
 from llmlib.course.checking.scopes import names
-from llmlib.course.environment import processors
 from llmlib.course.feedback import NOT_WRITTEN_YET, display
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import Exercise
+from llmlib.course.processors import processors
 
 SECONDS = 120.0  # for one notebook
 PARSING = Lock()  # Python 3.11 may raise SystemError where two threads parse at once

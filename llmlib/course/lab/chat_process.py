@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock, Timer
 
-from llmlib.course.environment import environment, processors
+from llmlib.course.environment import environment
+from llmlib.course.processors import processors
 
 COMMAND = [sys.executable, "-m", "llmlib.course.lab.chat"]
-IDLE = 600  # seconds; then its memory is given back
+IDLE = 300  # seconds; then its memory is given back
 
 
 class ChatProcess:
