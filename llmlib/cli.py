@@ -9,6 +9,7 @@ import sys
 
 from llmlib import installation
 from llmlib.course.bootstrap import name_clash
+from llmlib.course.processors import limit_threads
 
 LEARNERS = {  # in the order of a day; verb: (its module, what it does, an example)
     "lab": (
@@ -130,6 +131,7 @@ def main(argv=None):
     asked = argv[0] if argv else ""
     try:
         _here()
+        limit_threads()
         if other := name_clash.stranger():
             remove = installation.pip_command("uninstall", "llmlib")
             again = f"type {installation.reinstall_command()}"

@@ -4,7 +4,6 @@ started again when somebody talks on."""
 import atexit
 import contextlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,9 +11,10 @@ from pathlib import Path
 from threading import Lock, Timer
 
 from llmlib.course.environment import environment
+from llmlib.course.processors import processors
 
 COMMAND = [sys.executable, "-m", "llmlib.course.lab.chat"]
-IDLE = 600  # seconds; then its memory is given back
+IDLE = 300  # seconds; then its memory is given back
 
 
 class ChatProcess:
@@ -66,7 +66,7 @@ class ChatProcess:
         self._end()
         self.process = subprocess.Popen(
             [*COMMAND, str(folder)],
-            env=environment(os.cpu_count() or 1),
+            env=environment(processors()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",

@@ -23,6 +23,7 @@ from llmlib.course.format import notebooks
 from llmlib.course.lab import chat_proxy, start_page
 from llmlib.course.lab.chat_process import ChatProcess
 from llmlib.course.lab.live_process import LiveProcess
+from llmlib.course.processors import limit_threads
 
 MAX_BODY = 1 << 20  # bytes; that of llmlib.serve.server, which would load torch here
 LOGGED_OUT = "You are logged out: reload this page, and log in again"
@@ -64,7 +65,7 @@ class Start(Ours):
         if self.get_query_argument("known", "1") != "0":
             statuses = await self.looked_up(check_notebooks.check, None, self.folder)
         news = os.environ.get("LLM_COURSE_NEWS", "")  # of `bootstrap.open_jupyter`
-        page = start_page.page(statuses, self.folder, news)
+        page = start_page.page(statuses, self.folder, news, switched_off())
         self.finish(page, set_content_type="text/html; charset=utf-8")
 
 
@@ -227,6 +228,12 @@ class Live(Ours):
         self.finish(await self.looked_up(self.live_process.look, text) or {})
 
 
+def switched_off() -> set[str]:
+    """Which of "live" and "talk" this server has not: LLMLIB_LIVE=0 and LLMLIB_TALK=0 spare the
+    memory of their models."""
+    return {name for name in ("live", "talk") if os.environ.get(f"LLMLIB_{name.upper()}") == "0"}
+
+
 def which(path: Path) -> str | None:
     """The course's notebook that a file answers: that of its name, or whose exercises it holds."""
     if path.stem in notebooks.names():
@@ -242,14 +249,22 @@ def which(path: Path) -> str | None:
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
-    """Add the handlers to jupyter_server."""
+    """Add the handlers to jupyter_server, and hand on to kernels how many processors they have."""
     from llmlib.course.lab import submit_handlers  # which needs what is above
 
-    at = functools.partial(url_path_join, server.web_app.settings["base_url"], "llmlib")
-    verbs = {"start": Start, "check": Check, "solution": Solution, "talk": Talk}
-    verbs |= {"predictions": Predictions, "guess": Guess, "live": Live}
-    verbs |= {"chat/": ChatPage, r"chat/(v1/[\w/]+)": ChatCall}
-    verbs |= submit_handlers.HANDLERS
+    limit_threads()
+    if most := os.environ.get("OMP_NUM_THREADS"):  # also where a cell asks torch for two threads
+        os.environ.setdefault("OMP_THREAD_LIMIT", most.partition(",")[0])
+    off, settings = switched_off(), server.web_app.settings
+    verbs: dict[str, type[Ours]] = {"start": Start, "check": Check, "solution": Solution}
+    verbs |= {"predictions": Predictions, "guess": Guess} | submit_handlers.HANDLERS
+    if "live" not in off:
+        verbs |= {"live": Live}
+    if "talk" not in off:
+        verbs |= {"talk": Talk, "chat/": ChatPage, r"chat/(v1/[\w/]+)": ChatCall}
+    page = settings.setdefault("page_config_data", {})  # what lab.js reads by PageConfig
+    page["llmlibTalk"] = "off" if "talk" in off else "on"
+    at = functools.partial(url_path_join, settings["base_url"], "llmlib")
     handlers = [(at(verb), handler) for verb, handler in verbs.items()]
     server.web_app.add_handlers(".*$", handlers)
 

@@ -398,13 +398,14 @@
   }
 
   function buttons(lab) {
+    const hasTalk = lab.coreutils.PageConfig.getOption("llmlibTalk") !== "off";
     const add = panel => {
       const { ToolbarButton } = lab.apputils;
       const made = [
         ["llm-check", "✓ Check", "Save, then check all exercises of this notebook", check],
         ["llm-talk", "Talk", "Chat with your engine so far: your functions, and the course's in the gaps", talk],
         ["llm-solution", "Solution", "Show a solution of the current exercise; it asks first", solution],
-      ].map(([name, label, tooltip, act], i) => {
+      ].filter(([name]) => name !== "llm-talk" || hasTalk).map(([name, label, tooltip, act], i) => {
         const onClick = () => {
           act(lab, panel);
           setTimeout(() => void (button.pressed = false));  // JupyterLab holds it down, with a frame
