@@ -1,21 +1,18 @@
-"""What an instructor edits. Run nbgrader from this folder: `nbgrader generate_assignment
-01_tokens`, and so on.
+"""What an instructor edits. Run `llmlib grade` and nbgrader from this folder.
 
-The source of every assignment comes from `make build`, one assignment a notebook; it lies in
-`grading/`, which git ignores, with everything else of a course: submissions, grades, feedback.
+What belongs to a course lies in `grading/`: submissions, grades, feedback. In a clone, git ignores
+it, and `make build` puts the source of every assignment there, one assignment a notebook.
 """
 
 import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # where authoring/ is, which is not installed
-
-from authoring import release
 from llmlib.grading import lms_file_names, nbgrader_plugin
 
 c = get_config()  # noqa: F821 (nbgrader provides it)
-root = Path(os.environ.get("LLM_COURSE_FOLDER", Path(__file__).parent / "grading")).resolve()
+here = Path(__file__).parent
+root = Path(os.environ.get("LLM_COURSE_FOLDER", here / "grading")).resolve()
 # Others on this machine do not read submissions and grades. A group that grades together does, once
 # it may write there (INSTRUCTORS.md, "Settings").
 nbgrader_plugin.make_private(root)
@@ -29,8 +26,8 @@ c.CourseDirectory.course_id = "from-tokens-to-tokens"
 # postgresql+psycopg://grader@server/grades (INSTRUCTORS.md, "Many machines").
 c.CourseDirectory.db_url = os.environ.get("LLM_COURSE_DB", f"sqlite:///{root / 'gradebook.db'}")
 
-# Where students hand in on a shared machine (`nbgrader release_assignment` and `collect`): a folder
-# all can write to.
+# Where students hand in on a shared machine (`llmlib release-assignment`, `grade --exchange`): a
+# folder all can write to. They need its name, too: LLM_COURSE_EXCHANGE in their environment.
 c.Exchange.root = os.environ.get("LLM_COURSE_EXCHANGE", str(root / "exchange"))
 
 # How a learning management system names the files of a download (`nbgrader zip_collect`, see
@@ -51,7 +48,11 @@ c.TrustedExporter.partial_credit = 0.0
 c.LateSubmissionPlugin.penalty_method = "none"
 
 c.CourseDirectory.root = str(root)
-release.configure(c)
+if (here / "authoring").is_dir():  # a clone: `nbgrader generate_assignment` releases with its steps
+    sys.path.insert(0, str(here))
+    from authoring import release
+
+    release.configure(c)
 
 # Learners' code runs in a sandbox and the tests outside of it; without these lines nbgrader runs
 # both in one kernel.

@@ -1,7 +1,7 @@
 """What pyproject.toml cannot say: an installed package carries the notebooks, so that `llmlib lab`
-can lay them out, their sources, so that it can check answers, the list of the model's packages, and
-what draws the widgets; and puts the quiz's buttons where every JupyterLab of its Python finds
-them."""
+can lay them out, their sources, so that it can check answers, the list of the model's packages, an
+instructor's settings, and what draws the widgets; and puts the quiz's buttons where every
+JupyterLab of its Python finds them."""
 
 from pathlib import Path
 
@@ -12,6 +12,7 @@ CARRIED = {  # what lies beside llmlib in a clone: where in llmlib it goes
     "notebooks/*.ipynb": "course/notebooks",
     "solutions/*.py": "course/sources",
     "requirements-model.txt": "",
+    "nbgrader_config.py": "grading",
     "web/dom.js": "widgets/web",
     "web/strings.js": "widgets/web",
     "web/widgets/*.*": "widgets/web/widgets",

@@ -9,6 +9,7 @@ import sys
 
 from llmlib import installation
 from llmlib.course.bootstrap import name_clash
+from llmlib.course.processors import limit_threads
 
 LEARNERS = {  # in the order of a day; verb: (its module, what it does, an example)
     "lab": (
@@ -42,6 +43,16 @@ LEARNERS = {  # in the order of a day; verb: (its module, what it does, an examp
         "the same in the browser, or for any chat client",
         "llmlib serve --port 8000",
     ),
+    "submit": (
+        "llmlib.course.submit",
+        "hand in by nbgrader's exchange",
+        "llmlib submit 03_attention",
+    ),
+    "fetch-feedback": (
+        "llmlib.course.submit",
+        "see what was handed in, and what came back",
+        "llmlib fetch-feedback",
+    ),
     "certificate": (
         "llmlib.certificate.cli",
         "issue the certificate of a completed course",
@@ -54,10 +65,25 @@ LEARNERS = {  # in the order of a day; verb: (its module, what it does, an examp
     ),
 }
 INSTRUCTORS = {
+    "fetch-model": (
+        "llmlib.course.lab.fetch_model",
+        "fetch the model once, for all learners of a machine",
+        "LLMLIB_MODEL=/srv/course/model llmlib fetch-model",
+    ),
+    "release-assignment": (
+        "llmlib.grading.exchange",
+        "let notebooks be handed in by nbgrader's exchange",
+        "llmlib release-assignment 01_tokens",
+    ),
     "grade": (
         "llmlib.grading.cli",
-        "grade a folder or archive of downloads in a sandbox",
+        "grade downloads, or what the exchange has, in a sandbox",
         "llmlib grade submissions.zip",
+    ),
+    "release-feedback": (
+        "llmlib.grading.exchange",
+        "give back what came through the exchange",
+        "llmlib release-feedback",
     ),
     "export-answers": (
         "llmlib.grading.export_answers",
@@ -105,6 +131,7 @@ def main(argv=None):
     asked = argv[0] if argv else ""
     try:
         _here()
+        limit_threads()
         if other := name_clash.stranger():
             remove = installation.pip_command("uninstall", "llmlib")
             again = f"type {installation.reinstall_command()}"
@@ -181,6 +208,6 @@ def _parser(asked):
 def _listed(verbs):
     """Two lines for each verb: what it does, an example."""
     return "\n".join(
-        f"  {verb:<14} {summary}\n{'':<17}    {example}"
+        f"  {verb:<19} {summary}\n{'':<22}    {example}"
         for verb, (_, summary, example) in verbs.items()
     )

@@ -9,7 +9,7 @@ from test_manual_grades import TARGET, configure, course, grade
 
 from llmlib import cli as command
 from llmlib.course.format.notebooks import ROOT
-from llmlib.grading import cli
+from llmlib.grading import course_config
 from llmlib.grading.host.time_limits import CLOCK_FACTOR, Limits
 
 pytestmark = pytest.mark.nbgrader
@@ -62,7 +62,7 @@ def test_the_folder_of_grades_is_its_owner_s_or_that_of_a_group_that_grades(
     monkeypatch.setenv("LLM_COURSE_FOLDER", str(folder))
     umask = os.umask(0o022)
     try:
-        assert cli.settings(ROOT / "nbgrader_config.py")[0] == folder
+        assert course_config.settings(ROOT / "nbgrader_config.py")[0] == folder
     finally:
         os.umask(umask)
     assert stat.S_IMODE(folder.stat().st_mode) == after and (folder / "exchange").is_dir()

@@ -35,18 +35,28 @@ def clone(tmp_path):
     return clone
 
 
-def do(clone, command, **words):
+def do(clone, command, cwd=None, **words):
     """A command of the guide in the shell that it asks for: the environment's programs first."""
     assert command in GUIDE, f"the guide no longer says: {command}"
     for placeholder, value in words.items():
         command = command.replace(placeholder, value)
+    return run(clone, command, cwd)
+
+
+def nbgrader(clone, verb):
+    """One of nbgrader's commands that the guide names, for the notebook."""
+    assert f"`nbgrader {verb}`" in GUIDE
+    return run(clone, f"nbgrader {verb} {NAME}")
+
+
+def run(clone, command, cwd=None):
     tools = Path(sys.executable).parent
     environment = {key: value for key, value in os.environ.items() if key[:4] != "LLM_"}
     environment |= {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(clone)}
     environment |= {"JUPYTER_DATA_DIR": str(clone / "jupyter"), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         shlex.split(command),
-        cwd=clone,
+        cwd=cwd or clone,
         env=environment,
         capture_output=True,
         text=True,
@@ -144,29 +154,49 @@ def test_a_day_that_works(clone):
     assert done == commands, f"not tried: {commands[len(done) :]}"
 
 
-def test_through_the_exchange(clone):
-    """The reference's other way: released, submitted and returned by nbgrader's exchange."""
+def test_through_the_exchange(clone, tmp_path):
+    """The reference's other way: released, handed in, collected and given back by the exchange."""
     make_build(clone)
-    do(clone, "nbgrader generate_assignment NN_name", NN_name=NAME)
-    do(clone, "nbgrader release_assignment NN_name", NN_name=NAME)
-    node, _ = half_solved(clone / "grading/release" / NAME / f"{NAME}.ipynb")
-    inbound = clone / "grading/exchange/from-tokens-to-tokens/inbound"
-    sent = inbound / f"ada+{NAME}+2026-11-20 10:00:00.000000 UTC+secret"  # as `submit` names it
-    sent.mkdir(parents=True)
-    nbformat.write(node, sent / f"{NAME}.ipynb")
-    (sent / "timestamp.txt").write_text("2026-11-20 10:00:00.000000 UTC\n")
-    (sent / "submission_secret.txt").write_text("ada's")
-    do(clone, "nbgrader collect NN_name", NN_name=NAME)
-    do(clone, "llmlib grade grading/submitted")
+    there, work = f"c.Exchange.root = {str(tmp_path / 'exchange')!r}\n", tmp_path / "work"
+    work.mkdir()
+    ada = "c = get_config()\nc.CourseDirectory.student_id = 'ada'\n"
+    (work / "nbgrader_config.py").write_text(ada + there)
+    with (clone / "nbgrader_config.py").open("a") as config:
+        config.write(f"{there}c.ExchangeCollect.check_owner = False\n")
+    do(clone, "llmlib release-assignment NN_name", NN_name=NAME)
+    node, points = half_solved(clone / "notebooks" / f"{NAME}.ipynb")
+    nbformat.write(node, work / f"{NAME}.ipynb")
+    assert "Not finished" in do(clone, "llmlib submit", cwd=work)
+    assert f"collected: {NAME} of ada" in do(clone, "llmlib grade --exchange")
     page = clone / "grading/feedback/ada" / NAME / f"{NAME}.html"
     told = page.read_text(encoding="utf-8")
     page.write_text("an older page")
     do(clone, "nbgrader generate_feedback --force NN_name", NN_name=NAME)
     assert page.read_text(encoding="utf-8") == told
-    do(clone, "nbgrader release_feedback NN_name", NN_name=NAME)
-    key = notebook_hash(secret="ada's", notebook_id=NAME)
-    (returned,) = (clone / "grading/exchange").rglob(f"feedback/{key}.html")
-    assert returned.read_text(encoding="utf-8") == told
+    do(clone, "llmlib release-feedback NN_name", NN_name=NAME)
+    assert f"{points:g} of " in do(clone, "llmlib fetch-feedback", cwd=work)
+    assert (work / "feedback" / f"{NAME}.html").read_text(encoding="utf-8") == told
     (clone / "roster.csv").write_text("SIS Login ID,Student\nada,Ada\n", encoding="utf-8")
     do(clone, "llmlib export-grades --format canvas --roster FILE", FILE="roster.csv")
     assert "ada" in (clone / "grading/canvas.csv").read_text(encoding="utf-8")
+
+
+def test_nbgrader_s_own_commands_on_the_same_exchange(clone):
+    make_build(clone)
+    with (clone / "nbgrader_config.py").open("a") as config:
+        config.write("c.ExchangeCollect.check_owner = False\n")
+    do(clone, "nbgrader generate_assignment 01_tokens")
+    nbgrader(clone, "release_assignment")
+    node, _ = half_solved(clone / "grading/release" / NAME / f"{NAME}.ipynb")
+    inbound = clone / "grading/exchange/from-tokens-to-tokens/inbound"
+    sent = inbound / f"ada+{NAME}+2026-11-20 10:00:00.000000 UTC+secret"  # as `submit` names it
+    sent.mkdir(parents=True)
+    nbformat.write(node, sent / f"{NAME}.ipynb")
+    (sent / "submission_secret.txt").write_text("ada's")
+    nbgrader(clone, "collect")
+    do(clone, "llmlib grade grading/submitted")
+    nbgrader(clone, "release_feedback")
+    key = notebook_hash(secret="ada's", notebook_id=NAME)
+    (returned,) = (clone / "grading/exchange").rglob(f"feedback/{key}.html")
+    page = clone / "grading/feedback/ada" / NAME / f"{NAME}.html"
+    assert returned.read_bytes() == page.read_bytes()

@@ -24,9 +24,11 @@ Around them: submissions finds notebooks; worker_pool runs workers here, dask_cl
 a dask_worker on each machine; results is the outcome, batch stores it, gradebook writes it, report
 makes pages and tables; nbgrader_plugin is the same grader for `nbgrader autograde`, formgrader
 repairs two things in nbgrader's pages, cli is the command, sandbox_diagnostics explains a missing
-sandbox. downloads sorts what a teacher was sent, loose_files says whose a file is that no system
-named, lms_file_names whose one of Canvas or Moodle is; lms_export writes grades for them;
-export_answers and similarity compare answers; oral_questions asks about them with mutations.
+sandbox. course_config reads an instructor's settings. downloads sorts what a teacher was sent,
+loose_files says whose a file is that no system named, lms_file_names whose one of Canvas or Moodle
+is; lms_export writes grades for them. exchange releases, collects and gives back through nbgrader's
+exchange, of which collect takes only what is a learner's own. export_answers and similarity compare
+answers; oral_questions asks about them with mutations.
 
 How a point comes about:
 1. Both halves of an exercise's test run, every visible half before the first hidden one, once each.
@@ -56,6 +58,8 @@ covered     damage: no network, home or course folder, nothing writable but a sc
             code needs is computed in another process (reference_calls). The quiz's key is not there
             revealing hidden inputs: what the code says about a visible test is recorded before the
             first hidden one runs. A hidden half that fails always gets the same sentence (messages)
+            another's name: the exchange's folders may be anybody's. Where every learner has an
+            account, only its owner hands in as such; no link is followed (collect)
             others' mistakes: a right function is not graded by a wrong earlier one (runner)
 not covered a cluster's network: Dask's scheduler and workers are trusted (dask_cluster)
             the kernel: an escape from its namespaces is an escape from here. A kernel without

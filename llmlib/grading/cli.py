@@ -1,26 +1,36 @@
-"""`llmlib grade DOWNLOADS`: sort them, grade in parallel, in a sandbox; a killed run goes on."""
+"""`llmlib grade DOWNLOADS`: sort them, grade in parallel, in a sandbox; a killed run goes on. With
+`--exchange` nbgrader's exchange takes the place of the downloads."""
 
 import argparse
 import contextlib
 import functools
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from nbgrader.preprocessors import AssignLatePenalties
 from traitlets import TraitError
-from traitlets.config import Config, PyFileConfigLoader
+from traitlets.config import Config
 
 from llmlib import installation
+from llmlib.course import page_address
 from llmlib.course.format import notebooks as course_notebooks
-from llmlib.grading import batch, downloads, nbgrader_plugin, report, submissions, worker_pool
+from llmlib.course.processors import processors
+from llmlib.grading import (
+    batch,
+    course_config,
+    downloads,
+    exchange,
+    nbgrader_plugin,
+    report,
+    submissions,
+    worker_pool,
+)
+from llmlib.grading.course_config import CONFIG, settings
 from llmlib.grading.gradebook import GradebookWriter, Marks, refuse_others
 from llmlib.grading.host.time_limits import Limits
 from llmlib.grading.marking.runner import Runner
 from llmlib.grading.results import Graded, NotGraded, Result
-
-CONFIG = Path("nbgrader_config.py")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,36 +39,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "a folder or archive as Canvas or Moodle gave it, loose files with students' names, "
         "or STUDENT/NOTEBOOK/NOTEBOOK.ipynb"
     )
-    submissions.add_arguments(parser, "DOWNLOADS", where)
+    submissions.add_arguments(parser, "DOWNLOADS", where, nargs="?")
     add, yes = parser.add_argument, "store_true"
+    add("--exchange", action=yes, help="collect and grade what came through nbgrader's exchange")
     add("--student", help="this student only")
-    cores = "default: one for each core"
-    add("--workers", type=int, default=os.cpu_count(), metavar="N", help=cores)
+    cores = "default: one for each core that it may use"
+    add("--workers", type=int, default=processors(), metavar="N", help=cores)
     add("--scheduler", metavar="URL", help="tcp://…: on the workers of this Dask cluster")
     add("--config", type=Path, default=CONFIG, help=f"default: {CONFIG} here")
+    add("--write-config", action=yes, help=f"write a {CONFIG} to edit, and grade nothing")
     add("--again", action=yes, help="also what was graded before")
     add("--unsafe", action=yes, help="without a sandbox; every score is marked as such")
 
 
-def settings(path: Path) -> tuple[Path, str, str, Config]:
-    """(nbgrader's folder, gradebook URL, course id, all of it) as the config file says. Raises
-    FileNotFoundError, and ValueError where it does not run."""
-    if not path.is_file():
-        where = "run this in the course's folder, or give --config"
-        raise FileNotFoundError(f"there is no {path}: {where}")
-    here = path.resolve().parent
-    try:
-        config = PyFileConfigLoader(path.name, path=str(here)).load_config()
-    except Exception as error:  # noqa: BLE001 - it is a program, and the instructor's
-        raise ValueError(f"{path} does not run: {type(error).__name__}: {error}") from None
-    course = config.CourseDirectory
-    root = Path(course.get("root") or here)
-    url = course.get("db_url") or f"sqlite:///{root / 'gradebook.db'}"
-    return root, url, course.get("course_id") or "", config
-
-
 def run(args: argparse.Namespace) -> int:
     """0: all graded; 1: some could not be, each with its reason. No sandbox is a ValueError."""
+    if args.write_config:
+        course_config.write(args.config)
+        print(f"{args.config} holds the settings: edit them there.")
+        return 0
+    if bool(args.submitted) == args.exchange:
+        raise ValueError("give DOWNLOADS, a folder or an archive, or --exchange")
     root, url, course_id, config = settings(args.config)
     try:
         partial = nbgrader_plugin.TrustedExporter(config=config).partial_credit
@@ -69,7 +70,11 @@ def run(args: argparse.Namespace) -> int:
     if args.workers < 1:
         raise ValueError("--workers must be at least 1")
     refuse_others(url)
-    submitted, left = sort(args.submitted, root / "submitted")
+    submitted, left = root / "submitted", 0
+    if args.exchange:
+        left = collected(config, args.assignment)
+    else:
+        submitted, left = sort(args.submitted, submitted)
     notebooks = {name: course_notebooks.load(name) for name in course_notebooks.names()}
     todo = submissions.find(submitted, notebooks, args.assignment, args.student)
     wanted = {task.assignment for task in todo}
@@ -99,9 +104,10 @@ def run(args: argparse.Namespace) -> int:
         print(line)
     print(f"{len(rows) - faults} graded, {faults} not. In {root}: {', '.join(made)}{only}{pages}")
     if pages:
-        print(f"Their pages: {(root / 'feedback').resolve().as_uri()}")
+        print(f"Their pages: {page_address.address(root / 'feedback')}")
     if left:
-        print(f"{left} files of {args.submitted} were left out: see the first lines.")
+        source = args.submitted or "the exchange"
+        print(f"{left} files of {source} were left out: see the first lines.")
     return 1 if faults or left else 0
 
 
@@ -119,6 +125,17 @@ def sort(source: Path, submitted: Path) -> tuple[Path, int]:
         raise ValueError(f"{none}: give a download of Canvas or Moodle, or STUDENT/01_tokens.ipynb")
     print(f"{len(taken)} notebooks are in {submitted}, {len(left)} files were left out.")
     return submitted, len(left)
+
+
+def collected(config: Config, assignment: str | None) -> int:
+    """Collect from the exchange; how many submissions were left out."""
+    taken, left = exchange.collect(config, [assignment] if assignment else None)
+    for line in (
+        *(f"collected: {each}" for each in taken),
+        *(f"left out: {each}" for each in left),
+    ):
+        print(line, flush=True)
+    return len(left)
 
 
 def summary(

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from unicodedata import normalize
 
-from llmlib.grading.cli import CONFIG, settings
+from llmlib.grading.course_config import CONFIG, settings
 from llmlib.grading.gradebook import GradebookWriter, shown
 from llmlib.grading.report import write_table
 

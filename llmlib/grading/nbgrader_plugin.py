@@ -201,3 +201,4 @@ def configure(c: Any) -> None:
     c.Autograde.sanitize_preprocessors = [f"nbgrader.preprocessors.{step}" for step in steps]
     c.GenerateFeedback.exporter_class = f"{__name__}.FeedbackExporter"
     c.HTMLExporter.sanitize_html = True  # in Formgrader's view of a submission
+    c.ExchangeFactory.collect = "llmlib.grading.collect.TrustedCollect"

@@ -57,10 +57,13 @@ SORTED = "the folder that has STUDENT/NOTEBOOK/NOTEBOOK.ipynb below it"
 
 
 def add_arguments(
-    parser: argparse.ArgumentParser, metavar: str = "SUBMITTED_DIR", where: str = SORTED
+    parser: argparse.ArgumentParser,
+    metavar: str = "SUBMITTED_DIR",
+    where: str = SORTED,
+    nargs: str | None = None,
 ) -> None:
     """What all verbs ask for that look at submissions."""
-    parser.add_argument("submitted", type=Path, metavar=metavar, help=where)
+    parser.add_argument("submitted", type=Path, metavar=metavar, help=where, nargs=nargs)
     parser.add_argument("--assignment", help="this notebook only")
 
 

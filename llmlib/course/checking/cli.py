@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     if args.verb == "progress" and args.output.suffix not in KINDS:
         ends = args.output.suffix or "nothing"
         raise ValueError(f"--output must end in .png, .svg or .pdf, not {ends}")
-    names, folder = _asked_for(args.notebooks, args.folder)
+    names, folder = asked_for(args.notebooks, args.folder)
     hidden = {"desc": "checking", "unit": "notebook", "leave": False, "file": sys.stderr}
     with tqdm(total=len(names), **hidden) as bar:
         statuses = check_notebooks.check(names, folder, args.seconds, tick=lambda _: bar.update())
@@ -51,8 +51,9 @@ def run(args: argparse.Namespace) -> int:
     return int(not all(status.done for status in statuses))
 
 
-def _asked_for(asked: list[str], folder: Path | None) -> tuple[list[str], Path]:
-    """The names of the notebooks asked for, by name or by path, and the folder that they lie in."""
+def asked_for(asked: list[str], folder: Path | None) -> tuple[list[str], Path]:
+    """The names of the notebooks asked for, by name or by path (default: all), and the folder that
+    they lie in. Raises ValueError."""
     for path in map(Path, asked):
         if path.stem not in notebooks.names() and path.is_dir():
             raise ValueError(f"{path} is a folder, not a notebook: give it as --folder {path}")

@@ -24,10 +24,11 @@ MEMORY = 2 << 30  # bytes beyond what the process has when it begins
 TOO_MUCH = "it cannot be read within the limits: clear its outputs, and see that its code is code"
 
 
-def content(path: str | Path) -> bytes:
-    """The bytes of the file at `path`: no link, no pipe, no device. Raises `Unreadable`."""
+def content(path: str | Path, folder: int | None = None) -> bytes:
+    """The bytes of the file at `path`: no link, no pipe, no device. `folder` is the handle of the
+    open folder that the path begins in. Raises `Unreadable`."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except FileNotFoundError:
         raise Unreadable("there is no file of that name") from None
     except OSError:

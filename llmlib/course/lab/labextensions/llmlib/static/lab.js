@@ -1,4 +1,4 @@
-/* The course in JupyterLab: a start page, and two buttons above each of its notebooks.
+/* The course in JupyterLab: a start page, and the buttons above each of its notebooks.
  *
  * Written by hand as the federated module that JupyterLab loads, so that nothing has to be built:
  * `init` receives the packages that JupyterLab shares, `get` returns our plugins.
@@ -91,8 +91,6 @@
 
   // Talk --------------------------------------------------------------------------------------
 
-  const LOCAL = ["localhost", "127.0.0.1", "[::1]"];
-
   /* A chat with the learner's engine so far, in a tab of its own: it opens at once, since browsers
    * block one that comes later. */
   async function talk(lab, panel) {
@@ -102,9 +100,6 @@
     tab.document.title = "Chat";
     tab.document.documentElement.style.colorScheme = "light dark";
     tab.document.body.style.font = "16px/1.5 system-ui, sans-serif";
-    if (!LOCAL.includes(location.hostname))  // the chat listens on its own computer alone
-      return say("JupyterLab runs on another computer, and the chat answers only there. "
-        + "In JupyterLab, choose File, New, Terminal and type: llmlib chat");
     say("Your functions are being checked and put into the engine. The course's fill the gaps. "
       + "This takes half a minute …");
     try {
@@ -403,13 +398,14 @@
   }
 
   function buttons(lab) {
+    const hasTalk = lab.coreutils.PageConfig.getOption("llmlibTalk") !== "off";
     const add = panel => {
       const { ToolbarButton } = lab.apputils;
       const made = [
         ["llm-check", "✓ Check", "Save, then check all exercises of this notebook", check],
         ["llm-talk", "Talk", "Chat with your engine so far: your functions, and the course's in the gaps", talk],
         ["llm-solution", "Solution", "Show a solution of the current exercise; it asks first", solution],
-      ].map(([name, label, tooltip, act], i) => {
+      ].filter(([name]) => name !== "llm-talk" || hasTalk).map(([name, label, tooltip, act], i) => {
         const onClick = () => {
           act(lab, panel);
           setTimeout(() => void (button.pressed = false));  // JupyterLab holds it down, with a frame
@@ -446,9 +442,11 @@
       for (const name of ["application", "apputils", "coreutils", "mainmenu", "notebook", "services"])
         lab[name] = await from(`@jupyterlab/${name}`);
       const { live } = await import("./live.js");
+      const { submit } = await import("./submit.js");
       lab.ask = (...words) => ask(lab, ...words);
       lab.live = section => live(lab, section, common);
-      const plugins = [startPage(lab), buttons(lab), runAll(), predictions(lab, common)];
+      const plugins = [startPage(lab), buttons(lab), runAll(), predictions(lab, common),
+        submit(lab, { element, isExercise, WORDS })];
       const module = { __esModule: true, default: plugins };
       return () => module;
     },
