@@ -219,6 +219,13 @@ export const strings = {
     damaged: "The download arrived damaged, in part {number} of {count}: try again.",
     badManifest: "The list of the parts of {what} arrived damaged: try again.",
   },
+  python: {
+    what: "Python",
+    oldBrowser: "This browser cannot run Python in a page: update it, or take another one. Reading goes on.",
+    broken: "Python could not be started: reload the page and try again.",
+    tooSlow: "took longer than {seconds} s: is there a loop that never ends?",
+    ended: "the process ended (memory, exit or crash)",
+  },
   engine: {
     what: "the model",
     noWebAssembly: "This browser cannot run programs in a page (WebAssembly): update it, or take another one.",
