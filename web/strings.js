@@ -209,7 +209,8 @@ export const strings = {
       kept: "Yours are kept.",
       engineWaits: "Your functions are put together and checked.",
       engineMade: "my_llm.py is saved.",
-      engineLacks: "my_llm.py needs {count} more of your functions: {names}.",
+      engineLacks: "my_llm.py is made once your functions pass their checks. It lacks {count}. {names}",
+      ofNotebook: "Notebook {number}: {names}.",
     },
   },
   link: {

@@ -139,8 +139,10 @@ export async function engine({ status }) {
     const { python } = await import("../python/python.js");
     const { text, lacking } = await python.myLlm(allKept());
     if (text) save(text, "my_llm.py", "text/x-python");
-    const names = lacking.map(each => `${each.number} ${each.name}`).join(", ");
-    status.textContent = text ? texts.engineMade : say(texts.engineLacks, { count: lacking.length, names });
+    const those = Object.entries(Object.groupBy(lacking, each => Number.parseInt(each.notebook)))
+      .map(([number, each]) => say(texts.ofNotebook, { number, names: each.map(({ name }) => name).join(", ") }));
+    const lacks = say(texts.engineLacks, { count: lacking.length, names: those.join(" ") });
+    status.textContent = text ? texts.engineMade : lacks;
   } catch (error) {
     status.textContent = error.message;
   }
