@@ -96,6 +96,7 @@ class Editor {
   typed(update) {
     if (update.transactions.some(each => each.annotation(notTyped))) return;
     this.keep({ code: this.code });
+    if (!this.checking) this.verdict();
   }
 
   /* What the reader changes is kept at once. */
@@ -240,7 +241,5 @@ class Editor {
     this.back.hidden = before === undefined || before === this.code || before === exercise.stub;
     this.again.disabled = this.code === exercise.stub;
     this.solution.hidden = !checked;
-    const shown = this.said.matches(".right, .wrong");
-    if (shown && !this.checking && exercise.state === "written") this.tell("");
   }
 }
