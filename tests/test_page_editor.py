@@ -303,7 +303,7 @@ def test_start_again_can_be_undone_and_the_solution_comes_after_a_try(chromium, 
         open_editor(page, "merge")
         editor.get_by_role("button", name="Bring back my text").click()
         assert text(page, "merge").endswith("ids.count(")
-        assert "SyntaxError" in verdict(page, "merge").inner_text()  # the check was of this text
+        expect(verdict(page, "merge")).to_contain_text("SyntaxError")  # the check was of this text
 
 
 def test_what_was_solved_in_another_edition_is_to_be_checked_again(chromium, server):
