@@ -26,7 +26,10 @@ def switch_on():
     torch._C._dispatch_get_all_op_names = lambda: [f"page::{name}" for name in _functions]
     torch._C._dispatch_has_kernel_for_dispatch_key = lambda operator, key: False
     _module("ops", page=_Page(), aten=_Page())
-    for name in ("mkl", "mkldnn"):  # what llmlib/fast would compute with
+    # what llmlib/fast would compute with
+    _module("backends.cpu", get_cpu_capability=lambda: "DEFAULT")
+    _module("cpu", _is_amx_tile_supported=lambda: False)
+    for name in ("mkl", "mkldnn"):
         _module(f"backends.{name}", is_available=lambda: False)
     _module("library", Library=Library)
     _module("overrides", TorchFunctionMode=Mode)
