@@ -1,5 +1,5 @@
-"""What llmlib's torch_blocker asks torch for, to refuse the operators that an exercise does not allow:
-a dispatcher. The stand-in for torch has none, so its functions and methods are taken for its
+"""What llmlib's torch_blocker asks torch for, to refuse the operators that an exercise does not
+allow: a dispatcher. The stand-in for torch has none, so its functions and methods are taken for its
 operators, each known by its name, and a kernel in front of one is a function around it.
 
 Were the real torch here, this file would go.
