@@ -9,8 +9,10 @@ from authoring.site import (
     chapters,
     errata,
     glossary,
+    npm,
     predictions,
     previews,
+    python_parts,
     quiz_page,
     recorded,
     reference,
@@ -29,7 +31,7 @@ NAME = "From Tokens to Tokens"
 REFERENCE = ("glossary", "instructors", "errata", "claims")
 FOUND_LAST = ("instructors", "errata", "claims")  # by the search: a learner seeks the chapters
 NOT_SERVED = shutil.ignore_patterns(
-    "templates", "*.c", "*.toml", "*.html", ".*", "service-worker.js"
+    "templates", "npm", "*.c", "*.py", "*.toml", "*.html", ".*", "service-worker.js"
 )
 KEPT = ("pictures", "weights")
 SERVICE_WORKER = "engine/service-worker.js"  # goes to the top: it answers for what is below it
@@ -38,8 +40,9 @@ SERVICE_WORKER = "engine/service-worker.js"  # goes to the top: it answers for w
 def build(folder: Path = FOLDER, repository: str = "", weights_too: bool = True) -> list[Page]:
     """Write the site to `folder`, of whose earlier files only pictures and weights are kept, which
     take long to make; returns its pages. `repository` is
-    "owner/name" on GitHub, for links to files and to Colab. Raises SourceError if a notebook has
-    not been built."""
+    "owner/name" on GitHub, for links to files and to Colab. `weights_too` goes for Python and the
+    editor as well, whose packages are downloaded. Raises SourceError if a notebook has not been
+    built, ValueError if a package cannot be had."""
     _empty(folder)
     _copy(folder)
     drawings = Pictures(folder)
@@ -60,6 +63,8 @@ def build(folder: Path = FOLDER, repository: str = "", weights_too: bool = True)
     previews.write(folder, pages)
     if weights_too:
         weights.write(folder)
+        python_parts.write(folder)
+        npm.write_editor(folder)
     return pages
 
 
