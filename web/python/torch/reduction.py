@@ -414,8 +414,11 @@ cumprod = _running("cumprod", lambda a, b: a * b, 1)
 
 
 @public()
-def diff(x, n=1, dim=-1):
+def diff(x, n=1, dim=-1, prepend=None, append=None):
     """Differences of neighbours, n times."""
+    from torch.joining import cat
+
+    x = cat([each for each in (prepend, x, append) if each is not None], dim)
     for _ in range(n):
         size = max(x.size(dim) - 1, 0)
         x = x.narrow(dim, 1, size) - x.narrow(dim, 0, size)
