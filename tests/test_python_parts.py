@@ -1,5 +1,5 @@
-"""What a reader's browser downloads to write in the page: the released checks as they are, no hidden
-test, and packages from npm that are what they were."""
+"""What a reader's browser downloads to write in the page: the released checks as they are, no
+hidden test, and packages from npm that are what they were."""
 
 import io
 import json

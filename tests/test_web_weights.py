@@ -179,7 +179,10 @@ def test_a_bad_part_is_one_sentence_and_is_not_kept(page, small, fault, said):
     "fault, said",
     [
         (static_server.status(404), "This site lacks the model (404 for "),
-        (static_server.body(b'{"file": "mod'), "The list of the parts of the model arrived damaged"),
+        (
+            static_server.body(b'{"file": "mod'),
+            "The list of the parts of the model arrived damaged",
+        ),
     ],
     ids=["missing", "damaged"],
 )

@@ -1,5 +1,6 @@
-"""Checks an exercise in the page as `llmlib check` does: llmlib's own code runs the reader's cell and
-the released test cell, and says what is wrong in the same words. Runs in Pyodide (worker.js)."""
+"""Checks an exercise in the page as `llmlib check` does: llmlib's own code runs the reader's
+cell and the released test cell, and says what is wrong in the same words. Runs in Pyodide
+(worker.js)."""
 
 import contextlib
 import io
@@ -19,7 +20,8 @@ torch_operators.switch_on()
 from llmlib.course.checking import run_cells, run_tests  # noqa: E402
 from llmlib.course.checking.scopes import names  # noqa: E402
 
-# {notebook: {imports, steps: [[title, source]], exercises: {name: {check, disallowed}}}}: python_parts
+# {notebook: {imports, steps: [[title, source]], exercises: {name: {check, disallowed}}}}, of
+# authoring/site/python_parts.py
 BOOKS = json.loads(Path(__file__).with_name("exercises.json").read_text(encoding="utf-8"))
 SECONDS = 20  # named in a message; the page stops what takes longer
 PRINTED = 10_000  # characters
@@ -27,9 +29,10 @@ _passed = {}  # (notebook, exercise, its code, the others that it uses): did the
 
 
 def check(notebook, name, code, others, tell=lambda name: None):
-    """{passed, message, printed, uses} for the reader's `code` of an exercise, as JSON. `others` is
-    their code of other exercises, {name: code}: one that this exercise calls is used if it passes
-    its own check, else the course's is. `tell` hears the name of the exercise whose check begins."""
+    """{passed, message, printed, uses} for the reader's `code` of an exercise, as JSON. `others`
+    is their code of other exercises, {name: code}: one that this exercise calls is used if it
+    passes its own check, else the course's is. `tell` hears the name of the exercise whose check
+    begins."""
     sys.setrecursionlimit(3000)  # as in the grader
     printed = _Printed()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
@@ -65,10 +68,9 @@ def _passes(notebook, name, code, others, tell):
 
 def _called(book, name, cells):
     """The exercises whose functions the check of `name` may call, in the order of the notebook."""
-    read, todo = set(), [book["exercises"][name]["check"]]
     steps = {title: names(cells.get(title, source)) for title, source in book["steps"]}
     steps[name] = names(cells[name])
-    used = {name}
+    used, read = {name}, set()
     todo = set(names(book["exercises"][name]["check"]).reads | steps[name].reads)
     while todo:
         read |= todo
@@ -87,9 +89,11 @@ def _outcome(book, name, cells):
         if title == name:
             failure = run_tests.error_message(error, SECONDS)
     warnings.simplefilter("ignore")  # a cell may have made them errors
-    error = run_tests.test(
-        name, exercise["check"], space, book["imports"], exercise["disallowed"]
-    )
+    given = name, exercise["check"], space, book["imports"], exercise["disallowed"]
+    try:
+        error = run_tests.test(*given)
+    except Exception as missing:  # noqa: BLE001 - what the course imports needs more than is here
+        error = missing
     undefined = isinstance(error, NameError)  # because the cell that defines it failed
     return (undefined and failure) or run_tests.error_message(error, SECONDS, name)
 

@@ -1,5 +1,5 @@
-"""Packages that llmlib imports and that a check never calls: nothing is here but their names, so that
-the modules which import them can be imported. Whatever is called of them says so."""
+"""Packages that llmlib imports and that a check never calls: nothing is here but their names, so
+that the modules which import them can be imported. Whatever is called of them says so."""
 
 import importlib.abc
 import importlib.machinery

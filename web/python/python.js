@@ -85,6 +85,7 @@ class Python {
   /** What a check says whose worker had to be ended; null if it may be tried again. */
   #failed(error, exercise) {
     if (error.name === "AbortError") throw error;
+    if (error instanceof Ended) console.warn(error);
     this.#end();
     this.start().catch(() => {}); // meanwhile, for the next check
     if (error instanceof TooSlow && error.exercise !== exercise) return null;

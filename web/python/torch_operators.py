@@ -1,5 +1,5 @@
-"""What llmlib's torch_blocker asks torch for, to refuse the operators that an exercise does not allow:
-a dispatcher. The stand-in for torch has none, so its functions and methods are taken for its
+"""What llmlib's torch_blocker asks torch for, to refuse the operators that an exercise does not
+allow: a dispatcher. The stand-in for torch has none, so its functions and methods are taken for its
 operators, each known by its name, and a kernel in front of one is a function around it.
 
 Were the real torch here, this file would go.
@@ -12,7 +12,6 @@ import types
 import torch
 
 OWNERS = ("nn.functional", "linalg", "special", "fft", "optim")
-CLASSES = (type,)
 _functions = {}  # operator: [(its owner, attribute, function)]
 KEY = 1  # the only one
 
@@ -26,10 +25,14 @@ def switch_on():
     _module("_C", DispatchKey=_AnyKey(), _dispatch_keyset_full_after=lambda key: KEY)
     torch._C._dispatch_get_all_op_names = lambda: [f"page::{name}" for name in _functions]
     torch._C._dispatch_has_kernel_for_dispatch_key = lambda operator, key: False
-    _module("ops", page=_Page())
+    _module("ops", page=_Page(), aten=_Page())
+    # what llmlib/fast would compute with
+    _module("backends.cpu", get_cpu_capability=lambda: "DEFAULT")
+    _module("cpu", _is_amx_tile_supported=lambda: False)
+    for name in ("mkl", "mkldnn"):
+        _module(f"backends.{name}", is_available=lambda: False)
     _module("library", Library=Library)
     _module("overrides", TorchFunctionMode=Mode)
-    _module("utils")
     _module("utils._python_dispatch", TorchDispatchMode=Mode)
 
 
@@ -44,11 +47,12 @@ def _owners():
 
 def _module(name, **values):
     """A module of torch: the one that is there, or a new one, with these names as well."""
-    whole = f"torch.{name}"
-    module = sys.modules.setdefault(whole, types.ModuleType(whole))
+    parent, _, last = name.rpartition(".")
+    owner = _module(parent) if parent else torch
+    module = sys.modules.setdefault(f"torch.{name}", types.ModuleType(f"torch.{name}"))
     vars(module).update(values)
-    parent, _, last = whole.rpartition(".")
-    setattr(sys.modules[parent], last, module)
+    setattr(owner, last, module)
+    return module
 
 
 class _AnyKey:
@@ -59,7 +63,7 @@ class _AnyKey:
 
 
 class _Page:
-    """torch.ops.page: operators by name."""
+    """torch.ops.page, and torch.ops.aten, which is imported and never called: operators by name."""
 
     def __getattr__(self, name):
         return types.SimpleNamespace(default=_Handle(name))
