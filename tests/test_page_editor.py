@@ -19,6 +19,7 @@ from authoring.site import npm, python_parts
 from llmlib.course.checking import check_notebooks, run_tests, submission
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT
+from llmlib.course.my_llm import learner_functions
 from llmlib.grading import submissions
 
 pytestmark = [
@@ -103,10 +104,10 @@ def kept(page, name):
     )
 
 
-def keep(page, answers):
+def keep(page, answers, book=BOOK):
     """As a visit before has kept it, without a check."""
     for name, code in answers.items():
-        entry = [f"llmlib:exercise:{BOOK}:{name}", json.dumps({"code": code})]
+        entry = [f"llmlib:exercise:{book}:{name}", json.dumps({"code": code})]
         page.evaluate("([key, text]) => localStorage.setItem(key, text)", entry)
     page.reload()
 
@@ -398,6 +399,25 @@ def test_a_file_that_does_not_belong_here_is_refused_in_a_sentence(
         file_buttons(page)
         expect(choose(page, file)).to_contain_text(said)
         assert kept(page, "merge") is None
+
+
+def test_my_llm_is_the_file_that_the_notebooks_make(chromium, server, tmp_path):
+    with opened(chromium, server) as page:
+        page.set_default_timeout(LONG)
+        for book in notebooks.lessons():
+            answers = {each.name: each.solution for each in book.exercises if each.name != "merge"}
+            keep(page, answers, book.name)
+        button = file_buttons(page).get_by_role("button", name="Download my_llm.py")
+        button.click()
+        said = page.locator(".files").get_by_role("status")
+        expect(said).to_contain_text("It lacks 2. Notebook 1: merge, encode.", timeout=LONG)
+        keep(page, {"merge": TASKS["merge"].solution})
+        file_buttons(page)
+        with page.expect_download(timeout=LONG) as download:
+            button.click()
+        download.value.save_as(tmp_path / download.value.suggested_filename)
+    expected, _ = learner_functions.collect(ROOT / "solutions")
+    assert (tmp_path / "my_llm.py").read_text(encoding="utf-8") == expected
 
 
 # What may fail -----------------------------------------------------------------------------------
