@@ -250,7 +250,7 @@ def _binary(names, f, slopes=None, otherwise=lambda a, b: nan, result="same", al
 
     def op(a, b):
         a, b = operand(a), operand(b)
-        common = result_type(a, b)
+        common = a.dtype if a.dtype is b.dtype else result_type(a, b)
         if result == "float" and common.kind < FLOAT:
             common = get_default_dtype()
         shape = broadcast(a.shape, b.shape)

@@ -198,6 +198,8 @@ def dimensions(dim, count):
 
 def broadcast(*shapes):
     """The shape that all of these can be expanded to, aligned at the last dimension."""
+    if shapes and all(shape == shapes[0] for shape in shapes[1:]):
+        return tuple(shapes[0])
     count, out = max(map(len, shapes), default=0), []
     for i in range(-count, 0):
         sizes = [shape[i] if len(shape) >= -i else 1 for shape in shapes]

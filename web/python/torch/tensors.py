@@ -455,6 +455,7 @@ class Tensor:
     def copy_(self, other, non_blocking=False):
         """Overwrite the numbers by another tensor's, in this one's type."""
         other = operand(other)
+        other._geometry.expanded(self.shape)  # or it says why not
         return write(self, other if other.dtype is self.dtype else other.to(self.dtype))
 
     def fill_(self, value):
