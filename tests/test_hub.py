@@ -210,8 +210,6 @@ def test_a_class_from_the_login_to_the_next_edition(hub, teach, chromium):
         expect(wrong).to_contain_text("not a dictionary", timeout=2 * MINUTES)
         assert [_check(page)[FIRST.name] for page in (ada, bob)] == ["✓ done", "✗ wrong"]
         # one does the quiz, one talks with the engine so far;
-        menu(carol, "File", "Close and Shut Down Notebook…")
-        carol.locator(".jp-Dialog .jp-mod-accept").click()
         open_notebook(carol, _lab(hub, "carol", "/tree/quiz.ipynb"))
         question = quiz_source.read()[0]
         options = _panel(carol).get_by_role("list", name="Options of question 1", exact=True)
