@@ -19,7 +19,7 @@ import urllib.request
 import browser
 import nbformat
 import pytest
-from browser import HUB, MINUTES, NAME, SHOTS, menu, new_page, open_notebook
+from browser import HUB, MINUTES, NAME, SHOTS, menu, new_page, open_notebook, save
 from playwright.sync_api import expect
 from ports import free_port
 
@@ -210,6 +210,7 @@ def test_a_class_from_the_login_to_the_next_edition(hub, teach, chromium):
         expect(wrong).to_contain_text("not a dictionary", timeout=2 * MINUTES)
         assert [_check(page)[FIRST.name] for page in (ada, bob)] == ["✓ done", "✗ wrong"]
         # one does the quiz, one talks with the engine so far;
+        save(carol)
         open_notebook(carol, _lab(hub, "carol", "/tree/quiz.ipynb"))
         question = quiz_source.read()[0]
         options = _panel(carol).get_by_role("list", name="Options of question 1", exact=True)
