@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 # What the server says of Talk, changed before JupyterLab's scripts run.
 OFF = """document.addEventListener("readystatechange", () => {
   const said = document.querySelector("#jupyter-config-data");
-  if (said) said.textContent = said.textContent.replace('"llmlibTalk": "on"', '"llmlibTalk": "off"');
+  if (said) said.textContent = said.textContent.replace(/("llmlibTalk": )"on"/, '$1"off"');
 });"""
 
 
