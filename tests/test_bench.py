@@ -1,12 +1,13 @@
 """The bench: taking turns, missing peers, what moved, and figures no older than the code."""
 
 import json
+import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import measure, report
+from benchmarks import measure, memory, report
 
 pytestmark = pytest.mark.unit
 
@@ -175,3 +176,31 @@ def test_readme_and_docs_say_what_was_recorded_and_which_of_it_is_stale(tmp_path
     for folder in (tmp_path, report.EVIDENCE):  # its figures depend on the release of matplotlib
         drawn = (folder / "speed.svg").read_text(encoding="utf-8")
         assert 8 <= drawn.count(", against ") <= 20
+
+
+HOLDS = "held = bytearray(b'x' * 200_000_000); print(flush=True); input()"
+
+
+@pytest.mark.skipif("sys.platform != 'linux'", reason="left out: /proc needs Linux")
+def test_memory_is_that_of_a_process_and_of_what_it_starts():
+    alone = [sys.executable, "-c", HOLDS]
+    inner = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLDS!r}])"
+    for command in (alone, [sys.executable, "-c", inner]):
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            process.stdout.readline()
+            resident, private = memory.taken(process.pid)
+            process.communicate(b"\n")
+        assert 0.2 < private <= resident < 0.3
+
+
+def test_what_a_class_needs_is_the_private_memory_of_all_and_once_what_they_share(monkeypatch):
+    monkeypatch.setattr(report, "machine", lambda: "M 1")
+    rows = {memory.SERVER: (0.25, 0.2, 0.2), memory.LIVE: (1.2, 0.5, 0.6)}
+    rows |= {memory.TALK: (0.7, 0.3, 0.3)}
+    rows |= {f"{memory.KERNEL} of 1": (2.0, 1.0, 1.1), f"{memory.KERNEL} of 2": (2.8, 1.8, 2.1)}
+    page = memory.page(rows)
+    assert "| kernel of 2 | 2.80 GB | 1.80 GB | 2.10 GB |" in page and "On M 1." in page
+    off = "in the largest notebook, live machine and Talk off | 2.0 GB | 61 GB | 401 GB |"
+    on = "in the largest notebook, with live machine and Talk | 2.8 GB | 85 GB | 561 GB |"
+    assert off in page and on in page
+    assert "2.5 GB with the live machine and Talk off, 3.5 GB with" in page

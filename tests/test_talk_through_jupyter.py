@@ -220,6 +220,7 @@ def process(monkeypatch, folder):
     made.stop()
 
 
+@pytest.mark.skipif("sys.platform != 'linux'", reason="left out: /proc needs Linux")
 def test_another_user_of_the_computer_sees_no_token_and_without_it_is_not_answered(process, folder):
     port, token = process.running(folder)
     assert token not in Path(f"/proc/{process.process.pid}/cmdline").read_text()

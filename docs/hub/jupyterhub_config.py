@@ -4,7 +4,7 @@ is used; JupyterHub's own documentation names all settings.
 In the folder of this file are env/ (the environment with the course), model/ and exchange/.
 """
 
-import shutil
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -21,6 +21,9 @@ c.Authenticator.admin_users = {"instructor"}
 # Where it answers. Put a certificate here, or let a web server that has one pass requests on.
 c.JupyterHub.bind_url = "http://:8000"
 # c.JupyterHub.ssl_key, c.JupyterHub.ssl_cert = "/etc/ssl/private/hub.pem", "/etc/ssl/certs/hub.pem"
+# c.JupyterHub.public_url = "https://hub.example.edu"  # llmlib names pages by it
+# The proxy of this name in Python needs no Node.js. JupyterHub's own is made for many learners:
+# npm install -g configurable-http-proxy, and leave this line out.
 c.ConfigurableHTTPProxy.command = [str(programs / "configurable-http-proxy")]
 
 # What a learner gets: JupyterLab on ~/work with the start page. At each start a newer edition of
@@ -33,11 +36,11 @@ c.Spawner.environment = {
 c.Spawner.start_timeout = 120  # seconds; the first start lays out the notebooks
 c.Spawner.http_timeout = 120
 
-# What a learner may take. systemd holds them to it; without it these are words only.
+# What a learner may take. systemd holds them to it; without its spawner these are words only.
 c.Spawner.mem_limit = "4G"
 c.Spawner.cpu_limit = 2
-if Path("/run/systemd/system").is_dir() and shutil.which("systemd-run"):
-    c.JupyterHub.spawner_class = "systemd"  # of jupyterhub-systemdspawner
+if importlib.util.find_spec("systemdspawner"):  # pip install jupyterhub-systemdspawner
+    c.JupyterHub.spawner_class = "systemd"
 
 # Servers that nobody has used for half an hour are ended: a notebook keeps its memory until then.
 # What was saved stays, the kernel's variables do not.

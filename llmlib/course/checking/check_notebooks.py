@@ -9,11 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from llmlib.course.checking import submission
-from llmlib.course.checking.check_process import Processes, end_all, run_job
+from llmlib.course.checking.check_process import PARSING, Processes, end_all, run_job
 from llmlib.course.checking.run_cells import ADDED_TITLE
 from llmlib.course.checking.scopes import names
 from llmlib.course.feedback import NOT_WRITTEN_YET, display
@@ -22,7 +21,6 @@ from llmlib.course.format.notebooks import Exercise
 from llmlib.course.processors import processors
 
 SECONDS = 120.0  # for one notebook
-PARSING = Lock()  # Python 3.11 may raise SystemError where two threads parse at once
 DONE, FAILING, UNTOUCHED = "done", "failing", "untouched"
 
 

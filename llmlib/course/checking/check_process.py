@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from llmlib import files, import_closure
@@ -24,6 +25,7 @@ TRANSIENT = [TOO_SLOW, PROCESS_ENDED, "ModuleNotFoundError", "ImportError", "Mem
 TRANSIENT += ["allocate memory", "not enough memory", "os error 1455", "Errno 28"]
 TRANSIENT += ["could not be written"]
 Processes = set[subprocess.Popen[bytes]]
+PARSING = Lock()  # Python 3.11 may raise SystemError where two threads parse at once
 
 
 def run_job(job: dict[str, Any], seconds: float, running: Processes) -> Outcomes:
@@ -34,7 +36,8 @@ def run_job(job: dict[str, Any], seconds: float, running: Processes) -> Outcomes
     `running` while it runs. Raises OSError if it cannot start."""
     job = job | {"seconds": min(20, seconds / 3), "added_seconds": seconds / 2}
     code = [text for words in (*job["cells"], *job["tests"]) for text in words[1:]]
-    versions = sys.version + import_closure.fingerprint([Path(__file__), *code])
+    with PARSING:
+        versions = sys.version + import_closure.fingerprint([Path(__file__), *code])
     digest = hashlib.sha256((json.dumps(job) + versions).encode()).hexdigest()[:32]
     cached = cache_folder() / "checked" / f"{digest}.json"
     with contextlib.suppress(OSError, ValueError):

@@ -5,6 +5,7 @@ in a container, through a tunnel. tornado speaks HTTP on both sides.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tornado.http1connection import HTTP1Connection
@@ -23,13 +24,24 @@ PASSED_BACK = [
 
 
 async def pass_on(
-    handler: RequestHandler, port: int, token: str, path: str, body: bytes, gone: asyncio.Event
+    handler: RequestHandler,
+    running: Callable[[], Awaitable[tuple[int, str]]],
+    path: str,
+    body: bytes,
+    gone: asyncio.Event,
 ) -> None:
-    """Ask the server on `port` for `path`, as `handler` was asked, and write its answer to
-    `handler` piece by piece. Nothing of the browser's headers goes along. When `gone` is set, the
-    browser has left: the server's answer ends. HTTPError if it gives none."""
+    """Ask the server that is `running`, by its port and token, for `path`, as `handler` was asked,
+    and write its answer to `handler` piece by piece. Nothing of the browser's headers goes along.
+    When `gone` is set, the browser has left: the server's answer ends. HTTPError if it gives
+    none."""
     try:
-        stream = await TCPClient().connect("127.0.0.1", port)
+        port, token = await running()
+        try:
+            stream = await TCPClient().connect("127.0.0.1", port)
+        except OSError:  # it is ending, which is not known yet
+            await asyncio.sleep(1)
+            port, token = await running()
+            stream = await TCPClient().connect("127.0.0.1", port)
     except OSError:
         raise HTTPError(502, reason="The chat has stopped: click Talk again") from None
     leaving = asyncio.create_task(_close_when(gone, stream))

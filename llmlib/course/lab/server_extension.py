@@ -152,9 +152,9 @@ class Chat(Ours):
 
     async def pass_on(self, path: str, body: bytes = b"") -> None:
         """Answer as the chat's process does, which is started if it does not run. HTTPError."""
+        running = functools.partial(self.looked_up, CHAT.running, self.folder)
         with CHAT.in_use():
-            port, token = await self.looked_up(CHAT.running, self.folder)
-            await chat_proxy.pass_on(self, port, token, path, body, self.gone)
+            await chat_proxy.pass_on(self, running, path, body, self.gone)
         self.finish(set_content_type=self._headers["Content-Type"])
 
 
