@@ -3,7 +3,8 @@ nothing is downloaded here.
 
 `python -m llmlib.assets` converts SmolLM2's GGUF file, once, into a Hugging Face folder
 (config.json, model.safetensors, tokenizer.json) in a cache folder outside the repository. Set
-LLMLIB_CACHE to choose another place.
+LLMLIB_CACHE to choose another place. On a machine of many learners LLMLIB_MODEL names the folder
+with the model that all of them read; LLMLIB_CACHE stays each learner's own.
 """
 
 import importlib.util
@@ -24,7 +25,8 @@ FILES = "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.
 
 
 def cache_folder() -> Path:
-    """Where the model is kept. OSError if that is in a home folder and there is none."""
+    """Where a learner's own things are kept: the outcomes of checks, and the model unless
+    LLMLIB_MODEL names a folder for it. OSError if that is in a home folder and there is none."""
     try:
         home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         return Path(os.environ.get("LLMLIB_CACHE") or Path(home, "llmlib")).expanduser()
@@ -33,13 +35,20 @@ def cache_folder() -> Path:
         raise OSError(f"{why}: set LLMLIB_CACHE to a folder") from None
 
 
-def make_cache_folder() -> Path:
-    """The same, made if need be. One that LLMLIB_CACHE names may hold the model of many learners:
-    they may read it whatever the umask of the administrator who fetched it. Raises OSError."""
-    folder = cache_folder()
+def model_folder() -> Path:
+    """Where the model is kept: for all learners in LLMLIB_MODEL, else with one's own things.
+    OSError as of `cache_folder`."""
+    shared = os.environ.get("LLMLIB_MODEL")
+    return Path(shared).expanduser() if shared else cache_folder()
+
+
+def make_model_folder() -> Path:
+    """The same, made if need be. All may read the one that LLMLIB_MODEL names, whatever the umask
+    of the administrator who fetches the model. Raises OSError."""
+    folder = model_folder()
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    for each in missing if os.environ.get("LLMLIB_CACHE") else ():
+    for each in missing if os.environ.get("LLMLIB_MODEL") else ():
         each.chmod(0o755)
     return folder
 
@@ -77,12 +86,12 @@ def smollm2_folder() -> Path:
     nothing half-written is used: the files are made beside the final folder and moved there in one
     step.
     """
-    folder = cache_folder() / SMOLLM2
+    folder = model_folder() / SMOLLM2
     if _whole(folder):
         return folder
     gguf_file = smollm2_gguf()
     try:
-        make_cache_folder()
+        make_model_folder()
         with FileLock(folder.parent / f"{SMOLLM2}.lock"):  # one process converts, the others wait
             if not _whole(folder):
                 _convert_into(folder, gguf_file)
@@ -91,16 +100,19 @@ def smollm2_folder() -> Path:
         room = "it needs about 540 MB free; make room"
         if isinstance(error, OSError) and files.held(error):
             room = "a virus scanner or OneDrive may have it open; pause it"
+        other = "set LLMLIB_CACHE to another folder"
+        if os.environ.get("LLMLIB_MODEL"):
+            other = "have the administrator of this machine fetch it there (llmlib fetch-model)"
         raise OSError(
-            f"the model could not be written to {folder.parent} ({why}): {room}, or set "
-            "LLMLIB_CACHE to another folder, and start again"
+            f"the model could not be written to {folder.parent} ({why}): {room}, or {other}, and "
+            "start again"
         ) from None
     return folder
 
 
 def converted() -> bool:
-    """Whether SmolLM2 is in the cache folder, ready to be loaded."""
-    return _whole(cache_folder() / SMOLLM2)
+    """Whether SmolLM2 is in its folder, ready to be loaded."""
+    return _whole(model_folder() / SMOLLM2)
 
 
 def _whole(folder):

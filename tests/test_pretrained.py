@@ -24,6 +24,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from llmlib import assets, chat_template, generate, generation, pretrained
 from llmlib import checkpoint as checkpoint_files
 from llmlib.cli import main
+from llmlib.course.checking import check_process
 from llmlib.tokens import Tokenizer
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
@@ -654,17 +655,14 @@ for each in (*folder.iterdir(), folder, *folder.parents[:3]):
 
 
 @pytest.mark.skipif("os.name == 'nt'", reason="left out: Windows has no umask")
-@pytest.mark.parametrize(
-    ("chosen", "readable"), [("LLMLIB_CACHE", True), ("XDG_CACHE_HOME", False)]
-)
+@pytest.mark.parametrize(("chosen", "readable"), [("LLMLIB_MODEL", True), ("LLMLIB_CACHE", False)])
 def test_a_model_fetched_with_a_strict_umask_can_be_read_by_learners(chosen, readable, tmp_path):
-    """Where the administrator chose the folder; what is made in their own home stays theirs."""
+    """Where they chose the folder for all; a cache of one's own stays one's own."""
     there = tmp_path / "new" / "also new"
-    environment = {name: value for name, value in os.environ.items() if name != "LLMLIB_CACHE"}
     words = [sys.executable, "-c", UMASK]
     said = subprocess.run(
         words,
-        env=environment | {chosen: str(there)},
+        env=os.environ | {chosen: str(there)},
         cwd=Path(assets.__file__).parents[1],
         capture_output=True,
         encoding="utf-8",
@@ -675,6 +673,28 @@ def test_a_model_fetched_with_a_strict_umask_can_be_read_by_learners(chosen, rea
     assert modes[assets.SMOLLM2] == "0o755"
     assert modes["also new"] == ("0o755" if readable else "0o700")
     assert modes["new"] == ("0o755" if readable else "0o700")
+
+
+def test_the_model_of_all_is_read_and_one_s_own_cache_is_written(tmp_path, monkeypatch):
+    """The outcomes of checks are not kept where only the administrator may write."""
+    shared = tmp_path / "shared" / assets.SMOLLM2
+    shared.mkdir(parents=True)
+    for name in assets.FILES:
+        (shared / name).write_text("whole")
+    monkeypatch.setenv("LLMLIB_MODEL", str(shared.parent))
+    monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path / "mine"))
+    assert assets.converted() and assets.smollm2_folder() == shared
+    job = {"cells": [], "tests": []}
+    assert check_process.run_job(job, 60, set()) == {}
+    assert [path.parent.name for path in tmp_path.glob("mine/*/*.json")] == ["checked"]
+    assert [path.name for path in shared.parent.iterdir()] == [assets.SMOLLM2]
+
+
+def test_a_learner_for_whom_nobody_fetched_the_model_is_told_who_can(tmp_path, monkeypatch):
+    monkeypatch.setenv("LLMLIB_MODEL", str(tmp_path / "file" / "model"))
+    (tmp_path / "file").write_text("no folder can be made here")
+    with pytest.raises(OSError, match="have the administrator .* fetch it there .llmlib fetch-mod"):
+        assets.smollm2_folder()
 
 
 class HeldOpen(PermissionError):

@@ -1,7 +1,6 @@
 """`llmlib chat` and `llmlib serve`: both engines say what they should, the protocol's own client
 understands, and what is refused is refused in one sentence."""
 
-import asyncio
 import contextlib
 import dataclasses
 import http.client
@@ -16,7 +15,6 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import openai
@@ -25,10 +23,6 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_pretrained import SAYS, llama3
-from tornado import web
-from tornado.httpclient import AsyncHTTPClient
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 
 from llmlib import cli, generation, pretrained
 from llmlib.continuous_batching import BLOCK, MOST_TEXTS
@@ -743,33 +737,6 @@ def test_a_page_of_an_allowed_origin_may_ask_and_no_other(batched, running):
         answer = connection.getresponse()
         assert answer.status == 401
         assert answer.headers["Access-Control-Allow-Origin"] == (origin if allowed else None)
-
-
-def test_another_server_can_answer_with_the_handlers_below_an_address_of_its_own(small):
-    at, said = "/user/ada/talk/", []
-
-    async def ask(running):
-        listener = HTTPServer(web.Application(server.handlers(running, at)))
-        (here,) = bind_sockets(0, "127.0.0.1")
-        listener.add_socket(here)
-        base = f"http://127.0.0.1:{here.getsockname()[1]}"
-        known = {"Host": f"localhost:{running.port}", "Authorization": f"Bearer {running.token}"}
-        body = json.dumps({"prompt": "Zebras", "max_tokens": 1})
-        for path, more in (
-            (at, {}),
-            (f"{at}v1/completions", {"method": "POST", "body": body}),
-            ("/v1/models", {}),
-        ):
-            asked = AsyncHTTPClient().fetch(base + path, headers=known, raise_error=False, **more)
-            got = await asked
-            said.append((got.code, got.body.decode()))
-        listener.stop()
-
-    with served(small) as running:
-        with ThreadPoolExecutor() as pool:  # a browser's loop may run in this thread
-            pool.submit(asyncio.run, ask(running)).result()
-    assert [status for status, _ in said] == [200, 200, 404]
-    assert re.findall(r'fetch\("([^"]*)"', said[0][1]) == ["v1/chat/completions"]  # relative
 
 
 # The parts --------------------------------------------------------------------------------------

@@ -115,6 +115,33 @@ def test_without_progress_or_notebooks_it_is_whole(folder):
     )
 
 
+def test_what_the_admin_switched_off_is_not_offered(folder, monkeypatch):
+    whole = Page(start_page.page(at(), folder)).text
+    assert "Talk with your engine" in whole and "The model reads it as you type" in whole
+    page = start_page.page(at(), folder, off={"live", "talk"})
+    assert "Talk" not in Page(page).text and "takes 1 GB" not in Page(page).text
+    assert "on this server the model is switched off" in " ".join(Page(page).text.split())
+    assert "readonly>" in page
+
+    monkeypatch.setenv("OMP_THREAD_LIMIT", "64")  # else the server would set it
+    for switches, gone in (
+        ({}, set()),
+        ({"LLMLIB_LIVE": "0"}, {"live"}),
+        ({"LLMLIB_TALK": "0"}, {"talk", "chat/", r"chat/(v1/[\w/]+)"}),
+    ):
+        for name in ("LLMLIB_LIVE", "LLMLIB_TALK"):
+            monkeypatch.setenv(name, switches.get(name, "1"))
+        added, settings = [], {"base_url": "/user/ada/"}
+        application = SimpleNamespace(
+            settings=settings, add_handlers=lambda _, found: added.extend(found)
+        )
+        server_extension._load_jupyter_server_extension(SimpleNamespace(web_app=application))
+        found = {address.removeprefix("/user/ada/llmlib/") for address, _ in added}
+        models = {"live", "talk", "chat/", r"chat/(v1/[\w/]+)"}
+        assert found & models == models - gone and "check" in found
+        assert settings["page_config_data"]["llmlibTalk"] == ("off" if "talk" in gone else "on")
+
+
 def test_a_copy_under_another_name_is_known_by_its_exercises(tmp_path):
     nbformat.write(answer_runner.handed_in_notebook("03_attention", {}), tmp_path / "mine.ipynb")
     assert server_extension.which(tmp_path / "mine.ipynb") == "03_attention"

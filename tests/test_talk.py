@@ -12,7 +12,7 @@ from llmlib import cli
 from llmlib.course import talk
 from llmlib.course.format import notebooks as course_notebooks
 from llmlib.course.format.notebooks import ROOT
-from llmlib.course.lab.chat_server import ChatServer
+from llmlib.course.lab.chat_process import ChatProcess
 from llmlib.course.my_llm import learner_functions
 from llmlib.serve import chat
 
@@ -114,22 +114,22 @@ def test_the_command_finds_the_notebooks_and_says_first_whose_the_engine_is(
 
 @pytest.mark.proof
 @pytest.mark.slow
-def test_the_server_of_the_lab_s_button_serves_the_learner_s_engine(tmp_path):
+def test_the_process_of_the_lab_s_button_serves_the_learner_s_engine(tmp_path):
     import urllib.request
 
-    server = ChatServer()
+    process = ChatProcess()
     try:
-        address = server.start(notebooks(tmp_path, ["01_tokens"]))
+        port, token = process.running(notebooks(tmp_path, ["01_tokens"]))
+        address = f"http://127.0.0.1:{port}/?token={token}"
         with urllib.request.urlopen(address, timeout=60) as answer:
             page = answer.read().decode()
         assert "exercises solved: 3 of this engine" in page and chat.STARTERS[0] in page
-        first = server.process
-        server.start(tmp_path)
-        assert first.poll() is not None and server.process.poll() is None
+        process.process.stdin.close()  # as when JupyterLab is killed
+        assert process.process.wait(60) == 0
     finally:
-        server.stop()
-    with pytest.raises(OSError, match="llmlib serve: there is no folder"):
-        ChatServer().start(tmp_path / "nowhere")
+        process.stop()
+    with pytest.raises(OSError, match="there is no folder"):
+        process.restart(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(

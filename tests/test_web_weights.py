@@ -18,10 +18,10 @@ PARTS = [bytes([n]) * (50_000 + n) for n in range(1, 6)]  # a small model's wort
 NAMES = [f"model.part-{n:02}" for n in range(1, 6)]
 # Read all parts; what came, or what the reader is told.
 READ = """async () => {
-  const { weightParts } = await import("./assets/engine/weights.js");
+  const { download } = await import("./assets/engine/download.js");
   const url = new URL("weights/manifest.json", document.baseURI).href, sizes = [], told = [];
   try {
-    for await (const part of weightParts(url, each => told.push(each.loaded))) {
+    for await (const part of download(url, "the model", each => told.push(each.loaded))) {
       sizes.push([part[0], part.length]);
     }
   } catch (error) {
@@ -178,8 +178,11 @@ def test_a_bad_part_is_one_sentence_and_is_not_kept(page, small, fault, said):
 @pytest.mark.parametrize(
     "fault, said",
     [
-        (static_server.status(404), "This site has no weights (404 for "),
-        (static_server.body(b'{"file": "mod'), "The list of the model's parts arrived damaged"),
+        (static_server.status(404), "This site lacks the model (404 for "),
+        (
+            static_server.body(b'{"file": "mod'),
+            "The list of the parts of the model arrived damaged",
+        ),
     ],
     ids=["missing", "damaged"],
 )
@@ -189,7 +192,7 @@ def test_without_a_manifest_the_reader_is_told(page, small, fault, said):
 
 
 def test_without_a_connection_the_reader_is_told(page, small):
-    page.evaluate("() => import('./assets/engine/weights.js')")
+    page.evaluate("() => import('./assets/engine/download.js')")
     small.stop()
     try:
         assert "There is no connection" in page.evaluate(READ)["error"]

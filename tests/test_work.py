@@ -774,7 +774,7 @@ def test_commands_look_into_work_first(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_jupyterlab_opens_on_work_and_its_page_says_what_changed(tmp_path, monkeypatch, capfd):
     root, opened = begun(tmp_path), []
-    monkeypatch.setattr(open_jupyter, "_open", lambda python, folder, words: opened.append(folder))
+    monkeypatch.setattr(open_jupyter, "_open", lambda python, folder, *_: opened.append(folder))
     monkeypatch.setenv("LLM_COURSE_NEWS", "")
     open_jupyter.open_lab(sys.executable, root, [])
     news = capfd.readouterr().out

@@ -8,9 +8,12 @@ from authoring import quiz_source
 from authoring.site import (
     chapters,
     errata,
+    exercises,
     glossary,
+    npm,
     predictions,
     previews,
+    python_parts,
     quiz_page,
     recorded,
     reference,
@@ -29,7 +32,7 @@ NAME = "From Tokens to Tokens"
 REFERENCE = ("glossary", "instructors", "errata", "claims")
 FOUND_LAST = ("instructors", "errata", "claims")  # by the search: a learner seeks the chapters
 NOT_SERVED = shutil.ignore_patterns(
-    "templates", "*.c", "*.toml", "*.html", ".*", "service-worker.js"
+    "templates", "npm", "*.c", "*.py", "*.toml", "*.html", ".*", "service-worker.js"
 )
 KEPT = ("pictures", "weights")
 SERVICE_WORKER = "engine/service-worker.js"  # goes to the top: it answers for what is below it
@@ -38,8 +41,9 @@ SERVICE_WORKER = "engine/service-worker.js"  # goes to the top: it answers for w
 def build(folder: Path = FOLDER, repository: str = "", weights_too: bool = True) -> list[Page]:
     """Write the site to `folder`, of whose earlier files only pictures and weights are kept, which
     take long to make; returns its pages. `repository` is
-    "owner/name" on GitHub, for links to files and to Colab. Raises SourceError if a notebook has
-    not been built."""
+    "owner/name" on GitHub, for links to files and to Colab. `weights_too` goes for Python and the
+    editor as well, whose packages are downloaded. Raises SourceError if a notebook has not been
+    built, ValueError if a package cannot be had."""
     _empty(folder)
     _copy(folder)
     drawings = Pictures(folder)
@@ -60,6 +64,8 @@ def build(folder: Path = FOLDER, repository: str = "", weights_too: bool = True)
     previews.write(folder, pages)
     if weights_too:
         weights.write(folder)
+        python_parts.write(folder)
+        npm.write_editor(folder)
     return pages
 
 
@@ -89,6 +95,7 @@ def _landing(links: Links) -> Page:
             "name": each.name,
             "title": each.heading,
             "about": chapters.ABOUT[each.name],
+            "exercises": exercises.editions(each),
             "guesses": sum(predictions.asked(cell) is not None for cell in each.cells),
         }
         for each in notebooks.lessons()

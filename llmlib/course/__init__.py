@@ -23,5 +23,5 @@ check, predict, quiz_cells, engine_check, other_notebook, reference_bpe, toy_mod
              what notebooks import, with
              feedback, prediction_cells (what a cell asks, and a guess as people type it) and quiz
              (the key, which never gets into the grader's sandbox) behind them
-environment  of every process that the course starts
+environment  of every process that the course starts; processors, how many it may use
 """

@@ -4,7 +4,6 @@
 import argparse
 import contextlib
 import functools
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from traitlets.config import Config
 from llmlib import installation
 from llmlib.course import page_address
 from llmlib.course.format import notebooks as course_notebooks
+from llmlib.course.processors import processors
 from llmlib.grading import (
     batch,
     course_config,
@@ -43,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add, yes = parser.add_argument, "store_true"
     add("--exchange", action=yes, help="collect and grade what came through nbgrader's exchange")
     add("--student", help="this student only")
-    cores = "default: one for each core"
-    add("--workers", type=int, default=os.cpu_count(), metavar="N", help=cores)
+    cores = "default: one for each core that it may use"
+    add("--workers", type=int, default=processors(), metavar="N", help=cores)
     add("--scheduler", metavar="URL", help="tcp://…: on the workers of this Dask cluster")
     add("--config", type=Path, default=CONFIG, help=f"default: {CONFIG} here")
     add("--write-config", action=yes, help=f"write a {CONFIG} to edit, and grade nothing")

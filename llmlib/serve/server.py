@@ -102,7 +102,7 @@ class Server:
 
     async def _serve(self) -> None:
         application = web.Application(
-            handlers(self),
+            _handlers(self),
             default_handler_class=NotFound,
             default_handler_args={"server": self},
             log_function=lambda _: None,  # the address holds the token
@@ -137,14 +137,9 @@ class _Listener(HTTPServer):
         super().on_close(server_conn)
 
 
-def handlers(server: Server, base: str = "/") -> list[tuple[str, type["Handler"], dict[str, Any]]]:
-    """What an application of tornado's answers below `base`. The page's own addresses are relative.
-
-    Who may ask is `server.admit`'s to say.
-    """
-    routes = {"": Page, "v1/models(?:/(.+))?": Models, "v1/(chat/)?completions": Completions}
-    at = re.escape(base)
-    return [(at + route, handler, {"server": server}) for route, handler in routes.items()]
+def _handlers(server: Server) -> list[tuple[str, type["Handler"], dict[str, Any]]]:
+    routes = {"/": Page, "/v1/models(?:/(.+))?": Models, "/v1/(chat/)?completions": Completions}
+    return [(route, handler, {"server": server}) for route, handler in routes.items()]
 
 
 class Handler(web.RequestHandler):

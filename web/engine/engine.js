@@ -1,7 +1,8 @@
 // The model in the page: starts the worker and speaks with it. Everything a page needs of the engine
 // is here; sampler.js may be used besides it.
+import { keepPages } from "../keep_pages.js";
 import { strings } from "../strings.js";
-import { isKept, remove } from "./weights.js";
+import { isKept, remove } from "./download.js";
 
 export class Engine {
   #worker; #calls = new Map(); #last = 0;
@@ -23,7 +24,7 @@ export class Engine {
       engine.stop();
       throw error;
     }
-    keepPages(weights);
+    keepPages(FILES);
     return engine;
   }
 
@@ -137,22 +138,7 @@ export class Engine {
   }
 }
 
-/** From now on the pages answer without a network, too. Where a browser has no service workers, they
- * do not, and nothing else changes. */
-async function keepPages(weights) {
-  const root = new URL("..", new URL(weights, document.baseURI));
-  try {
-    await navigator.serviceWorker.register(new URL("service-worker.js", root));
-    const { active } = await navigator.serviceWorker.ready;
-    const loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
-    const others = ["./", "search.json"].map((name) => new URL(name, root).href);
-    active.postMessage({ keep: [location.href, ...others, ...loaded, ...ENGINE_FILES] });
-  } catch {
-    // no https, no support, or a site without the file
-  }
-}
-const ENGINE_FILES = [ // what the worker loads, which the page does not see, and the search when it is opened
-  "worker.js", "checkpoint.js", "generation.js", "gguf.js", "kernel.js", "kernel.wasm", "kv_cache.js",
-  "model.js", "parts.js", "sampler.js", "tokenizer.js", "weights.js",
-  "../strings.js", "../vendor/minisearch/index.js", "../../search.json",
+const FILES = [ // what the worker loads, which the page does not see
+  "worker.js", "checkpoint.js", "download.js", "generation.js", "gguf.js", "kernel.js", "kernel.wasm", "kv_cache.js",
+  "model.js", "parts.js", "sampler.js", "tokenizer.js", "../strings.js",
 ].map((name) => new URL(name, import.meta.url).href);

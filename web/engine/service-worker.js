@@ -1,6 +1,7 @@
 // Keeps what the site's pages load, so that they answer without a network. It lies at the top of the
-// site. Weights are kept apart from it: see engine/weights.js.
+// site. The model and Python are kept apart from it: see engine/download.js.
 const CACHE = `llmlib-site ${self.registration.scope}`;
+const APART = ["weights/", "python/"];
 
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
@@ -16,7 +17,7 @@ self.addEventListener("fetch", (event) => {
 
 function ours(url) {
   const { scope } = self.registration;
-  return url.startsWith(scope) && !url.startsWith(`${scope}weights/`);
+  return url.startsWith(scope) && !APART.some((folder) => url.startsWith(scope + folder));
 }
 
 /** The network comes first, so that nobody reads an old page; what was kept is for when there is none. */

@@ -1,10 +1,11 @@
 // The engine in a thread of its own, so that the page never stutters. engine.js starts it and speaks
 // with it: { call, method, args } in, { call, result }, { call, token } or { call, error } out.
 import { loadModel } from "./checkpoint.js";
+import { download } from "./download.js";
 import { generate, look, losses, rows } from "./generation.js";
 import { Kernel } from "./kernel.js";
 import { Tokenizer } from "./tokenizer.js";
-import { weightParts } from "./weights.js";
+import { strings } from "../strings.js";
 
 let model, tokenizer;
 let cancelled = 0; // the last call that is no longer wanted
@@ -14,7 +15,7 @@ const methods = {
   async start(call, { weights }) {
     const wasm = await (await fetch(new URL("kernel.wasm", import.meta.url))).arrayBuffer();
     const kernel = await Kernel.start(wasm);
-    const parts = weightParts(weights, (progress) => postMessage({ call, progress }));
+    const parts = download(weights, strings.engine.what, (progress) => postMessage({ call, progress }));
     model = await loadModel(parts, kernel);
     tokenizer = new Tokenizer(model.metadata);
     return model.config;

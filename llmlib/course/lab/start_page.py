@@ -7,6 +7,7 @@ and opens what is clicked.
 
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import jinja2
@@ -18,9 +19,11 @@ RECORDED = Path(__file__).with_name("live_recorded.json")  # `live` makes it
 PAGES = jinja2.Environment(loader=jinja2.PackageLoader("llmlib.course.lab", "."), autoescape=True)
 
 
-def page(statuses: list[Status] | None, folder: Path, news: str = "") -> str:
+def page(
+    statuses: list[Status] | None, folder: Path, news: str = "", off: Collection[str] = ()
+) -> str:
     """The page's HTML; without `statuses` it says that progress is being looked up. `news` is what
-    `llmlib.course.folder.work` said, in lines."""
+    `llmlib.course.folder.work` said, in lines; "live" and "talk" may be switched `off`."""
     name, function = next_step(statuses or [], folder) or (None, None)
     going_on = notebooks.load(name) if name else None
     exercises = going_on.exercises if going_on else ()
@@ -36,6 +39,7 @@ def page(statuses: list[Status] | None, folder: Path, news: str = "") -> str:
         makes={each.name: each.makes for each in course_map.stations()},
         minutes=_minutes,
         news=news.splitlines(),
+        off=off,
         recorded=recorded,  # the live machine's figure, until somebody goes to it
         text=json.loads(recorded)["text"],
     )

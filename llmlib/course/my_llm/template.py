@@ -120,7 +120,8 @@ def new_ids(model, ids, max_new_tokens, seed=None, **settings):
 
 def main():
     home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
-    model = Path(os.environ.get("LLMLIB_CACHE") or home / "llmlib") / "smollm2-135m-instruct-1"
+    chosen = os.environ.get("LLMLIB_MODEL") or os.environ.get("LLMLIB_CACHE")
+    model = Path(chosen or home / "llmlib") / "smollm2-135m-instruct-1"
     parser = argparse.ArgumentParser(description="Continue a text with SmolLM2-135M.")
     parser.add_argument("prompt", type=lambda said: said.encode(errors="replace").decode())
     parser.add_argument("--max-new-tokens", type=int, default=64, metavar="N")

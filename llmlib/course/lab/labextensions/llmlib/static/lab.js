@@ -91,8 +91,6 @@
 
   // Talk --------------------------------------------------------------------------------------
 
-  const LOCAL = ["localhost", "127.0.0.1", "[::1]"];
-
   /* A chat with the learner's engine so far, in a tab of its own: it opens at once, since browsers
    * block one that comes later. */
   async function talk(lab, panel) {
@@ -102,9 +100,6 @@
     tab.document.title = "Chat";
     tab.document.documentElement.style.colorScheme = "light dark";
     tab.document.body.style.font = "16px/1.5 system-ui, sans-serif";
-    if (!LOCAL.includes(location.hostname))  // the chat listens on its own computer alone
-      return say("JupyterLab runs on another computer, and the chat answers only there. "
-        + "In JupyterLab, choose File, New, Terminal and type: llmlib chat");
     say("Your functions are being checked and put into the engine. The course's fill the gaps. "
       + "This takes half a minute …");
     try {
@@ -403,13 +398,14 @@
   }
 
   function buttons(lab) {
+    const hasTalk = lab.coreutils.PageConfig.getOption("llmlibTalk") !== "off";
     const add = panel => {
       const { ToolbarButton } = lab.apputils;
       const made = [
         ["llm-check", "✓ Check", "Save, then check all exercises of this notebook", check],
         ["llm-talk", "Talk", "Chat with your engine so far: your functions, and the course's in the gaps", talk],
         ["llm-solution", "Solution", "Show a solution of the current exercise; it asks first", solution],
-      ].map(([name, label, tooltip, act], i) => {
+      ].filter(([name]) => name !== "llm-talk" || hasTalk).map(([name, label, tooltip, act], i) => {
         const onClick = () => {
           act(lab, panel);
           setTimeout(() => void (button.pressed = false));  // JupyterLab holds it down, with a frame

@@ -35,7 +35,7 @@ export function live(lab, section, { element }) {
     found.next.forEach(([token, chance], i) => {
       const row = (rows[i] ??= nextRow());
       row.button.dataset.token = token;
-      row.button.disabled = Array.isArray(token);  // no text to append
+      row.button.disabled = field.readOnly || Array.isArray(token);  // no text to append
       row.label.textContent = shown(token);
       row.bar.style.width = `${100 * chance}%`;
       row.chance.textContent = percent(chance);
@@ -152,7 +152,8 @@ export function live(lab, section, { element }) {
     waiting = setTimeout(ask, PAUSE);
   };
   head.onchange = drawHead;
-  field.onfocus = () => void (asked || turn || ask());
   draw(JSON.parse(section.dataset.recorded));
+  if (field.readOnly) return;  // switched off on this server, as the label says
+  field.onfocus = () => void (asked || turn || ask());
   tell("Recorded. Click into the text, and the model starts.");
 }

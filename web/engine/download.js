@@ -1,31 +1,34 @@
-// The weights: downloaded in parts, each checked, kept in the browser until they are removed. A part
-// that has arrived stays, so that a lost connection costs one part at most.
+// What is too large to be loaded with a page (the model; Python): downloaded in parts, each checked, kept
+// in the browser until they are removed. A part that has arrived stays, so that a lost connection costs one
+// part at most.
 import { say, strings } from "../strings.js";
 
 const WAITS = [1000, 3000]; // ms before another try
 const cacheName = (url) => `llmlib-weights ${url}`;
 const megabytes = (bytes) => Math.round(bytes / 1e6);
 
-/** The file's parts in order, from the browser's storage or from the network.
- * @param {string} url of manifest.json: { file, size, sha256, parts: [{ name, size, sha256 }] }
+/** The bytes of the parts in order, from the browser's storage or from the network.
+ * @param {string} url of manifest.json: { size, parts: [{ name, size, sha256 }] }
+ * @param {string} what they are, for the sentences that a reader sees: "the model"
  * @param onProgress called with { loaded, total } in bytes
  * @throws Error with one sentence: what went wrong, and what to do */
-export async function* weightParts(url, onProgress = () => {}) {
+export async function* download(url, what, onProgress = () => {}) {
   const storage = await openStorage(url);
-  const manifest = await readManifest(url, storage);
+  const manifest = await readManifest(url, what, storage);
   const kept = new Set((await storage?.keys())?.map((request) => request.url));
   const address = (part) => new URL(part.name, url).href;
   const wanted = new Set([url, ...manifest.parts.map(address)]);
   for (const old of kept) if (!wanted.has(old)) await storage.delete(old); // of another release
-  await checkRoom(manifest.parts.filter((part) => !kept.has(address(part))), storage);
+  const missing = manifest.parts.filter((part) => !kept.has(address(part)));
+  await checkRoom(missing, what, storage);
   let loaded = 0;
   for (const [i, part] of manifest.parts.entries()) {
     const told = (bytes) => onProgress({ loaded: loaded + bytes, total: manifest.size });
     let bytes = kept.has(address(part)) ? await keptPart(address(part), part, storage) : null;
     if (!bytes) {
-      const where = { number: i + 1, count: manifest.parts.length };
+      const where = { what, number: i + 1, count: manifest.parts.length };
       bytes = await downloadPart(address(part), part, where, told, () => stopped(loaded, manifest.size, storage));
-      await keep(storage, address(part), bytes, manifest.size);
+      await keep(storage, address(part), bytes, () => noRoom(what, manifest.size));
     }
     told(part.size);
     loaded += part.size;
@@ -62,41 +65,41 @@ async function openStorage(url) {
 }
 
 /** The manifest as the server has it; without a connection, the one that was kept. */
-async function readManifest(url, storage) {
+async function readManifest(url, what, storage) {
   let response = null;
   try {
     response = await fetch(url, { cache: "no-store" });
   } catch {
     response = await storage?.match(url);
-    if (!response) throw new Error(strings.engine.noConnection);
+    if (!response) throw new Error(say(strings.download.noConnection, { what }));
     return response.json();
   }
   if (!response.ok) {
-    throw new Error(say(strings.engine.noWeights, { status: response.status, name: url }));
+    throw new Error(say(strings.download.lacking, { what, status: response.status, name: url }));
   }
   const text = await response.text();
   let manifest;
   try {
     manifest = JSON.parse(text);
   } catch {
-    throw new Error(strings.engine.badManifest);
+    throw new Error(say(strings.download.badManifest, { what }));
   }
   await storage?.put(url, new Response(text)).catch(() => {}); // what has no room is said of the parts
   return manifest;
 }
 
-async function checkRoom(missing, storage) {
+async function checkRoom(missing, what, storage) {
   const needed = missing.reduce((sum, part) => sum + part.size, 0);
   const { quota, usage } = (storage && (await navigator.storage?.estimate?.())) || {};
-  if (needed && quota !== undefined && quota - usage < needed) throw noRoom(needed);
+  if (needed && quota !== undefined && quota - usage < needed) throw noRoom(what, needed);
 }
 
-function noRoom(needed) {
-  return new Error(say(strings.engine.noRoom, { needed: megabytes(needed) }));
+function noRoom(what, needed) {
+  return new Error(say(strings.download.noRoom, { what, needed: megabytes(needed) }));
 }
 
 function stopped(loaded, total, storage) {
-  const sentence = storage ? strings.engine.stoppedAndKept : strings.engine.stopped;
+  const sentence = storage ? strings.download.stoppedAndKept : strings.download.stopped;
   return new Error(say(sentence, { loaded: megabytes(loaded), total: megabytes(total) }));
 }
 
@@ -108,12 +111,12 @@ async function keptPart(url, part, storage) {
   return null;
 }
 
-async function keep(storage, url, bytes, size) {
+async function keep(storage, url, bytes, noRoom) {
   try {
     await storage?.put(url, new Response(bytes));
   } catch (error) {
     if (error.name !== "QuotaExceededError") throw error;
-    throw noRoom(size);
+    throw noRoom();
   }
 }
 
@@ -125,7 +128,7 @@ async function downloadPart(url, part, where, onProgress, lost) {
     try {
       const response = await fetch(url, { cache: "no-store" });
       if (!response.ok) {
-        problem = new Error(say(strings.engine.refused, { ...where, status: response.status }));
+        problem = new Error(say(strings.download.refused, { ...where, status: response.status }));
         continue;
       }
       bytes = await readBody(response, part.size, onProgress);
@@ -134,9 +137,9 @@ async function downloadPart(url, part, where, onProgress, lost) {
       continue;
     }
     if (bytes === null) {
-      problem = new Error(say(strings.engine.wrongLength, where));
+      problem = new Error(say(strings.download.wrongLength, where));
     } else if (!(await isWhole(bytes, part))) {
-      problem = new Error(say(strings.engine.damaged, where));
+      problem = new Error(say(strings.download.damaged, where));
     } else {
       return bytes;
     }

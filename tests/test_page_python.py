@@ -1,0 +1,311 @@
+"""Python in the page checks exercises as the notebook does, in Chromium and Firefox: what is
+right passes, what is wrong is named in the same words, what never ends is stopped; and what a
+reader is told where it cannot run."""
+
+import contextlib
+
+import answer_runner as A
+import browser
+import firefox
+import made_once
+import pytest
+import sample
+import static_server
+
+from authoring.site import python_parts
+from llmlib.course.checking import run_tests
+from llmlib.course.format import notebooks
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.needs("chromium"),
+    pytest.mark.needs("npm"),
+]
+FIRST = "01_tokens"
+SEED = "page"  # of the answers to notebooks 2 to 7 that are tried here; test_page_torch.py has all
+LONG = 600_000  # milliseconds
+ASK = """async (asked) => {
+  const { python } = await import("./assets/python/python.js");
+  python.seconds = asked.seconds ?? 20;
+  const said = [];
+  for (const { notebook, exercise, code, others } of asked.checks) {
+    said.push(await python.check(notebook, exercise, code, others));
+  }
+  return said;
+}"""
+START = """async () => {
+  const { python } = await import("./assets/python/python.js"), bytes = [];
+  try {
+    await python.start((each) => bytes.push(each));
+  } catch (error) {
+    return error.message;
+  }
+  return bytes.at(-1);
+}"""
+ENDLESS = "def count_pairs(ids):\n    while True:\n        pass\n"
+
+
+def lay_out(folder):
+    static_server.lay_out(folder)
+    python_parts.write(folder)
+
+
+@pytest.fixture(scope="module")
+def folder():
+    """A folder as the site has it: the scripts, Python, and an empty page."""
+    return made_once.folder("python", lay_out)
+
+
+@contextlib.contextmanager
+def opened(chromium, folder):
+    with static_server.served(folder) as server, browser.new_page(chromium) as page:
+        page.set_default_timeout(LONG)
+        page.goto(f"{server.address}/index.html")
+        page.server = server
+        yield page
+
+
+@pytest.fixture(scope="module")
+def page(chromium, folder):
+    """A page in which Python has been started."""
+    with opened(chromium, folder) as page:
+        assert page.evaluate(START)["done"] > 6_000_000
+        yield page
+        assert not page.complaints
+
+
+def ask(page, notebook, exercise, *codes, others=None, seconds=20):
+    """What the page says of each code."""
+    given = {"notebook": notebook, "exercise": exercise, "others": others or {}}
+    checks = [given | {"code": code} for code in codes]
+    return page.evaluate(ASK, {"checks": checks, "seconds": seconds})
+
+
+def answers(notebook, exercise):
+    """The answers that are tried here: to notebook 1 all, to the others one right and one wrong."""
+    found = [each for each in A.answers() if (each.notebook, each.function) == (notebook, exercise)]
+    return found if notebook == FIRST else sample.chosen(found, SEED)
+
+
+def faults(page, notebook, exercise, found):
+    """Where the page judges otherwise than the notebook: the stub, the solution and `found`."""
+    task = A.exercise(notebook, exercise)
+    given = [
+        A.Answer(notebook, exercise, "wrong", "the stub", task.stub, says="not written yet"),
+        A.Answer(notebook, exercise, "right", "the solution", task.solution),
+        *found,
+    ]
+    said = ask(page, notebook, exercise, *(each.code for each in given))
+    for answer, heard in zip(given, said, strict=True):
+        passes = answer.kind == "right" or answer.hidden
+        as_written = heard["passed"] if passes else answer.says in heard["message"]
+        if not as_written or heard["passed"] != passes:
+            yield f"{answer}: {heard['message']!r}"
+
+
+EXERCISES = [(book.name, each.name) for book in notebooks.lessons() for each in book.exercises]
+
+
+@pytest.mark.parametrize("notebook, exercise", EXERCISES)
+def test_the_page_judges_answers_as_the_notebook_does(page, notebook, exercise):
+    assert not [*faults(page, notebook, exercise, answers(notebook, exercise))]
+
+
+@pytest.mark.needs("firefox")
+def test_firefox_judges_notebook_1_and_does_without_its_server(folder):
+    with static_server.served(folder) as server, firefox.new_page() as page:
+        page.goto(f"{server.address}/index.html")
+        assert page.evaluate(START)["done"] > 6_000_000
+        for exercise in notebooks.load(FIRST).exercises:
+            assert not [*faults(page, FIRST, exercise.name, ())]
+        assert page.evaluate(KEPT)
+        server.stop()
+        try:
+            page.reload()
+            assert not [*faults(page, FIRST, "merge", answers(FIRST, "merge")[:3])]
+        finally:
+            server.start()
+
+
+STUTTER = (
+    """async (asked) => {
+  let longest = 0, last = performance.now();
+  const clock = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }, 10);
+  const said = await (%s)(asked);
+  clearInterval(clock);
+  return [said, longest];
+}"""
+    % ASK
+)
+
+
+def test_what_never_ends_is_stopped_with_the_notebooks_sentence(page):
+    check = {"notebook": FIRST, "exercise": "count_pairs", "code": ENDLESS}
+    [said], longest = page.evaluate(STUTTER, {"checks": [check], "seconds": 2})
+    told = run_tests.error_message(KeyboardInterrupt(), 2)
+    assert said == {"passed": False, "message": told, "printed": "", "uses": []}
+    assert longest < 1000  # milliseconds: meanwhile the page goes on
+    right = A.exercise(FIRST, "count_pairs").solution
+    assert ask(page, FIRST, "count_pairs", right)[0]["passed"]  # a new worker
+
+
+def test_a_process_that_ends_itself_is_a_message_too(page):
+    code = "import os\n\n\ndef merge(ids, pair, new_id):\n    os._exit(0)\n"
+    said = ask(page, FIRST, "merge", code, A.exercise(FIRST, "merge").solution)
+    assert said[0]["message"] == "the process ended (memory, exit or crash)"
+    assert said[1]["passed"]
+
+
+def test_an_exercise_uses_the_readers_others_if_they_pass_and_says_whose(page):
+    book = FIRST
+    task = {each.name: each.solution for each in notebooks.load(book).exercises}
+    wrong = "def merge(ids, pair, new_id):\n    return []\n"
+    printing = task["count_pairs"].replace('"""\n', '"""\n    print("mine")\n', 1)
+    printing = "def count_pairs(ids):\n    print('mine')\n" + _body(task["count_pairs"])
+    others = {"count_pairs": printing, "merge": wrong, "decode": "1 +"}
+    [said] = ask(page, book, "train_bpe", task["train_bpe"], others=others)
+    assert said["passed"] and "mine" in said["printed"]
+    assert said["uses"] == [
+        {"name": "count_pairs", "whose": "reader"},
+        {"name": "merge", "whose": "course"},
+    ]
+    [said] = ask(page, book, "count_pairs", task["count_pairs"], others=others)
+    assert said["uses"] == []
+    draw = A.exercise("06_sampling", "draw").solution
+    assert ask(page, "06_sampling", "draw", draw)[0]["uses"] == []
+    slow = {"count_pairs": ENDLESS, "merge": task["merge"]}
+    [said] = ask(page, book, "train_bpe", task["train_bpe"], others=slow, seconds=2)
+    assert said["passed"]
+    assert said["uses"] == [
+        {"name": "count_pairs", "whose": "course"},
+        {"name": "merge", "whose": "reader"},
+    ]
+
+
+def _body(function):
+    """The lines of a function below its docstring."""
+    return function.rpartition('"""\n')[2]
+
+
+NOT_ALLOWED = {
+    (FIRST, "merge"): "from llmlib.tokens import merge",
+    (FIRST, "stream_decode"): """import codecs
+def stream_decode(ids, merges):
+    return codecs.getincrementaldecoder("utf-8")""",
+    ("05_output_head", "softmax"): "def softmax(logits):\n    return logits.softmax(-1)",
+    ("05_output_head", "cross_entropy"): """from torch.nn.functional import cross_entropy as kept
+def cross_entropy(logits, targets):
+    return kept(logits, targets)""",
+    ("05_output_head", "logits_gradient"): """import torch
+def logits_gradient(logits, targets):
+    logits = logits.clone().requires_grad_()
+    torch.logsumexp(logits, -1).sum().backward()
+    return logits.grad""",
+}
+
+
+@pytest.mark.parametrize("where", NOT_ALLOWED, ids="/".join)
+def test_what_the_exercise_does_not_allow_is_not_allowed_here(page, where):
+    code, disallowed = NOT_ALLOWED[where], A.exercise(*where).disallowed
+    said = ask(page, *where, code)[0]["message"]
+    assert "is not allowed in this exercise: write this one yourself" in said
+    assert any(f"`{name}`" in said for name in disallowed)
+
+
+SAID = {
+    "def merge(ids, pair, new_id)\n    return ids": "SyntaxError: expected ':'",
+    "": "`merge` is not defined: write it and run its cell",
+    "%cd ..\ndef merge(ids, pair, new_id):\n    return ids": "is for the notebook",
+    "    def merge(ids, pair, new_id):\n        return list(ids)": "nothing was merged",
+    "def merge(ids, pair, new_id):\n    import numpy\n    return numpy.array(ids)": (
+        "numpy.array is not in the page: use the notebook"
+    ),
+    "def merge(ids, pair, new_id):\n    import transformers": "No module named 'transformers'",
+    "def merge(ids, pair, new_id):\n    return merge(ids, pair, new_id)": "RecursionError",
+}
+
+
+def test_a_readers_mistake_is_one_line(page):
+    for code, heard in zip(SAID, ask(page, FIRST, "merge", *SAID), strict=True):
+        assert SAID[code] in heard["message"] and "\n" not in heard["message"]
+        assert not heard["passed"]
+
+
+def test_what_is_printed_is_shown_up_to_a_bound(page):
+    loud = "def merge(ids, pair, new_id):\n    print('x' * 999)\n    return list(ids)"
+    louder = loud.replace("999", "10**6")
+    short, long = (each["printed"] for each in ask(page, FIRST, "merge", loud, louder))
+    assert "x" * 999 + "\n" in short and len(long) == 10_001 and long.endswith("x…")
+
+
+# ---- where it cannot run
+
+
+def test_a_damaged_download_is_one_sentence_and_the_next_try_works(chromium, folder):
+    with opened(chromium, folder) as page:
+        part = folder / "python/pyodide.asm.wasm.part"
+        damaged = static_server.body(bytes(part.stat().st_size))
+        page.server.faults[part.name] = damaged
+        assert page.evaluate(START) == "The download arrived damaged, in part 3 of 6: try again."
+        page.server.faults.clear()
+        page.server.asked.clear()
+        assert page.evaluate(START)["done"] > 6_000_000
+        assert "pyodide.mjs.part" not in page.server.asked  # what had arrived was kept
+
+
+KEPT = """async () => {
+  const { python } = await import("./assets/python/python.js");
+  const url = new URL("assets/python/worker.js", location).href;
+  for (let i = 0; i < 600; i++) {
+    const cache = await caches.open(`llmlib-site ${new URL("./", location)}`);
+    if (await cache.match(url)) return python.isKept();
+    await new Promise(resolve => setTimeout(resolve, 100));
+  }
+  return false;
+}"""
+
+
+def test_it_is_downloaded_once_and_does_without_the_server(chromium, folder):
+    with opened(chromium, folder) as page:
+        page.server.asked.clear()
+        assert page.evaluate(START)["done"] > 6_000_000
+        assert page.evaluate(KEPT)
+        page.reload()
+        assert page.evaluate(START)["done"] > 6_000_000
+        assert page.server.asked.count("pyodide.asm.wasm.part") == 1
+        page.server.stop()
+        try:
+            page.reload()
+            assert not [*faults(page, FIRST, "merge", answers(FIRST, "merge")[:3])]
+        finally:
+            page.server.start()
+
+
+def test_without_a_connection_or_room_or_on_a_site_without_it_the_reader_is_told(chromium, folder):
+    with opened(chromium, folder) as page:
+        page.server.faults["manifest.json"] = static_server.status(404)
+        assert "This site lacks Python (404 for " in page.evaluate(START)
+        page.server.faults.clear()
+        session = page.context.new_cdp_session(page)
+        quota = {"origin": page.server.address, "quotaSize": 100_000}
+        session.send("Storage.overrideQuotaForOrigin", quota)
+        assert "This browser has no room for Python: it needs" in page.evaluate(START)
+        page.server.stop()
+        try:
+            assert "try again" in page.evaluate(START)
+        finally:
+            page.server.start()
+
+
+@pytest.mark.parametrize("lacking", ["WebAssembly", "DecompressionStream", "Worker"])
+def test_an_old_browser_is_told(chromium, folder, lacking):
+    with static_server.served(folder) as server, browser.new_page(chromium) as page:
+        page.add_init_script(f"delete self.{lacking}")
+        page.goto(f"{server.address}/index.html")
+        said = page.evaluate(START)
+        assert said.startswith("This browser cannot run Python in a page: update it")
+        assert not page.complaints

@@ -1,0 +1,647 @@
+"""Functions of each element: of one tensor, of two that are broadcast, and choices.
+
+A number is computed as Python computes it, in 64 bits, and then rounded to the type of the result.
+torch computes float32 in 32 bits, so its last digit may be another one.
+"""
+
+import cmath
+import math
+import operator
+
+from torch import dtypes
+from torch.autograd import record
+from torch.dtypes import BOOL, COMPLEX, FLOAT, INT, get_default_dtype, promote_types, stored
+from torch.names import public
+from torch.strides import broadcast
+from torch.tensors import Tensor, in_place, make, new, numbers, numbers_as, operand, unbroadcast
+
+inf, nan = math.inf, math.nan
+ERRORS = ValueError, OverflowError, ZeroDivisionError
+
+
+def _each(f, otherwise):
+    """`f` of every item of lists; `otherwise` where Python raises an error for a number."""
+
+    def safe(*args):
+        try:
+            return f(*args)
+        except ERRORS:
+            return otherwise(*args)
+
+    def apply(*lists):
+        try:
+            return list(map(f, *lists))
+        except ERRORS:
+            return list(map(safe, *lists))
+
+    return apply
+
+
+def _slope(f):
+    return _each(f, lambda *_: nan)
+
+
+# Of one tensor
+
+
+def _unary(names, f, slope=None, otherwise=lambda x: nan, result="float", also=True):
+    """Register a function. `slope(x, y)` is its derivative. The result is of floats ("float"), of
+    the same type ("same") or of bools ("bool")."""
+    names = names.split()
+    apply, slopes = _each(f, otherwise), slope and _slope(slope)
+
+    def op(x):
+        d = x.dtype
+        if result == "bool":
+            d = dtypes.bool_
+        elif result == "float" and d.kind < FLOAT:
+            d = get_default_dtype()
+        values = numbers(x)
+        y = make(apply(values), x.shape, d)
+        if slope is None:
+            return y
+
+        def vjp(g):
+            return [g * make(slopes(values, numbers(kept)), x.shape, g.dtype)]
+
+        kept = y.detach()
+        return record(y, [x], vjp)
+
+    return public(*names, in_place=also)(op)
+
+
+def _or_complex(real, of_complex):
+    return lambda x: of_complex(x) if type(x) is complex else real(x)
+
+
+def _sigmoid(x):
+    if x >= 0:
+        return 1 / (1 + math.exp(-x))
+    small = math.exp(x)
+    return small / (1 + small)
+
+
+def _whole(f):
+    """A rounding that leaves whole numbers, infinities and NaN as they are."""
+
+    def rounded(x):
+        if type(x) is int or x != x or abs(x) == inf:
+            return x
+        return math.copysign(float(f(x)), x)
+
+    return rounded
+
+
+def _infinite(sign):
+    return lambda x: sign * inf
+
+
+def _at_edge(edge, value):
+    return lambda x: value if x == edge else nan
+
+
+LN2, LN10 = math.log(2), math.log(10)
+exp = _unary("exp", _or_complex(math.exp, cmath.exp), lambda x, y: y, _infinite(1))
+exp2 = _unary("exp2", lambda x: 2.0**x, lambda x, y: y * LN2, _infinite(1))
+expm1 = _unary("expm1", math.expm1, lambda x, y: y + 1, _infinite(1))
+log = _unary("log", _or_complex(math.log, cmath.log), lambda x, y: 1 / x, _at_edge(0, -inf))
+log2 = _unary("log2", math.log2, lambda x, y: 1 / (x * LN2), _at_edge(0, -inf))
+log10 = _unary("log10", math.log10, lambda x, y: 1 / (x * LN10), _at_edge(0, -inf))
+log1p = _unary("log1p", math.log1p, lambda x, y: 1 / (1 + x), _at_edge(-1, -inf))
+sqrt = _unary("sqrt", _or_complex(math.sqrt, cmath.sqrt), lambda x, y: 0.5 / y if y else inf)
+rsqrt = _unary("rsqrt", lambda x: 1 / math.sqrt(x), lambda x, y: -0.5 * y**3, _at_edge(0, inf))
+square = _unary("square", lambda x: x * x, lambda x, y: 2 * x, result="same")
+reciprocal = _unary(
+    "reciprocal", lambda x: 1 / x, lambda x, y: -y * y, lambda x: math.copysign(inf, x)
+)
+sin = _unary("sin", math.sin, lambda x, y: math.cos(x))
+cos = _unary("cos", math.cos, lambda x, y: -math.sin(x))
+tan = _unary("tan", math.tan, lambda x, y: 1 + y * y)
+asin = _unary("asin arcsin", math.asin, lambda x, y: 1 / math.sqrt(1 - x * x))
+acos = _unary("acos arccos", math.acos, lambda x, y: -1 / math.sqrt(1 - x * x))
+atan = _unary("atan arctan", math.atan, lambda x, y: 1 / (1 + x * x))
+sinh = _unary("sinh", math.sinh, lambda x, y: math.cosh(x), lambda x: math.copysign(inf, x))
+cosh = _unary("cosh", math.cosh, lambda x, y: math.sinh(x), _infinite(1))
+tanh = _unary("tanh", math.tanh, lambda x, y: 1 - y * y)
+sigmoid = _unary("sigmoid", _sigmoid, lambda x, y: y * (1 - y))
+erf = _unary("erf", math.erf, lambda x, y: 2 / math.sqrt(math.pi) * math.exp(-x * x))
+erfc = _unary("erfc", math.erfc, lambda x, y: -2 / math.sqrt(math.pi) * math.exp(-x * x))
+relu = _unary(
+    "relu", lambda x: x if x > 0 or x != x else type(x)(0), lambda x, y: float(y > 0), result="same"
+)
+deg2rad = _unary("deg2rad", math.radians, lambda x, y: math.pi / 180)
+rad2deg = _unary("rad2deg", math.degrees, lambda x, y: 180 / math.pi)
+frac = _unary("frac", lambda x: x - math.trunc(x), lambda x, y: 1.0, result="same")
+sign = _unary("sign", lambda x: (x > 0) - (x < 0), lambda x, y: 0.0, result="same")
+floor = _unary("floor", _whole(math.floor), lambda x, y: 0.0, result="same")
+ceil = _unary("ceil", _whole(math.ceil), lambda x, y: 0.0, result="same")
+trunc = _unary("trunc fix", _whole(math.trunc), lambda x, y: 0.0, result="same")
+_rounded = _unary("_round", _whole(round), lambda x, y: 0.0, result="same", also=False)
+isnan = _unary("isnan", lambda x: x != x, result="bool", also=False)
+isinf = _unary("isinf", lambda x: abs(x) == inf, result="bool", also=False)
+isfinite = _unary("isfinite", lambda x: abs(x) < inf, result="bool", also=False)
+isposinf = _unary("isposinf", lambda x: x == inf, result="bool", also=False)
+isneginf = _unary("isneginf", lambda x: x == -inf, result="bool", also=False)
+isreal = _unary("isreal", lambda x: complex(x).imag == 0, result="bool", also=False)
+signbit = _unary("signbit", lambda x: math.copysign(1, x) < 0, result="bool", also=False)
+_not = _unary("_not", operator.not_, result="bool", also=False)
+_negative = _unary("_neg", operator.neg, lambda x, y: -1.0, result="same", also=False)
+_absolute = _unary("_abs", abs, lambda x, y: float((x > 0) - (x < 0)), result="same", also=False)
+
+
+def entr_(p):
+    """-p ln p."""
+    return -p * math.log(p) if p > 0 else 0.0 if p == 0 else p if p != p else -inf
+
+
+entr = _unary("entr", entr_, lambda x, y: -math.log(x) - 1 if x > 0 else inf, also=False)
+
+
+@public("neg", "negative", in_place=True)
+def neg(x):
+    """-x."""
+    if x.dtype is dtypes.bool_:
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+            "invert a mask, use the `~` or `logical_not()` operator instead."
+        )
+    return _negative(x)
+
+
+@public("abs", "absolute", in_place=True)
+def abs_(x):
+    """The distance from 0."""
+    if x.dtype.kind != COMPLEX:
+        return _absolute(x)
+    return make([abs(each) for each in numbers(x)], x.shape, dtypes.REAL_OF[x.dtype])
+
+
+@public(in_place=True)
+def logical_not(x):
+    """Is it 0?"""
+    return _not(x)
+
+
+@public(in_place=True)
+def bitwise_not(x):
+    """Every bit turned, of bools the opposite."""
+    if x.dtype.kind > INT:
+        raise RuntimeError(
+            f"\"bitwise_not_cpu\" not implemented for '{dtypes.CAPITAL[x.dtype.name]}'"
+        )
+    return _not(x) if x.dtype is dtypes.bool_ else make([~i for i in numbers(x)], x.shape, x.dtype)
+
+
+@public(in_place=True)
+def round_(x, *, decimals=0):
+    """The nearest whole number, of two as near the even one; or with so many decimals."""
+    if not decimals:
+        return _rounded(x)
+    power = 10.0 ** abs(decimals)
+    return div(_rounded(mul(x, power)), power) if decimals > 0 else mul(_rounded(x / power), power)
+
+
+@public(in_place=True)
+def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
+    """Numbers in the place of NaN and the infinities."""
+    largest = x.dtype.largest
+    high, low = (largest if posinf is None else posinf), (-largest if neginf is None else neginf)
+
+    def number(v):
+        return nan if v != v else high if v == inf else low if v == -inf else v
+
+    values = numbers(x)
+    out = make([number(v) for v in values], x.shape, x.dtype)
+    finite = [float(abs(v) < inf) for v in values]
+    return record(out, [x], lambda g: [g * make(finite, x.shape, g.dtype)])
+
+
+# Of two
+
+
+@public(method=False)
+def result_type(*given):
+    """The type of a result: tensors decide, those without dimensions and Python's numbers only if
+    theirs is of a higher kind."""
+    groups = [], [], []
+    for x in given:
+        x = operand(x)
+        groups[2 if x._of_python else 0 if x.dim() else 1].append(x.dtype)
+    best = None
+    for rank, group in enumerate(groups):
+        for d in group[1:]:
+            group[0] = promote_types(group[0], d)
+        if group and best is None:
+            best = group[0]
+        elif group and group[0].kind > best.kind:
+            d = group[0]
+            if rank == 2 and d.kind == COMPLEX and best.kind == FLOAT:
+                d = dtypes.COMPLEX_OF[best]
+            best = promote_types(best, d) if d.kind == COMPLEX else d
+    return best
+
+
+def _binary(names, f, slopes=None, otherwise=lambda a, b: nan, result="same", also=True):
+    """Register a function. `slopes` are its derivatives by either argument, of (a, b, y). The
+    result is of the common type ("same"), of floats ("float") or of bools ("bool")."""
+    names = names.split()
+    apply = _each(f, otherwise)
+    slopes = slopes and [_slope(each) for each in slopes]
+
+    def op(a, b):
+        a, b = operand(a), operand(b)
+        common = a.dtype if a.dtype is b.dtype else result_type(a, b)
+        if result == "float" and common.kind < FLOAT:
+            common = get_default_dtype()
+        shape = broadcast(a.shape, b.shape)
+        left, right = (_in_common(x, common, shape) for x in (a, b))
+        if common.kind == INT and otherwise is _by_zero and 0 in right:
+            raise RuntimeError("ZeroDivisionError")
+        values = apply(left, right)
+        y = make(values, shape, dtypes.bool_ if result == "bool" else common)
+        if slopes is None:
+            return y
+
+        def part(x, slope, g):
+            if not x.requires_grad:
+                return None
+            local = make(slope(left, right, numbers(kept)), shape, g.dtype)
+            return unbroadcast(g * local, x.shape).to(x.dtype)
+
+        kept = y.detach()
+        saved = _overwritten(names[0], a, b)
+        return record(y, [a, b], lambda g: [part(a, slopes[0], g), part(b, slopes[1], g)], saved)
+
+    return public(*names, in_place=also)(op)
+
+
+def _overwritten(name, a, b):
+    """The arguments that torch does not allow to be overwritten before the gradient is taken."""
+    if name in ("mul", "div"):
+        return [x for x, other in ((a, b), (b, a)) if other.requires_grad and not x._of_python]
+    return ()
+
+
+def _in_common(x, common, shape):
+    """The numbers of `x`, broadcast, as the type of the result sees them."""
+    values = numbers_as(x, shape)
+    if x.dtype is common:
+        return values
+    if common.kind == FLOAT and common.bits == 16 and x._of_python:
+        return stored(values, dtypes.float32)  # 16 bits are computed in 32
+    return stored(values, common)
+
+
+def _by_zero(a, b):
+    if a != a or b != b or a == 0:
+        return nan
+    return math.copysign(inf, a) * math.copysign(1, b)
+
+
+def _power(a, b):
+    y = a**b
+    return nan if type(y) is complex and type(a) is not complex else y
+
+
+def _power_otherwise(a, b):
+    if a == 0:  # to a negative power
+        odd = b == math.floor(b) and b % 2 == 1
+        return math.copysign(inf, a) if odd else inf
+    odd = a < 0 and b == math.floor(b) and b % 2 == 1
+    return -inf if odd else inf
+
+
+def _remainder(a, b):
+    return nan if abs(a) == inf else a % b
+
+
+def _modulo_otherwise(a, b):
+    return nan
+
+
+def _larger(a, b):
+    return a if a != a or a > b else b
+
+
+def _smaller(a, b):
+    return a if a != a or a < b else b
+
+
+def _log_of_sum(a, b):
+    if a == b and abs(a) == inf:
+        return a
+    return max(a, b) + math.log1p(math.exp(-abs(a - b)))
+
+
+def _x_log_y(a, b):
+    return nan if b != b else 0.0 if a == 0 else a * math.log(b)
+
+
+def _ties(first, second):
+    """The gradient of a choice; of two equal numbers each gets half."""
+    return (
+        lambda a, b, y: 0.5 if a == b else float(first(a, b)),
+        lambda a, b, y: 0.5 if a == b else float(second(a, b)),
+    )
+
+
+ONE = (lambda a, b, y: 1.0, lambda a, b, y: 1.0)
+_add = _binary("_add", operator.add, ONE, also=False)
+_sub = _binary("_sub", operator.sub, (ONE[0], lambda a, b, y: -1.0), also=False)
+mul = _binary("mul multiply", operator.mul, (lambda a, b, y: b, lambda a, b, y: a))
+_divide = _binary(
+    "div", operator.truediv, (lambda a, b, y: 1 / b, lambda a, b, y: -y / b), _by_zero, "float"
+)
+_pow = _binary(
+    "_pow",
+    _power,
+    (
+        lambda a, b, y: b * a ** (b - 1) if b else 0.0,
+        lambda a, b, y: y * math.log(a) if a > 0 else 0.0,
+    ),
+    _power_otherwise,
+    also=False,
+)
+_rem = _binary(
+    "remainder", _remainder, (ONE[0], lambda a, b, y: -float(math.floor(a / b))), _by_zero
+)
+fmod = _binary("fmod", math.fmod, (ONE[0], lambda a, b, y: -float(math.trunc(a / b))), _by_zero)
+floor_divide = _binary("floor_divide", operator.floordiv, None, _by_zero)
+maximum = _binary("maximum", _larger, _ties(operator.gt, operator.lt), also=False)
+minimum = _binary("minimum", _smaller, _ties(operator.lt, operator.gt), also=False)
+fmax = _binary("fmax", lambda a, b: b if a != a else a if b != b else max(a, b), also=False)
+fmin = _binary("fmin", lambda a, b: b if a != a else a if b != b else min(a, b), also=False)
+hypot = _binary(
+    "hypot", math.hypot, (lambda a, b, y: a / y, lambda a, b, y: b / y), result="float"
+)
+atan2 = _binary(
+    "atan2 arctan2",
+    math.atan2,
+    (lambda a, b, y: b / (a * a + b * b), lambda a, b, y: -a / (a * a + b * b)),
+    result="float",
+)
+logaddexp = _binary(
+    "logaddexp",
+    _log_of_sum,
+    (lambda a, b, y: math.exp(a - y), lambda a, b, y: math.exp(b - y)),
+    also=False,
+)
+xlogy = _binary(
+    "xlogy",
+    _x_log_y,
+    (lambda a, b, y: math.log(b) if a else 0.0, lambda a, b, y: a / b),
+    lambda a, b: -inf * a if b == 0 else nan,
+    "float",
+)
+eq = _binary("eq", operator.eq, result="bool")
+ne = _binary("ne not_equal", operator.ne, result="bool")
+lt = _binary("lt less", operator.lt, result="bool")
+le = _binary("le less_equal", operator.le, result="bool")
+gt = _binary("gt greater", operator.gt, result="bool")
+ge = _binary("ge greater_equal", operator.ge, result="bool")
+logical_and = _binary("logical_and", lambda a, b: bool(a and b), result="bool")
+logical_or = _binary("logical_or", lambda a, b: bool(a or b), result="bool")
+logical_xor = _binary("logical_xor", lambda a, b: bool(a) != bool(b), result="bool")
+_and = _binary("bitwise_and", operator.and_)
+_or = _binary("bitwise_or", operator.or_)
+_xor = _binary("bitwise_xor", operator.xor)
+_left = _binary("bitwise_left_shift", operator.lshift)
+_right = _binary("bitwise_right_shift", operator.rshift)
+
+
+@public(in_place=True)
+def add(x, other, *, alpha=1):
+    """x + alpha * other."""
+    return _add(x, other if alpha == 1 else mul(operand(other), alpha))
+
+
+@public("sub", "subtract", in_place=True)
+def sub(x, other, *, alpha=1):
+    """x - alpha * other."""
+    if all(operand(each).dtype is dtypes.bool_ for each in (x, other)):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+            "`logical_xor()` operator instead."
+        )
+    return _sub(x, other if alpha == 1 else mul(operand(other), alpha))
+
+
+@public(in_place=True)
+def rsub(x, other):
+    """other - x."""
+    return sub(operand(other), x)
+
+
+@public("div", "divide", in_place=True)
+def div(x, other, *, rounding_mode=None):
+    """x / other; "floor" and "trunc" round the quotient."""
+    if rounding_mode == "floor":
+        return floor_divide(x, other)
+    quotient = _divide(x, other)
+    if rounding_mode == "trunc":
+        return trunc(quotient).to(result_type(x, other))
+    return quotient
+
+
+@public("true_divide", in_place=True)
+def true_divide(x, other):
+    """x / other."""
+    return _divide(x, other)
+
+
+@public(in_place=True)
+def pow_(x, exponent):
+    """x to a power."""
+    x, exponent = operand(x), operand(exponent)
+    if result_type(x, exponent).kind <= INT and min(numbers(exponent), default=0) < 0:
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    return _pow(x, exponent)
+
+
+float_power = public("float_power")(lambda x, exponent: pow_(operand(x).double(), exponent))
+remainder = _rem
+
+
+def _bound(names, keeps):
+    return _binary(
+        names,
+        lambda a, b: a if a != a or keeps(a, b) else b,
+        (lambda a, b, y: float(keeps(a, b)), lambda a, b, y: float(not keeps(a, b))),
+    )
+
+
+clamp_min, clamp_max = _bound("clamp_min", operator.ge), _bound("clamp_max", operator.le)
+
+
+@public("clamp", "clip", in_place=True)
+def clamp(x, min=None, max=None):
+    """No smaller than `min`, no larger than `max`."""
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    x = x if min is None else clamp_min(x, min)
+    return x if max is None else clamp_max(x, max)
+
+
+@public()
+def where(condition, x=None, other=None):
+    """x where the condition is true, else other; of a condition alone the indices."""
+    if x is None:
+        from torch.indexing import nonzero
+
+        return nonzero(condition, as_tuple=True)
+    if condition.dtype not in (dtypes.bool_, dtypes.uint8):
+        raise RuntimeError(
+            "where expected condition to be a boolean tensor, but got a tensor with dtype "
+            f"{dtypes.CAPITAL[condition.dtype.name]}"
+        )
+    x, other = operand(x), operand(other)
+    d, shape = result_type(x, other), broadcast(condition.shape, x.shape, other.shape)
+    choice = numbers_as(condition, shape)
+    pairs = zip(choice, numbers_as(x, shape), numbers_as(other, shape))
+    out = make([a if yes else b for yes, a, b in pairs], shape, d)
+
+    def vjp(g):
+        values = numbers(g)
+        mine = [v if yes else 0.0 for yes, v in zip(choice, values)]
+        theirs = [0.0 if yes else v for yes, v in zip(choice, values)]
+        return [
+            unbroadcast(new(part, shape, g.dtype), each.shape).to(each.dtype)
+            for part, each in ((mine, x), (theirs, other))
+        ]
+
+    return record(out, [x, other], vjp)
+
+
+Tensor.where = lambda x, condition, other: where(condition, x, other)
+
+
+@public(in_place=True)
+def lerp(x, end, weight):
+    """From x a part of the way to end."""
+    return x + weight * (end - x)
+
+
+@public(in_place=True)
+def addcmul(x, tensor1, tensor2, *, value=1):
+    """x + value * tensor1 * tensor2."""
+    return x + tensor1 * tensor2 * value
+
+
+@public(in_place=True)
+def addcdiv(x, tensor1, tensor2, *, value=1):
+    """x + value * tensor1 / tensor2."""
+    return x + tensor1 * value / tensor2
+
+
+@public()
+def isclose(x, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """Is the difference at most atol + rtol * |other|?"""
+    if x.dtype is not other.dtype:
+        raise RuntimeError(
+            f"{dtypes.CAPITAL[x.dtype.name]} did not match {dtypes.CAPITAL[other.dtype.name]}"
+        )
+    shape = broadcast(x.shape, other.shape)
+
+    def close(a, b):
+        if a == b or (equal_nan and a != a and b != b):
+            return True
+        return abs(b) < inf and abs(a - b) <= atol + rtol * abs(b)
+
+    pairs = zip(numbers_as(x, shape), numbers_as(other, shape))
+    return new([close(a, b) for a, b in pairs], shape, dtypes.bool_)
+
+
+@public()
+def allclose(x, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """Is every element close?"""
+    return all(numbers(isclose(x, other, rtol, atol, equal_nan)))
+
+
+@public()
+def equal(x, other):
+    """Same shape, same numbers?"""
+    return x.shape == other.shape and numbers(x) == numbers(other)
+
+
+# Complex numbers
+
+
+@public("complex", method=False)
+def complex_(real, imag):
+    """Complex numbers of their parts."""
+    pairs = zip(numbers(real), numbers_as(imag, real.shape))
+    out = make([complex(*pair) for pair in pairs], real.shape, dtypes.COMPLEX_OF[real.dtype])
+    return record(out, [real, imag], lambda g: [_part(g, "real"), _part(g, "imag")])
+
+
+def _part(x, name):
+    d = dtypes.REAL_OF[x.dtype]
+    out = new([getattr(v, name) for v in numbers(x)], x.shape, d)
+    unit = 1 if name == "real" else 1j
+    return record(out, [x], lambda g: [make([v * unit for v in numbers(g)], x.shape, x.dtype)])
+
+
+Tensor.real = property(lambda x: _part(x, "real") if x.is_complex() else x)
+Tensor.imag = property(lambda x: _part(x, "imag"))
+
+
+@public(method=False)
+def polar(abs, angle):
+    """Complex numbers of a length and an angle."""
+    return complex_(abs * cos(angle), abs * sin(angle))
+
+
+@public(method=False)
+def view_as_complex(x):
+    """Pairs of numbers as complex ones: a copy here, where torch has a view."""
+    return complex_(x[..., 0], x[..., 1])
+
+
+@public(method=False)
+def view_as_real(x):
+    """Complex numbers as pairs."""
+    from torch.joining import stack
+
+    return stack([x.real, x.imag], -1)
+
+
+@public()
+def angle(x):
+    """The angle of complex numbers."""
+    d = dtypes.REAL_OF.get(x.dtype, x.dtype)
+    return make([cmath.phase(v) for v in numbers(x)], x.shape, d)
+
+
+@public()
+def conj(x):
+    """The other sign of the imaginary part."""
+    return make([v.conjugate() for v in numbers(x)], x.shape, x.dtype)
+
+
+# Python's operators
+
+
+def _operator(f, mirrored=False):
+    def method(x, other):
+        if not isinstance(other, (Tensor, bool, int, float, complex)):
+            return NotImplemented
+        return f(operand(other), x) if mirrored else f(x, other)
+
+    return method
+
+
+def _whole_quotient(x, other):
+    return floor_divide(x, other)
+
+
+ARITHMETIC = dict(add=add, sub=sub, mul=mul, truediv=div, pow=pow_, mod=remainder)
+ARITHMETIC |= {"floordiv": _whole_quotient, "and": _and, "or": _or, "xor": _xor}
+ARITHMETIC |= dict(lshift=_left, rshift=_right)
+for _name, _f in ARITHMETIC.items():
+    setattr(Tensor, f"__{_name}__", _operator(_f))
+    setattr(Tensor, f"__r{_name}__", _operator(_f, mirrored=True))
+    setattr(Tensor, f"__i{_name}__", in_place(_f))
+for _name, _f in dict(eq=eq, ne=ne, lt=lt, le=le, gt=gt, ge=ge).items():
+    setattr(Tensor, f"__{_name}__", _operator(_f))
+Tensor.__neg__, Tensor.__abs__, Tensor.__invert__ = neg, abs_, bitwise_not
+Tensor.__rmatmul__ = lambda x, other: NotImplemented
