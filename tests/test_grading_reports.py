@@ -97,6 +97,7 @@ def test_scores_and_class_report(tmp_path, runner):
 
 class Namespace:
     assignment, student, workers, unsafe, again, scheduler = None, None, 1, False, False, None
+    exchange, write_config = False, False
 
     def __init__(self, **values):
         self.__dict__.update(values)
