@@ -120,7 +120,7 @@ class Pattern:
 
     def fullmatch(self, string):
         """The match of the whole, or None."""
-        whole = self._expression("gy", "(?![^])")
+        whole = self._expression("gy", "$")
         return next(self._matches(whole, string, False), None)
 
     def split(self, string, maxsplit=0):

@@ -19,7 +19,7 @@ CLASSES = {
     "S": r"\P{White_Space}",
 }
 EDGE = f"(?:(?<=[{WORD}])(?![{WORD}])|(?<![{WORD}])(?=[{WORD}]))"
-PLACES = {"A": "(?<![^])", "Z": "(?![^])", "z": "(?![^])", "b": EDGE, "B": f"(?!{EDGE})"}
+PLACES = {"A": "^", "Z": "$", "z": "$", "b": EDGE, "B": f"(?!{EDGE})"}
 CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "a": "\a"}
 NAMED = {"Alphabetic", "White_Space", "Uppercase", "Lowercase", "Emoji", "Letter", "Number"}
 NAMED |= {"Punctuation", "Symbol", "Mark", "Separator", "Other"}
