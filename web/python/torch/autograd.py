@@ -52,7 +52,11 @@ def node_of(t):
 
 def recording(*inputs):
     """Is a result of these remembered?"""
-    return _enabled[-1] and any(t.requires_grad for t in inputs)
+    if _enabled[-1]:
+        for t in inputs:
+            if t.requires_grad:
+                return True
+    return False
 
 
 def record(out, inputs, vjp, saved=()):
