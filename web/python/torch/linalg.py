@@ -91,7 +91,8 @@ def _solved(name, A, B):
             if abs(R[k][k]) <= scale * 1e-14:
                 if name == "solve":
                     raise RuntimeError(
-                        "torch.linalg.solve: The solver failed because the input matrix is singular."
+                        "torch.linalg.solve: The solver failed because the input matrix is "
+                        "singular."
                     )
                 refuse(f"torch.linalg.{name} of dependent columns")
             rest = math.fsum(R[k][m] * found[m][j] for m in range(k + 1, columns))

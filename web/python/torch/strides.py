@@ -80,9 +80,7 @@ class Geometry(NamedTuple):
     def permuted(self, order):
         """The dimensions in another order."""
         return Geometry(
-            self.offset,
-            tuple(self.shape[i] for i in order),
-            tuple(self.strides[i] for i in order),
+            self.offset, tuple(self.shape[i] for i in order), tuple(self.strides[i] for i in order)
         )
 
     def selected(self, dim, index):
@@ -172,9 +170,7 @@ class Geometry(NamedTuple):
         """Windows of `size` along a dimension, as a last dimension."""
         windows = (self.shape[dim] - size) // step + 1
         moved = self.sliced(dim, 0, windows, step)
-        return Geometry(
-            self.offset, moved.shape + (size,), moved.strides + (self.strides[dim],)
-        )
+        return Geometry(self.offset, moved.shape + (size,), moved.strides + (self.strides[dim],))
 
 
 def dimension(dim, count):
