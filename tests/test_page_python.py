@@ -175,6 +175,8 @@ def test_an_exercise_uses_the_readers_others_if_they_pass_and_says_whose(page):
     ]
     [said] = ask(page, book, "count_pairs", task["count_pairs"], others=others)
     assert said["uses"] == []
+    draw = A.exercise("06_sampling", "draw").solution
+    assert ask(page, "06_sampling", "draw", draw)[0]["uses"] == []
     slow = {"count_pairs": ENDLESS, "merge": task["merge"]}
     [said] = ask(page, book, "train_bpe", task["train_bpe"], others=slow, seconds=2)
     assert said["passed"]

@@ -1,5 +1,6 @@
-/* A chapter, or the quiz: predictions, questions, and the widgets that run the model. */
+/* A chapter, or the quiz: predictions, questions, exercises, and the widgets that run the model. */
 
+import { exercises } from "./exercises/exercises.js";
 import { predictions } from "./predictions.js";
 import { quiz } from "./quiz.js";
 import { reading } from "./reading.js";
@@ -42,6 +43,7 @@ function arrive() {
 predictions(page);
 reading();
 quiz();
+exercises(page);
 widgets();
 arrive();
 addEventListener("hashchange", arrive);

@@ -12,9 +12,12 @@ markdown     Markdown with formulas as HTML with MathML
 pictures     the pictures of a page as files
 recorded     the figures that are shown before the model is in the browser
 weights      the model's file in parts, for the engine in the page
+python_parts Python in parts, with the course's checks, for exercises in the page
+parts        a download that arrives in parts, each known by its hash
+npm          the packages of web/npm, and the editor that is bundled of them
 links, templates  where an address leads on the site; web/templates
 serve        the pages on this computer: `make site SERVE=1`
 
-What runs in the reader's browser is in web/: modules as they are, without a bundler. The templates
-are in web/templates/.
+What runs in the reader's browser is in web/: modules as they are, without a bundler, but for the
+editor, CodeMirror. What runs there in Python is in web/python/. The templates are in web/templates/.
 """

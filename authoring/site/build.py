@@ -8,6 +8,7 @@ from authoring import quiz_source
 from authoring.site import (
     chapters,
     errata,
+    exercises,
     glossary,
     npm,
     predictions,
@@ -94,6 +95,7 @@ def _landing(links: Links) -> Page:
             "name": each.name,
             "title": each.heading,
             "about": chapters.ABOUT[each.name],
+            "exercises": exercises.editions(each),
             "guesses": sum(predictions.asked(cell) is not None for cell in each.cells),
         }
         for each in notebooks.lessons()

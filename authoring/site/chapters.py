@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from authoring.site import predictions, wording
+from authoring.site import exercises, predictions, wording
 from authoring.site.links import Links
 from authoring.site.markdown import Anchors, code_block, to_html
 from authoring.site.page import Page
@@ -59,6 +59,7 @@ class Block:
     )  # what a prediction's card shows after a guess
     exercise: Exercise | None = None
     between: list["Block"] = field(default_factory=list)
+    edition: str = ""
     stub: str = ""
     solution: str = ""
     check: str = ""
@@ -208,6 +209,7 @@ class Writer:
                 else self.code(each)
                 for each in between
             ],
+            edition=exercises.edition(exercise),
             stub=code_block(exercise.stub),
             solution=code_block(_without_marks(solution.source)),
             check=code_block(LABELLED.sub("", exercise.visible)),

@@ -17,6 +17,7 @@ from llmlib.course.checking.submission import Cell
 from llmlib.course.environment import VERSION
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT, Notebook
+from llmlib.course.my_llm import assemble
 from llmlib.installation import DISTRIBUTION
 
 RUNTIME = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
@@ -49,7 +50,8 @@ def archive() -> bytes:
     contents = {"exercises.json": json.dumps(books, ensure_ascii=False).encode()}
     for path in WEB.glob("python/**/*.py"):
         contents[path.relative_to(WEB / "python").as_posix()] = path.read_bytes()
-    for path in import_closure.closure([Path(run_tests.__file__), *_sources(books)]):
+    modules = [Path(each.__file__) for each in (run_tests, assemble)]
+    for path in import_closure.closure([*modules, *_sources(books)]):
         if path.suffix == ".py":
             contents[path.relative_to(ROOT).as_posix()] = path.read_bytes()
     about = f"Metadata-Version: 2.1\nName: {DISTRIBUTION}\nVersion: {VERSION}\n"

@@ -18,6 +18,7 @@ import torch_operators  # noqa: E402 - what is imported above makes it importabl
 torch_operators.switch_on()
 
 from llmlib.course.checking import run_cells, run_tests  # noqa: E402
+from llmlib.course.checking.definitions import definitions  # noqa: E402
 from llmlib.course.checking.scopes import names  # noqa: E402
 
 # {notebook: {imports, steps: [[title, source]], exercises: {name: {check, disallowed}}}}, of
@@ -68,15 +69,19 @@ def _passes(notebook, name, code, others, tell):
 
 def _called(book, name, cells):
     """The exercises whose functions the check of `name` may call, in the order of the notebook."""
-    steps = {title: names(cells.get(title, source)) for title, source in book["steps"]}
-    steps[name] = names(cells[name])
-    used, read = {name}, set()
-    todo = set(names(book["exercises"][name]["check"]).reads | steps[name].reads)
+    parts = []  # (exercise, what it makes, what it reads); a given cell is many, one for each name
+    for title, source in book["steps"]:
+        if title in book["exercises"]:
+            read = names(cells.get(title, source))
+            parts.append((title, read.binds, read.reads))
+        else:
+            parts += [(None, each.names, each.reads) for each in definitions([source])]
+    todo, known, used = names(book["exercises"][name]["check"]).reads | {name}, set(), set()
     while todo:
-        read |= todo
-        new = [each for each in steps if each not in used and steps[each].binds & todo]
-        used.update(new)
-        todo = set().union(*(steps[each].reads for each in new)) - read
+        known |= todo
+        made = [each for each in parts if each[1] & todo]
+        used |= {title for title, *_ in made}
+        todo = set().union(*(read for *_, read in made)) - known
     return [each for each in book["exercises"] if each in used]
 
 

@@ -57,6 +57,26 @@ class Python {
     return judged;
   }
 
+  /** The file my_llm.py of a reader's functions, { notebook: { exercise: code } }.
+   * @throws Error as `check`, and where one of them never ends
+   * @returns {Promise<{ text, lacking: [{ notebook, name, why }] }>} the text is null while one is lacking */
+  myLlm(answers) {
+    const made = this.#before.then(async () => {
+      await this.start();
+      try {
+        return await this.#call("myLlm", [answers], this.seconds);
+      } catch (error) {
+        if (error.name === "AbortError") throw error;
+        this.#end();
+        const { tooSlow, ended } = strings.python;
+        const said = error instanceof TooSlow ? say(tooSlow, { seconds: this.seconds }) : ended;
+        throw new Error(error.exercise ? `${error.exercise}: ${said}` : said);
+      }
+    });
+    this.#before = made.catch(() => {});
+    return made;
+  }
+
   /** Ends what runs, and gives the memory back. What is asked next starts Python again. */
   stop() {
     this.#end(new DOMException("Python was stopped", "AbortError"));

@@ -42,6 +42,15 @@ const methods = {
       theirs.destroy();
     }
   },
+
+  myLlm(call, answers) {
+    const theirs = python.toPy(answers);
+    try {
+      return JSON.parse(python.pyimport("my_llm").make(theirs, (name) => postMessage({ call, begins: name })));
+    } finally {
+      theirs.destroy();
+    }
+  },
 };
 
 function unpacked(part) {

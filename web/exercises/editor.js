@@ -1,0 +1,245 @@
+/* The editor of an exercise: CodeMirror with the released cell in it, its check, and what the check says.
+ * Fetched at the first click on an exercise. */
+
+import { element, memory } from "../dom.js";
+import { python } from "../python/python.js";
+import { say, strings } from "../strings.js";
+import {
+  Annotation, bracketMatching, closeBrackets, closeBracketsKeymap, defaultKeymap, drawSelection, EditorState,
+  EditorView, highlightSpecialChars, HighlightStyle, history, historyKeymap, indentOnInput, indentUnit,
+  indentWithTab, keymap, lineNumbers, python as pythonLanguage, syntaxHighlighting, tags,
+} from "../vendor/codemirror/index.js";
+
+const texts = strings.exercises;
+const MB = 1e6;
+const notTyped = Annotation.define(); // a text that is kept already
+
+/* The classes of site.css that colour code anywhere on the page. */
+const colours = HighlightStyle.define([
+  { tag: [tags.keyword, tags.modifier, tags.bool, tags.null], class: "k" },
+  { tag: [tags.function(tags.definition(tags.variableName)), tags.definition(tags.className)], class: "nf" },
+  { tag: [tags.string, tags.special(tags.string)], class: "s" },
+  { tag: tags.comment, class: "c1" },
+  { tag: tags.number, class: "mi" },
+  { tag: [tags.standard(tags.variableName), tags.meta], class: "nb" },
+]);
+
+/* Put an editor into the place of an exercise (exercises.js), and its cursor into it. */
+export function openEditor(exercise) {
+  style();
+  return new Editor(exercise);
+}
+
+function style() {
+  const href = new URL("./exercises.css", import.meta.url).href;
+  if (document.querySelector(`link[href="${href}"]`)) return;
+  const link = element("link");
+  Object.assign(link, { rel: "stylesheet", href });
+  document.head.append(link);
+}
+
+class Editor {
+  constructor(exercise) {
+    this.exercise = exercise;
+    this.checking = false;
+    this.hint = element("p", "hint", texts.hint);
+    this.hint.id = `hint-${exercise.name}`;
+    this.frame = element("div", "editor code");
+    this.view = new EditorView({ state: this.newState(exercise.code), parent: this.frame });
+    this.checkButton = this.button(texts.check, () => this.check());
+    this.again = this.button(texts.again, () => this.startAgain());
+    this.back = this.button(texts.back, () => this.bringBack());
+    this.solution = this.button(texts.solution, () => this.showSolution());
+    this.progress = element("progress");
+    this.progress.max = 1;
+    this.progress.hidden = true;
+    this.progress.setAttribute("aria-label", texts.progress);
+    this.said = element("div", "verdict");
+    this.said.setAttribute("role", "status");
+    this.printed = element("pre", "printed");
+    this.printed.hidden = true;
+    this.trouble = element("p", "said refused");
+    this.trouble.setAttribute("role", "status");
+    const buttons = element("p", "row", this.checkButton, this.again, this.back, this.solution, this.progress);
+    exercise.place.append(this.frame, this.hint, buttons, this.trouble, this.said, this.printed);
+    this.draw();
+    this.verdict();
+    this.view.focus();
+    this.startPython().catch(error => this.tell(error.message, "wrong"));
+  }
+
+  button(text, act) {
+    const made = element("button", "", text);
+    made.type = "button";
+    made.onclick = act;
+    return made;
+  }
+
+  newState(doc) {
+    const label = { "aria-label": say(texts.label, { name: this.exercise.name }), "aria-describedby": this.hint.id };
+    return EditorState.create({ doc, extensions: [
+      lineNumbers(), highlightSpecialChars(), history(), drawSelection(), indentUnit.of("    "), indentOnInput(),
+      bracketMatching(), closeBrackets(), pythonLanguage(), syntaxHighlighting(colours), EditorView.lineWrapping,
+      EditorState.tabSize.of(4), EditorView.contentAttributes.of(label),
+      keymap.of([
+        { key: "Mod-Enter", run: () => Boolean(this.check()) },
+        ...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab,
+      ]),
+      EditorView.updateListener.of(update => update.docChanged && this.typed(update)),
+    ] });
+  }
+
+  get code() {
+    return this.view.state.doc.toString();
+  }
+
+  typed(update) {
+    if (update.transactions.some(each => each.annotation(notTyped))) return;
+    this.keep({ code: this.code });
+    if (!this.checking) this.verdict();
+  }
+
+  /* What the reader changes is kept at once. */
+  keep(change) {
+    const { exercise } = this;
+    if (!exercise.keep(change)) this.askAboutOtherTab(change);
+    else this.trouble.textContent = exercise.unsaved ? texts.noRoom : "";
+    this.draw();
+  }
+
+  askAboutOtherTab(change) {
+    const { exercise } = this;
+    exercise.unsaved = true;
+    if (this.trouble.querySelector("button")) return;
+    const decide = act => () => {
+      exercise.unsaved = false;
+      this.trouble.textContent = "";
+      act(exercise.readAgain());
+      this.view.focus();
+    };
+    this.trouble.replaceChildren(
+      texts.otherTab, " ",
+      this.button(texts.showOther, decide(({ code }) => {
+        const mine = this.code;
+        this.put(code);
+        this.keep({ before: mine });
+      })), " ",
+      this.button(texts.keepThis, decide(({ code }) => this.keep({ ...change, code: this.code, before: code }))));
+  }
+
+  /* What another tab has written. */
+  show({ code }) {
+    if (code !== this.code) this.put(code);
+    this.draw();
+    this.verdict();
+  }
+
+  put(code) {
+    this.view.dispatch({
+      changes: { from: 0, to: this.view.state.doc.length, insert: code }, annotations: notTyped.of(true) });
+  }
+
+  /* Another text in the place of all that is here, which can be brought back. */
+  replace(code) {
+    const before = this.code;
+    this.put(code);
+    this.keep({ code, before });
+    this.verdict();
+    return !this.exercise.unsaved;
+  }
+
+  startAgain() {
+    if (this.code !== this.exercise.stub) this.replace(this.exercise.stub);
+    this.view.focus();
+  }
+
+  bringBack() {
+    this.replace(this.exercise.entry.before);
+    this.view.focus();
+  }
+
+  showSolution() {
+    const fold = this.exercise.place.parentElement.querySelector("details.solution");
+    fold.open = true;
+    fold.querySelector("summary").focus();
+    fold.scrollIntoView({ block: "nearest" });
+  }
+
+  /* Python is fetched while the reader writes. */
+  async startPython() {
+    try {
+      await python.start(({ done, total }) => this.downloaded(done, total));
+      memory("python").set("once", true);
+    } finally {
+      this.progress.hidden = true;
+      this.loading = false;
+    }
+    for (const each of this.exercise.all) each.draw();
+    if (this.checking) this.tell(texts.states.checking);
+    else this.verdict();
+  }
+
+  downloaded(done, total) {
+    this.loading = true;
+    this.progress.hidden = done >= total;
+    this.progress.value = done / total;
+    const values = { done: (done / MB).toFixed(1), total: (total / MB).toFixed(1) };
+    this.tell(say(done < total ? texts.loading : texts.starting, values));
+  }
+
+  async check() {
+    if (this.checking) return true;
+    const { exercise, code } = this;
+    this.checking = true;
+    this.checkButton.setAttribute("aria-disabled", "true");
+    this.printed.hidden = true;
+    this.tell(texts.states.checking);
+    this.draw();
+    try {
+      await this.startPython();
+      const answer = await python.check(exercise.notebook, exercise.name, code, exercise.others());
+      const message = answer.passed ? "" : answer.message || texts.failed;
+      this.checking = false;
+      this.keep({ checked: { code, edition: exercise.edition, message, uses: answer.uses ?? [] } });
+      this.printed.textContent = answer.printed;
+      this.printed.hidden = !answer.printed?.trim();
+      this.verdict();
+    } catch (error) {
+      this.checking = false;
+      this.tell(error.message, "wrong"); // it was not checked: what the last check said stays kept
+      this.draw();
+    } finally {
+      this.checkButton.removeAttribute("aria-disabled");
+    }
+    return true;
+  }
+
+  /* What the latest check said, if it was of this text. */
+  verdict() {
+    const { exercise } = this, { state } = exercise;
+    if (state !== "solved" && state !== "failing") {
+      if (!this.loading) this.tell("");
+      return;
+    }
+    const { message, uses } = exercise.entry.checked;
+    if (message) this.tell(say(texts.mistake, { message }), "wrong");
+    else this.tell(say(texts.passed, { name: exercise.name }), "right");
+    const named = whose => uses.filter(each => each.whose === whose).map(each => each.name).join(", ");
+    const lines = [["reader", texts.usesYours], ["course", texts.usesCourse]]
+      .filter(([whose]) => named(whose)).map(([whose, text]) => say(text, { names: named(whose) }));
+    if (lines.length) this.said.append(element("p", "uses", lines.join(" ")));
+  }
+
+  tell(text, kind = "") {
+    this.said.className = `verdict ${kind}`;
+    this.said.replaceChildren(...text ? [element("p", "", text)] : []);
+  }
+
+  draw() {
+    const { exercise } = this, { before, checked } = exercise.entry;
+    exercise.draw(this.checking ? "checking" : exercise.state);
+    this.back.hidden = before === undefined || before === this.code || before === exercise.stub;
+    this.again.disabled = this.code === exercise.stub;
+    this.solution.hidden = !checked;
+  }
+}
