@@ -604,7 +604,9 @@ def test_the_stretch_that_u_falls_into_is_the_one_that_llmlib_draws(page):
 def test_live_generation_stepper(widget, model):
     place, ids = widget("generation_stepper"), model.tokenizer.encode(MINE)
     n = len(ids)
-    expect(place.locator(".cache .reading")).to_have_text(dotted(model, ids))  # not the recorded text's
+    expect(place.locator(".cache .reading")).to_have_text(
+        dotted(model, ids)
+    )  # not the recorded text's
     place.get_by_label("temperature").fill("0")
     for made in range(1, 4):
         place.get_by_role("button", name="Next token").click()

@@ -98,13 +98,12 @@ def promote_types(a, b):
 
 def stored(values, d):
     """A list of numbers as `d` holds them."""
-    if d is float32:
+    if d is float32 or d is float64:
+        code = "f" if d is float32 else "d"
         try:
-            return array("f", values).tolist()
-        except TypeError:
-            return array("f", [_real(x) for x in values]).tolist()
-    if d is float64:
-        return [x if type(x) is float else float(_real(x)) for x in values]
+            return array(code, values).tolist()
+        except (TypeError, OverflowError):  # complex numbers; whole ones beyond all floats
+            return array(code, [_real(x) for x in values]).tolist()
     if d.kind == BOOL:
         return [x != 0 for x in values]
     if d.kind == INT:
@@ -119,7 +118,10 @@ def stored(values, d):
 
 
 def _real(x):
-    return x.real if type(x) is complex else float(x)
+    try:
+        return x.real if type(x) is complex else float(x)
+    except OverflowError:
+        return math.copysign(math.inf, x)
 
 
 def _whole(x):

@@ -1,7 +1,14 @@
-"""Products of matrices. A sum of products is computed in 64 bits and rounded once."""
+"""Products of matrices.
+
+In float32 the numbers of a product are added as torch's libraries add them, each step rounded:
+`_fused` rounds a product and its addition once, `_separate` rounds both, `_reversed` begins at the
+end. Longer products with a vector, whose order those libraries keep to themselves, and all other
+types are computed in 64 bits and rounded once.
+"""
 
 import math
 import operator
+from array import array
 
 from torch import dtypes
 from torch.autograd import record
@@ -9,7 +16,7 @@ from torch.elementwise import sqrt
 from torch.names import public
 from torch.reduction import mean, sum_
 from torch.strides import Size, broadcast, dimension
-from torch.tensors import make, numbers, numbers_as, unbroadcast
+from torch.tensors import make, numbers_as, unbroadcast
 
 try:
     from math import sumprod as dot_product  # Python 3.12 on
@@ -20,14 +27,36 @@ except ImportError:
         return sum(map(operator.mul, a, b))
 
 
-def _products(rows, columns, d):
-    """Every row times every column; sumprod is for floats."""
-    if d.kind == dtypes.COMPLEX:
-        return [sum(map(operator.mul, row, column)) for row in rows for column in columns]
+SMALL = 400  # multiplications in a product of many matrices that torch makes by a plain loop
+SHORT = 3  # numbers of a product with a vector whose order is known
+
+
+def _once(rows, columns):
+    """In 64 bits; sumprod is for floats alone."""
     try:
         return [dot_product(row, column) for row in rows for column in columns]
-    except (OverflowError, ValueError):
+    except (OverflowError, ValueError, TypeError):
         return [sum(map(operator.mul, row, column)) for row in rows for column in columns]
+
+
+def _fused(rows, columns):
+    total = [0.0] * (len(rows) * len(columns))
+    for left, right in zip(zip(*rows), zip(*columns)):
+        products = [x * y for x in left for y in right]  # exact in 64 bits
+        total = array("f", map(operator.add, total, products)).tolist()
+    return total
+
+
+def _separate(rows, columns):
+    total = [0.0] * (len(rows) * len(columns))
+    for left, right in zip(zip(*rows), zip(*columns)):
+        products = array("f", [x * y for x in left for y in right])
+        total = array("f", map(operator.add, total, products)).tolist()
+    return total
+
+
+def _reversed(rows, columns):
+    return _separate([row[::-1] for row in rows], [column[::-1] for column in columns])
 
 
 def _transposed(t):
@@ -54,19 +83,24 @@ def matmul(x, other):
             f"[{a.shape[0]}] and src [{b.shape[0]}] to have the same number of elements, but got "
             f"{a.shape[0]} and {b.shape[0]} elements respectively"
         )
+    short = a.shape[-1] <= SHORT
+    if a.dim() == b.dim() == 1:
+        way = _separate if short else _once
+        return _matrices(a.unsqueeze(0), b.unsqueeze(1), way).reshape(())
     if a.dim() == 1:
-        return matmul(a.unsqueeze(0), b).squeeze(0 if b.dim() == 1 else -2)
+        return _matrices(a.unsqueeze(0), b, _fused).squeeze(-2)
     if b.dim() == 1:
         if a.shape[-1] != b.shape[0]:
             raise RuntimeError(
                 f"size mismatch, got input ({a.shape[-2]}), mat ({a.shape[-2]}x{a.shape[-1]}), "
                 f"vec ({b.shape[0]})"
             )
-        return matmul(a, b.unsqueeze(-1)).squeeze(-1)
-    return _matrices(a, b)
+        return _matrices(a, b.unsqueeze(-1), _reversed if short else _once).squeeze(-1)
+    small = a.shape[-2] * a.shape[-1] * b.shape[-1] < SMALL
+    return _matrices(a, b, _separate if small and min(a.dim(), b.dim()) > 2 else _fused)
 
 
-def _matrices(a, b):
+def _matrices(a, b, way):
     (n, inner), (_, m) = a.shape[-2:], b.shape[-2:]
     if inner != b.shape[-2]:
         if a.dim() == b.dim() == 2 or b.dim() == 2:
@@ -79,14 +113,17 @@ def _matrices(a, b):
             f"[{Size(a.shape[:-2]).numel()}, {inner}] but got: "
             f"[{Size(b.shape[:-2]).numel()}, {b.shape[-2]}]."
         )
+    way = way if a.dtype is dtypes.float32 else _once
     batch = broadcast(a.shape[:-2], b.shape[:-2])
     left = numbers_as(a, (*batch, n, inner))
     right = numbers_as(_transposed(b.detach()), (*batch, m, inner))
     values = []
     for i in range(Size(batch).numel()):
-        rows = [left[at : at + inner] for at in range(i * n * inner, (i + 1) * n * inner, inner or 1)]
+        rows = [
+            left[at : at + inner] for at in range(i * n * inner, (i + 1) * n * inner, inner or 1)
+        ]
         columns = range(i * m * inner, (i + 1) * m * inner, inner or 1)
-        values += _products(rows, [right[at : at + inner] for at in columns], a.dtype)
+        values += way(rows, [right[at : at + inner] for at in columns])
     out = make(values if inner else [0] * (Size(batch).numel() * n * m), (*batch, n, m), a.dtype)
 
     def vjp(g):
@@ -111,7 +148,9 @@ def mm(x, mat2):
 def bmm(x, mat2):
     """Products of as many matrices."""
     if x.dim() != 3 or mat2.dim() != 3:
-        raise RuntimeError("batch1 must be a 3D tensor" if x.dim() != 3 else "batch2 must be a 3D tensor")
+        raise RuntimeError(
+            "batch1 must be a 3D tensor" if x.dim() != 3 else "batch2 must be a 3D tensor"
+        )
     if x.shape[0] != mat2.shape[0]:
         raise RuntimeError(
             "batch1 and batch2 must have same number of batches, got "
@@ -128,9 +167,7 @@ def mv(x, vec):
 
 def _vectors(x, other):
     if x.dim() != 1 or other.dim() != 1:
-        raise RuntimeError(
-            f"1D tensors expected, but got {x.dim()}D and {other.dim()}D tensors"
-        )
+        raise RuntimeError(f"1D tensors expected, but got {x.dim()}D and {other.dim()}D tensors")
     return matmul(x, other)
 
 
@@ -150,7 +187,8 @@ def outer(x, vec2):
     """Every number of one vector times every one of the other."""
     if x.dim() != 1 or vec2.dim() != 1:
         raise RuntimeError(
-            "outer: Expected 1-D argument " + ("self" if x.dim() != 1 else "vec2")
+            "outer: Expected 1-D argument "
+            + ("self" if x.dim() != 1 else "vec2")
             + f", but got {(x if x.dim() != 1 else vec2).dim()}-D"
         )
     return x.unsqueeze(1) * vec2
@@ -240,9 +278,7 @@ def _terms(equation, operands):
     terms = left.split(",")
     if len(terms) != len(operands):
         more = "more" if len(operands) > len(terms) else "fewer"
-        raise ValueError(
-            f"einsum(): {more} operands were provided than specified in the equation"
-        )
+        raise ValueError(f"einsum(): {more} operands were provided than specified in the equation")
     extra = [t.dim() - len(term.replace("...", "")) for term, t in zip(terms, operands)]
     dots = "".join(chr(0x3B1 + i) for i in range(max([0, *extra])))
     for i, (term, many) in enumerate(zip(terms, extra)):
@@ -273,6 +309,7 @@ def _without_repeats(term, t):
 
 def _contracted(a_term, a, b_term, b, later):
     """Two operands as one; letters that nobody needs later are summed, by a matrix product."""
+
     def alone(term, t, other):
         gone = [i for i, c in enumerate(term) if c not in later and c not in other]
         kept = "".join(c for i, c in enumerate(term) if i not in gone)
