@@ -19,6 +19,7 @@ from authoring.site import npm, python_parts
 from llmlib.course.checking import check_notebooks, run_tests, submission
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT
+from llmlib.course.my_llm import learner_functions
 from llmlib.grading import submissions
 
 pytestmark = [
@@ -103,10 +104,10 @@ def kept(page, name):
     )
 
 
-def keep(page, answers):
+def keep(page, answers, book=BOOK):
     """As a visit before has kept it, without a check."""
     for name, code in answers.items():
-        entry = [f"llmlib:exercise:{BOOK}:{name}", json.dumps({"code": code})]
+        entry = [f"llmlib:exercise:{book}:{name}", json.dumps({"code": code})]
         page.evaluate("([key, text]) => localStorage.setItem(key, text)", entry)
     page.reload()
 
@@ -400,6 +401,25 @@ def test_a_file_that_does_not_belong_here_is_refused_in_a_sentence(
         assert kept(page, "merge") is None
 
 
+def test_my_llm_is_the_file_that_the_notebooks_make(chromium, server, tmp_path):
+    with opened(chromium, server) as page:
+        page.set_default_timeout(LONG)
+        for book in notebooks.lessons():
+            answers = {each.name: each.solution for each in book.exercises if each.name != "merge"}
+            keep(page, answers, book.name)
+        button = file_buttons(page).get_by_role("button", name="Download my_llm.py")
+        button.click()
+        said = page.locator(".files").get_by_role("status")
+        expect(said).to_contain_text("It lacks 2. Notebook 1: merge, encode.", timeout=LONG)
+        keep(page, {"merge": TASKS["merge"].solution})
+        file_buttons(page)
+        with page.expect_download(timeout=LONG) as download:
+            button.click()
+        download.value.save_as(tmp_path / download.value.suggested_filename)
+    expected, _ = learner_functions.collect(ROOT / "solutions")
+    assert (tmp_path / "my_llm.py").read_text(encoding="utf-8") == expected
+
+
 # What may fail -----------------------------------------------------------------------------------
 
 
@@ -444,10 +464,44 @@ def test_a_loop_without_end_is_stopped_and_the_text_stays(chromium, server):
           (await import("./assets/python/python.js")).python.seconds = 2;
         }""")
         page.keyboard.press("ControlOrMeta+Enter")
-        expect(place(page, "merge").get_by_text("Being checked")).to_have_count(2)
+        expect(place(page, "merge").locator(".state")).to_have_text("… Being checked")
         told = run_tests.error_message(KeyboardInterrupt(), 2)
         expect(verdict(page, "merge")).to_have_text(f"Mistake: {told}", timeout=LONG)
         assert text(page, "merge") == endless == kept(page, "merge")["code"]
+
+
+KEPT = """async wanted => {
+  for (let i = 0; i < 600; i++) {
+    for (const name of await caches.keys()) {
+      const found = await (await caches.open(name)).keys();
+      if (found.some(each => each.url.endsWith(wanted))) return true;
+    }
+    await new Promise(resolve => setTimeout(resolve, 100));
+  }
+  return false;
+}"""
+
+
+def test_after_the_first_time_all_of_it_works_without_the_server(chromium, folder):
+    with served(folder) as server, opened(chromium, server) as page:
+        open_editor(page, "merge")
+        page.keyboard.press("ControlOrMeta+Enter")
+        expect(verdict(page, "merge")).to_have_text("Mistake: not written yet", timeout=LONG)
+        assert page.evaluate(KEPT, f"/{BOOK}.ipynb") and page.evaluate(KEPT, "/notebook_file.js")
+        server.stop()
+        try:
+            page.reload()
+            button = place(page, "merge").get_by_role("button")
+            assert button.inner_text() == "Write it here"  # no download is announced again
+            open_editor(page, "merge")
+            write(page, SOLVED["merge"])
+            page.keyboard.press("ControlOrMeta+Enter")
+            expect(verdict(page, "merge")).to_contain_text("✓ merge", timeout=LONG)
+            with page.expect_download() as download:
+                file_buttons(page).get_by_role("button", name="Download as notebook").click()
+            assert SOLVED["merge"].split("\n")[-1] in download.value.path().read_text("utf-8")
+        finally:
+            server.start()
 
 
 # Firefox -----------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def archive() -> bytes:
     contents = {"exercises.json": json.dumps(books, ensure_ascii=False).encode()}
     for path in WEB.glob("python/**/*.py"):
         contents[path.relative_to(WEB / "python").as_posix()] = path.read_bytes()
-    modules = [Path(each.__file__) for each in (run_tests, assemble)]
+    modules = Path(run_tests.__file__), Path(assemble.__file__)
     for path in import_closure.closure([*modules, *_sources(books)]):
         if path.suffix == ".py":
             contents[path.relative_to(ROOT).as_posix()] = path.read_bytes()

@@ -2,6 +2,7 @@
  * Fetched at the first click on an exercise. */
 
 import { element, memory } from "../dom.js";
+import { keepPages } from "../keep_pages.js";
 import { python } from "../python/python.js";
 import { say, strings } from "../strings.js";
 import {
@@ -170,6 +171,8 @@ class Editor {
     try {
       await python.start(({ done, total }) => this.downloaded(done, total));
       memory("python").set("once", true);
+      const notebook = new URL(`notebooks/${this.exercise.notebook}.ipynb`, document.baseURI).href;
+      keepPages([new URL("./notebook_file.js", import.meta.url).href, notebook]);
     } finally {
       this.progress.hidden = true;
       this.loading = false;
@@ -200,7 +203,7 @@ class Editor {
       const answer = await python.check(exercise.notebook, exercise.name, code, exercise.others());
       const message = answer.passed ? "" : answer.message || texts.failed;
       this.checking = false;
-      this.keep({ checked: { code, edition: exercise.edition, message, uses: answer.uses ?? [] } });
+      this.keep({ code: this.code, checked: { code, edition: exercise.edition, message, uses: answer.uses ?? [] } });
       this.printed.textContent = answer.printed;
       this.printed.hidden = !answer.printed?.trim();
       this.verdict();
@@ -216,15 +219,14 @@ class Editor {
 
   /* What the latest check said, if it was of this text. */
   verdict() {
-    const { exercise } = this, { state } = exercise;
-    if (state !== "solved" && state !== "failing") {
+    const { exercise } = this, { code, edition, message, uses } = exercise.entry.checked ?? {};
+    if (code !== this.code || edition !== exercise.edition) {
       if (!this.loading) this.tell("");
       return;
     }
-    const { message, uses } = exercise.entry.checked;
     if (message) this.tell(say(texts.mistake, { message }), "wrong");
     else this.tell(say(texts.passed, { name: exercise.name }), "right");
-    const named = whose => uses.filter(each => each.whose === whose).map(each => each.name).join(", ");
+    const named = whose => (uses ?? []).filter(each => each.whose === whose).map(each => each.name).join(", ");
     const lines = [["reader", texts.usesYours], ["course", texts.usesCourse]]
       .filter(([whose]) => named(whose)).map(([whose, text]) => say(text, { names: named(whose) }));
     if (lines.length) this.said.append(element("p", "uses", lines.join(" ")));

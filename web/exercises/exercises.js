@@ -100,7 +100,7 @@ export class Exercise {
     const once = fetched.get("once") ? "" : texts.once;
     this.mark.textContent = state ? `${texts.marks[state]} ${texts.states[state]}` : texts.states.none;
     this.mark.dataset.state = state;
-    this.button.textContent = say(this.entry.code === undefined ? texts.write : texts.goOn, { once });
+    this.button.textContent = say(this.code === this.stub ? texts.write : texts.goOn, { once });
     this.link?.querySelector(".state")?.remove();
     if (!state || !this.link) return;
     const mark = element("span", "state", texts.marks[state]);

@@ -46,7 +46,7 @@ const methods = {
   myLlm(call, answers) {
     const theirs = python.toPy(answers);
     try {
-      return JSON.parse(python.pyimport("my_llm").make(theirs, (name) => postMessage({ call, begins: name })));
+      return JSON.parse(python.pyimport("my_llm_file").make(theirs, (name) => postMessage({ call, begins: name })));
     } finally {
       theirs.destroy();
     }
