@@ -32,6 +32,8 @@ for pattern, text in json.loads({asked!r}):
         found_here = find(pattern, text)
         row.append(found_here and [*found_here.span(), found_here.group()])
     row.append(regex.sub(pattern, "·", text))
+    later = regex.compile(pattern).match(text, 2)
+    row.append(later and [*later.span()])
     found.append(row)
 print(json.dumps(found))
 """
@@ -43,7 +45,9 @@ def told(pattern, text):
     for find in (regex.search, regex.match, regex.fullmatch):
         found = find(pattern, text)
         row.append(found and [*found.span(), found.group()])
-    return [*row, regex.sub(pattern, "·", text)]
+    row.append(regex.sub(pattern, "·", text))
+    later = regex.compile(pattern).match(text, 2)
+    return [*row, later and [*later.span()]]
 
 
 def test_it_finds_what_the_real_one_finds(page):  # noqa: F811 - the fixture

@@ -22,10 +22,10 @@ V0 = V1 = 0  # what they tell apart, the page does not know
 
 _new = run_js("(pattern, flags) => new RegExp(pattern, flags)")
 # All matches, or the first alone: [what lies before it, the match, its groups …] each.
-_find = run_js("""(expression, text, all) => {
+_find = run_js("""(expression, text, all, start) => {
   const found = [];
-  let end = 0;
-  expression.lastIndex = 0;
+  let end = start;
+  expression.lastIndex = start;
   for (let match; (match = expression.exec(text)); ) {
     found.push([text.slice(end, match.index), ...match]);
     end = match.index + match[0].length;
@@ -77,7 +77,9 @@ class Pattern:
         self._source = translated(pattern, flags)
         self._flags = "vi" if flags & IGNORECASE else "v"
         self._all = self._expression("g")
-        self.groups = len(_find(_new(f"(?:{self._source})|", f"{self._flags}g"), "", False)[0]) - 2
+        self.groups = (
+            len(_find(_new(f"(?:{self._source})|", f"{self._flags}g"), "", False, 0)[0]) - 2
+        )
 
     def _expression(self, how, behind=""):
         try:
@@ -90,38 +92,39 @@ class Pattern:
                 f"{self.pattern!r} is not a pattern, or not one for the page: {why}"
             ) from None
 
-    def _matches(self, expression, string, all=True):
+    def _matches(self, expression, string, pos, all=True):
         if not isinstance(string, str):
             raise TypeError(f"expected a string, got {type(string).__name__}")
-        at = 0
-        for before, *groups in _find(expression, string, all).to_py():
+        at = pos = min(max(pos, 0), len(string))
+        start = len(string[:pos].encode("utf-16-le")) // 2  # as JavaScript counts
+        for before, *groups in _find(expression, string, all, start).to_py():
             at += len(before)
             yield Match(string, at, groups)
             at += len(groups[0])
 
-    def finditer(self, string):
+    def finditer(self, string, pos=0):
         """All matches."""
-        return self._matches(self._all, string)
+        return self._matches(self._all, string, pos)
 
-    def findall(self, string):
+    def findall(self, string, pos=0):
         """Their texts; those of the groups, if there are groups."""
-        matches = self.finditer(string)
+        matches = self.finditer(string, pos)
         if self.groups < 2:
             return [each.group(self.groups) or "" for each in matches]
         return [each.groups("") for each in matches]
 
-    def search(self, string):
+    def search(self, string, pos=0):
         """The first match, or None."""
-        return next(self._matches(self._all, string, False), None)
+        return next(self._matches(self._all, string, pos, False), None)
 
-    def match(self, string):
+    def match(self, string, pos=0):
         """The match at the beginning, or None."""
-        return next(self._matches(self._expression("gy"), string, False), None)
+        return next(self._matches(self._expression("gy"), string, pos, False), None)
 
-    def fullmatch(self, string):
+    def fullmatch(self, string, pos=0):
         """The match of the whole, or None."""
         whole = self._expression("gy", "$")
-        return next(self._matches(whole, string, False), None)
+        return next(self._matches(whole, string, pos, False), None)
 
     def split(self, string, maxsplit=0):
         """What lies between the matches, with their groups."""
