@@ -47,7 +47,7 @@ DIGITS = {"float64": 1e-11, "float32": 3e-6, "float16": 4e-3, "bfloat16": 3.2e-2
 
 
 def in_the_page(path, program, job):
-    """What a program prints, a JSON value a line, that has `path` and Python's own library alone."""
+    """What a program prints, a JSON value a line, that has `path` and Python's library alone."""
     code = RUN.format([str(each) for each in path], str(HERE / program))
     command = [sys.executable, "-S", "-B", "-c", code]
     done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True)

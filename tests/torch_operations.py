@@ -31,25 +31,31 @@ SHAPED = """{a}.reshape(-1)|{a}.flatten()|{a}.t()|{a}.T|{a}.mT|{a}.unsqueeze(0)|
 {a}.permute(1, 0)|{a}.transpose(0, 1)|{a}.view(-1)|{a}.chunk(2)[0]|{a}.split(1)[-1]|{a}.unbind(1)[0]
 {a}.flip(0)|{a}.roll(1, 0)|{a}.roll(2)|{a}.repeat(2, 1)|{a}.repeat(2, 1, 3)|{a}.tile(2)
 {a}.repeat_interleave(2, 0)|{a}.repeat_interleave(3)|{a}.movedim(0, 1)|{a}.expand(2, -1, -1)
-{a}.diagonal()|{a}.diagonal(1)|{a}.diagonal(-1)|{a}.tril()|{a}.triu(1)|{a}.tril(-1)|{a}.unfold(1, 2, 1)
+{a}.diagonal()|{a}.diagonal(1)|{a}.diagonal(-1)|{a}.tril()|{a}.triu(1)|{a}.tril(-1)
+{a}.unfold(1, 2, 1)
 {a}.narrow(1, 0, 1)|{a}.select(0, -1)|{a}.squeeze()|{a}.unsqueeze(1).squeeze(1)|{a}.diag()
 {a}.diff()|{a}.diff(dim=0)|torch.stack([{a}, {a}], 1)|torch.cat([{a}, {a}], 1)|{a}.clone()
 torch.hstack([{a}, {a}])|torch.vstack([{a}, {a}])|{a}.unflatten(0, (1, -1))|{a}.contiguous()
 torch.diag_embed({a})|{a}.nonzero()|{a}.tensor_split(2, 1)[0]|{a}.swapaxes(0, 1)|{a}.ravel()"""
 PICKED = """{a}[0]|{a}[-1]|{a}[:, 0]|{a}[1:]|{a}[::2]|{a}[..., -1]|{a}[None]|{a}[:, None]|{a}[0, 1]
-{a}[[0, -1]]|{a}[:, [1, 0, 1]]|{a}[{i}]|{a}[{i}, 0]|{a}[{i}, {i}]|{a}[:, {i}]|{a}[{a} > 0]|{a}[{i}, None]
+{a}[[0, -1]]|{a}[:, [1, 0, 1]]|{a}[{i}]|{a}[{i}, 0]|{a}[{i}, {i}]|{a}[:, {i}]|{a}[{a} > 0]
+{a}[{i}, None]
 {a}[{i}[:, None], {i}]|{a}[{a}[:, 0] > 0]|{a}[0, {i}]|{a}[{i}, 1:]|{a}[1, ...]|{a}[True]|{a}[()]
 {a}.index_select(1, {i})|{a}.gather(1, {i}[:, None])|{a}.gather(0, {i}[None, :2])|{a}.take({i})
 {a}.masked_fill({a} > 0, 2)|torch.where({a} > 0, {a}, -1.5)|torch.where({a} > {a}.T.T, {a}, {a} * 2)
 {a}.masked_select({a} > 0)|{a}.scatter(1, {i}[:, None], 7)|{a}.scatter(0, {i}[None], {a}[:1, :3])
 {a}.scatter_add(1, {i}[:2, None], {a}[:2, :1])|{a}.index_add(0, {i}, {a}[[0, 1, 0]])
 {a}.index_copy(0, {i}.unique(), {a}[{i}.unique()] * 2)|{a}.index_fill(1, {i}, 3)
-torch.take_along_dim({a}, {a}.argsort(1), 1)|{a}.topk(2, 0).values|{a}.sort(0, descending=True).indices
-{a}.clamp(-0.5, 0.5)|{a}.clamp(min=0)|torch.nn.functional.pad({a}, (1, 2))|{a}.kthvalue(2, 0).values"""
+torch.take_along_dim({a}, {a}.argsort(1), 1)|{a}.topk(2, 0).values
+{a}.sort(0, descending=True).indices
+{a}.clamp(-0.5, 0.5)|{a}.clamp(min=0)|torch.nn.functional.pad({a}, (1, 2))
+{a}.kthvalue(2, 0).values"""
 WRITTEN = """x[0] = 1|x[:, 1] = x[:, 0]|x += 1|x *= x|x[{i}] = 0|x[x > 0] = 5|x.add_(1)|x.mul_(2)
-x.zero_()|x.fill_(3)|x[1:] += x[:-1].clone()|x.copy_(x[0].clone())|x.clamp_(min=0)|x.t()[0] = 9|x[0].mul_(3)
+x.zero_()|x.fill_(3)|x[1:] += x[:-1].clone()|x.copy_(x[0].clone())|x.clamp_(min=0)|x.t()[0] = 9
+x[0].mul_(3)
 x.masked_fill_(x < 0, 1)|x.scatter_(1, {i}[:, None], 2)|x.index_add_(0, {i}, x[[1, 1, 0]])
-x[..., -1] -= 1|x.view(-1)[::2] = 4|x[{i}, {i}] = x[0, 0].clone()|y = x[0]; y += 1|y = x.T; y[0] *= 2
+x[..., -1] -= 1|x.view(-1)[::2] = 4|x[{i}, {i}] = x[0, 0].clone()|y = x[0]; y += 1
+y = x.T; y[0] *= 2
 x.exp_()|x.div_(3)|x.sub_(x.mean())|x.tril_()|x[[0, 1]] *= 2|x[:, {i}] = 1"""
 PRODUCTS = """{a} @ {b}|torch.matmul({a}, {b})|{a}.mm({b})|torch.einsum('ij,jk->ik', {a}, {b})
 torch.einsum('ij,jk->ki', {a}, {b})|torch.einsum('ij,jk', {a}, {b})|torch.einsum('ij->j', {a})
@@ -58,18 +64,25 @@ torch.nn.functional.linear({a}, {b}.T)|torch.addmm({a}[:, :1], {a}, {b})|{a} @ {
 {a}[0] @ {b}|{a}[0] @ {b}[:, 0]|torch.outer({a}[0], {b}[0])|torch.tensordot({a}, {b}, 1)
 torch.einsum('bij,bjk->bik', torch.stack([{a}, {a}]), torch.stack([{b}, {b}]))
 torch.einsum('...ij,jk->...ik', torch.stack([{a}, {a}]), {b})|torch.einsum('ij,ij->i', {a}, {a})"""
-NETWORKS = """F.gelu({a})|F.gelu({a}, approximate='tanh')|F.silu({a})|F.softplus({a})|F.leaky_relu({a})
+NETWORKS = """F.gelu({a})|F.gelu({a}, approximate='tanh')|F.silu({a})|F.softplus({a})
+F.leaky_relu({a})
 F.layer_norm({a}, {a}.shape[-1:])|F.rms_norm({a}, {a}.shape[-1:])|F.normalize({a})|F.logsigmoid({a})
 F.rms_norm({a}, {a}.shape[-1:], eps=1e-6)|F.cross_entropy({a}, {i}[:1].expand(len({a})))
 F.cross_entropy({a}, {i}[:1].expand(len({a})), reduction='sum')|F.glu(torch.cat([{a}, {a}], 1))
-F.cross_entropy({a}, {a}.detach().softmax(1))|F.nll_loss({a}, {i}[:1].expand(len({a})), reduction='none')
-F.cosine_similarity({a}, {a}.flip(0))|F.mse_loss({a}, {a}.flip(0))|F.one_hot({i}, 5)|F.embedding({i}, {a})
-F.scaled_dot_product_attention({a}[None], {a}[None], {a}[None])|F.softmax({a}, 0)|torch.special.entr({a})
-F.scaled_dot_product_attention({a}[None], {a}[None], {a}[None], is_causal=True)|torch.lerp({a}, {a}.flip(0), 0.3)"""
-DRAWN = """torch.rand({n})|torch.rand(3, {n})|torch.randn({n})|torch.randn(2, {n})|torch.randperm({n})
+F.cross_entropy({a}, {a}.detach().softmax(1))
+F.nll_loss({a}, {i}[:1].expand(len({a})), reduction='none')
+F.cosine_similarity({a}, {a}.flip(0))|F.mse_loss({a}, {a}.flip(0))|F.one_hot({i}, 5)
+F.embedding({i}, {a})
+F.scaled_dot_product_attention({a}[None], {a}[None], {a}[None])|F.softmax({a}, 0)
+torch.special.entr({a})
+F.scaled_dot_product_attention({a}[None], {a}[None], {a}[None], is_causal=True)
+torch.lerp({a}, {a}.flip(0), 0.3)"""
+DRAWN = """torch.rand({n})|torch.rand(3, {n})|torch.randn({n})|torch.randn(2, {n})
+torch.randperm({n})
 torch.rand({n}, dtype=torch.float64)|torch.randn({n}, dtype=torch.float64)|torch.randint(7, ({n},))
 torch.randint(-5, 900, (2, {n}))|torch.randint(1 << 40, ({n},))|torch.zeros({n}).uniform_(-1, 2)
-torch.zeros({n}).normal_(1, 3)|torch.zeros({n}).exponential_()|torch.multinomial(torch.rand({n}) + 0.1, 1)
+torch.zeros({n}).normal_(1, 3)|torch.zeros({n}).exponential_()
+torch.multinomial(torch.rand({n}) + 0.1, 1)
 torch.multinomial(torch.rand({n}) + 0.1, {n}, replacement=True)|torch.bernoulli(torch.rand({n}))
 torch.multinomial(torch.rand(2, {n}) + 0.1, {n})|torch.nn.Linear({n}, 3).weight.detach()
 torch.randn({n}, generator=torch.Generator().manual_seed({n}))|torch.normal(2.0, 0.5, (2, {n}))"""
