@@ -19,5 +19,6 @@ links, templates  where an address leads on the site; web/templates
 serve        the pages on this computer: `make site SERVE=1`
 
 What runs in the reader's browser is in web/: modules as they are, without a bundler, but for the
-editor, CodeMirror. What runs there in Python is in web/python/. The templates are in web/templates/.
+editor, CodeMirror. What runs there in Python is in web/python/. The templates are in
+web/templates/.
 """

@@ -156,7 +156,10 @@ for _name in "add sub mul truediv pow floordiv mod and or xor".split():
     _operator(f"__r{_name}__")
 for _name in "eq ne lt le gt ge matmul".split():
     _operator(f"__{_name}__")
-ndarray.__neg__, ndarray.__invert__ = (lambda self: ndarray(-self._t)), (lambda self: ndarray(~self._t))
+ndarray.__neg__, ndarray.__invert__ = (
+    (lambda self: ndarray(-self._t)),
+    (lambda self: ndarray(~self._t)),
+)
 
 
 def _each(name):
@@ -182,9 +185,9 @@ def _reduction(name, spread=False):
     return apply
 
 
-sum, mean, prod, max, min, any, all = map(
-    _reduction, "sum mean prod amax amin any all".split()
-)
+sum, mean, prod, max, min, any, all = map(_reduction, "sum mean prod amax amin any all".split())
+
+
 def std(x, axis=None, ddof=0, keepdims=False):
     """The standard deviation; of a sample with `ddof` 1."""
     return _out(_torch.std(_in(x).double(), axis, keepdim=keepdims, correction=ddof))

@@ -1,3 +1,4 @@
+# ruff: noqa: F401 - what is imported here is what `torch` has
 """A stand-in for PyTorch, for the page only.
 
 This is not PyTorch. It is the part of PyTorch that the course's exercises use, in plain Python, so
@@ -17,23 +18,16 @@ elementwise, indexing, views, summation, reduction, sorting, products, joining, 
 random        torch's random numbers, draw by draw
 names         how they all get here
 
-Limits: one device; no second derivatives; sums of 16-bit floats, products of matrices, exponentials
+Limits: one device; no second derivatives; results and copies stand in order in memory, whatever
+the strides of what they were made from; sums of 16-bit floats, products of matrices, exponentials
 and their like are rounded once from 64 bits, so the last digits may differ from PyTorch's.
 """
 
 import math
 
 from torch import autograd, dtypes, names
-
-
 from torch import tensors as _tensors
-from torch.autograd import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
-)
+from torch.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from torch.devices import contiguous_format, device, preserve_format, strided
 from torch.dtypes import finfo, get_default_dtype, iinfo, promote_types, set_default_dtype
 from torch.strides import Size

@@ -52,7 +52,11 @@ def node_of(t):
 
 def recording(*inputs):
     """Is a result of these remembered?"""
-    return _enabled[-1] and any(t.requires_grad for t in inputs)
+    if _enabled[-1]:
+        for t in inputs:
+            if t.requires_grad:
+                return True
+    return False
 
 
 def record(out, inputs, vjp, saved=()):
@@ -109,9 +113,7 @@ def _run(roots, seeds):
 
 def _seed(root, grad):
     if not root.requires_grad:
-        raise RuntimeError(
-            "element 0 of tensors does not require grad and does not have a grad_fn"
-        )
+        raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
     if grad is None:
         if root.numel() != 1:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")

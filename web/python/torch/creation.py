@@ -3,8 +3,7 @@
 import math
 import operator
 
-from torch import devices
-from torch import dtypes
+from torch import devices, dtypes
 from torch.dtypes import FLOAT, get_default_dtype, of_python, promote_types
 from torch.names import public
 from torch.strides import Size, sizes
@@ -101,9 +100,7 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False, layo
     shape = sizes((size,) if isinstance(size, (list, tuple)) else (size,))
     if any(n < 0 for n in shape):
         bad = next(n for n in shape if n < 0)
-        raise RuntimeError(
-            f"Trying to create tensor with negative dimension {bad}: {list(shape)}"
-        )
+        raise RuntimeError(f"Trying to create tensor with negative dimension {bad}: {list(shape)}")
     (one,) = dtypes.stored([value], dtype)
     out = new([one] * Size(shape).numel(), shape, dtype)
     return out.requires_grad_() if requires_grad else out

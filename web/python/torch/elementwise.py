@@ -10,7 +10,7 @@ import operator
 
 from torch import dtypes
 from torch.autograd import record
-from torch.dtypes import BOOL, COMPLEX, FLOAT, INT, get_default_dtype, promote_types, stored
+from torch.dtypes import COMPLEX, FLOAT, INT, get_default_dtype, promote_types, stored
 from torch.names import public
 from torch.strides import broadcast
 from torch.tensors import Tensor, in_place, make, new, numbers, numbers_as, operand, unbroadcast
@@ -117,8 +117,12 @@ reciprocal = _unary(
 sin = _unary("sin", math.sin, lambda x, y: math.cos(x))
 cos = _unary("cos", math.cos, lambda x, y: -math.sin(x))
 tan = _unary("tan", math.tan, lambda x, y: 1 + y * y)
-asin = _unary("asin arcsin", math.asin, lambda x, y: 1 / math.sqrt(1 - x * x))
-acos = _unary("acos arccos", math.acos, lambda x, y: -1 / math.sqrt(1 - x * x))
+asin = _unary(
+    "asin arcsin", math.asin, lambda x, y: 1 / math.sqrt(1 - x * x) if x * x != 1 else inf
+)
+acos = _unary(
+    "acos arccos", math.acos, lambda x, y: -1 / math.sqrt(1 - x * x) if x * x != 1 else -inf
+)
 atan = _unary("atan arctan", math.atan, lambda x, y: 1 / (1 + x * x))
 sinh = _unary("sinh", math.sinh, lambda x, y: math.cosh(x), lambda x: math.copysign(inf, x))
 cosh = _unary("cosh", math.cosh, lambda x, y: math.sinh(x), _infinite(1))
@@ -154,7 +158,7 @@ def entr_(p):
     return -p * math.log(p) if p > 0 else 0.0 if p == 0 else p if p != p else -inf
 
 
-entr = _unary("entr", entr_, lambda x, y: -math.log(x) - 1 if x > 0 else inf, also=False)
+entr = _unary("entr", entr_, lambda x, y: -math.log(x) - 1 if x else inf, also=False)
 
 
 @public("neg", "negative", in_place=True)
@@ -241,21 +245,41 @@ def result_type(*given):
     return best
 
 
-def _binary(names, f, slopes=None, otherwise=lambda a, b: nan, result="same", also=True):
+def _binary(
+    names,
+    f,
+    slopes=None,
+    otherwise=lambda a, b: nan,
+    result="same",
+    also=True,
+    of=COMPLEX,
+    numbers_too=True,
+):
     """Register a function. `slopes` are its derivatives by either argument, of (a, b, y). The
-    result is of the common type ("same"), of floats ("float") or of bools ("bool")."""
+    result is of the common type ("same"), of floats ("float") or of bools ("bool"). `of` is the
+    highest kind that it takes, and whether the second may be a number of Python's is
+    `numbers_too`."""
     names = names.split()
     apply = _each(f, otherwise)
     slopes = slopes and [_slope(each) for each in slopes]
 
     def op(a, b):
+        if not numbers_too and not isinstance(b, Tensor):
+            raise TypeError(
+                f"{names[0]}(): argument 'other' (position 2) must be Tensor, not "
+                f"{type(b).__name__}"
+            )
         a, b = operand(a), operand(b)
         common = a.dtype if a.dtype is b.dtype else result_type(a, b)
         if result == "float" and common.kind < FLOAT:
             common = get_default_dtype()
+        if common.kind > of:
+            raise NotImplementedError(
+                f"\"{names[0]}_cpu\" not implemented for '{dtypes.CAPITAL[common.name]}'"
+            )
         shape = broadcast(a.shape, b.shape)
         left, right = (_in_common(x, common, shape) for x in (a, b))
-        if common.kind == INT and otherwise is _by_zero and 0 in right:
+        if common.kind <= INT and names[0] in WITHOUT_ZERO and 0 in right:
             raise RuntimeError("ZeroDivisionError")
         values = apply(left, right)
         y = make(values, shape, dtypes.bool_ if result == "bool" else common)
@@ -298,9 +322,19 @@ def _by_zero(a, b):
     return math.copysign(inf, a) * math.copysign(1, b)
 
 
+def _quotient(a, b):
+    return a / b if b else _by_zero(a, b)
+
+
 def _power(a, b):
+    if type(a) is type(b) is int and b < 0:
+        return 0 if a not in (1, -1) else a if b % 2 else 1
     y = a**b
     return nan if type(y) is complex and type(a) is not complex else y
+
+
+def _undefined(a, b, y):
+    raise RuntimeError("derivative for aten::floor_divide is not implemented")
 
 
 def _power_otherwise(a, b):
@@ -313,10 +347,6 @@ def _power_otherwise(a, b):
 
 def _remainder(a, b):
     return nan if abs(a) == inf else a % b
-
-
-def _modulo_otherwise(a, b):
-    return nan
 
 
 def _larger(a, b):
@@ -345,51 +375,64 @@ def _ties(first, second):
     )
 
 
+WITHOUT_ZERO = "remainder", "fmod", "floor_divide"  # of whole numbers
 ONE = (lambda a, b, y: 1.0, lambda a, b, y: 1.0)
 _add = _binary("_add", operator.add, ONE, also=False)
 _sub = _binary("_sub", operator.sub, (ONE[0], lambda a, b, y: -1.0), also=False)
 mul = _binary("mul multiply", operator.mul, (lambda a, b, y: b, lambda a, b, y: a))
 _divide = _binary(
-    "div", operator.truediv, (lambda a, b, y: 1 / b, lambda a, b, y: -y / b), _by_zero, "float"
+    "div",
+    operator.truediv,
+    (lambda a, b, y: _quotient(1.0, b), lambda a, b, y: _quotient(-y, b)),
+    _by_zero,
+    "float",
 )
 _pow = _binary(
     "_pow",
     _power,
     (
-        lambda a, b, y: b * a ** (b - 1) if b else 0.0,
-        lambda a, b, y: y * math.log(a) if a > 0 else 0.0,
+        lambda a, b, y: b * _power(a, b - 1) if b else 0.0,
+        lambda a, b, y: 0.0 if a == 0 and b >= 0 else y * (math.log(a) if a else -inf),
     ),
     _power_otherwise,
     also=False,
 )
-_rem = _binary(
-    "remainder", _remainder, (ONE[0], lambda a, b, y: -float(math.floor(a / b))), _by_zero
+_rem = _binary("remainder", _remainder, (ONE[0], lambda a, b, y: -float(math.floor(a / b))))
+fmod = _binary("fmod", math.fmod, (ONE[0], lambda a, b, y: -float(math.trunc(a / b))))
+floor_divide = _binary("floor_divide", operator.floordiv, (_undefined, _undefined), _by_zero)
+maximum = _binary(
+    "maximum", _larger, _ties(operator.gt, operator.lt), also=False, numbers_too=False
 )
-fmod = _binary("fmod", math.fmod, (ONE[0], lambda a, b, y: -float(math.trunc(a / b))), _by_zero)
-floor_divide = _binary("floor_divide", operator.floordiv, None, _by_zero)
-maximum = _binary("maximum", _larger, _ties(operator.gt, operator.lt), also=False)
-minimum = _binary("minimum", _smaller, _ties(operator.lt, operator.gt), also=False)
+minimum = _binary(
+    "minimum", _smaller, _ties(operator.lt, operator.gt), also=False, numbers_too=False
+)
 fmax = _binary("fmax", lambda a, b: b if a != a else a if b != b else max(a, b), also=False)
 fmin = _binary("fmin", lambda a, b: b if a != a else a if b != b else min(a, b), also=False)
 hypot = _binary(
-    "hypot", math.hypot, (lambda a, b, y: a / y, lambda a, b, y: b / y), result="float"
+    "hypot",
+    math.hypot,
+    (lambda a, b, y: a / y, lambda a, b, y: b / y),
+    result="float",
+    numbers_too=False,
 )
 atan2 = _binary(
     "atan2 arctan2",
     math.atan2,
     (lambda a, b, y: b / (a * a + b * b), lambda a, b, y: -a / (a * a + b * b)),
     result="float",
+    numbers_too=False,
 )
 logaddexp = _binary(
     "logaddexp",
     _log_of_sum,
     (lambda a, b, y: math.exp(a - y), lambda a, b, y: math.exp(b - y)),
     also=False,
+    numbers_too=False,
 )
 xlogy = _binary(
     "xlogy",
     _x_log_y,
-    (lambda a, b, y: math.log(b) if a else 0.0, lambda a, b, y: a / b),
+    (lambda a, b, y: _x_log_y(1, b) if b else -inf if a else 0.0, lambda a, b, y: _quotient(a, b)),
     lambda a, b: -inf * a if b == 0 else nan,
     "float",
 )
@@ -399,14 +442,16 @@ lt = _binary("lt less", operator.lt, result="bool")
 le = _binary("le less_equal", operator.le, result="bool")
 gt = _binary("gt greater", operator.gt, result="bool")
 ge = _binary("ge greater_equal", operator.ge, result="bool")
-logical_and = _binary("logical_and", lambda a, b: bool(a and b), result="bool")
-logical_or = _binary("logical_or", lambda a, b: bool(a or b), result="bool")
-logical_xor = _binary("logical_xor", lambda a, b: bool(a) != bool(b), result="bool")
-_and = _binary("bitwise_and", operator.and_)
-_or = _binary("bitwise_or", operator.or_)
-_xor = _binary("bitwise_xor", operator.xor)
-_left = _binary("bitwise_left_shift", operator.lshift)
-_right = _binary("bitwise_right_shift", operator.rshift)
+logical_and = _binary("logical_and", lambda a, b: bool(a and b), result="bool", numbers_too=False)
+logical_or = _binary("logical_or", lambda a, b: bool(a or b), result="bool", numbers_too=False)
+logical_xor = _binary(
+    "logical_xor", lambda a, b: bool(a) != bool(b), result="bool", numbers_too=False
+)
+_and = _binary("bitwise_and", operator.and_, of=INT)
+_or = _binary("bitwise_or", operator.or_, of=INT)
+_xor = _binary("bitwise_xor", operator.xor, of=INT)
+_left = _binary("bitwise_left_shift", operator.lshift, of=INT)
+_right = _binary("bitwise_right_shift", operator.rshift, of=INT)
 
 
 @public(in_place=True)
@@ -418,10 +463,20 @@ def add(x, other, *, alpha=1):
 @public("sub", "subtract", in_place=True)
 def sub(x, other, *, alpha=1):
     """x - alpha * other."""
-    if all(operand(each).dtype is dtypes.bool_ for each in (x, other)):
+    bools = [operand(each).dtype is dtypes.bool_ for each in (x, other)]
+    if any(bools):
+        many, use = (
+            ("two bool tensors", "the `^` or `logical_xor()`")
+            if all(bools)
+            else (
+                "a bool tensor",
+                "If you are trying to invert a mask, use the `~` or `logical_not()`",
+            )
+        )
         raise RuntimeError(
-            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
-            "`logical_xor()` operator instead."
+            f"Subtraction, the `-` operator, with {many} is not supported. "
+            + (use if use.startswith("If") else f"Use {use}")
+            + " operator instead."
         )
     return _sub(x, other if alpha == 1 else mul(operand(other), alpha))
 
@@ -453,7 +508,8 @@ def true_divide(x, other):
 def pow_(x, exponent):
     """x to a power."""
     x, exponent = operand(x), operand(exponent)
-    if result_type(x, exponent).kind <= INT and min(numbers(exponent), default=0) < 0:
+    whole = result_type(x, exponent).kind <= INT
+    if whole and exponent._of_python and exponent.item() < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     return _pow(x, exponent)
 

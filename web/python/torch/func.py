@@ -26,7 +26,7 @@ def grad_and_value(func, argnums=0):
 
 
 def _copied(given, leaves, grads=None):
-    """Nested lists, tuples and dicts with a leaf of its own for each tensor, or with its gradient."""
+    """Nested lists, tuples and dicts with a leaf for each tensor, or with its gradient."""
     if isinstance(given, (list, tuple)):
         return type(given)([_copied(each, leaves, grads) for each in given])
     if isinstance(given, dict):

@@ -191,7 +191,7 @@ def _placed(x, places, values, source, shape, add):
     `source`, which was broadcast to `shape`."""
     out = numbers(x)
     for at, value in zip(places, values):
-        out[at] = out[at] + value if add else value
+        out[at] = dtypes.stored([out[at] + value], x.dtype)[0] if add else value
     result = make(out, x.shape, x.dtype)
     before = new(numbers(x), x.shape, x.dtype)
     before._requires_grad, before._node = x.requires_grad, node_of(x)
@@ -297,9 +297,7 @@ def _places(name, x, dim, index):
         raise RuntimeError(f"{name}(): Expected dtype int64 for index")
     dim = dimension(dim, x.dim())
     if max(index.dim(), 1) != max(x.dim(), 1):
-        raise RuntimeError(
-            "Index tensor must have the same number of dimensions as input tensor"
-        )
+        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     size = x.shape[dim] if x.dim() else 1
     for i in range(x.dim()):
         if i != dim and index.shape[i] > x.shape[i]:
@@ -377,9 +375,7 @@ def _scatter(x, dim, index, source, reduce):
     if not isinstance(source, Tensor):
         source = new([source], (), dtypes.of_python(source)).to(x.dtype)
     elif source.dtype is not x.dtype:
-        raise RuntimeError(
-            "scatter(): Expected self.dtype to be equal to src.dtype"
-        )
+        raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
     part = source if source.dim() else source.expand(index.shape)
     part = _get(part, tuple(slice(0, n) for n in index.shape)) if index.dim() else part
     return _placed(x, places, numbers(part), part, index.shape, reduce == "add")

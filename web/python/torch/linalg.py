@@ -91,7 +91,8 @@ def _solved(name, A, B):
             if abs(R[k][k]) <= scale * 1e-14:
                 if name == "solve":
                     raise RuntimeError(
-                        "torch.linalg.solve: The solver failed because the input matrix is singular."
+                        "torch.linalg.solve: The solver failed because the input matrix is "
+                        "singular."
                     )
                 refuse(f"torch.linalg.{name} of dependent columns")
             rest = math.fsum(R[k][m] * found[m][j] for m in range(k + 1, columns))
@@ -102,9 +103,15 @@ def _solved(name, A, B):
 def lstsq(A, B, rcond=None, *, driver=None):
     """The X with the least squares of A X - B."""
     X = _solved("lstsq", A, B)
-    gap = matmul(A, X) - B
-    empty = make([], (0,), A.dtype)
-    residuals = (gap * gap).sum(0) if A.shape[0] > A.shape[1] else empty
+    empty = residuals = make([], (0,), A.dtype)
+    if A.shape[0] > A.shape[1]:
+        columns = list(zip(*X.tolist()))
+        gaps = [
+            [right - math.fsum(map(float.__mul__, row, column)) for row, right in zip(rows, b)]
+            for column, b in zip(columns, zip(*B.tolist()))
+            for rows in [A.tolist()]
+        ]
+        residuals = make([math.fsum(g * g for g in gap) for gap in gaps], (len(gaps),), A.dtype)
     return lstsq_type(X, residuals, make([A.shape[1]], (), A.dtype).long(), empty)
 
 

@@ -47,8 +47,15 @@ class AdamW(Optimizer):
     """Adam with weight decay of its own."""
 
     def __init__(
-        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False,
-        maximize=False, **speed
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=1e-2,
+        amsgrad=False,
+        maximize=False,
+        **speed,
     ):
         if amsgrad or maximize:
             refuse("AdamW(amsgrad or maximize)")
@@ -76,8 +83,15 @@ class Adam(AdamW):
     """Weight decay as a part of the gradient."""
 
     def __init__(
-        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False,
-        maximize=False, **speed
+        self,
+        params,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=0,
+        amsgrad=False,
+        maximize=False,
+        **speed,
     ):
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize)
 
@@ -90,8 +104,15 @@ class SGD(Optimizer):
     """Down the gradient, perhaps with momentum."""
 
     def __init__(
-        self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False,
-        maximize=False, **speed
+        self,
+        params,
+        lr=1e-3,
+        momentum=0,
+        dampening=0,
+        weight_decay=0,
+        nesterov=False,
+        maximize=False,
+        **speed,
     ):
         if maximize:
             refuse("SGD(maximize)")

@@ -119,7 +119,9 @@ def _matrices(a, b, way):
     right = numbers_as(_transposed(b.detach()), (*batch, m, inner))
     values = []
     for i in range(Size(batch).numel()):
-        rows = [left[at : at + inner] for at in range(i * n * inner, (i + 1) * n * inner, inner or 1)]
+        rows = [
+            left[at : at + inner] for at in range(i * n * inner, (i + 1) * n * inner, inner or 1)
+        ]
         columns = range(i * m * inner, (i + 1) * m * inner, inner or 1)
         values += way(rows, [right[at : at + inner] for at in columns])
     out = make(values if inner else [0] * (Size(batch).numel() * n * m), (*batch, n, m), a.dtype)
@@ -146,7 +148,9 @@ def mm(x, mat2):
 def bmm(x, mat2):
     """Products of as many matrices."""
     if x.dim() != 3 or mat2.dim() != 3:
-        raise RuntimeError("batch1 must be a 3D tensor" if x.dim() != 3 else "batch2 must be a 3D tensor")
+        raise RuntimeError(
+            "batch1 must be a 3D tensor" if x.dim() != 3 else "batch2 must be a 3D tensor"
+        )
     if x.shape[0] != mat2.shape[0]:
         raise RuntimeError(
             "batch1 and batch2 must have same number of batches, got "
@@ -163,9 +167,7 @@ def mv(x, vec):
 
 def _vectors(x, other):
     if x.dim() != 1 or other.dim() != 1:
-        raise RuntimeError(
-            f"1D tensors expected, but got {x.dim()}D and {other.dim()}D tensors"
-        )
+        raise RuntimeError(f"1D tensors expected, but got {x.dim()}D and {other.dim()}D tensors")
     return matmul(x, other)
 
 
@@ -185,7 +187,8 @@ def outer(x, vec2):
     """Every number of one vector times every one of the other."""
     if x.dim() != 1 or vec2.dim() != 1:
         raise RuntimeError(
-            "outer: Expected 1-D argument " + ("self" if x.dim() != 1 else "vec2")
+            "outer: Expected 1-D argument "
+            + ("self" if x.dim() != 1 else "vec2")
             + f", but got {(x if x.dim() != 1 else vec2).dim()}-D"
         )
     return x.unsqueeze(1) * vec2
@@ -275,9 +278,7 @@ def _terms(equation, operands):
     terms = left.split(",")
     if len(terms) != len(operands):
         more = "more" if len(operands) > len(terms) else "fewer"
-        raise ValueError(
-            f"einsum(): {more} operands were provided than specified in the equation"
-        )
+        raise ValueError(f"einsum(): {more} operands were provided than specified in the equation")
     extra = [t.dim() - len(term.replace("...", "")) for term, t in zip(terms, operands)]
     dots = "".join(chr(0x3B1 + i) for i in range(max([0, *extra])))
     for i, (term, many) in enumerate(zip(terms, extra)):
@@ -308,6 +309,7 @@ def _without_repeats(term, t):
 
 def _contracted(a_term, a, b_term, b, later):
     """Two operands as one; letters that nobody needs later are summed, by a matrix product."""
+
     def alone(term, t, other):
         gone = [i for i, c in enumerate(term) if c not in later and c not in other]
         kept = "".join(c for i, c in enumerate(term) if i not in gone)

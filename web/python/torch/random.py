@@ -1,14 +1,13 @@
 """Random numbers: the Mersenne Twister and, draw by draw, what torch makes of it on a processor.
 
-The same seed gives the same numbers as torch on an x86 processor: `rand`, `randn`, `randint`,
+The same seed gives the same numbers as torch: `rand`, `randn`, `randint`,
 `randperm`, `multinomial`, `bernoulli` and `exponential_`.
 """
 
 import contextlib
 import math
 
-from torch import devices
-from torch import dtypes
+from torch import devices, dtypes
 from torch.dtypes import get_default_dtype, stored
 from torch.names import lacking, public, refuse
 from torch.sorting import topk
@@ -248,14 +247,8 @@ def normal(mean, std=1.0, size=None, *, generator=None, dtype=None):
 
 
 def _exponential(shape, d, source, rate=1.0):
-    """As the math library of torch's builds for x86 draws them: a generator of its own (MCG31),
-    which the common one seeds."""
-    state = source.bits() % 0x7FFFFFFF or 1
-    values = []
-    for _ in range(Size(shape).numel()):
-        values.append(-math.log(state / 0x7FFFFFFF) / rate)
-        state = state * 1132489760 % 0x7FFFFFFF
-    return make(values, shape, d)
+    draws = (source.uniform(dtypes.float64) for _ in range(Size(shape).numel()))
+    return make([-math.log1p(-u) / rate for u in draws], shape, d)
 
 
 @public()

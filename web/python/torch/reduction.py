@@ -82,9 +82,7 @@ def prod(x, dim=None, keepdim=False, *, dtype=None):
 
     def vjp(g):
         found = groups(source, dims)
-        slopes = [
-            [math.prod(each[:i] + each[i + 1 :]) for i in range(len(each))] for each in found
-        ]
+        slopes = [[math.prod(each[:i] + each[i + 1 :]) for i in range(len(each))] for each in found]
         kept = [i for i in range(x.dim()) if i not in dims]
         flat = [v for each in slopes for v in each]
         order = x._geometry.fresh([x.shape[i] for i in kept + dims])
@@ -100,7 +98,8 @@ def _truth(name, f):
     def op(x, dim=None, keepdim=False, axis=None):
         dims = _which(x, dim, axis)
         found = [f(each) for each in groups(x, dims)]
-        return new(found, _left(x, dims, keepdim), dtypes.bool_)
+        d = x.dtype if x.dtype is dtypes.uint8 else dtypes.bool_
+        return make(found, _left(x, dims, keepdim), d)
 
     return public(name)(op)
 
@@ -132,9 +131,7 @@ def _peak(name, f):
     def op(x, dim=None, keepdim=False):
         dims = dimensions(() if dim is None else dim, x.dim())
         if any(x.shape[i] == 0 for i in dims):
-            raise IndexError(
-                f"{name}(): Expected reduction dim {dims[0]} to have non-zero size."
-            )
+            raise IndexError(f"{name}(): Expected reduction dim {dims[0]} to have non-zero size.")
         out = new([best(each) for each in groups(x, dims)], _left(x, dims, keepdim), x.dtype)
 
         def vjp(g):
@@ -166,6 +163,8 @@ def _arg_peak(name, f):
         return values.index(f(values))  # of equal ones the first
 
     def op(x, dim=None, keepdim=False, axis=None):
+        if x.dtype is dtypes.bool_:
+            raise RuntimeError(f"{name}(): does not support bool input")
         dim = axis if dim is None else dim
         dims = list(range(x.dim())) if dim is None else dimensions(dim, x.dim())
         found = groups(x, dims)
@@ -196,7 +195,7 @@ def _with_indices(name, peak, arg, of_two):
                     "Specify the reduction dim with the 'dim' argument."
                 )
             return peak(x)
-        indices = arg(x, dim, True)
+        indices = arg(x.byte() if x.dtype is dtypes.bool_ else x, dim, True)
         values = x.gather(dim, indices) if x.dim() else x.clone()
         if not keepdim:
             values, indices = values.squeeze(dim), indices.squeeze(dim)
@@ -235,7 +234,8 @@ def _spread(x, dim, unbiased, keepdim, correction):
 
     def vjp(g):
         centred = x.detach() - mean(x.detach(), dims, True)
-        return [_back(g, x, dims, keepdim) * centred * (2 / (count - correction))]
+        share = 2 / (count - correction) if count > correction else math.nan
+        return [_back(g, x, dims, keepdim) * centred * share]
 
     return record(out, [x], vjp), mean(x, dims, keepdim)
 
@@ -299,7 +299,7 @@ def norm(x, p="fro", dim=None, keepdim=False, dtype=None):
 @public()
 def logsumexp(x, dim, keepdim=False):
     """The logarithm of the sum of exponentials, which cannot overflow."""
-    dims = dimensions(dim, x.dim())
+    dims, x = dimensions(dim, x.dim()), x if x.dtype.kind >= FLOAT else x.float()
     peak = amax(x.detach(), dims, True)
     peak = where(abs(peak) == math.inf, 0.0, peak)
     out = log(sum_((x - peak).exp(), dims, True)) + peak
@@ -343,7 +343,7 @@ def _float_input(name, x, dim, dtype):
         )
     x = x if dtype is None else x.to(dtype)
     if x.dtype.kind < FLOAT:
-        raise RuntimeError(
+        raise NotImplementedError(
             f"\"{name}_lastdim_kernel_impl\" not implemented for '{dtypes.CAPITAL[x.dtype.name]}'"
         )
     return x

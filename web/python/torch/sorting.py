@@ -230,7 +230,9 @@ def kthvalue(x, k, dim=-1, keepdim=False):
     found, back = lines(x, dim)
     if not 1 <= k <= (x.size(dim) if x.dim() else 1):
         raise RuntimeError("kthvalue(): selected number k out of range for dimension")
-    return kth_type(*_picked(x, dim, keepdim, back([[order(v)[k - 1]] for v in found], dtypes.int64, 1)))
+    return kth_type(
+        *_picked(x, dim, keepdim, back([[order(v)[k - 1]] for v in found], dtypes.int64, 1))
+    )
 
 
 def _picked(x, dim, keepdim, indices):

@@ -1,6 +1,7 @@
 """`torch.special`: some functions under a second name."""
 
-from torch.elementwise import entr, erf, erfc, exp2, expm1, log1p, sigmoid as expit, xlogy
+from torch.elementwise import entr, erf, erfc, exp2, expm1, log1p, xlogy
+from torch.elementwise import sigmoid as expit
 from torch.names import lacking
 from torch.reduction import log_softmax, logsumexp, softmax
 

@@ -7,6 +7,7 @@ of 0: no number moves. Everything here computes with `Geometry` alone and never 
 
 import math
 import operator
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -31,6 +32,7 @@ class Size(tuple):
         return Size(tuple(other) + tuple(self))
 
 
+@lru_cache(maxsize=4096)
 def row_major(shape):
     """The strides of numbers that stand in order, the last index running fastest."""
     strides, step = [], 1
@@ -50,7 +52,8 @@ class Geometry(NamedTuple):
     @classmethod
     def fresh(cls, shape):
         """Numbers of a list of their own, in order."""
-        return cls(0, tuple(shape), row_major(shape))
+        shape = tuple(shape)
+        return cls(0, shape, row_major(shape))
 
     def positions(self):
         """The position of each element, in order."""
@@ -77,9 +80,7 @@ class Geometry(NamedTuple):
     def permuted(self, order):
         """The dimensions in another order."""
         return Geometry(
-            self.offset,
-            tuple(self.shape[i] for i in order),
-            tuple(self.strides[i] for i in order),
+            self.offset, tuple(self.shape[i] for i in order), tuple(self.strides[i] for i in order)
         )
 
     def selected(self, dim, index):
@@ -138,7 +139,7 @@ class Geometry(NamedTuple):
         Dimensions that step as one are a chunk; each new dimension must lie within one of them.
         """
         if 0 in self.shape:
-            return Geometry(self.offset, tuple(shape), row_major(shape))
+            return Geometry(self.offset, tuple(shape), row_major(tuple(shape)))
         old, steps, new = self.shape or (1,), self.strides or (1,), [0] * len(shape)
         at, step, chunk, seen = len(shape) - 1, steps[-1], 1, 1
         for dim in range(len(old) - 1, -1, -1):
@@ -169,9 +170,7 @@ class Geometry(NamedTuple):
         """Windows of `size` along a dimension, as a last dimension."""
         windows = (self.shape[dim] - size) // step + 1
         moved = self.sliced(dim, 0, windows, step)
-        return Geometry(
-            self.offset, moved.shape + (size,), moved.strides + (self.strides[dim],)
-        )
+        return Geometry(self.offset, moved.shape + (size,), moved.strides + (self.strides[dim],))
 
 
 def dimension(dim, count):

@@ -4,7 +4,6 @@ Functions of the other files become methods at the end of `torch/__init__.py`. W
 to know how a tensor is stored: making, viewing, reading, writing in place.
 """
 
-
 from torch import autograd, devices, dtypes, strides
 from torch.autograd import Node, node_of, record
 from torch.names import refuse
@@ -106,9 +105,7 @@ def write(t, result, what="result"):
         raise RuntimeError(f"{a} that requires grad is being used in an in-place operation.")
     if result.dtype.kind > t.dtype.kind:
         have, want = (dtypes.CAPITAL[each.dtype.name] for each in (result, t))
-        raise RuntimeError(
-            f"result type {have} can't be cast to the desired output type {want}"
-        )
+        raise RuntimeError(f"result type {have} can't be cast to the desired output type {want}")
     if tuple(shape := strides.broadcast(t.shape, result.shape)) != tuple(t.shape):
         raise RuntimeError(
             f"output with shape {list(t.shape)} doesn't match the broadcast shape {list(shape)}"
@@ -136,7 +133,9 @@ def _rewrite(t, root, result):
     def to_result(g):
         return unbroadcast(g.to(result.dtype), result.shape) if back else None
 
-    if t is root:
+    if t is root and back is None:  # nothing of it is left
+        node = Node([node_of(root)], lambda g: [g.new_zeros(g.shape)])
+    elif t is root:
         node = Node([back], lambda g: [to_result(g)])
     else:
         order = {p: i for i, p in enumerate(root._geometry.positions())}
@@ -286,9 +285,7 @@ class Tensor:
     def requires_grad_(self, requires_grad=True):
         """Remember operations from now on."""
         if requires_grad and self.dtype.kind < dtypes.FLOAT:
-            raise RuntimeError(
-                "only Tensors of floating point dtype can require gradients"
-            )
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if not requires_grad and not self.is_leaf:
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables. If you want to use a "
@@ -351,7 +348,9 @@ class Tensor:
     def item(self):
         """Its only number."""
         if self.numel() != 1:
-            raise RuntimeError(f"a Tensor with {self.numel()} elements cannot be converted to Scalar")
+            raise RuntimeError(
+                f"a Tensor with {self.numel()} elements cannot be converted to Scalar"
+            )
         return self._storage.values[self._geometry.offset]
 
     def __float__(self):
@@ -365,9 +364,7 @@ class Tensor:
 
     def __index__(self):
         if self.dtype.kind > dtypes.INT or self.numel() != 1:
-            raise TypeError(
-                "only integer tensors of a single element can be converted to an index"
-            )
+            raise TypeError("only integer tensors of a single element can be converted to an index")
         return int(self.item())
 
     def __bool__(self):
@@ -456,6 +453,15 @@ class Tensor:
         """Overwrite the numbers by another tensor's, in this one's type."""
         other = operand(other)
         other._geometry.expanded(self.shape)  # or it says why not
+        if other._storage is self._storage and other._geometry != self._geometry:
+            both = self._geometry, other._geometry
+            shared = {*both[0].positions()}.intersection(both[1].positions())
+            if shared and all(each.is_contiguous() for each in both):
+                raise RuntimeError(
+                    "unsupported operation: some elements of the input tensor and the written-to "
+                    "tensor refer to a single memory location. Please clone() the tensor before "
+                    "performing the operation."
+                )
         return write(self, other if other.dtype is self.dtype else other.to(self.dtype))
 
     def fill_(self, value):

@@ -98,9 +98,7 @@ def transpose(x, dim0, dim1):
 def t(x):
     """A matrix transposed; a vector as it is."""
     if x.dim() > 2:
-        raise RuntimeError(
-            f"t() expects a tensor with <= 2 dimensions, but self is {x.dim()}D"
-        )
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {x.dim()}D")
     return transpose(x, 0, 1) if x.dim() == 2 else x
 
 
@@ -162,7 +160,8 @@ def narrow(x, dim, start, length):
     size = x.shape[dim]
     if not -size <= start <= size:
         raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-size}, {size}], but got {start})"
+            f"Dimension out of range (expected to be in range of [{-size}, {size}], "
+            f"but got {start})"
         )
     start = start + size if start < 0 else start
     if start + length > size:
@@ -200,8 +199,7 @@ def split(x, split_size_or_sections, dim=0):
     if isinstance(parts, int):
         if parts < 0 or (parts == 0 and size):
             raise RuntimeError(
-                "split_size can only be 0 if dimension size is 0, but got dimension size of "
-                f"{size}"
+                f"split_size can only be 0 if dimension size is 0, but got dimension size of {size}"
                 if parts == 0
                 else f"split expects split_size be non-negative, but got split_size={parts}"
             )
@@ -215,7 +213,9 @@ def split(x, split_size_or_sections, dim=0):
     return tuple(narrow(x, dim, at, part) for at, part in zip(starts, parts))
 
 
-split_with_sizes = public("split_with_sizes")(lambda x, split_sizes, dim=0: split(x, split_sizes, dim))
+split_with_sizes = public("split_with_sizes")(
+    lambda x, split_sizes, dim=0: split(x, split_sizes, dim)
+)
 
 
 @public()

@@ -35,7 +35,8 @@ class Module:
         if not hasattr(Module, name) and name in {*dir(type(self)), *vars(self)}:
             raise AttributeError(name)
         raise AttributeError(
-            f"'{type(self).__name__}' object has no attribute {name!r} in the page: use the notebook"
+            f"'{type(self).__name__}' object has no attribute {name!r} in the page: "
+            "use the notebook"
         )
 
     def named_children(self):
@@ -153,9 +154,7 @@ class LayerNorm(Module):
 
     def forward(self, input):
         """The same shape."""
-        return functional.layer_norm(
-            input, self.normalized_shape, self.weight, self.bias, self.eps
-        )
+        return functional.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
 
 class RMSNorm(Module):
@@ -213,7 +212,9 @@ def _layer(name, function, **defaults):
 
 
 F = functional
-SiLU, ReLU, Sigmoid = (_layer(n, f) for n, f in dict(SiLU=F.silu, ReLU=F.relu, Sigmoid=F.sigmoid).items())
+SiLU, ReLU, Sigmoid = (
+    _layer(n, f) for n, f in dict(SiLU=F.silu, ReLU=F.relu, Sigmoid=F.sigmoid).items()
+)
 Tanh, Identity = _layer("Tanh", F.tanh), _layer("Identity", lambda x: x)
 GELU = _layer("GELU", F.gelu, approximate="none")
 Softmax = _layer("Softmax", F.softmax, dim=None)
