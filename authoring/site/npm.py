@@ -27,9 +27,9 @@ def packages() -> Path:
     cannot be downloaded or arrive damaged."""
     lists = [LISTS / name for name in ("package.json", "package-lock.json")]
     digest = hashlib.sha256(b"".join(each.read_bytes() for each in lists)).hexdigest()[:16]
-    kept = assets.make_cache_folder() / "npm" / digest
+    kept = assets.cache_folder() / "npm" / digest
     if not kept.is_dir():
-        kept.parent.mkdir(exist_ok=True)
+        kept.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{kept}.lock"):
             if not kept.is_dir():
                 _download(lists, kept)
