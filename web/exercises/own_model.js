@@ -2,8 +2,7 @@
  * page's engine, and the engine's own beside them. Fetched at the click. */
 
 import { element, memory } from "../dom.js";
-import { newGenerator, sample, softmax } from "../engine/sampler.js";
-import { largest_ids } from "../engine/sampler.js";
+import { largest_ids, newGenerator, sample, softmax } from "../engine/sampler.js";
 import { python } from "../python/python.js";
 import { say, strings } from "../strings.js";
 import { LONGEST, startEngine } from "../widgets/live_run.js";
@@ -18,7 +17,7 @@ const DIGITS = 5e-4; // equal to three digits
 /* Start what is needed and run the functions of a notebook once. Error with a sentence for the reader;
  * AbortError after the button `stop`. */
 export async function run(card) {
-  const { notebook, all, status, progress, stop, whose, out } = card;
+  const { notebook, all, status, progress, start, stop, whose, out } = card;
   const tell = text => {
     status.textContent = text;
   };
@@ -33,6 +32,7 @@ export async function run(card) {
   await python.start(({ done, total }) => python_(done, total));
   memory("python").set("once", true);
   progress.hidden = true;
+  start.textContent = texts.again;
   stop.hidden = false;
   stop.onclick = () => {
     engine.cancel();

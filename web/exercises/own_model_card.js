@@ -57,7 +57,8 @@ export function ownModel(notebook, all) {
         console.warn(error);
         throw new Error(texts.notLoaded);
       });
-      await run({ notebook, all, text: field.value, choice: choice.value, out, status, progress, stop, whose });
+      await run({
+        notebook, all, text: field.value, choice: choice.value, out, status, progress, start, stop, whose });
     } catch (error) {
       status.textContent = error.name === "AbortError" ? texts.stopped : error.message;
     } finally {
