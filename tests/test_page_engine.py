@@ -219,10 +219,15 @@ def test_sample_chooses_the_tokens_that_llmlib_would(context, model):
             expect(place).to_contain_text("The engine’s own sampler would have chosen the same ")
             expect(place).to_contain_text("The course’s: draw.")
             said = re.search(r"([\d.]+) a second", place.inner_text())[1]
-            print(choice, place.locator(".out p").last.inner_text())
             assert float(said) > rate  # on an idle core six times that
         says(page, book, "sample", "return torch.tensor([49152])", "and gave [49152]")
-        says(page, book, "sample", "return logits.argmin(-1)", "differs from the engine’s own sampler")
+        says(
+            page,
+            book,
+            "sample",
+            "return logits.argmin(-1)",
+            "differs from the engine’s own sampler",
+        )
 
 
 def test_before_the_click_nothing_is_fetched_and_the_card_says_what_to_solve(context):

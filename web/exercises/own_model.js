@@ -92,9 +92,10 @@ const CHAPTERS = {
     });
     await last;
     const theirs = await engine.decode(made);
-    told(
-      decoded === theirs ? right(say(texts.sameText, { name: "decode" })) : wrong(say(texts.otherText, { name: "decode", own: theirs })),
-      { text: say(texts.took, { own: took() }) });
+    told(decoded === theirs
+      ? right(say(texts.sameText, { name: "decode" }))
+      : wrong(say(texts.otherText, { name: "decode", own: theirs })));
+    told({ text: say(texts.took, { own: took() }) });
   },
 
   async "02_embeddings"({ engine, call, told, out, text, took }) {
@@ -173,7 +174,10 @@ async function inside(engine, text) {
 /* Each of the first dimension several times in a row, as grouped queries share keys and values. */
 function repeated({ shape: [heads, ...rest], data }, times) {
   const size = data.length / heads, many = new Float32Array(data.length * times);
-  for (let i = 0; i < heads * times; i++) many.set(data.subarray(Math.floor(i / times) * size).subarray(0, size), i * size);
+  for (let i = 0; i < heads * times; i++) {
+    const from = Math.floor(i / times) * size;
+    many.set(data.subarray(from, from + size), i * size);
+  }
   return { shape: [heads * times, ...rest], data: many };
 }
 

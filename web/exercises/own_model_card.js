@@ -14,6 +14,7 @@ const FUNCTIONS = {
   "05_output_head": ["softmax"],
   "06_sampling": ["sample", "draw", "apply_temperature", "top_p", "filter_logits"],
 };
+const PROMPT = "The cat sat on the mat, and the cat";
 const PROMPTS = { "01_tokens": "The capital of France is", "06_sampling": "Once upon a time" };
 
 /* Put the card of a notebook into its page. Returns a function that draws it again when an exercise has
@@ -30,7 +31,7 @@ export function ownModel(notebook, all) {
   progress.setAttribute("aria-label", texts.progress);
   start.type = stop.type = "button";
   stop.hidden = progress.hidden = true;
-  Object.assign(field, { rows: 2, spellcheck: false, value: PROMPTS[notebook] ?? "The cat sat on the mat, and the cat" });
+  Object.assign(field, { rows: 2, spellcheck: false, value: PROMPTS[notebook] ?? PROMPT });
   const about = say(texts.about[notebook], { layer: LAYER });
   card.append(
     element("h4", "", texts.title), element("p", "", about), whose, element("label", "", texts.text, field));
