@@ -1,5 +1,5 @@
-"""A reader's functions run the model in the page: the numbers are llmlib's, what differs or fails is
-named in a sentence, and nothing is fetched before the click."""
+"""A reader's functions run the model in the page: the numbers are llmlib's, what differs or fails
+is named in a sentence, and nothing is fetched before the click."""
 
 import contextlib
 import re
@@ -54,8 +54,8 @@ def context(chromium, site):
 
 @contextlib.contextmanager
 def opened(context, book, **answers):
-    """The page of a notebook, on which its exercises are solved with the course's solutions, but for
-    `answers` {exercise: code}, and for None, which is not solved."""
+    """The page of a notebook, on which its exercises are solved with the course's solutions, but
+    for `answers` {exercise: code}, and for None, which is not solved."""
     given = {each.name: each.solution for each in notebooks.load(book).exercises} | answers
     with browser.new_tab(context) as page:
         page.set_default_timeout(LONG)

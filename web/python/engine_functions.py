@@ -1,5 +1,5 @@
-"""Puts a chapter's functions into the engine of the page: the reader's where they pass their checks,
-else the course's. The engine's numbers come in as tensors, and results go back to it."""
+"""Puts a chapter's functions into the engine of the page: the reader's where they pass their
+checks, else the course's. The engine's numbers come in as tensors, and results go back to it."""
 
 import contextlib
 import json
@@ -66,7 +66,8 @@ def call(name, *args):
         with contextlib.redirect_stdout(None), contextlib.redirect_stderr(None):
             return {"value": _plain(called(*args)), "message": ""}
     except BaseException as error:  # noqa: BLE001 - a reader's function may raise anything
-        return {"value": None, "message": run_tests.error_message(error, exercises.SECONDS, function)}
+        message = run_tests.error_message(error, exercises.SECONDS, function)
+        return {"value": None, "message": message}
 
 
 def uses(name):

@@ -402,9 +402,7 @@ def _running(name, f, start, slope=None):
     return public(name, in_place=True)(op)
 
 
-cumsum = _running(
-    "cumsum", operator.add, 0, lambda g, dim: cumsum(g.flip(dim), dim).flip(dim)
-)
+cumsum = _running("cumsum", operator.add, 0, lambda g, dim: cumsum(g.flip(dim), dim).flip(dim))
 cumprod = _running("cumprod", operator.mul, 1)
 
 
