@@ -64,6 +64,12 @@ export class Engine {
     return this.#call("decode", [[...ids]]);
   }
 
+  /** @returns {Promise<string>} the tokenizer's tables as JSON: { vocab: { token: id }, merges: ["left right"],
+   * special: { token: id } }, the tokens in GPT-2's printable alphabet */
+  vocabulary() {
+    return this.#call("vocabulary", []);
+  }
+
   /** @returns {Promise<Float32Array[]>} the rows [d_model] of the embedding that belong to some ids */
   rows(ids) {
     return this.#call("rows", [[...ids]]);
@@ -79,6 +85,10 @@ export class Engine {
    * @param wanted.off [[layer, head], …]: heads that are switched off: what they read is 0
    * @param wanted.logits false if they are not wanted, nor `last`: the vector that the output head
    *   reads, after the final norm
+   * @param wanted.inside a layer: `inside` in the answer is what its attention is made of, for a text of at
+   *   most 32 tokens, each { shape, data }: x and normed [seq, d_model] before and after the norm of weight
+   *   `norm`; q, k, v [heads, seq, head_dim]; turned_q and turned_k behind RoPE; read: what the heads read.
+   *   Columns stand as in llmlib: i turns with i + head_dim / 2.
    * @returns {Promise<{ logits: Float32Array, last: Float32Array, attention: Float32Array[], stream: Array }>} */
   look(ids, wanted = {}) {
     return this.#call("look", [[...ids], wanted]);

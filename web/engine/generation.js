@@ -125,12 +125,15 @@ export async function look(ids, wanted, { model, tokenizer, pause }) {
       last[neuron] = value;
     });
   }
+  const inside = {};
+  if (wanted.inside !== undefined) watchInside(wanted.inside, n, model, watch, inside);
   try {
-    const x = await read(ids, model, pause, { watch, again: heads.length > 0 || off.length > 0 });
-    if (wanted.logits === false) return { attention, stream, natural };
+    const again = heads.length > 0 || off.length > 0 || wanted.inside !== undefined;
+    const x = await read(ids, model, pause, { watch, again });
+    if (wanted.logits === false) return { attention, stream, natural, inside };
     const logits = unembed(x, model).slice();
     const last = model.kernel.floats(model.buffers.normed, d_model).slice(); // what unembed read
-    return { logits, last, attention, stream, natural };
+    return { logits, last, attention, stream, natural, inside };
   } finally { // keys and values of a changed model are nobody else's
     if (off.length) model.cache.truncate(0);
     if (hold.length) model.cache.truncate(Math.min(model.cache.length, n - 1));
@@ -145,6 +148,46 @@ export function rows(ids, model) {
     parts.embedding([id], weights.embedding, buffers.x);
     return kernel.floats(buffers.x, d_model).slice();
   });
+}
+
+/** Have `inside` filled with what a layer's attention is made of: see `look` in engine.js. */
+function watchInside(wanted, n, { config, weights, buffers, kernel }, watch, inside) {
+  const { n_layer, n_head, n_kv_head, head_dim, d_model } = config, half = head_dim / 2;
+  if (!(Number.isInteger(wanted) && wanted >= 0 && wanted < n_layer)) throw new Error(`there is no layer ${wanted}`);
+  if (n > BLOCK) throw new Error(say(strings.landing.longer, { tokens: n, longest: BLOCK }));
+  const rows = (at) => ({ shape: [n, d_model], data: kernel.floats(at, n * d_model).slice() });
+  const column = { // the kernel turns neighbouring columns, llmlib i and i + head_dim / 2
+    neighbours: (i) => (i < half ? 2 * i : 2 * (i - half) + 1),
+    same: (i) => i,
+  };
+  const byHead = (at, heads, place) => {
+    const from = kernel.floats(at, n * heads * head_dim), data = new Float32Array(from.length);
+    for (let head = 0, to = 0; head < heads; head++) {
+      for (let t = 0; t < n; t++) {
+        const start = (t * heads + head) * head_dim;
+        for (let i = 0; i < head_dim; i++) data[to++] = from[start + place(i)];
+      }
+    }
+    return { shape: [heads, n, head_dim], data };
+  };
+  watch.projected = (layer) => {
+    if (layer !== wanted) return;
+    const norm = { shape: [d_model], data: kernel.floats(weights.layers[layer].norm_1.at, d_model).slice() };
+    Object.assign(inside, {
+      x: rows(buffers.x), norm, normed: rows(buffers.normed),
+      q: byHead(buffers.q, n_head, column.neighbours),
+      k: byHead(buffers.k, n_kv_head, column.neighbours),
+      v: byHead(buffers.v, n_kv_head, column.same),
+    });
+  };
+  watch.attended = (layer) => {
+    if (layer !== wanted) return;
+    Object.assign(inside, {
+      turned_q: byHead(buffers.q, n_head, column.neighbours),
+      turned_k: byHead(buffers.k, n_kv_head, column.neighbours),
+      read: byHead(buffers.heads, n_head, column.same),
+    });
+  };
 }
 
 function guesses(logits, n, tokenizer) {

@@ -10,6 +10,8 @@
  * weights [n_head, context] of floats, of which the first position + 1 are meant. It may change what they
  * read there: read [n_head, head_dim]. `watch.neurons(layer,
  * gate, seq)` sees the strength of each neuron of the MLP [seq, d_mlp], and may change it.
+ * `watch.projected(layer, seq)` comes when the buffers hold x, normed, q, k and v, and
+ * `watch.attended(layer, seq)` when q and k are turned and heads holds what they read.
  */
 export function forward(ids, model, cache, watch = {}) {
   const { config, weights, parts, buffers } = model;
@@ -22,6 +24,7 @@ export function forward(ids, model, cache, watch = {}) {
     watch.stream?.(i, x, seq);
     parts.rms_norm(x, layer.norm_1, normed, seq);
     parts.linear(normed, [[layer.q, q], [layer.k, k], [layer.v, v]], seq);
+    watch.projected?.(i, seq);
     for (let t = 0; t < seq; t++) { // each token by itself
       const position = start + t;
       parts.apply_rope(q + 4 * t * n_head * head_dim, n_head, position);
@@ -30,6 +33,7 @@ export function forward(ids, model, cache, watch = {}) {
       parts.attention(q, t, cache, i, position, heads);
       watch.attention?.(i, position, buffers.attention, heads + 4 * t * n_head * head_dim);
     }
+    watch.attended?.(i, seq);
     parts.linear(heads, [[layer.o, x]], seq, "add");
     parts.rms_norm(x, layer.norm_2, normed, seq);
     parts.linear(normed, [[layer.gate, gate], [layer.up, up]], seq);

@@ -48,6 +48,12 @@ export class Tokenizer {
     return this.#tokens.length;
   }
 
+  /** { vocab: { token: id }, merges, special: { token: id } }, the tokens as their files have them. */
+  tables() {
+    return {
+      vocab: Object.fromEntries(this.#id), merges: [...this.#rank.keys()], special: Object.fromEntries(this.#special) };
+  }
+
   /** Ids of `text`; special tokens in it become their own ids. Error for half a character. */
   encode(text) {
     return this.#pieces(text).flatMap(({ ids }) => ids);

@@ -23,6 +23,7 @@ const methods = {
   encode: (call, text, merges) => tokenizer.tokens(text, merges),
   tokens: (call, ids) => ids.map((id) => tokenizer.token(id)),
   decode: (call, ids) => tokenizer.decode(ids),
+  vocabulary: () => JSON.stringify(tokenizer.tables()),
   rows: (call, ids) => rows(ids, model),
   look: (call, ids, wanted) => look(ids, wanted, surroundings(call)),
   losses: (call, ids) => losses(ids, surroundings(call)),

@@ -4,6 +4,7 @@
 import { element, memory } from "../dom.js";
 import { say, strings } from "../strings.js";
 import { keyOf, parsed, stateOf, store, stored } from "./kept_answers.js";
+import { ownModel } from "./own_model_card.js";
 
 const texts = strings.exercises;
 const fetched = memory("python"); // whether this browser has fetched Python before
@@ -121,8 +122,10 @@ export function exercises(notebook) {
     const solved = core.filter(each => each.state === "solved").length;
     count.textContent = say(strings.progress.exercises, { count: solved, of: core.length });
     count.hidden = !solved;
+    drawCard?.();
   };
   for (const place of places) all.push(new Exercise(notebook, place, all, draw));
+  const drawCard = ownModel(notebook, all);
   draw();
   addEventListener("storage", event => all.find(each => each.key === event.key)?.heard(event.newValue));
   addEventListener("beforeunload", event => all.some(each => each.unsaved) && event.preventDefault());

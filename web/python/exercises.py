@@ -69,6 +69,11 @@ def _passes(notebook, name, code, others, tell):
 
 def _called(book, name, cells):
     """The exercises whose functions the check of `name` may call, in the order of the notebook."""
+    return reached(book, names(book["exercises"][name]["check"]).reads | {name}, cells)
+
+
+def reached(book, todo, cells):
+    """The exercises whose functions the names of `todo` lead to, in the order of the notebook."""
     parts = []  # (exercise, what it makes, what it reads); a given cell is many, one for each name
     for title, source in book["steps"]:
         if title in book["exercises"]:
@@ -76,7 +81,7 @@ def _called(book, name, cells):
             parts.append((title, read.binds, read.reads))
         else:
             parts += [(None, each.names, each.reads) for each in definitions([source])]
-    todo, known, used = names(book["exercises"][name]["check"]).reads | {name}, set(), set()
+    known, used = set(), set()
     while todo:
         known |= todo
         made = [each for each in parts if each[1] & todo]

@@ -13,7 +13,7 @@ class Ended extends Error {}
 
 class Python {
   seconds = 20; // for one check, as in the notebook
-  #worker; #started; #listeners = new Set(); #waiting; #calls = 0;
+  #worker; #started; #listeners = new Set(); #waiting; #loaded; #calls = 0;
   #before = Promise.resolve(); // one call after the other: each may end the worker
 
   /** Whether Python is in the browser's storage, so that `start` needs no network. */
@@ -77,6 +77,29 @@ class Python {
     return made;
   }
 
+  /** Calls a function of a chapter. A tensor crosses as { shape, data }, a typed array in order.
+   * @param sources { notebook, mine: { exercise: code }, tokenizer }: `mine` stands in the place of the
+   *   course's. The chapter's cells are run once for the same object. `tokenizer`: what engine.vocabulary()
+   *   gives, for "tokenizer.encode" and "tokenizer.decode" of notebook 1, which speak in the model's ids
+   * @throws Error as `check`
+   * @returns {Promise<{ value, message, uses: [{ name, whose: "reader" | "course" }], seconds }>} `message`
+   *   says what went wrong, if anything did; `uses` are the exercises that the function is made of */
+  call(sources, name, args) {
+    const called = this.#before.then(async () => {
+      await this.start();
+      try {
+        const missing = this.#loaded === sources ? null : sources;
+        const found = await this.#call("call", [missing, name, args], this.seconds);
+        this.#loaded = sources;
+        return found;
+      } catch (error) {
+        return this.#failed(error, name);
+      }
+    });
+    this.#before = called.catch(() => {});
+    return called;
+  }
+
   /** Ends what runs, and gives the memory back. What is asked next starts Python again. */
   stop() {
     this.#end(new DOMException("Python was stopped", "AbortError"));
@@ -130,7 +153,7 @@ class Python {
 
   #end(why) {
     this.#worker?.terminate();
-    this.#worker = this.#started = undefined;
+    this.#worker = this.#started = this.#loaded = undefined;
     if (why) this.#waiting?.reject(why);
   }
 }

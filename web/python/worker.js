@@ -51,6 +51,32 @@ const methods = {
       theirs.destroy();
     }
   },
+
+  /** What a function gives for numbers of the engine; `sources` are loaded first, if they are given. */
+  call(call, sources, name, args) {
+    const functions = python.pyimport("engine_functions");
+    postMessage({ call, begins: name });
+    if (sources) {
+      const mine = python.toPy(sources.mine);
+      const message = functions.load(sources.notebook, mine, sources.tokenizer);
+      mine.destroy();
+      if (message) return { message, uses: [] };
+    }
+    const begin = performance.now();
+    const given = args.map((each) => {
+      if (Array.isArray(each)) return python.toPy(each);
+      return ArrayBuffer.isView(each?.data) ? functions.tensor(each.data, each.shape) : each;
+    });
+    const found = functions.call(name, ...given);
+    const seconds = (performance.now() - begin) / 1000;
+    const plain = { dict_converter: Object.fromEntries };
+    try {
+      return { ...found.toJs(plain), uses: functions.uses(name).toJs(plain), seconds };
+    } finally {
+      found.destroy();
+      for (const each of given) each?.destroy?.();
+    }
+  },
 };
 
 function unpacked(part) {

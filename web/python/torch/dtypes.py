@@ -107,7 +107,13 @@ def stored(values, d):
     if d.kind == BOOL:
         return [x != 0 for x in values]
     if d.kind == INT:
-        return _wrapped([x if type(x) is int else _whole(x) for x in values], d)
+        values = list(values)
+        kinds = set(map(type, values))
+        if not kinds <= {int, bool}:
+            values = [x if type(x) is int else _whole(x) for x in values]
+        elif bool in kinds:
+            values = list(map(int, values))
+        return _wrapped(values, d)
     if d.kind == COMPLEX:
         values = [complex(x) for x in values]
         if d is complex128:

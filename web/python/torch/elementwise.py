@@ -44,11 +44,15 @@ def _slope(f):
 # Of one tensor
 
 
-def _unary(names, f, slope=None, otherwise=lambda x: nan, result="float", also=True):
-    """Register a function. `slope(x, y)` is its derivative. The result is of floats ("float"), of
-    the same type ("same") or of bools ("bool")."""
+def _unary(
+    names, f, slope=None, otherwise=lambda x: nan, result="float", also=True, of_complex=None
+):
+    """Register a function. `slope(x, y)` is its derivative; `of_complex` takes its place for
+    complex numbers. The result is of floats ("float"), of the same type ("same") or of bools
+    ("bool")."""
     names = names.split()
     apply, slopes = _each(f, otherwise), slope and _slope(slope)
+    complex_too = _each(of_complex or f, otherwise)
 
     def op(x):
         d = x.dtype
@@ -57,7 +61,8 @@ def _unary(names, f, slope=None, otherwise=lambda x: nan, result="float", also=T
         elif result == "float" and d.kind < FLOAT:
             d = get_default_dtype()
         values = numbers(x)
-        y = make(apply(values), x.shape, d)
+        found = complex_too(values) if x.dtype.is_complex else apply(values)
+        y = make(found, x.shape, d)
         if slope is None:
             return y
 
@@ -68,10 +73,6 @@ def _unary(names, f, slope=None, otherwise=lambda x: nan, result="float", also=T
         return record(y, [x], vjp)
 
     return public(*names, in_place=also)(op)
-
-
-def _or_complex(real, of_complex):
-    return lambda x: of_complex(x) if type(x) is complex else real(x)
 
 
 def _sigmoid(x):
@@ -101,14 +102,14 @@ def _at_edge(edge, value):
 
 
 LN2, LN10 = math.log(2), math.log(10)
-exp = _unary("exp", _or_complex(math.exp, cmath.exp), lambda x, y: y, _infinite(1))
+exp = _unary("exp", math.exp, lambda x, y: y, _infinite(1), of_complex=cmath.exp)
 exp2 = _unary("exp2", lambda x: 2.0**x, lambda x, y: y * LN2, _infinite(1))
 expm1 = _unary("expm1", math.expm1, lambda x, y: y + 1, _infinite(1))
-log = _unary("log", _or_complex(math.log, cmath.log), lambda x, y: 1 / x, _at_edge(0, -inf))
+log = _unary("log", math.log, lambda x, y: 1 / x, _at_edge(0, -inf), of_complex=cmath.log)
 log2 = _unary("log2", math.log2, lambda x, y: 1 / (x * LN2), _at_edge(0, -inf))
 log10 = _unary("log10", math.log10, lambda x, y: 1 / (x * LN10), _at_edge(0, -inf))
 log1p = _unary("log1p", math.log1p, lambda x, y: 1 / (1 + x), _at_edge(-1, -inf))
-sqrt = _unary("sqrt", _or_complex(math.sqrt, cmath.sqrt), lambda x, y: 0.5 / y if y else inf)
+sqrt = _unary("sqrt", math.sqrt, lambda x, y: 0.5 / y if y else inf, of_complex=cmath.sqrt)
 rsqrt = _unary("rsqrt", lambda x: 1 / math.sqrt(x), lambda x, y: -0.5 * y**3, _at_edge(0, inf))
 square = _unary("square", lambda x: x * x, lambda x, y: 2 * x, result="same")
 reciprocal = _unary(

@@ -1,6 +1,8 @@
 """Functions that make one number of many along dimensions: sums, extremes, spread, running sums."""
 
+import itertools
 import math
+import operator
 from collections import namedtuple
 
 from torch import autograd, dtypes
@@ -388,14 +390,7 @@ def _running(name, f, start, slope=None):
         x = x.to(wanted)
         found, back = lines(x, dim)
 
-        def one(values):
-            total, out = start, []
-            for v in values:
-                total = f(total, v)
-                out.append(total)
-            return out
-
-        out = back(map(one, found), wanted)
+        out = back([[*itertools.accumulate(each, f, initial=start)][1:] for each in found], wanted)
         if slope is None:
             if autograd.recording(x):
                 from torch.names import refuse
@@ -407,10 +402,8 @@ def _running(name, f, start, slope=None):
     return public(name, in_place=True)(op)
 
 
-cumsum = _running(
-    "cumsum", lambda a, b: a + b, 0, lambda g, dim: cumsum(g.flip(dim), dim).flip(dim)
-)
-cumprod = _running("cumprod", lambda a, b: a * b, 1)
+cumsum = _running("cumsum", operator.add, 0, lambda g, dim: cumsum(g.flip(dim), dim).flip(dim))
+cumprod = _running("cumprod", operator.mul, 1)
 
 
 @public()

@@ -42,7 +42,11 @@ def sums(t, dims):
         for way in sorted(set(ways)):
             which = [i for i, each in enumerate(ways) if each == way]
             first = [starts[i] + more for i in which]
-            rows = [[values[at + n * step] for at in first] for n in range(count)]
+            if len(first) == 1 and step:
+                at = first[0]
+                rows = [[v] for v in values[at : at + count * step : step]]
+            else:
+                rows = [[values[at + n * step] for at in first] for n in range(count)]
             part = WAYS[way](rows, lanes, add)
             for i, total in zip(which, add([totals[i] for i in which], part)):
                 totals[i] = total

@@ -4,6 +4,8 @@ Functions of the other files become methods at the end of `torch/__init__.py`. W
 to know how a tensor is stored: making, viewing, reading, writing in place.
 """
 
+import math
+
 from torch import autograd, devices, dtypes, strides
 from torch.autograd import Node, node_of, record
 from torch.names import refuse
@@ -48,6 +50,8 @@ def numbers_as(t, shape):
     """The same after broadcasting `t` to `shape`."""
     if t._geometry.shape == tuple(shape):
         return numbers(t)
+    if t.numel() == 1:
+        return [t._storage.values[t._geometry.offset]] * math.prod(shape)
     return [t._storage.values[at] for at in t._geometry.expanded(shape).positions()]
 
 

@@ -1,0 +1,91 @@
+"""Puts a chapter's functions into the engine of the page: the reader's where they pass their
+checks, else the course's. The engine's numbers come in as tensors, and results go back to it."""
+
+import contextlib
+import json
+import warnings
+from array import array
+
+import exercises  # first: it makes importable what llmlib imports
+import torch
+from torch import tensors
+
+from llmlib.course.checking import run_cells, run_tests
+from llmlib.course.checking.plain_data import UnsupportedValue
+from llmlib.tokens import Tokenizer
+
+CODES = {torch.bool: "B", torch.float32: "f"}  # others cross as float64
+_loaded = {}  # the chapter's names, as its cells have made them; what they were made of
+
+
+def load(notebook, mine, tokenizer=None):
+    """Run a chapter's cells, `mine` {exercise: code} in the place of the course's: what is wrong,
+    or None. With `tokenizer`, the engine's tables as JSON, the name `tokenizer` is the chapter's
+    adapter of encode and decode to the model's ids."""
+    _loaded.clear()
+    book, space = exercises.BOOKS[notebook], vars(run_cells.new_main())
+    warnings.simplefilter("ignore")
+    with contextlib.redirect_stdout(None), contextlib.redirect_stderr(None):
+        for title, source in book["steps"]:
+            error = run_cells.run(title, mine.get(title, source), space)
+            if error and title in mine:
+                return run_tests.error_message(error, exercises.SECONDS)
+    if tokenizer:
+        space["tokenizer"] = space["MyTokenizer"](_tokenizer(json.loads(tokenizer)))
+    _loaded.update(space=space, book=book, mine=mine)
+    return None
+
+
+def _tokenizer(tables):
+    steps = [{"type": "Digits", "individual_digits": True}, {"type": "ByteLevel"}]
+    spec = {
+        "model": {"vocab": tables["vocab"], "merges": tables["merges"]},
+        "added_tokens": [{"content": text, "id": i} for text, i in tables["special"].items()],
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps},
+    }
+    return Tokenizer.from_spec(spec, "the engine")
+
+
+def tensor(data, shape):
+    """A tensor of a typed array of JavaScript: of floats, of whole numbers or of truth values."""
+    view = data.to_py()
+    kind = {"f": torch.float32, "B": torch.bool}.get(view.format, torch.int64)
+    values = view.tolist()
+    if kind is torch.bool:
+        values = [*map(bool, values)]
+    return tensors.new(values, tuple(shape), kind)
+
+
+def call(name, *args):
+    """{value, message} of a function that `load` has made; "tokenizer.encode" is a method.
+    `message` is what is wrong, in one line; {shape, data} stands for a tensor."""
+    owner, _, function = name.rpartition(".")
+    space = _loaded["space"]
+    called = getattr(space[owner], function) if owner else space.get(name)
+    try:
+        with contextlib.redirect_stdout(None), contextlib.redirect_stderr(None):
+            return {"value": _plain(called(*args)), "message": ""}
+    except BaseException as error:  # noqa: BLE001 - a reader's function may raise anything
+        message = run_tests.error_message(error, exercises.SECONDS, function)
+        return {"value": None, "message": message}
+
+
+def uses(name):
+    """[{name, whose: "reader" or "course"}] of the exercises that a function is made of, itself
+    included."""
+    book, mine = _loaded["book"], _loaded["mine"]
+    found = exercises.reached(book, {name.rpartition(".")[2]}, mine)
+    return [{"name": each, "whose": "reader" if each in mine else "course"} for each in found]
+
+
+def _plain(value):
+    if isinstance(value, torch.Tensor):
+        numbers = tensors.numbers(value)
+        if value.dtype.is_complex:
+            raise UnsupportedValue("complex numbers")
+        return {"shape": [*value.shape], "data": array(CODES.get(value.dtype, "d"), numbers)}
+    if isinstance(value, list | tuple):
+        return [*map(_plain, value)]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise UnsupportedValue(f"an object of type {type(value).__name__}")
