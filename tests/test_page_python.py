@@ -223,8 +223,8 @@ SAID = {
     "": "`merge` is not defined: write it and run its cell",
     "%cd ..\ndef merge(ids, pair, new_id):\n    return ids": "is for the notebook",
     "    def merge(ids, pair, new_id):\n        return list(ids)": "nothing was merged",
-    "def merge(ids, pair, new_id):\n    import numpy\n    return numpy.array(ids)": (
-        "numpy.array is not in the page: use the notebook"
+    "def merge(ids, pair, new_id):\n    import numpy\n    return numpy.fft.fft(ids)": (
+        "numpy.fft is not in the page: use the notebook"
     ),
     "def merge(ids, pair, new_id):\n    import transformers": "No module named 'transformers'",
     "def merge(ids, pair, new_id):\n    return merge(ids, pair, new_id)": "RecursionError",
