@@ -68,7 +68,7 @@ INSTRUCTORS = {
     "fetch-model": (
         "llmlib.course.lab.fetch_model",
         "fetch the model once, for all learners of a machine",
-        "LLMLIB_MODEL=/srv/course/model llmlib fetch-model",
+        "llmlib fetch-model",
     ),
     "release-assignment": (
         "llmlib.grading.exchange",
