@@ -14,7 +14,6 @@ CARRIED = {  # what lies beside llmlib in a clone: where in llmlib it goes
     "requirements-model.txt": "",
     "nbgrader_config.py": "grading",
     "web/dom.js": "widgets/web",
-    "web/strings.js": "widgets/web",
     "web/widgets/*.*": "widgets/web/widgets",
     "web/widgets/pictures/*.js": "widgets/web/widgets/pictures",
 }

@@ -4,10 +4,10 @@
     python -m authoring.build 03_attention     one notebook
     python -m authoring.build --force          all, changed or not
 
-A notebook is executed when one of its code cells has changed, or code of llmlib that they import;
-the one that makes my_llm.py also when a function of that file has. Where only text has changed, its
-outputs are kept. Two builds of the same source give the same bytes, on any processor with AVX2.
-Several people may build different notebooks at the same time.
+A notebook is executed when one of its code cells has changed, or what they import: code of llmlib,
+a widget's script in web/; the one that makes my_llm.py also when a function of that file has. Where
+only text has changed, its outputs are kept. Two builds of the same source give the same bytes, on
+any processor with AVX2. Several people may build different notebooks at the same time.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from llmlib.course.environment import environment
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT, Notebook, SourceError
 from llmlib.course.format.source import METADATA
+from llmlib.widgets import joined
 
 VERSION = "2"  # raise it when a change here alters what is built from an unchanged source
 CELL_SECONDS = 300
@@ -131,15 +132,18 @@ def keep_outputs(node: NotebookNode, old: NotebookNode) -> None:
 
 def fingerprints(notebook: Notebook) -> dict[str, str]:
     """What an executed notebook depends on, written into it to see later what has changed: its code
-    cells, the code of llmlib that they import, and its drawings. Text is none of it."""
+    cells, the code of llmlib and the widgets that they import, and its drawings; not its text."""
     key = [quiz.key_text()] if notebook.number is None else []  # what the quiz's cells show
     if any("my_llm.make(" in cell.source for cell in notebook.cells):  # runs others' solutions
         key.append(str(my_llm.collect(ROOT / "solutions")[0]))
     cells = [str((cell.source, cell.metadata.get("tags", []))) for cell in _code(notebook.cells)]
-    imports = [cell.source for cell in _code(notebook.cells)]
+    library = code_digest.closure([c.source for c in _code(notebook.cells)], but=OF_CHECKS)
+    names = [path.stem for path in library if path.parent == joined.HERE]
+    drawn_by = [name for name in names if (joined.WEB / "widgets" / f"{name}.js").is_file()]
+    scripts = [joined.styles(), *map(joined.module, drawn_by)] if drawn_by else []
     return {
         "code": code_digest.digest([VERSION, *key, *cells]),
-        "library": code_digest.digest(code_digest.closure(imports, but=OF_CHECKS)),
+        "library": code_digest.digest([*library, *scripts]),
         "drawings": drawings.fingerprint(notebook.name),
     }
 

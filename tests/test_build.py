@@ -16,6 +16,7 @@ from authoring import build, code_digest, laptop, release
 from llmlib import import_closure
 from llmlib.course.format import notebooks
 from llmlib.course.format.notebooks import ROOT, SourceError
+from llmlib.widgets import joined
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 SOFTMAX = """def softmax(x, dim=-1):
@@ -235,6 +236,15 @@ def test_code_of_the_library_that_a_notebook_imports_counts_and_its_comments_do_
     assert library("plots", '"""All pictures."""\n\nWIDTH = 2  # inches\n') == first
     assert library("other", "WIDTH = 3\n") == first
     assert library("plots", "WIDTH = 3\n") != first
+
+
+def test_the_script_of_a_widget_counts_and_what_only_the_page_says_does_not(monkeypatch):
+    notebook = notebooks.load("06_sampling")
+    first = build.fingerprints(notebook)["library"]
+    script = joined.module("loss_lab")
+    assert "web_widgets_strings" in script and "web_strings" not in script
+    monkeypatch.setattr(joined, "module", lambda name: f"{name}, redrawn")
+    assert build.fingerprints(notebook)["library"] != first
 
 
 def test_the_notebook_that_makes_my_llm_is_executed_when_a_function_of_that_file_changes(

@@ -207,7 +207,7 @@ def test_encode_and_decode_read_and_write_for_the_model(context, model):
         says(page, book, "encode", "return merges[text]", "encode: TypeError: ")
 
 
-def test_sample_chooses_the_tokens_that_llmlib_would(context, model):
+def test_generate_writes_what_llmlib_would(context, model):
     book, ids = "06_sampling", model.tokenizer.encode(PROMPT)
     nucleus = {"temperature": 1.0, "top_p": 0.9, "seed": 0}
     with opened(context, book, draw=None) as page:
@@ -216,18 +216,19 @@ def test_sample_chooses_the_tokens_that_llmlib_would(context, model):
             card(page).get_by_label("Choose by").select_option(choice)
             place = run(page, PROMPT)
             assert place.locator(".written").inner_text() == PROMPT + written
-            expect(place).to_contain_text("The engine’s own sampler would have chosen the same ")
+            expect(place).to_contain_text(re.compile(r"generate writes the \d+ tokens that "))
             expect(place).to_contain_text("The course’s: draw.")
             said = re.search(r"([\d.]+) a second", place.inner_text())[1]
             assert float(said) > rate  # on an idle core six times that
-        says(page, book, "sample", "return torch.tensor([49152])", "and gave [49152]")
-        says(
-            page,
-            book,
-            "sample",
-            "return logits.argmin(-1)",
-            "differs from the engine’s own sampler",
-        )
+        says(page, book, "sample", "return logits.argmin(-1)", "generate differs from the engine ")
+        says(page, book, "sample", "return torch.tensor([49152])", "and gave 49152")
+        generate_ = "generate", "yield model(ids[:2])[0, -1].argmax().item()"
+        says(page, book, *generate_, f"was to read the {len(ids)} ids so far: it was given others")
+        endless = "while True:\n        yield 5"
+        says(page, book, "generate", endless, f"goes on behind token {NEW_TOKENS}")
+        says(page, book, "generate", "yield 5", "differs from the engine first at token 1: ")
+        more = "while True:\n        yield model(ids).shape[0]\n        ids = ids + [1]"
+        says(page, book, "generate", more, "so far: the text should have ended there")
 
 
 def test_before_the_click_nothing_is_fetched_and_the_card_says_what_to_solve(context):

@@ -101,7 +101,7 @@ def test_the_wheel_holds_the_package_the_notebooks_and_their_sources(wheel):
     wanted |= {f"llmlib/course/notebooks/{path.name}": path for path in RELEASED}
     sources = (ROOT / "solutions").glob("*.py")
     wanted |= {f"llmlib/course/sources/{path.name}": path for path in sources}
-    scripts = ["dom.js", "strings.js", "widgets/**/*.js", "widgets/*.css"]
+    scripts = ["dom.js", "widgets/**/*.js", "widgets/*.css"]
     drawing = [path for each in scripts for path in (ROOT / "web").glob(each)]
     wanted |= {f"llmlib/widgets/{path.relative_to(ROOT)}": path for path in drawing}
     wanted["llmlib/requirements-model.txt"] = ROOT / "requirements-model.txt"

@@ -2,7 +2,7 @@
  * page's engine, and the engine's own beside them. Fetched at the click. */
 
 import { element, memory } from "../dom.js";
-import { largest_ids, newGenerator, sample, softmax } from "../engine/sampler.js";
+import { largest_ids, softmax } from "../engine/sampler.js";
 import { python } from "../python/python.js";
 import { say, strings } from "../strings.js";
 import { LONGEST, startEngine } from "../widgets/live_run.js";
@@ -128,39 +128,43 @@ const CHAPTERS = {
   },
 
   async "06_sampling"({ engine, call, told, out, text, choice, took }) {
-    const ids = (await tokensOf(engine, text)).map(each => each.id), { vocab_size, stop_ids } = engine.config;
-    const settings = SETTINGS[choice], random = newGenerator(SEED), written = element("p", "written"), made = [];
+    const prompt = (await tokensOf(engine, text)).map(each => each.id), written = element("p", "written");
+    const { vocab_size, stop_ids, context } = engine.config, { temperature, top_p } = SETTINGS[choice];
+    const start = [context, stop_ids, NEW_TOKENS, temperature, undefined, top_p, undefined, SEED], made = [];
     written.append(text, element("b"));
     out.append(written);
-    let other = null, begin = 0, before = 0;
-    do {
-      const { logits } = await engine.look([...ids, ...made]), u = random();
-      const found = await call(
-        "sample", { shape: [1, vocab_size], data: logits }, { shape: [1], data: Float32Array.of(u) },
-        settings.temperature, undefined, settings.top_p, undefined);
-      const id = found?.data?.length === 1 ? found.data[0] : found;
+    let begin = 0, before = 0;
+    for (;;) {
+      const ids = [...prompt, ...made];
+      const ends = made.length === NEW_TOKENS || stop_ids.includes(made.at(-1)) || ids.length === context;
+      const logits = ends ? undefined : { shape: [vocab_size], data: (await engine.look(ids)).logits };
+      const id = await call("text.generate", ids, logits, made.length ? undefined : start);
+      if (id === undefined) break;
       if (!(Number.isInteger(id) && id >= 0 && id < vocab_size)) {
-        const said = found?.shape ? `[${[...found.data].slice(0, 3).join(", ")}]` : String(found);
-        throw new Error(say(texts.noId, { name: "sample", last: vocab_size - 1, found: said }));
+        const found = id?.shape ? `[${[...id.data].slice(0, 3).join(", ")}]` : String(id);
+        throw new Error(say(texts.noId, { name: "generate", last: vocab_size - 1, found }));
       }
-      const own = sample(logits, u, settings);
+      if (ends) throw new Error(say(texts.goesOn, { name: "generate", count: made.length }));
       made.push(id);
-      if (own !== id) other ??= { place: made.length, ids: [id, own] };
       if (made.length === 1) [begin, before] = [performance.now(), Number(took())];
       written.lastChild.textContent = await engine.decode(made);
-    } while (made.length < NEW_TOKENS && !stop_ids.includes(made.at(-1)));
-    const seconds = (performance.now() - begin) / 1000;
-    if (other) {
-      const [mine, own] = (await engine.tokens(other.ids)).map(each => `“${each.text}”`);
-      told(wrong(say(texts.otherChoice, { name: "sample", place: other.place, mine, own })));
-    } else told(right(say(texts.sameChoice, { count: made.length })));
-    const rate = ((made.length - 1) / seconds).toFixed(1), own = (took() - before).toFixed(1);
-    told({ text: say(texts.speed, { tokens: made.length, seconds: seconds.toFixed(1), rate, own }) });
+    }
+    const seconds = (performance.now() - begin) / 1000, own = (took() - before).toFixed(1);
+    const settings = { max_new_tokens: NEW_TOKENS, temperature, top_p, seed: SEED };
+    const theirs = await engine.generate(prompt, settings), longer = made.length > theirs.length ? made : theirs;
+    const place = longer.findIndex((_, i) => made[i] !== theirs[i]), name = "generate";
+    const word = async id => (id === undefined ? texts.end : `“${await engine.decode([id])}”`);
+    told(place < 0
+      ? right(say(texts.sameChoice, { name, count: made.length }))
+      : wrong(say(texts.otherChoice, {
+        name, place: place + 1, mine: await word(made[place]), own: await word(theirs[place]) })));
+    const rate = ((made.length - 1) / seconds).toFixed(1);
+    if (made.length > 1) told({ text: say(texts.speed, { tokens: made.length, seconds: seconds.toFixed(1), rate, own }) });
   },
 };
 
 async function tokensOf(engine, text, longest = LONGEST) {
-  if (!text) throw new Error(strings.landing.empty);
+  if (!text) throw new Error(strings.widgets.empty);
   const tokens = await engine.encode(text);
   if (tokens.length > longest) throw new Error(say(strings.landing.longer, { tokens: tokens.length, longest }));
   return tokens;

@@ -12,7 +12,7 @@ const FUNCTIONS = {
   "03_attention": ["scaled_dot_product_attention", "causal_mask"],
   "04_layers": ["rms_norm"],
   "05_output_head": ["softmax"],
-  "06_sampling": ["sample", "draw", "apply_temperature", "top_p", "filter_logits"],
+  "06_sampling": ["generate", "sample", "draw", "apply_temperature", "top_p", "filter_logits"],
 };
 const PROMPT = "The cat sat on the mat, and the cat";
 const PROMPTS = { "01_tokens": "The capital of France is", "06_sampling": "Once upon a time" };

@@ -326,7 +326,7 @@ async function read(seconds = PACE.first) {
   const mine = ++latest;
   try {
     const found = await engine.encode(field.value);
-    if (!found.length) return tell(strings.landing.empty);
+    if (!found.length) return tell(strings.widgets.empty);
     if (found.length > LONGEST) return tell(say(strings.landing.longer, { tokens: found.length, longest: LONGEST }));
     const live = new LiveRun(engine, Math.floor(Math.random() * 2 ** 32));
     const first = await live.view(found);

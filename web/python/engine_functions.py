@@ -5,6 +5,7 @@ import contextlib
 import json
 import warnings
 from array import array
+from types import SimpleNamespace
 
 import exercises  # first: it makes importable what llmlib imports
 import torch
@@ -20,8 +21,9 @@ _loaded = {}  # the chapter's names, as its cells have made them; what they were
 
 def load(notebook, mine, tokenizer=None):
     """Run a chapter's cells, `mine` {exercise: code} in the place of the course's: what is wrong,
-    or None. With `tokenizer`, the engine's tables as JSON, the name `tokenizer` is the chapter's
-    adapter of encode and decode to the model's ids."""
+    or None. With `tokenizer`, the engine's tables as JSON, "tokenizer.encode" and
+    "tokenizer.decode" can be called: the chapter's adapter of its two functions to the model's ids.
+    Where the chapter has `generate`, so can "text.generate"."""
     _loaded.clear()
     book, space = exercises.BOOKS[notebook], vars(run_cells.new_main())
     warnings.simplefilter("ignore")
@@ -30,10 +32,44 @@ def load(notebook, mine, tokenizer=None):
             error = run_cells.run(title, mine.get(title, source), space)
             if error and title in mine:
                 return run_tests.error_message(error, exercises.SECONDS)
+    owners = {"": SimpleNamespace(**space)}
     if tokenizer:
-        space["tokenizer"] = space["MyTokenizer"](_tokenizer(json.loads(tokenizer)))
-    _loaded.update(space=space, book=book, mine=mine)
+        owners["tokenizer"] = space["MyTokenizer"](_tokenizer(json.loads(tokenizer)))
+    if "generate" in space:
+        owners["text"] = Text(space["generate"])
+    _loaded.update(owners=owners, book=book, mine=mine)
     return None
+
+
+class Text:
+    """A text that the reader's `generate` writes. JavaScript runs the model before each step: the
+    engine is in another thread, for which Python could not wait."""
+
+    def __init__(self, function):
+        self.function, self.steps = function, None
+
+    def generate(self, ids, logits, start=None):
+        """The next id, or None at the end. `ids` is the text so far, `logits` [vocab] what the
+        model says behind it, None where the text must end. `start`, the first time: [context,
+        stop_ids, max_new_tokens, temperature, top_k, top_p, min_p, seed]."""
+        if start:
+            context, stop_ids, *settings = start
+            self.config = SimpleNamespace(context=context, stop_ids=tuple(stop_ids))
+            self.vocab_size, self.steps = logits.numel(), iter(self.function(self, ids, *settings))
+            self.rows = [float("nan")] * (self.vocab_size * (len(ids) - 1))  # nobody has asked
+        self.ids = [*ids]
+        if logits is not None:
+            self.rows += tensors.numbers(logits)
+        new = next(self.steps, None)
+        return new.item() if isinstance(new, torch.Tensor) else new
+
+    def __call__(self, ids):
+        """The logits [1, seq, vocab], as of a model that reads `ids`."""
+        given = ids.flatten().tolist() if isinstance(ids, torch.Tensor) else [*ids]
+        if given != self.ids or len(self.rows) < len(given) * self.vocab_size:
+            why = "it was given others" if given != self.ids else "the text should have ended there"
+            raise ValueError(f"the model was to read the {len(self.ids)} ids so far: {why}")
+        return tensors.new(self.rows, (1, len(given), self.vocab_size), torch.float32)
 
 
 def _tokenizer(tables):
@@ -57,13 +93,12 @@ def tensor(data, shape):
 
 
 def call(name, *args):
-    """{value, message} of a function that `load` has made; "tokenizer.encode" is a method.
+    """{value, message} of a function that `load` has made, or of a method, as "text.generate".
     `message` is what is wrong, in one line; {shape, data} stands for a tensor."""
     owner, _, function = name.rpartition(".")
-    space = _loaded["space"]
-    called = getattr(space[owner], function) if owner else space.get(name)
     try:
         with contextlib.redirect_stdout(None), contextlib.redirect_stderr(None):
+            called = getattr(_loaded["owners"][owner], function)
             return {"value": _plain(called(*args)), "message": ""}
     except BaseException as error:  # noqa: BLE001 - a reader's function may raise anything
         message = run_tests.error_message(error, exercises.SECONDS, function)

@@ -2,7 +2,7 @@
 // some of them switched off.
 
 import { element } from "../dom.js";
-import { say, strings } from "../strings.js";
+import { say, strings } from "./strings.js";
 import { asking, newStatus, textField } from "./frame.js";
 import { found, headGrid, lookingBack } from "./pictures/attention.js";
 import { likelyTable } from "./pictures/choice.js";

@@ -2,7 +2,7 @@
 // same merges.
 
 import { element } from "../dom.js";
-import { say, strings } from "../strings.js";
+import { say, strings } from "./strings.js";
 import { asking, newStatus, textField } from "./frame.js";
 import { button, choice, slider } from "./pictures/controls.js";
 import { chip, shown } from "./pictures/words.js";

@@ -6,7 +6,7 @@
 // promise of an answer; what it throws is said in a sentence. Each module says what it asks.
 
 import { element } from "../dom.js";
-import { strings } from "../strings.js";
+import { strings } from "./strings.js";
 
 const PATIENCE = 2000; // ms without an answer, until that is said
 const TYPING = 200; // ms without a key, until a text is read
@@ -57,7 +57,7 @@ export function textField(source, status, changed, name = strings.widgets.text) 
   const field = element("textarea"), { text, prompts = [] } = source.given;
   const made = { text, place: element("div", "", element("label", "typed", name, field)) };
   const read = () => {
-    const refused = source.refuses?.(field.value) ?? (field.value ? undefined : strings.landing.empty);
+    const refused = source.refuses?.(field.value) ?? (field.value ? undefined : strings.widgets.empty);
     if (refused !== undefined) {
       status.textContent = refused;
       return;

@@ -1,7 +1,7 @@
 // The generation stepper of notebook 7: the loop, one token a click, the cache growing.
 
 import { element } from "../dom.js";
-import { say, strings } from "../strings.js";
+import { say, strings } from "./strings.js";
 import { asking, newStatus, textField } from "./frame.js";
 import { likelyTable, strip, survivors } from "./pictures/choice.js";
 import { button, filterSliders } from "./pictures/controls.js";

@@ -2,7 +2,7 @@
 // came.
 
 import { element } from "../dom.js";
-import { say, strings } from "../strings.js";
+import { say, strings } from "./strings.js";
 import { asking, newStatus } from "./frame.js";
 import { choice, slider } from "./pictures/controls.js";
 

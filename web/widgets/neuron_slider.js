@@ -1,7 +1,7 @@
 // The neuron slider of notebook 4: hold one neuron of the last layer, and see what is said next.
 
 import { element } from "../dom.js";
-import { say, strings } from "../strings.js";
+import { say, strings } from "./strings.js";
 import { asking, newStatus, textField } from "./frame.js";
 import { likelyTable } from "./pictures/choice.js";
 import { slider } from "./pictures/controls.js";

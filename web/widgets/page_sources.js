@@ -46,7 +46,7 @@ function tokenizer_playground() {
 }
 
 function bpe_stepper() {
-  const { empty } = strings.landing, { tooLong } = strings.bpe;
+  const { empty } = strings.widgets, { tooLong } = strings.bpe;
   return {
     given: { ...recorded.bpe, patterns },
     answer: async asked => steps(asked, { empty, tooLong }),

@@ -1,7 +1,7 @@
 // The RoPE clock of notebook 2: a query and a key turn as they move along a text.
 
 import { element } from "../dom.js";
-import { say, strings } from "../strings.js";
+import { say, strings } from "./strings.js";
 import { asking, newStatus } from "./frame.js";
 import { checkbox, slider } from "./pictures/controls.js";
 

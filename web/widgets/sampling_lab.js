@@ -2,7 +2,7 @@
 // a document move with one u. It needs no kernel and no model: the stretches are given.
 
 import { element } from "../dom.js";
-import { say, strings } from "../strings.js";
+import { say, strings } from "./strings.js";
 import { strip } from "./pictures/choice.js";
 import { slider } from "./pictures/controls.js";
 import { percent, shown } from "./pictures/words.js";

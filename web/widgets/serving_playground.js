@@ -1,7 +1,7 @@
 // The serving calculator of notebook 7: what a decoding step takes, and whether it fits.
 
 import { element } from "../dom.js";
-import { say, strings } from "../strings.js";
+import { say, strings } from "./strings.js";
 import { asking, newStatus } from "./frame.js";
 import { choice, slider, sliderOver } from "./pictures/controls.js";
 import { thousands } from "./pictures/words.js";

@@ -2,7 +2,7 @@
 // al. 2019).
 
 import { element } from "../dom.js";
-import { say, strings } from "../strings.js";
+import { say, strings } from "./strings.js";
 import { asking, newStatus, textField } from "./frame.js";
 import { colour, ink, inTheme, mix } from "./pictures/colours.js";
 import { oneTabStop } from "./pictures/controls.js";

@@ -1,7 +1,7 @@
 // The tokenizer playground of notebook 1: any text, cut into tokens.
 
 import { element } from "../dom.js";
-import { say, strings } from "../strings.js";
+import { say, strings } from "./strings.js";
 import { asking, newStatus, textField } from "./frame.js";
 import { choice, sliderOver } from "./pictures/controls.js";
 import { aboutParts, chip, thousands } from "./pictures/words.js";

@@ -1,7 +1,7 @@
 // Where tokens look: all heads as small squares, and one row of one head as arcs over the text.
 
 import { element } from "../../dom.js";
-import { say, strings } from "../../strings.js";
+import { say, strings } from "../strings.js";
 import { colour, inTheme, mix } from "./colours.js";
 import { oneTabStop } from "./controls.js";
 import { chip, percent, shown } from "./words.js";
@@ -73,7 +73,7 @@ export function headGrid({ n_layer, n_head, seq, weights, chosen, pick, off = []
 /** "Layer 17, head 5: ·on takes most from ·his (85 %)." */
 export function found(tokens, row, layer, head, at) {
   const most = row.indexOf(Math.max(...row));
-  return say(strings.landing.looks, { layer, head, token: shown(tokens[at]), most: shown(tokens[most]), share: percent(row[most]) });
+  return say(strings.pictures.looks, { layer, head, token: shown(tokens[at]), most: shown(tokens[most]), share: percent(row[most]) });
 }
 
 /** The text as buttons, with arcs from the chosen token to those it looks at, and shares in percent.

@@ -2,7 +2,7 @@
 // to 1 in which u picks a token. A token is a text, or { text, bytes } where it is a part of a character.
 
 import { element } from "../../dom.js";
-import { say, strings } from "../../strings.js";
+import { say, strings } from "../strings.js";
 import { percent, shown, thousands } from "./words.js";
 
 /** A grey bar for the model, a blue one for what is left. */

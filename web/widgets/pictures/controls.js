@@ -1,7 +1,7 @@
 // Sliders with their number, the four of a draw, lists to choose from, boxes to tick, buttons.
 
 import { element } from "../../dom.js";
-import { strings } from "../../strings.js";
+import { strings } from "../strings.js";
 
 /** A slider with its name and its number. @param format of the number shown
  * @returns { place, input, value } — `value` can be read and set */

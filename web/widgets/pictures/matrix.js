@@ -1,7 +1,7 @@
 // A matrix of the model to scale, filled with the colours of its first rows and columns.
 
 import { element } from "../../dom.js";
-import { strings, say } from "../../strings.js";
+import { strings, say } from "../strings.js";
 import { diverging, inTheme } from "./colours.js";
 
 const SCALE = 1 / 9; // pixels a number: 576 are 64 wide

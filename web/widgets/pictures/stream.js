@@ -1,7 +1,7 @@
 // What the residual stream would say before each layer, if the model stopped there.
 
 import { element } from "../../dom.js";
-import { say, strings } from "../../strings.js";
+import { say, strings } from "../strings.js";
 import { oneTabStop } from "./controls.js";
 import { percent, shown } from "./words.js";
 

@@ -1,7 +1,7 @@
 // How tokens and numbers are written.
 
 import { element } from "../../dom.js";
-import { say, strings } from "../../strings.js";
+import { say, strings } from "../strings.js";
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 const nbsp = "\u00a0";
