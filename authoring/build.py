@@ -35,7 +35,7 @@ from llmlib.course.format.notebooks import ROOT, Notebook, SourceError
 from llmlib.course.format.source import METADATA
 from llmlib.widgets import joined
 
-VERSION = "2"  # raise it when a change here alters what is built from an unchanged source
+VERSION = "3"  # raise it when a change here alters what is built from an unchanged source
 CELL_SECONDS = 300
 # what reads and runs a learner's answers: no cell of a solved notebook does
 OF_CHECKS = {"checking", "format", "quiz.py", "quiz_cells.py", "quiz.json"}

@@ -836,7 +836,7 @@ predict(
     yours="A",
 )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 ways = {
     "your backward_by_hand": backward_by_hand,
     "gate forgotten": demo.gate_forgotten,
@@ -1353,7 +1353,7 @@ reveal("context", "A" if helped == 8 else "C" if helped <= 4 else "B")
 #
 # First the model that has learned nothing, then yours after 960 steps.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 torch.set_num_threads(2)
 story_tokenizer = training.story_tokenizer(make_context_runs.training_stories()[:256])
 start = [story_tokenizer.special_tokens[training.BETWEEN]]
@@ -1609,7 +1609,7 @@ predict(
     yours="D",
 )
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from dataclasses import replace
 
 

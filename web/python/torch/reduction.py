@@ -159,9 +159,8 @@ def aminmax(x, *, dim=None, keepdim=False):
 
 def _arg_peak(name, f):
     def place(values):
-        for i, v in enumerate(values):
-            if v != v:
-                return i
+        if any(map(math.isnan, values)):
+            return next(i for i, v in enumerate(values) if v != v)
         return values.index(f(values))  # of equal ones the first
 
     def op(x, dim=None, keepdim=False, axis=None):
