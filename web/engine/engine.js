@@ -150,5 +150,5 @@ export class Engine {
 
 const FILES = [ // what the worker loads, which the page does not see
   "worker.js", "checkpoint.js", "download.js", "generation.js", "gguf.js", "kernel.js", "kernel.wasm", "kv_cache.js",
-  "model.js", "parts.js", "sampler.js", "tokenizer.js", "../strings.js",
+  "model.js", "parts.js", "sampler.js", "tokenizer.js", "../strings.js", "../widgets/strings.js",
 ].map((name) => new URL(name, import.meta.url).href);

@@ -5,8 +5,9 @@ import { keepPages } from "../keep_pages.js";
 import { say, strings } from "../strings.js";
 
 const PARTS = new URL("../../python/manifest.json", import.meta.url).href;
-const FILES = ["worker.js", "../engine/download.js", "../strings.js"] // what the page does not see
-  .map((name) => new URL(name, import.meta.url).href);
+const FILES = [ // what the worker loads, which the page does not see
+  "worker.js", "../engine/download.js", "../strings.js", "../widgets/strings.js",
+].map((name) => new URL(name, import.meta.url).href);
 
 class TooSlow extends Error {}
 class Ended extends Error {}
