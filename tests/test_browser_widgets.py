@@ -177,7 +177,7 @@ def _controls(widget):
         expect(each).to_have_accessible_name(re.compile(r"\w"))
         if each.get_attribute("type") == "range":
             label = each.locator("xpath=..")
-            expect(each).to_have_accessible_name(label.locator("span").inner_text())
+            expect(each).to_have_accessible_name(label.locator("span").text_content())
             shown = label.locator("output").inner_text()
             expect(each).to_have_attribute("aria-valuetext", shown)
     return alone + [

@@ -222,8 +222,15 @@ def test_generate_writes_what_llmlib_would(context, model):
             assert float(said) > rate  # on an idle core six times that
         says(page, book, "sample", "return logits.argmin(-1)", "generate differs from the engine ")
         says(page, book, "sample", "return torch.tensor([49152])", "and gave 49152")
-        generate_ = "generate", "yield model(ids[:2])[0, -1].argmax().item()"
-        says(page, book, *generate_, f"was to read the {len(ids)} ids so far: it was given others")
+        wrong = "yield model(ids[:2])[0, -1].argmax().item()"
+        count = len(model.tokenizer.encode(TEXT))
+        says(
+            page,
+            book,
+            "generate",
+            wrong,
+            f"was to read the {count} ids so far: it was given others",
+        )
         endless = "while True:\n        yield 5"
         says(page, book, "generate", endless, f"goes on behind token {NEW_TOKENS}")
         says(page, book, "generate", "yield 5", "differs from the engine first at token 1: ")
