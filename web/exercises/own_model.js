@@ -133,7 +133,10 @@ const CHAPTERS = {
     const start = [context, stop_ids, NEW_TOKENS, temperature, undefined, top_p, undefined, SEED], made = [];
     written.append(text, element("b"));
     out.append(written);
-    let begin = 0, before = 0;
+    let begin = 0, before = 0, shown = Promise.resolve();
+    const write = async soFar => {
+      written.lastChild.textContent = await engine.decode(soFar);
+    };
     for (;;) {
       const ids = [...prompt, ...made];
       const ends = made.length === NEW_TOKENS || stop_ids.includes(made.at(-1)) || ids.length === context;
@@ -147,8 +150,10 @@ const CHAPTERS = {
       if (ends) throw new Error(say(texts.goesOn, { name: "generate", count: made.length }));
       made.push(id);
       if (made.length === 1) [begin, before] = [performance.now(), Number(took())];
-      written.lastChild.textContent = await engine.decode(made);
+      shown = write([...made]); // while the functions choose the next one
+      shown.catch(() => {}); // it is waited for at the end
     }
+    await shown;
     const seconds = (performance.now() - begin) / 1000, own = (took() - before).toFixed(1);
     const settings = { max_new_tokens: NEW_TOKENS, temperature, top_p, seed: SEED };
     const theirs = await engine.generate(prompt, settings), longer = made.length > theirs.length ? made : theirs;

@@ -37,7 +37,7 @@ def load(notebook, mine, tokenizer=None):
         owners["tokenizer"] = space["MyTokenizer"](_tokenizer(json.loads(tokenizer)))
     if "generate" in space:
         owners["text"] = Text(space["generate"])
-    _loaded.update(owners=owners, book=book, mine=mine)
+    _loaded.update(owners=owners, book=book, mine=mine, uses={})
     return None
 
 
@@ -108,9 +108,12 @@ def call(name, *args):
 def uses(name):
     """[{name, whose: "reader" or "course"}] of the exercises that a function is made of, itself
     included."""
-    book, mine = _loaded["book"], _loaded["mine"]
-    found = exercises.reached(book, {name.rpartition(".")[2]}, mine)
-    return [{"name": each, "whose": "reader" if each in mine else "course"} for each in found]
+    book, mine, known = _loaded["book"], _loaded["mine"], _loaded["uses"]
+    if name not in known:  # it is asked at each token
+        found = exercises.reached(book, {name.rpartition(".")[2]}, mine)
+        whose = [(each, "reader" if each in mine else "course") for each in found]
+        known[name] = [{"name": each, "whose": who} for each, who in whose]
+    return known[name]
 
 
 def _plain(value):
