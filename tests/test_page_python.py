@@ -9,7 +9,6 @@ import browser
 import firefox
 import made_once
 import pytest
-import sample
 import static_server
 from test_page_torch import OTHERWISE
 
@@ -24,7 +23,6 @@ pytestmark = [
     pytest.mark.needs("npm"),
 ]
 FIRST = "01_tokens"
-SEED = "page"  # of the answers to notebooks 2 to 7 that are tried here; test_page_torch.py has all
 LONG = 600_000  # milliseconds
 ASK = """async (asked) => {
   const { python } = await import("./assets/python/python.js");
@@ -84,10 +82,8 @@ def ask(page, notebook, exercise, *codes, others=None, seconds=20):
 
 
 def answers(notebook, exercise):
-    """The answers that are tried here: to notebook 1 all, to the others one right and one wrong."""
     found = [each for each in A.answers() if (each.notebook, each.function) == (notebook, exercise)]
-    found = [each for each in found if (notebook, exercise, each.title) not in OTHERWISE]
-    return found if notebook == FIRST else sample.chosen(found, SEED)
+    return [each for each in found if (notebook, exercise, each.title) not in OTHERWISE]
 
 
 def faults(page, notebook, exercise, found):
@@ -116,12 +112,12 @@ def test_the_page_judges_answers_as_the_notebook_does(page, notebook, exercise):
 
 
 @pytest.mark.needs("firefox")
-def test_firefox_judges_notebook_1_and_does_without_its_server(folder):
+def test_firefox_judges_stubs_and_solutions_and_does_without_its_server(folder):
     with static_server.served(folder) as server, firefox.new_page() as page:
         page.goto(f"{server.address}/index.html")
         assert page.evaluate(START)["done"] > 6_000_000
-        for exercise in notebooks.load(FIRST).exercises:
-            assert not [*faults(page, FIRST, exercise.name, ())]
+        for notebook, exercise in EXERCISES:
+            assert not [*faults(page, notebook, exercise, ())]
         assert page.evaluate(KEPT)
         server.stop()
         try:
