@@ -173,6 +173,14 @@ def test_tries_that_take_long_cost_no_exercise():
         assert "or than it had, and was interrupted" in result.notes[-1]
 
 
+def test_a_process_that_ends_while_it_is_looked_at_has_waited_for_nothing(monkeypatch):
+    def ended(*_):
+        raise ProcessLookupError(3, "No such process")
+
+    monkeypatch.setattr(processor_time.Path, "glob", ended)
+    assert processor_time.waited_by(1) == 0
+
+
 @pytest.mark.proof
 def test_cells_that_hang_or_die_cost_no_exercise_its_points():
     """However many there are: each costs its seconds, and is left out."""

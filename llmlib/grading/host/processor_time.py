@@ -50,9 +50,10 @@ def usage_of(pid: int) -> Usage:
 def waited_by(pid: int | str) -> float:
     """Seconds in which a process's threads could have run, and had no processor."""
     waited = 0
-    for thread in Path("/proc", str(pid), "task").glob("*/schedstat"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            waited += int(thread.read_bytes().split()[1])
+    with contextlib.suppress(OSError):  # the process ends while its threads are listed
+        for thread in Path("/proc", str(pid), "task").glob("*/schedstat"):
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                waited += int(thread.read_bytes().split()[1])
     return waited / 1e9
 
 
