@@ -1494,7 +1494,7 @@ predict(
     yours="B",
 )
 
-# %% tags=["nbval-ignore-output"]
+# %%
 from llmlib.demonstrations.attention import train_to_repeat
 
 torch.set_num_threads(1)  # products this small are faster on one

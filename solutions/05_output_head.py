@@ -586,11 +586,15 @@ reveal("confident", "A" if all(high) else "B" if any(high) else "C")
 # %% [markdown] reveals="confident"
 # **Calibration belongs to a model *and* a text.** On the paragraphs SmolLM2 is **overconfident**, on the stories it is
 # underconfident. SmolLM2 itself wrote these, drawn at a temperature of 0.8, which sharpens every distribution. Read at 0.8 as
-# well, it is overconfident on them, too. But they answer a prompt that it is not shown here. So this plot cannot say why,
+# well, it is overconfident on them, too. But it is not shown the prompt that they answer. So this plot cannot say why;
 # nor can it for the paragraphs.
+#
+# <details><summary>Small print</summary>
 #
 # The loss rewards calibration: on average $-\ln p$ is smallest exactly when, in every context, the
 # probabilities are the true ones.
+#
+# </details>
 
 # %% [markdown]
 # ## 5.6 The gradient: which way is down?
@@ -836,7 +840,7 @@ predict(
     yours="A",
 )
 
-# %% tags=["nbval-ignore-output"]
+# %%
 ways = {
     "your backward_by_hand": backward_by_hand,
     "gate forgotten": demo.gate_forgotten,
@@ -1353,7 +1357,7 @@ reveal("context", "A" if helped == 8 else "C" if helped <= 4 else "B")
 #
 # First the model that has learned nothing, then yours after 960 steps.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 torch.set_num_threads(2)
 story_tokenizer = training.story_tokenizer(make_context_runs.training_stories()[:256])
 start = [story_tokenizer.special_tokens[training.BETWEEN]]
@@ -1609,7 +1613,7 @@ predict(
     yours="D",
 )
 
-# %% tags=["nbval-ignore-output"]
+# %%
 from dataclasses import replace
 
 

@@ -177,7 +177,9 @@ def _controls(widget):
         expect(each).to_have_accessible_name(re.compile(r"\w"))
         if each.get_attribute("type") == "range":
             label = each.locator("xpath=..")
-            expect(each).to_have_accessible_name(label.locator("span").text_content())
+            name = label.locator("span")
+            expect(name).to_have_text(re.compile(r"\w"), use_inner_text=True)  # once it is drawn
+            expect(each).to_have_accessible_name(name.inner_text())
             shown = label.locator("output").inner_text()
             expect(each).to_have_attribute("aria-valuetext", shown)
     return alone + [

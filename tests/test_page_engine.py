@@ -219,7 +219,7 @@ def test_generate_writes_what_llmlib_would(context, model):
             expect(place).to_contain_text(re.compile(r"generate writes the \d+ tokens that "))
             expect(place).to_contain_text("The course’s: draw.")
             said = re.search(r"([\d.]+) a second", place.inner_text())[1]
-            assert float(said) > rate  # on an idle core six times that
+            assert float(said) > rate  # slower than on an idle core by far: other tests run
         says(page, book, "sample", "return logits.argmin(-1)", "generate differs from the engine ")
         says(page, book, "sample", "return torch.tensor([49152])", "and gave 49152")
         wrong = "yield model(ids[:2])[0, -1].argmax().item()"

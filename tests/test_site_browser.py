@@ -620,12 +620,12 @@ def test_code_is_one_line_until_it_is_asked_for_and_that_is_kept(chromium, addre
 
 
 def test_a_widget_is_at_the_start_of_its_section(chromium, address):
-    """Between its section's heading, or what the reader does there, and a widget there is one text,
-    or a prediction; it may be in the card of one."""
+    """Between its section's heading and a widget there is one text, or a prediction; it may be in
+    the card of one."""
     between = """() => [...document.querySelectorAll("[data-widget]")].map(each => {
       let at = each.closest(".cell").previousElementSibling, seen = 0;
       if (each.closest(".card")) at = null;
-      while (at && !at.querySelector("h2, h3") && !at.matches(".card, .exercise, .own-model")) {
+      while (at && !at.querySelector("h2, h3") && !at.matches(".card, .exercise")) {
         seen += 1;
         at = at.previousElementSibling;
       }

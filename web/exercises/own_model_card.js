@@ -40,7 +40,7 @@ export function ownModel(notebook, all) {
     card.append(element("label", "", texts.choose, " ", choice));
   }
   card.append(row, status, out);
-  needed.at(-1).place.parentElement.after(card);
+  needed.at(-1).place.parentElement.append(card);
   let runs = false;
   const draw = () => {
     const solved = needed.filter(each => each.state === "solved").map(each => each.name);
