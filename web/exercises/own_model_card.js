@@ -1,4 +1,4 @@
-/* "Your functions run the model": a card behind the last of the exercises that it needs. What runs is in
+/* "Your functions run the model": a card at the end of the last exercise that it needs. What runs is in
  * own_model.js, which is fetched at the click. */
 
 import { element } from "../dom.js";
