@@ -311,6 +311,7 @@ const tell = error => {
 };
 
 let latest = 0; // of the texts that were to be read
+let typing; // the clock that waits for the next key
 
 async function read(seconds = PACE.first) {
   const engine = engineNow();
@@ -322,10 +323,12 @@ async function read(seconds = PACE.first) {
     return;
   }
   stop();
+  clearTimeout(typing); // it is read now
   if (state.busy) engine.cancel(); // what is being written belongs to the text before
   const mine = ++latest;
   try {
     const found = await engine.encode(field.value);
+    if (mine !== latest) return; // meanwhile the text has changed
     if (!found.length) return tell(strings.widgets.empty);
     if (found.length > LONGEST) return tell(say(strings.landing.longer, { tokens: found.length, longest: LONGEST }));
     const live = new LiveRun(engine, Math.floor(Math.random() * 2 ** 32));
@@ -370,7 +373,6 @@ async function append(id) {
 }
 
 /** With the model the page reads as one types. */
-let typing;
 function typed() {
   keepTyped();
   clearTimeout(typing);

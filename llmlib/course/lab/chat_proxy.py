@@ -34,18 +34,32 @@ async def pass_on(
     and write its answer to `handler` piece by piece. Nothing of the browser's headers goes along.
     When `gone` is set, the browser has left: the server's answer ends. HTTPError if it gives
     none."""
-    try:
-        port, token = await running()
+    for again in (True, False):
         try:
-            stream = await TCPClient().connect("127.0.0.1", port)
-        except OSError:  # it is ending, which is not known yet
-            await asyncio.sleep(1)
             port, token = await running()
-            stream = await TCPClient().connect("127.0.0.1", port)
-    except OSError:
-        raise HTTPError(502, reason="The chat has stopped: click Talk again") from None
-    leaving = asyncio.create_task(_close_when(gone, stream))
+        except OSError:
+            break
+        answer = await _asked(handler, port, token, path, body, gone)
+        if answer.begun or gone.is_set():
+            if not answer.whole:
+                connection_to_browser: Any = handler.request.connection
+                connection_to_browser.stream.close()  # it is seen that the answer was cut off
+            return
+        if again:
+            await asyncio.sleep(1)  # it was ending, which was not known yet
+    raise HTTPError(502, reason="The chat has stopped: click Talk again")
+
+
+async def _asked(
+    handler: RequestHandler, port: int, token: str, path: str, body: bytes, gone: asyncio.Event
+) -> "_Answer":
+    """What the server at `port` has answered, as far as it came; nothing is begun if it is gone."""
     answer = _Answer(handler)
+    try:
+        stream = await TCPClient().connect("127.0.0.1", port)
+    except OSError:
+        return answer
+    leaving = asyncio.create_task(_close_when(gone, stream))
     try:
         connection = HTTP1Connection(stream, is_client=True)
         headers = HTTPHeaders({"Host": f"127.0.0.1:{port}", "Authorization": f"Bearer {token}"})
@@ -61,11 +75,7 @@ async def pass_on(
     finally:
         leaving.cancel()
         stream.close()
-    if not answer.begun and not gone.is_set():
-        raise HTTPError(502, reason="The chat has stopped: click Talk again")
-    if not answer.whole:
-        connection_to_browser: Any = handler.request.connection
-        connection_to_browser.stream.close()  # it is seen that the answer was cut off
+    return answer
 
 
 async def _close_when(gone: asyncio.Event, stream: IOStream) -> None:
