@@ -6,12 +6,15 @@ and the exchange, is not tested; what the hub's login keeps apart is.
 """
 
 import contextlib
+import http.server
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 import types
 import urllib.error
 import urllib.request
@@ -22,6 +25,7 @@ import pytest
 from browser import HUB, MINUTES, NAME, SHOTS, menu, new_page, open_notebook, save
 from playwright.sync_api import expect
 from ports import free_port
+from traitlets.config import PyFileConfigLoader
 
 from authoring import quiz_source
 from llmlib import assets
@@ -257,6 +261,36 @@ def test_a_class_from_the_login_to_the_next_edition(hub, teach, chromium):
         open_notebook(ada, _lab(hub, "ada", f"/tree/{NAME}.ipynb"))
         expect(_panel(ada).get_by_text("This is new.")).to_be_visible()
         assert _check(ada)[FIRST.name] == "✓ done"
+
+
+def test_an_answer_that_takes_long_comes_through_the_proxy(tmp_path):
+    """Talk starts in half a minute, and later on a machine with much to do."""
+
+    class Slow(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            time.sleep(22)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"here")
+
+    recipe = PyFileConfigLoader("jupyterhub_config.py", str(ROOT / "docs" / "hub")).load_config()
+    slow = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    threading.Thread(target=slow.serve_forever, daemon=True).start()
+    port, api_port, log = free_port(), free_port(), tmp_path / "proxy.log"
+    words = ["--ip=127.0.0.1", f"--port={port}", "--api-ip=127.0.0.1", f"--api-port={api_port}"]
+    words += [f"--default-target=http://127.0.0.1:{slow.server_port}"]
+    with log.open("w") as file:
+        command = [*recipe.ConfigurableHTTPProxy.command, *words]
+        proxy = subprocess.Popen(command, cwd=tmp_path, stdout=file, stderr=file)
+    try:
+        browser.wait_until_served(f"http://127.0.0.1:{port}/_chp_healthz", proxy, log)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/talk", b"{}", timeout=60) as answer:
+            assert answer.read() == b"here"
+    finally:
+        proxy.kill()
+        proxy.wait()
+        slow.shutdown()
+        slow.server_close()
 
 
 STATUS = "path => fetch(path, {redirect: 'manual'}).then(said => said.status)"

@@ -3,6 +3,7 @@ laid into every newer one, whatever stops that in between."""
 
 import errno
 import json
+import logging
 import os
 import shutil
 import sqlite3
@@ -952,6 +953,7 @@ def test_a_work_folder_that_leads_nowhere_is_named(tmp_path, capsys):
     (tmp_path / "work").symlink_to(tmp_path / "usb" / "work")
     assert work.main([str(tmp_path)]) == 1
     assert "usb/work, which is not there" in capsys.readouterr().err
+    assert logging.getLogger().isEnabledFor(logging.WARNING)  # only meanwhile it was silent
 
 
 def test_half_a_character_is_no_damage(tmp_path):

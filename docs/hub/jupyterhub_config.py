@@ -22,9 +22,13 @@ c.Authenticator.admin_users = {"instructor"}
 c.JupyterHub.bind_url = "http://:8000"
 # c.JupyterHub.ssl_key, c.JupyterHub.ssl_cert = "/etc/ssl/private/hub.pem", "/etc/ssl/certs/hub.pem"
 # c.JupyterHub.public_url = "https://hub.example.edu"  # llmlib names pages by it
-# The proxy of this name in Python needs no Node.js. JupyterHub's own is made for many learners:
-# npm install -g configurable-http-proxy, and leave this line out.
-c.ConfigurableHTTPProxy.command = [str(programs / "configurable-http-proxy")]
+# The proxy of this name in Python needs no Node.js. It passes on ten requests at a time, and an
+# answer when it is whole, so Talk's words come all at once. For a class take JupyterHub's own:
+# npm install -g configurable-http-proxy, and its path alone as the command.
+c.ConfigurableHTTPProxy.command = [
+    str(programs / "configurable-http-proxy"),
+    "--proxy-timeout=600000",  # ms for an answer: Talk's first one outlasts its own 20 seconds
+]
 
 # What a learner gets: JupyterLab on ~/work with the start page. At each start a newer edition of
 # the notebooks is laid in, and what the learner wrote is kept.

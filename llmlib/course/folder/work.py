@@ -18,6 +18,7 @@ import sqlite3
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -229,10 +230,17 @@ def _short_path(path: Path) -> str:
     return "/".join(path.parts[-3 if path.parent.name == "old" else -2 :])
 
 
-def silence() -> None:
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
     """nbformat's remarks on a notebook's form are not for its author."""
+    before = logging.root.manager.disable
     logging.disable()
-    warnings.simplefilter("ignore")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def main(words: list[str] | None = None) -> int:
@@ -245,13 +253,14 @@ def main(words: list[str] | None = None) -> int:
     root = parser.parse_args(words).root
     if not (root / "notebooks").is_dir():  # work/ itself, say
         parser.error(f"there is no folder notebooks in {root}: name the course's own, or nothing")
-    silence()
     try:
-        for sentence in update(root):
-            print(sentence)
+        with silence():
+            said = update(root)
     except OSError as error:
         print(f"work/ could not be brought up to date: {error}", file=sys.stderr)
         return 1
+    for sentence in said:
+        print(sentence)
     return 0
 
 

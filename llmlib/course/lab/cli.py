@@ -52,8 +52,8 @@ def run(args: argparse.Namespace) -> int:
     steps.utf8(folder)
     steps.home(folder / ".home")
     fetch_model.fetch(python)
-    work.silence()
-    said = "".join(f"{line}\n" for line in work.update_folder(RELEASED, folder))
+    with work.silence():
+        said = "".join(f"{line}\n" for line in work.update_folder(RELEASED, folder))
     print(f"The notebooks are in {folder}.", flush=True)
     if on_hub and not args.hub:  # in a terminal there
         print("This JupyterHub's JupyterLab is open already: go to that folder on its left.")
