@@ -585,11 +585,12 @@ reveal("confident", "A" if all(high) else "B" if any(high) else "C")
 
 # %% [markdown] reveals="confident"
 # **Calibration belongs to a model *and* a text.** On the paragraphs SmolLM2 is **overconfident**, on the stories it is
-# underconfident. SmolLM2 itself wrote these, drawn at a temperature of 0.8, which sharpens every distribution. Read at 0.8 as
-# well, it is overconfident on them, too. But it is not shown the prompt that they answer. So this plot cannot say why;
-# nor can it for the paragraphs.
+# underconfident. The plot does not say why.
 #
 # <details><summary>Small print</summary>
+#
+# SmolLM2 itself wrote the stories, drawn at a temperature of 0.8, which sharpens every distribution. Read at 0.8 as well,
+# it is overconfident on them, too. But it is not shown the prompt that they answer.
 #
 # The loss rewards calibration: on average $-\ln p$ is smallest exactly when, in every context, the
 # probabilities are the true ones.
