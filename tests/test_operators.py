@@ -268,9 +268,13 @@ def test_a_thread_of_a_listener_runs_nothing_that_is_not_allowed():
 def test_a_process_that_a_cell_has_left_is_refused_as_well():
     """It was forked before any test, with all of torch."""
     torch_blocker.watch(["torch.softmax"])
+    had = torch.get_num_threads()
+    torch.set_num_threads(2)
+    torch.softmax(torch.ones(100, 10_000), -1)  # its second thread runs
     mine, theirs = socket.socketpair()
     pid = os.fork()
     if pid == 0:
+        torch.set_num_threads(1)  # that thread is not in this fork, which would wait for it
         mine.close()
         while theirs.recv(1):
             try:
@@ -278,6 +282,7 @@ def test_a_process_that_a_cell_has_left_is_refused_as_well():
             except DisallowedCall:
                 theirs.sendall(b"!")
         os._exit(0)
+    torch.set_num_threads(had)
     theirs.close()
     torch_blocker.forget()
     with block(["torch.softmax"]):
