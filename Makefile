@@ -1,6 +1,6 @@
 PYTHON ?= python3
 ARGS ?=
-setup = $(PYTHON) llmlib/course/bootstrap
+setup = $(PYTHON) classroom/bootstrap
 export PORT BROWSER TORCH
 
 .PHONY: help lab check test proof build site grade formgrader bench evidence

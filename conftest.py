@@ -47,6 +47,8 @@ def pytest_addoption(parser):
     group = parser.getgroup("the course")
     words = {"metavar": "SEED", "help": "what `make test` runs: no proofs, and a sample of answers"}
     group.addoption("--sample", **words)
+    words = {"metavar": "SEED", "help": "of crowds of like tests a quarter, as in CI"}
+    group.addoption("--crowd", **words)
     words = {"action": "store_true", "help": "leave out what has passed with the same inputs"}
     group.addoption("--verdicts", **words)
     words = {"action": "store_true", "help": "run everything, and keep what passes for --verdicts"}
@@ -172,6 +174,8 @@ def pytest_configure(config):
     config.pluginmanager.register(Frugal())
     if config.option.sample:
         config.pluginmanager.register(sample.Sample(config, config.option.sample))
+    if config.option.crowd:
+        config.pluginmanager.register(sample.Crowd(config, config.option.crowd))
     if config.option.verdicts or config.option.fresh:
         config.pluginmanager.register(verdicts.Verdicts(config, config.option.fresh))
 
@@ -345,8 +349,8 @@ def runner():
     """A grader of the small notebook tests/attacks/target.py, in its sandbox."""
     from attacks import corpus
 
-    from llmlib.grading.host.time_limits import Limits
-    from llmlib.grading.marking.runner import Runner
+    from grader.host.time_limits import Limits
+    from grader.marking.runner import Runner
 
     limits = Limits(cell=20, call=15, test=60, notebook=200)
     with contextlib.closing(Runner([corpus.TARGET], limits=limits)) as runner:

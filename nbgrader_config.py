@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from llmlib.grading import lms_file_names, nbgrader_plugin
+from grader import lms_file_names, nbgrader_plugin
 
 c = get_config()  # noqa: F821 (nbgrader provides it)
 here = Path(__file__).parent
@@ -27,7 +27,7 @@ c.CourseDirectory.course_id = "from-tokens-to-tokens"
 c.CourseDirectory.db_url = os.environ.get("LLM_COURSE_DB", f"sqlite:///{root / 'gradebook.db'}")
 
 # Where students hand in on a shared machine (`llmlib release-assignment`, `grade --exchange`): a
-# folder all can write to. They need its name, too: LLM_COURSE_EXCHANGE in their environment.
+# folder of yours that all can enter. They need its name, too: LLM_COURSE_EXCHANGE.
 c.Exchange.root = os.environ.get("LLM_COURSE_EXCHANGE", str(root / "exchange"))
 
 # How a learning management system names the files of a download (`nbgrader zip_collect`, see

@@ -8,14 +8,14 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-CARRIED = {  # what lies beside llmlib in a clone: where in llmlib it goes
-    "notebooks/*.ipynb": "course/notebooks",
-    "solutions/*.py": "course/sources",
-    "requirements-model.txt": "",
-    "nbgrader_config.py": "grading",
-    "web/dom.js": "widgets/web",
-    "web/widgets/*.*": "widgets/web/widgets",
-    "web/widgets/pictures/*.js": "widgets/web/widgets/pictures",
+CARRIED = {  # what lies beside the packages in a clone: where in them it goes
+    "notebooks/*.ipynb": "exercises/notebooks",
+    "solutions/*.py": "exercises/sources",
+    "requirements-model.txt": "llmlib",
+    "nbgrader_config.py": "grader",
+    "web/dom.js": "llmlib/widgets/web",
+    "web/widgets/*.*": "llmlib/widgets/web/widgets",
+    "web/widgets/pictures/*.js": "llmlib/widgets/web/widgets/pictures",
 }
 
 
@@ -23,13 +23,13 @@ class WithNotebooks(build_py):
     def run(self):
         super().run()
         for files, folder in {} if self.editable_mode else CARRIED.items():
-            target = Path(self.build_lib, "llmlib", folder)
+            target = Path(self.build_lib, folder)
             self.mkpath(str(target))
             for file in sorted(Path().glob(files)):
                 self.copy_file(str(file), str(target / file.name))
 
 
-LAB = Path("llmlib", "course", "lab", "labextensions", "llmlib-quiz")
+LAB = Path("classroom", "lab", "labextensions", "llmlib-quiz")
 SHARE = "share/jupyter/labextensions/llmlib-quiz"
 setup(
     cmdclass={"build_py": WithNotebooks},

@@ -1,4 +1,5 @@
-"""What only those who make the course need; `llmlib` imports nothing of it, and no wheel has it.
+"""Hold what only those who make the course need; `llmlib` imports nothing of it, and no wheel has
+it.
 
 build        solutions/NN_name.py -> executed notebook -> the learner's copy: `make build`
 release      the learner's copy, by nbgrader's own steps and two of ours
@@ -8,5 +9,5 @@ laptop       the machine that notebooks are executed on, whatever this one is
 code_digest  what code does, as a digest: when a notebook or a measured figure is out of date
 site/        the course as web pages: `make site`
 
-The format of a source is in llmlib/course/format: learners' checks and the grader read it too.
+The format of a source is in exercises/format: learners' checks and the grader read it too.
 """

@@ -27,18 +27,18 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 from authoring import code_digest, drawings, laptop, quiz_source, release
+from classroom import my_llm, quiz
+from classroom.environment import environment
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT, Notebook, SourceError
+from exercises.format.source import METADATA
 from llmlib import files
-from llmlib.course import my_llm, quiz
-from llmlib.course.environment import environment
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT, Notebook, SourceError
-from llmlib.course.format.source import METADATA
 from llmlib.widgets import joined
 
 VERSION = "3"  # raise it when a change here alters what is built from an unchanged source
 CELL_SECONDS = 300
 # what reads and runs a learner's answers: no cell of a solved notebook does
-OF_CHECKS = {"checking", "format", "quiz.py", "quiz_cells.py", "quiz.json"}
+OF_CHECKS = {"exercises", "checking", "quiz.py", "quiz_cells.py", "quiz.json"}
 NEGATIVE_ZERO = re.compile(r"(?<![\w.])[-−]0\.0+(?!\d)")
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -46,30 +46,30 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 def build(name: str, root: Path | str = ROOT, force: bool = False) -> bool:
     """Build one notebook; returns whether it had to be executed. Raises `SourceError`."""
     root = Path(root)
-    executed = root / "solutions" / f"{name}.ipynb"
+    solved_path = root / "solutions" / f"{name}.ipynb"
     notebook = notebooks.load(name, root)
-    old, marks = _read(executed), fingerprints(notebook)
-    built = dict(old.metadata.llmlib) if old and not force else {}
-    drawn = old is not None and built.get("drawings") == marks["drawings"]
-    kept = drawings.attached(old.cells) if old and drawn else {}
-    node = release.drawn(notebook, kept)
-    made = drawings.attached(node.cells)
-    released = release.release(notebook, made)
-    if why := _why(built, marks) or (old and _edited(old, node)):
-        print(f"{name}: {why}; running {len(notebook.cells)} cells …", end="", flush=True)
+    old, marks = _read(solved_path), fingerprints(notebook)
+    record = dict(old.metadata.llmlib) if old and not force else {}
+    is_drawn = old is not None and record.get("drawings") == marks["drawings"]
+    old_pictures = drawings.attached(old.cells) if old and is_drawn else {}
+    node = release.drawn(notebook, old_pictures)
+    pictures = drawings.attached(node.cells)
+    learners_copy = release.release(notebook, pictures)
+    if reason := _why(record, marks) or (old and _edited(old, node)):
+        print(f"{name}: {reason}; running {len(notebook.cells)} cells …", end="", flush=True)
         start = time.time()
         execute(name, node, root)
         print(f" {time.time() - start:.0f} s")
     elif old:
         keep_outputs(node, old)
     node.metadata["llmlib"] = marks
-    texts = {root / "notebooks" / f"{name}.ipynb": released, executed: _text(node)}
-    renewed = [path for path, text in texts.items() if _write(path, text)]
-    if not why:
-        print(f"{name}: {'outputs kept, text renewed' if renewed else 'up to date'}")
+    texts = {root / "notebooks" / f"{name}.ipynb": learners_copy, solved_path: _text(node)}
+    paths = [path for path, text in texts.items() if _write(path, text)]
+    if not reason:
+        print(f"{name}: {'outputs kept, text renewed' if paths else 'up to date'}")
     course = Path(os.environ.get("LLM_COURSE_FOLDER", root / "grading"))  # nbgrader looks there
-    _write(course / "source" / name / f"{name}.ipynb", _text(release.source(notebook, made)))
-    return bool(why)
+    _write(course / "source" / name / f"{name}.ipynb", _text(release.source(notebook, pictures)))
+    return bool(reason)
 
 
 def execute(name: str, node: NotebookNode, root: Path = ROOT, as_laptop: bool = True) -> None:
@@ -81,17 +81,17 @@ def execute(name: str, node: NotebookNode, root: Path = ROOT, as_laptop: bool = 
         try:
             _run(node, root, place, variables)
         except CellExecutionError as error:
-            said = f"{error.ename}: {error.evalue}"
-            raise SourceError(f"{name}: {place[-1]} failed: {said}") from error
+            message = f"{error.ename}: {error.evalue}"
+            raise SourceError(f"{name}: {place[-1]} failed: {message}") from error
         except CellTimeoutError as error:
-            said = f"ran longer than {CELL_SECONDS} s."
-            raise SourceError(f"{name}: {place[-1]} {said}") from error
+            message = f"ran longer than {CELL_SECONDS} s."
+            raise SourceError(f"{name}: {place[-1]} {message}") from error
         except DeadKernelError as error:
-            said = f"the kernel died in {place[-1]} (out of memory?)."
-            raise SourceError(f"{name}: {said}") from error
+            message = f"the kernel died in {place[-1]} (out of memory?)."
+            raise SourceError(f"{name}: {message}") from error
         except NoSuchKernel as error:
-            said = "There is no Python kernel: type make lab once, which sets up."
-            raise SourceError(said) from error
+            message = "There is no Python kernel: type make lab once, which sets up."
+            raise SourceError(message) from error
     node.metadata = nbformat.from_dict(METADATA)
     for number, cell in enumerate(node.cells, 1):
         if cell.cell_type == "code":  # a widget names a model that is gone; its picture stays
@@ -103,7 +103,7 @@ def execute(name: str, node: NotebookNode, root: Path = ROOT, as_laptop: bool = 
 def _run(
     node: NotebookNode, root: Path, place: list[str], variables: dict[str, str], again: bool = False
 ) -> None:
-    """`place` gets each cell as it begins."""
+    """Run the cells of `node`; `place` gets each cell as it begins."""
     client = NotebookClient(
         node,
         timeout=CELL_SECONDS,
@@ -131,8 +131,9 @@ def keep_outputs(node: NotebookNode, old: NotebookNode) -> None:
 
 
 def fingerprints(notebook: Notebook) -> dict[str, str]:
-    """What an executed notebook depends on, written into it to see later what has changed: its code
-    cells, the code of llmlib and the widgets that they import, and its drawings; not its text."""
+    """Return what an executed notebook depends on, written into it to see later what has changed:
+    its code cells, the code of llmlib and the widgets that they import, and its drawings; not its
+    text."""
     key = [quiz.key_text()] if notebook.number is None else []  # what the quiz's cells show
     if any("my_llm.make(" in cell.source for cell in notebook.cells):  # runs others' solutions
         key.append(str(my_llm.collect(ROOT / "solutions")[0]))
@@ -148,17 +149,17 @@ def fingerprints(notebook: Notebook) -> dict[str, str]:
     }
 
 
-def _why(built: Mapping[str, str], marks: Mapping[str, str]) -> str:
-    """Why a notebook must be executed, in a word; "" if it need not."""
-    if built.get("code") != marks["code"]:
-        return "a code cell has changed" if built else "all of it"
-    return "llmlib has changed" if built["library"] != marks["library"] else ""
+def _why(record: Mapping[str, str], marks: Mapping[str, str]) -> str:
+    """Tell why a notebook must be executed, in a word; "" if it need not."""
+    if record.get("code") != marks["code"]:
+        return "a code cell has changed" if record else "all of it"
+    return "llmlib has changed" if record["library"] != marks["library"] else ""
 
 
 def _edited(old: NotebookNode, node: NotebookNode) -> str:
-    """Why an executed notebook that has the marks of `node` cannot be of its code; else ""."""
-    same = [c.source for c in _code(old.cells)] == [c.source for c in _code(node.cells)]
-    return "" if same else "edited by hand"
+    """Tell why an executed notebook that has the marks of `node` cannot be of its code; else ""."""
+    is_same = [c.source for c in _code(old.cells)] == [c.source for c in _code(node.cells)]
+    return "" if is_same else "edited by hand"
 
 
 def _code(cells: list[NotebookNode]) -> list[NotebookNode]:
@@ -178,7 +179,7 @@ def _write(path: Path, text: str) -> bool:
 
 
 def _read(path: Path) -> NotebookNode | None:
-    """A notebook that this build has executed, or None."""
+    """Read a notebook that this build has executed, or None."""
     try:
         node = nbformat.read(path, as_version=4)
         return node if {*node.metadata.llmlib} == {"code", "library", "drawings"} else None
@@ -192,33 +193,33 @@ def _place(number: int, cell: NotebookNode) -> str:
 
 
 def _check_repeatable(output: NotebookNode, place: str) -> None:
-    shown = output.get("data", {}).get("text/plain") or "\n".join(output.get("traceback", ()))
-    text = output.get("text") or shown
+    value = output.get("data", {}).get("text/plain") or "\n".join(output.get("traceback", ()))
+    text = output.get("text") or value
     if " at 0x" in text:
         raise SourceError(
             f"{place} shows a memory address, which differs in every run; assign what its last "
             "line returns."
         )
-    if found := NEGATIVE_ZERO.search(text):
+    if match := NEGATIVE_ZERO.search(text):
         raise SourceError(
-            f"{place} shows {found[0]}: its sign is a rounding error's, which differs between "
+            f"{place} shows {match[0]}: its sign is a rounding error's, which differs between "
             'processors. Print it with z, as in f"{x:z.2f}".'
         )
     paths = str(ROOT), str(Path.home()) + os.sep
-    if any(each in text or repr(each)[1:-1] in text for each in paths):  # Windows' \\ are doubled
+    if any(path in text or repr(path)[1:-1] in text for path in paths):  # Windows' \\ are doubled
         raise SourceError(f"{place} shows a path of this computer: {text.strip()[:200]}")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Build what was asked for; exit status 1 if any notebook could not be built."""
-    what = __doc__.split("\n")[0]
-    parser = argparse.ArgumentParser("python -m authoring.build", description=what)
+    description = __doc__.split("\n")[0]
+    parser = argparse.ArgumentParser("python -m authoring.build", description=description)
     parser.add_argument("names", nargs="*", help="such as 03_attention; all by default")
     parser.add_argument("--force", action="store_true", help="execute also what has not changed")
     arguments = parser.parse_args(argv)
     os.environ.update(laptop.variables())  # drawings compute, too; torch is not loaded yet
     gc.freeze()  # what the imports made stays: it need not be looked through for each notebook
-    failed = False
+    has_failed = False
     try:
         quiz_source.write()
     except SourceError as error:
@@ -229,8 +230,8 @@ def main(argv: list[str] | None = None) -> int:
             build(Path(name).stem, force=arguments.force)
         except SourceError as error:
             print(f"\n{error}", file=sys.stderr)
-            failed = True
-    return int(failed)
+            has_failed = True
+    return int(has_failed)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
-"""The machine that notebooks are executed on, by the build and by nbval: a laptop with AVX2, on one
-thread, whatever this one has. So a build gives the same bytes everywhere.
-"""
+"""Describe the machine that notebooks are executed on, by the build and by nbval: a laptop with
+AVX2, on one thread, whatever this one has. So a build gives the same bytes everywhere."""
 
 import platform
 from collections.abc import Mapping
@@ -21,14 +20,14 @@ del torch
 
 
 def variables(processor: Mapping[str, str] = PROCESSOR) -> dict[str, str]:
-    """For a process that has not loaded torch yet."""
+    """Return the variables for a process that has not loaded torch yet."""
     x86 = platform.machine().lower() in ("x86_64", "amd64")
     return {**(processor if x86 else {}), **KERNELS, **THREADS}
 
 
 def for_kernel(folder: str | Path, processor: Mapping[str, str] = PROCESSOR) -> dict[str, str]:
-    """The variables for a kernel, which `folder` keeps from what its user set up for IPython and
-    from asking for more threads."""
+    """Return the variables for a kernel, which `folder` keeps from what its user set up for IPython
+    and from asking for more threads."""
     startup = Path(folder, "profile_default", "startup")
     startup.mkdir(parents=True)
     (startup / "one_thread.py").write_text(ONE_THREAD, encoding="utf-8")

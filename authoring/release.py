@@ -1,4 +1,4 @@
-"""From a solved notebook to the learner's copy: nbgrader's steps, and two of the course's own."""
+"""Turn a solved notebook into the learner's copy: nbgrader's steps, and two of the course's own."""
 
 import copy
 from collections.abc import Mapping
@@ -10,17 +10,17 @@ from nbgrader import preprocessors as nbgrader
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from authoring import drawings
-from llmlib.course.environment import VERSION
-from llmlib.course.format.source import STUB, Notebook, SourceError
-from llmlib.course.prediction_cells import with_guess
+from exercises.course_files import VERSION
+from exercises.format.source import STUB, Notebook, SourceError
+from exercises.prediction_cells import with_guess
 
 
 class ClearAnswers(NbGraderPreprocessor):
-    """After nbgrader's ClearSolutions: a cell with a `stub` in its metadata, such as a quiz answer,
-    becomes that stub, and a prediction loses its guess."""
+    """Run after nbgrader's ClearSolutions: a cell with a `stub` in its metadata, such as a quiz
+    answer, becomes that stub, and a prediction loses its guess."""
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple:
-        """nbgrader's step for one cell: a solution becomes its stub, a guess the dots."""
+        """Take nbgrader's step for one cell: a solution becomes its stub, a guess the dots."""
         if cell.cell_type == "code":
             cell.source = cell.metadata.get("stub", with_guess(cell.source, "..."))
         return cell, resources
@@ -32,28 +32,29 @@ HIDDEN = nbgrader.ClearHiddenTests, nbgrader.ClearMarkScheme
 STUBS = {"python": STUB}
 
 
-def drawn(notebook: Notebook, made: Mapping[str, str] = {}) -> NotebookNode:
-    """A copy of a source's cells, with their drawings: those `made` before, the others drawn now.
-    Raises `SourceError`."""
+def drawn(notebook: Notebook, pictures: Mapping[str, str] = {}) -> NotebookNode:
+    """Return a copy of a source's cells, with their drawings: from `pictures` where they are there,
+    else drawn now. Raises `SourceError`."""
     node = copy.deepcopy(notebook.node)
     try:
-        drawings.attach(node.cells, notebook.name, made)
+        drawings.attach(node.cells, notebook.name, pictures)
     except ValueError as error:
         raise SourceError(f"{notebook.name}: {error}.") from None
     return node
 
 
-def source(notebook: Notebook, made: Mapping[str, str] = {}) -> NotebookNode:
-    """The solved notebook as nbgrader takes it, with its drawings and the course's version in it.
-    Raises `SourceError`."""
-    node = drawn(notebook, made)
+def source(notebook: Notebook, pictures: Mapping[str, str] = {}) -> NotebookNode:
+    """Return the solved notebook as nbgrader takes it, with its drawings and the course's version
+    in it. Raises `SourceError`."""
+    node = drawn(notebook, pictures)
     node.metadata["llmlib"] = NotebookNode(course=VERSION)
     return node
 
 
-def release(notebook: Notebook, made: Mapping[str, str] = {}) -> str:
-    """The learner's notebook: no solutions, hidden tests and outputs. Raises `SourceError`."""
-    node, resources = source(notebook, made), {"language": "python", "nbgrader": {}}
+def release(notebook: Notebook, pictures: Mapping[str, str] = {}) -> str:
+    """Return the learner's notebook: no solutions, hidden tests and outputs. Raises
+    `SourceError`."""
+    node, resources = source(notebook, pictures), {"language": "python", "nbgrader": {}}
     for step in (*CLEARED, *HIDDEN, *reversed(MARKED)):
         settings = {"code_stub": STUBS} if step is nbgrader.ClearSolutions else {}
         try:

@@ -29,7 +29,8 @@ PARTS = """
     model input_ids parts fast/layers fast/attention fast/kernels fast/quantized fast/numba_kernels
     decode_step attention embeddings layers
 """
-USED = "pretrained.py:load architectures.py:Llama generation.py:generate kv_cache.py:new_cache"
+USED = "pretrained.py:load checkpoints/architectures.py:Llama generation.py:generate"
+USED += " kv_cache.py:new_cache"
 CODE = [f"llmlib/{name}.py" for name in PARTS.split()]
 CODE += [f"llmlib/{place}" for place in f"{USED} sampling.py:sample".split()]
 KINDS = ("float32", "bfloat16", "int8", "int4")

@@ -18,10 +18,10 @@ from pathlib import Path
 import nbformat
 
 from benchmarks.measure import Comparison, peer
-from llmlib.course.format import notebooks as cells
-from llmlib.grading import batch, worker_pool
-from llmlib.grading.marking.runner import Runner
-from llmlib.grading.submissions import Task
+from exercises.format import notebooks as cells
+from grader import batch, worker_pool
+from grader.marking.runner import Runner
+from grader.submissions import Task
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = """c = get_config()
@@ -57,8 +57,8 @@ def test(env):
 PARTS = "worker_pool dask_cluster dask_worker wire marking/runner host/processor_time"
 PARTS += " host/run_test_cell host/read_submission"
 INSIDE = "host/rpc guest/process guest/resume_cell guest/zygote"
-CODE = [f"llmlib/grading/{name}.py" for name in f"{PARTS} {INSIDE}".split()]
-CODE += [f"llmlib/course/checking/{name}.py" for name in ("submission", "plain_data", "run_cells")]
+CODE = [f"grader/{name}.py" for name in f"{PARTS} {INSIDE}".split()]
+CODE += [f"classroom/checking/{name}.py" for name in ("submission", "plain_data", "run_cells")]
 
 
 def comparisons(quick):
@@ -79,7 +79,7 @@ def comparisons(quick):
 
     def dask(workers):
         distributed = peer("distributed", "pip install .[cluster]")
-        from llmlib.grading import dask_cluster
+        from grader import dask_cluster
 
         desk = dask_cluster.ClusterSpec(batch.edition(notebooks), tuple(notebooks), False)
         words = {"threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}

@@ -12,13 +12,12 @@ import torch
 
 from benchmarks import generation
 from benchmarks.measure import Comparison
+from classroom import my_llm
+from classroom.my_llm import engine, learner_functions
+from exercises.format import notebooks
 from llmlib import pretrained
-from llmlib.course import my_llm
-from llmlib.course.format import notebooks
-from llmlib.course.my_llm import learner_functions
-from llmlib.serve import engine
 
-CODE = ["llmlib/course/my_llm/template.py"] + [
+CODE = ["classroom/my_llm/template.py"] + [
     f"solutions/{each.notebook}.py:{name}"
     for name, each in learner_functions.engine_exercises().items()
 ]

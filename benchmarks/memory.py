@@ -30,10 +30,10 @@ import nbformat
 from nbclient import NotebookClient
 
 from benchmarks import report
-from llmlib.course.bootstrap.open_jupyter import SETTINGS
-from llmlib.course.environment import environment
-from llmlib.course.format import notebooks
-from llmlib.course.lab import chat_process, live_process
+from classroom.bootstrap.open_jupyter import SETTINGS
+from classroom.environment import environment
+from classroom.lab import chat_process, live_process
+from exercises.format import notebooks
 
 PAGE = report.EVIDENCE / "memory.md"
 PAUSE = 0.2  # seconds between two looks
@@ -131,7 +131,7 @@ def lab(folder):
         return next(
             each
             for each in family(server.pid)
-            if f"llmlib.course.lab.{module}\0" in Path(f"/proc/{each}/cmdline").read_text()
+            if f"classroom.lab.{module}\0" in Path(f"/proc/{each}/cmdline").read_text()
         )
 
     try:

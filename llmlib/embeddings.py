@@ -1,10 +1,12 @@
-"""Ids to vectors, and where in the text they stand: look-up, neighbours, sinusoids, rotary
-embedding (RoPE; how checkpoints stretch it is in rope_scaling.py, what runs in fast/layers.py)."""
+"""Turn ids into vectors, and mark where in the text they stand: look-up, neighbours, sinusoids,
+rotary embedding (RoPE; how checkpoints stretch it is in rope_scaling.py, what runs in
+fast/layers.py)."""
 
 import torch
+from torch import Tensor
 
 
-def embed(ids, table):
+def embed(ids: Tensor | list[int], table: Tensor):
     """Look up one row per id: ids [...] (integers), table [vocab, d_model] -> [..., d_model].
 
     The same as one-hot rows times the table, without the multiplication. Raises IndexError for an
@@ -14,8 +16,8 @@ def embed(ids, table):
     return table[ids.long() if ids.dtype == torch.uint8 else ids]  # torch takes bytes for a mask
 
 
-def embedding_gradient(ids, grad_output, vocab_size):
-    """What `embed` passes back to its table: ids [...], grad_output [..., d_model] ->
+def embedding_gradient(ids: Tensor, grad_output: Tensor, vocab_size: int):
+    """Return what `embed` passes back to its table: ids [...], grad_output [..., d_model] ->
     [vocab_size, d_model].
 
     Row t is the sum of grad_output over the places where token t stands: one-hot rows, transposed,
@@ -26,9 +28,9 @@ def embedding_gradient(ids, grad_output, vocab_size):
     return gradient.index_add(0, ids.flatten(), grad_output)
 
 
-def nearest(table, token_id, k):
-    """The k tokens whose rows point most nearly the same way: table [vocab, d_model] -> k ids,
-    largest cosine first.
+def nearest(table: Tensor, token_id: int, k: int):
+    """Return the k tokens whose rows point most nearly the same way: table [vocab, d_model] -> k
+    ids, largest cosine first.
 
     `token_id` itself is left out; of a smaller table, all the others. A row of zeros points
     nowhere: its cosine is 0.
@@ -39,9 +41,9 @@ def nearest(table, token_id, k):
     return cosines.topk(min(k, len(table) - 1)).indices.tolist()
 
 
-def sinusoidal_positions(seq, d_model):
-    """Fixed positions (Vaswani et al. 2017, section 3.5) -> [seq, d_model]: sin in even columns,
-    cos in odd ones.
+def sinusoidal_positions(seq: int, d_model: int):
+    """Return fixed positions (Vaswani et al. 2017, section 3.5) -> [seq, d_model]: sin in even
+    columns, cos in odd ones.
 
     Column pair i turns at 10000^(-2i/d_model) radians a position. Raises ValueError if d_model is
     odd.
@@ -55,8 +57,8 @@ def sinusoidal_positions(seq, d_model):
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)  # seq d_model
 
 
-def apply_rope(x, positions, theta=10000.0):
-    """Rotary position embedding (Su et al. 2021, arXiv:2104.09864): x [..., seq, head_dim],
+def apply_rope(x: Tensor, positions: Tensor, theta: float = 10000.0):
+    """Apply rotary position embedding (Su et al. 2021, arXiv:2104.09864): x [..., seq, head_dim],
     positions [seq] -> like x.
 
     Column i is paired with column i + head_dim/2 (the half-split pairing of Llama-family weights;
@@ -83,9 +85,9 @@ def apply_rope(x, positions, theta=10000.0):
     return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
 
 
-def interleaved_to_half_split(w, n_head):
-    """Rows of W_q or W_k [n_head * head_dim, d_model], head by head in the order 0 2 4 … 1 3 5 …
-    -> the same shape.
+def interleaved_to_half_split(w: Tensor, n_head: int):
+    """Reorder the rows of W_q or W_k [n_head * head_dim, d_model], head by head into the order 0 2
+    4 … 1 3 5 … -> the same shape.
 
     Weights made for RoPE over neighbouring columns then give the same attention scores under
     `apply_rope`.

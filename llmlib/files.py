@@ -1,5 +1,5 @@
-"""Files are written whole or not touched, whatever stops the program in between, and by one
-program at a time."""
+"""Write files whole or not touched, whatever stops the program in between, and by one program at a
+time."""
 
 import os
 import threading
@@ -46,7 +46,7 @@ def replace(part: Path, path: Path) -> None:
 
 
 def held(error: OSError) -> bool:
-    """Whether Windows says that another program has the file open."""
+    """Tell whether Windows says that another program has the file open."""
     return getattr(error, "winerror", None) in (5, 32, 33)  # 5: it is in the new one's place
 
 
@@ -54,16 +54,16 @@ def lock(path: Path, busy: str) -> FileLock:
     """Lock the file `path` for as long as this process lives and what is returned is kept. Makes
     its folder. ValueError `busy` where another process has it; OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    held = FileLock(path)
+    file_lock = FileLock(path)
     try:
-        held.acquire(blocking=False)
+        file_lock.acquire(blocking=False)
     except Timeout:
         raise ValueError(busy) from None
-    return held
+    return file_lock
 
 
 def _end(path: Path) -> Path:
-    """Where a link of one's own leads. Another's, as someone could leave in a folder that several
-    may write to, is replaced: it could lead to any file of ours."""
-    own = path.is_symlink() and (os.name != "posix" or path.lstat().st_uid == os.geteuid())
-    return Path(os.path.realpath(path)) if own else path
+    """Follow a link of one's own. Another's, as someone could leave in a folder that several may
+    write to, is replaced: it could lead to any file of ours."""
+    is_own = path.is_symlink() and (os.name != "posix" or path.lstat().st_uid == os.geteuid())
+    return Path(os.path.realpath(path)) if is_own else path

@@ -1,29 +1,33 @@
-"""The loop that turns a next-token predictor into a writer: run, pick, append, again."""
+"""Run the loop that turns a next-token predictor into a writer: run, pick, append, again."""
 
 import operator
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from llmlib import chat_template
 from llmlib.decode_step import one_thread
+from llmlib.model import Model
 from llmlib.output_head import softmax
 from llmlib.sampling import filter_logits
 
 
 def generate(
-    model,
-    ids,
-    max_new_tokens,
-    temperature=0.0,
-    top_k=None,
-    top_p=None,
-    min_p=None,
-    seed=None,
-    use_cache=True,
-    stop_ids=None,
+    model: Model,
+    ids: list[int] | Tensor,
+    max_new_tokens: int,
+    temperature: float = 0.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    seed: int | None = None,
+    use_cache: bool = True,
+    stop_ids: Iterable[int] | None = None,
 ):
-    """An iterator of new ids, each yielded as soon as it is picked.
+    """Return an iterator of new ids, each yielded as soon as it is picked.
 
     Three things stop it: a stop token (yielded, then the end; `stop_ids` defaults to the model's
     own), `max_new_tokens`, and a full context. temperature 0 is greedy; `seed` makes a draw
@@ -45,10 +49,17 @@ def generate(
     )
 
 
-def steps(model, ids, max_new_tokens, seed=None, use_cache=True, stop_ids=None, **settings):
-    """Like `generate`, but yields (id, logits): each new id with the logits [vocab] that it was
-    picked from.
-    """
+def steps(
+    model: Model,
+    ids: list[int] | Tensor,
+    max_new_tokens: int,
+    seed: int | None = None,
+    use_cache: bool = True,
+    stop_ids: Iterable[int] | None = None,
+    **settings: Any,
+):
+    """Continue as `generate` does, but yield (id, logits): each new id with the logits [vocab] that
+    it was picked from."""
     ids = model.check_ids(ids)
     if ids.shape[0] != 1:
         raise ValueError(f"generate continues one text at a time, not a batch of {ids.shape[0]}")
@@ -81,15 +92,15 @@ def steps(model, ids, max_new_tokens, seed=None, use_cache=True, stop_ids=None, 
     )
 
 
-def whole(number, name):
-    """`number` as an int. ValueError, by its name, for what is no whole number."""
+def whole(number: Any, name: str):
+    """Return `number` as an int. Raises ValueError, by its name, for what is no whole number."""
     try:
         return operator.index(number)
     except TypeError:
         raise ValueError(f"{name} is {number!r}: it must be a whole number") from None
 
 
-def _generator(seed):
+def _generator(seed: int):
     try:
         return torch.Generator().manual_seed(operator.index(seed))  # numpy's whole numbers too
     except (TypeError, ValueError, RuntimeError):  # by release of torch
@@ -98,7 +109,15 @@ def _generator(seed):
         ) from None
 
 
-def _steps(model, ids, max_new_tokens, generator, use_cache, stop_ids, settings):
+def _steps(
+    model: Model,
+    ids: Tensor,
+    max_new_tokens: int,
+    generator: torch.Generator | None,
+    use_cache: bool,
+    stop_ids: list[int],
+    settings: dict,
+):
     room = min(model.config.context, ids.shape[1] + max_new_tokens)
     cache = model.new_cache(context=room) if use_cache else None
     new = ids  # what the model has not seen yet: first the whole prompt
@@ -113,43 +132,54 @@ def _steps(model, ids, max_new_tokens, generator, use_cache, stop_ids, settings)
             return
 
 
-def filtered(logits, temperature=0.0, top_k=None, top_p=None, min_p=None):
-    """Logits after the settings of `generate`. Raises ValueError for one that is out of range."""
+def filtered(
+    logits: Tensor,
+    temperature: float = 0.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+):
+    """Return logits after the settings of `generate`. Raises ValueError for one that is out of
+    range."""
     return filter_logits(logits, temperature, top_k, top_p, min_p)
 
 
-def shared_prompt(model, ids, n, room):
+def shared_prompt(model: Model, ids: list[int], n: int, room: int):
     """Run a prompt once for n texts that begin with it: (cache of n rows with `room` for further
     tokens, logits [n, vocab] after the prompt).
     """
-    one, cache = model.new_cache(context=len(ids)), model.new_cache(n, len(ids) + room)
-    logits = model(ids, one, last=True)[:, -1].repeat(n, 1)  # rows of their own: `pick` may write
-    for many, single in zip(cache.keys + cache.values, one.keys + one.values):
-        many[:, :, : len(ids)] = single
+    prompt_cache, cache = model.new_cache(context=len(ids)), model.new_cache(n, len(ids) + room)
+    logits = model(ids, prompt_cache, last=True)[:, -1].repeat(
+        n, 1
+    )  # rows of their own: `pick` may write
+    for target, source in zip(cache.keys + cache.values, prompt_cache.keys + prompt_cache.values):
+        target[:, :, : len(ids)] = source
     cache.length = len(ids)
     return cache, logits
 
 
-def side_by_side(model, ids, n, steps, pick):
-    """n continuations of one prompt, written at the same time: ids (a list) -> [n, steps].
+def side_by_side(
+    model: Model, ids: list[int], n: int, steps: int, pick: Callable[[Tensor], Tensor]
+):
+    """Write n continuations of one prompt at the same time: ids (a list) -> [n, steps].
 
     pick(logits [n, vocab]) -> ids [n]. A stop token stops nothing here.
     """
     cache, logits = shared_prompt(model, ids, n, steps)
-    made = torch.empty(n, 0, dtype=torch.long, device=logits.device)
+    new_ids = torch.empty(n, 0, dtype=torch.long, device=logits.device)
     for step in range(steps):
         if step:
-            logits = model(made[:, -1:], cache)[:, -1]
-        made = torch.cat([made, pick(logits)[:, None]], dim=1)
-    return made
+            logits = model(new_ids[:, -1:], cache)[:, -1]
+        new_ids = torch.cat([new_ids, pick(logits)[:, None]], dim=1)
+    return new_ids
 
 
-def complete(model, prompt, max_new_tokens=32, **settings):
+def complete(model: Model, prompt: str, max_new_tokens: int = 32, **settings: Any):
     """Continue the text `prompt`; returns the new text only. `settings` are those of `generate`."""
     return "".join(stream_text(model, prompt, max_new_tokens, **settings))
 
 
-def stream_text(model, prompt, max_new_tokens=32, **settings):
+def stream_text(model: Model, prompt: str, max_new_tokens: int = 32, **settings: Any):
     """Continue `prompt`, yielding text as it is made; a character spread over several tokens waits
     until it is whole. Stop tokens, the model's and those of `stop_ids`, are no text.
     """
@@ -158,10 +188,9 @@ def stream_text(model, prompt, max_new_tokens=32, **settings):
     return model.tokenizer.stream(token_id for token_id in new_ids if token_id not in silent)
 
 
-def encode_prompt(model, prompt):
-    """Ids of a prompt. Raises ValueError for an empty one and for a model that came without a
-    tokenizer.
-    """
+def encode_prompt(model: Model, prompt: str):
+    """Return the ids of a prompt. Raises ValueError for an empty one and for a model that came
+    without a tokenizer."""
     if not prompt:
         raise ValueError(
             "the prompt is empty: a model continues text, so give it at least one character"
@@ -174,20 +203,18 @@ def encode_prompt(model, prompt):
     return model.tokenizer.encode(prompt)
 
 
-def chat_prompt(model, messages):
-    """A message (str), or a list of {"role": …, "content": …}, in the format that the model's chat
-    training used, up to where its answer begins. Raises as `chat_template.apply`.
-    """
+def chat_prompt(model: Model, messages: str | Sequence[chat_template.Message]):
+    """Write a message (str), or a list of {"role": …, "content": …}, in the format that the model's
+    chat training used, up to where its answer begins. Raises as `chat_template.apply`."""
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
     special_tokens = getattr(model.tokenizer, "special_tokens", ())
     return chat_template.apply(model.folder, messages, special_tokens)
 
 
-def top_tokens(model, logits, n=5):
-    """The n likeliest next tokens: logits [vocab] -> [(id, text, probability), ...], likeliest
-    first.
-    """
+def top_tokens(model: Model, logits: Tensor, n: int = 5):
+    """Return the n likeliest next tokens: logits [vocab] -> [(id, text, probability), ...],
+    likeliest first."""
     best = torch.topk(softmax(logits), n)
     return [
         (i, model.tokenizer.decode([i]), p)

@@ -1,13 +1,16 @@
-"""What a model is asked: token ids, checked before anything is computed from them."""
+"""Check what a model is asked: token ids, before anything is computed from them."""
 
 import torch
+from torch import Tensor
+
+from llmlib.kv_cache import KVCache
+from llmlib.parts import Config
 
 
-def check(ids, config, cache=None):
-    """`ids` (a list, or a tensor [seq] or [batch, seq]) as a tensor [batch, seq] of whole numbers.
-    ValueError for other shapes and kinds, ids beyond the vocabulary, a text longer than the
-    context, and a cache of another number of texts.
-    """
+def check(ids: list[int] | Tensor, config: Config, cache: KVCache | None = None):
+    """Return `ids` (a list, or a tensor [seq] or [batch, seq]) as a tensor [batch, seq] of whole
+    numbers. Raises ValueError for other shapes and kinds, ids beyond the vocabulary, a text longer
+    than the context, and a cache of another number of texts."""
     try:
         ids = torch.as_tensor(ids)
     except (TypeError, ValueError, RuntimeError) as error:  # texts, None, unlike rows
@@ -31,9 +34,9 @@ def check(ids, config, cache=None):
             f"id {bad} is not in this model's vocabulary of {config.vocab_size} tokens: "
             "was it made by another tokenizer?"
         )
-    if cache and (held := len(cache.keys[0])) != len(ids):
+    if cache and (n_texts := len(cache.keys[0])) != len(ids):
         raise ValueError(
-            f"the cache is one of {held} texts, and the ids are {len(ids)}: make a "
+            f"the cache is one of {n_texts} texts, and the ids are {len(ids)}: make a "
             f"new_cache({len(ids)})"
         )
     length = ids.shape[1] + (cache.length if cache else 0)

@@ -1,5 +1,5 @@
-"""How this llmlib was installed: in a clone, by pip or by uv. So a message can name the one command
-that brings what is missing."""
+"""Tell how this llmlib was installed: in a clone, by pip or by uv. So a message can name the one
+command that brings what is missing."""
 
 import json
 import sys
@@ -17,19 +17,19 @@ MODEL_LIST = (ROOT if IN_CLONE else PACKAGE) / "requirements-model.txt"
 
 
 def install_command(extra: str = "course") -> str:
-    """The command that brings the packages of an extra."""
+    """Return the command that brings the packages of an extra."""
     if IN_CLONE:
         return pip_command("install", f'-e "{ROOT}[{extra}]"')
-    what = f'"{_source()}[{extra}]"'
+    requirement = f'"{_source()}[{extra}]"'
     if Path(sys.prefix).parent.name.startswith("archive-v"):  # uv's cache, by `uv tool run`
-        return f"uv tool run --torch-backend auto --from {what} llmlib"
+        return f"uv tool run --torch-backend cpu --from {requirement} llmlib"
     if Path(sys.prefix, "uv-receipt.toml").is_file():
-        return f"uv tool install --torch-backend auto --force {what}"
-    return pip_command("install", what)
+        return f"uv tool install --torch-backend cpu --force {requirement}"
+    return pip_command("install", requirement)
 
 
 def reinstall_command() -> str:
-    """The command that installs this llmlib once more, without what it depends on."""
+    """Return the command that installs this llmlib once more, without what it depends on."""
     if IN_CLONE:
         return f"make lab in {ROOT}"
     again = "--force-reinstall" if has_pip() else "--reinstall"
@@ -37,28 +37,28 @@ def reinstall_command() -> str:
 
 
 def has_pip() -> bool:
-    """Whether this Python has pip. importlib.util.find_spec would have setuptools switch its
-    distutils off (in its _distutils_hack), and nbgrader could no longer be imported."""
+    """Tell whether this Python has pip. importlib.util.find_spec would have setuptools switch its
+    distutils off (in its _distutils_hack), and what needs that could no longer be imported."""
     return PathFinder.find_spec("pip") is not None
 
 
 def pip_command(verb: str, words: str) -> str:
-    """A command of pip, or of uv where there is no pip, for this Python's environment."""
+    """Return a command of pip, or of uv where there is no pip, for this Python's environment."""
     if has_pip():
         return f"{sys.executable} -m pip {verb} {words}"
     return f"uv pip {verb} --python {sys.executable} {words}"
 
 
 def model_command() -> str:
-    """The command that fetches the model."""
+    """Return the command that fetches the model."""
     return f"make lab in {ROOT}" if IN_CLONE else "llmlib lab"
 
 
 def _source() -> str:
-    """What was given to pip: the path of a wheel that is still there, else the name."""
+    """Return what was given to pip: the path of a wheel that is still there, else the name."""
     try:
-        said = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
-        place = urlsplit(json.loads(said or "{}").get("url", ""))
+        text = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
+        place = urlsplit(json.loads(text or "{}").get("url", ""))
     except (metadata.PackageNotFoundError, ValueError, AttributeError):
         return DISTRIBUTION
     path = Path(url2pathname(place.path))

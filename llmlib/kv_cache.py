@@ -1,13 +1,15 @@
-"""Fast decoding: keys and values of past tokens are kept (the KV cache), and several tokens can be
-checked in one pass (speculation).
-"""
+"""Decode fast: keys and values of past tokens are kept (the KV cache), and several tokens can be
+checked in one pass (speculation)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import Tensor
 
 
-def write_cache(store, new, start):
+def write_cache(store: Tensor, new: Tensor, start: int):
     """Write new keys (or values) behind the `start` old ones, in place, and return all of them so
     far.
 
@@ -26,39 +28,50 @@ def write_cache(store, new, start):
 
 @dataclass
 class KVCache:
-    """Two tensors a layer and a position. `length` counts the tokens seen; a new prompt needs a
-    new cache.
-    """
+    """Hold two tensors a layer and a position. `length` counts the tokens seen; a new prompt needs
+    a new cache."""
 
     keys: list
     values: list
     length: int = 0
 
-    def positions(self, seq):
-        """Of the next `seq` tokens: [seq]."""
+    def positions(self, seq: int):
+        """Return the positions of the next `seq` tokens: [seq]."""
         return torch.arange(self.length, self.length + seq)
 
     @property
     def nbytes(self):
-        """Bytes of both tensors, of all layers."""
+        """Return the bytes of both tensors, of all layers."""
         return sum(tensor.nbytes for tensor in self.keys + self.values)
 
 
-def new_cache(config, batch, context, dtype=torch.float32, device=None):
-    """An empty cache for `batch` texts of up to `context` tokens."""
+def new_cache(
+    config: Any,
+    batch: int,
+    context: int,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | None = None,
+):
+    """Make an empty cache for `batch` texts of up to `context` tokens."""
     shape = (2, config.n_layer, batch, config.n_kv_head, context, config.head_dim)
     keys, values = torch.zeros(shape, dtype=dtype, device=device)
     return KVCache(list(keys), list(values))
 
 
-def cache_bytes(n_layer, n_kv_head, head_dim, seq, bytes_per_number=4):
-    """Bytes of a cache of `seq` tokens: 2 (keys and values) x layers x key/value heads x head_dim
-    x bytes a number, for each.
-    """
+def cache_bytes(n_layer: int, n_kv_head: int, head_dim: int, seq: int, bytes_per_number: float = 4):
+    """Return the bytes of a cache of `seq` tokens: 2 (keys and values) x layers x key/value heads x
+    head_dim x bytes a number, for each."""
     return 2 * n_layer * n_kv_head * head_dim * bytes_per_number * seq
 
 
-def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
+def generate_cached(
+    model: Any,
+    cache: KVCache,
+    ids: list[int],
+    max_new_tokens: int,
+    pick: Callable[[Tensor], Tensor],
+    chunk: int | None = None,
+):
     """Continue `ids` (a list), yielding each new id as soon as it is picked; every token passes
     through the model at most once.
 
@@ -71,24 +84,24 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
     for part in prompt.split(chunk or len(ids), dim=1):
         logits = model(part, cache)
     room = min(max_new_tokens, model.config.context - len(ids))
-    for made in range(1, room + 1):
+    for count in range(1, room + 1):
         new = pick(logits[:, -1])
         yield new.item()
-        if new.item() in model.config.stop_ids or made == room:
+        if new.item() in model.config.stop_ids or count == room:
             return
         logits = model(new[None], cache)
 
 
-def accept_draft(drafted, p, q, u, v):
-    """Speculative decoding's rule (Leviathan et al. 2022, arXiv:2211.17192): turn draws from q into
-    draws from p.
+def accept_draft(drafted: Tensor, p: Tensor, q: Tensor, u: Tensor, v: Tensor):
+    """Apply speculative decoding's rule (Leviathan et al. 2022, arXiv:2211.17192): turn draws from
+    q into draws from p.
 
     drafted [batch] are ids drawn from the draft model's q [batch, vocab]; p [batch, vocab] is the
     target model's; u and v [batch] are uniform in [0, 1). An id is kept with probability min(1,
     p/q), decided by u; else one is drawn by v from max(p - q, 0), rescaled.
     """
     at = drafted[:, None]  # for `gather`, which refuses an id of -1
-    kept = u * q.gather(-1, at)[:, 0] < p.gather(-1, at)[:, 0]
+    keep = u * q.gather(-1, at)[:, 0] < p.gather(-1, at)[:, 0]
     edges = (p - q).clamp(min=0).double().cumsum(-1)
     replacement = (edges <= v.double()[:, None] * edges[:, -1:]).sum(-1).clamp(max=p.shape[-1] - 1)
-    return torch.where(kept, drafted, replacement)
+    return torch.where(keep, drafted, replacement)

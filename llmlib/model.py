@@ -1,29 +1,32 @@
-"""The whole LLM on one screen: token ids in, logits out. Each word of `forward` is a function from
-the files of llmlib.
+"""Show the whole LLM on one screen: token ids in, logits out. Each word of `forward` is a function
+from the files of llmlib.
 
 GPT-2 and the Llama family are settings of it: `Config` says which, and `Parts` names the functions;
 both are in parts.py. A mixture of experts is another `mlp` (experts.py).
 """
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from llmlib import input_ids
 from llmlib.fast import layers
-from llmlib.kv_cache import new_cache
+from llmlib.kv_cache import KVCache, new_cache
 from llmlib.parts import GPT2_PARTS, LLAMA_PARTS, Config, Layer, Parts, Weights
 
 __all__ = ["GPT2_PARTS", "LLAMA_PARTS", "Config", "Layer", "Model", "Parts", "Weights", "forward"]
 
 
 # fmt: off
-def forward(ids, weights, config, parts, cache=None, last=False):
-    """ids [batch, seq] -> logits [batch, seq, vocab], or [batch, 1, vocab] if only the `last` ones
-    are wanted.
+def forward(ids: Tensor, weights: Weights, config: Config, parts: Parts,
+            cache: KVCache | None = None, last: bool = False):
+    """Run the model: ids [batch, seq] -> logits [batch, seq, vocab], or [batch, 1, vocab] if only
+    the `last` ones are wanted.
 
     With a cache, `ids` are the tokens after those already in it.
     """
@@ -53,15 +56,15 @@ def forward(ids, weights, config, parts, cache=None, last=False):
 
 
 class View(NamedTuple):
-    """What a layer's tokens see of each other."""
+    """Describe what a layer's tokens see of each other."""
 
     positions: torch.Tensor                                             # seq; RoPE turns by them
     mask: torch.Tensor                                                  # seq start+seq; True = look
     causal: bool                                                        # it hides just the future
 
 
-def views(positions, mask, config, parts):
-    """The View of the layers that look at everything, and that of those with a window."""
+def views(positions: Tensor, mask: Tensor, config: Config, parts: Parts):
+    """Return the View of the layers that look at everything, and that of those with a window."""
     seq, length = mask.shape
     full = local = View(positions / config.rope_factor, mask, causal=parts.causal)
     if config.window is not None and length > config.window:
@@ -72,20 +75,21 @@ def views(positions, mask, config, parts):
     return full, local
 
 
-def norm(x, weights, config, parts):
-    """x [..., d_model] normalized; as it is where a layer has no such norm."""
+def norm(x: Tensor, weights: tuple, config: Config, parts: Parts):
+    """Return x [..., d_model] normalized; as it is where a layer has no such norm."""
     return parts.norm(x, *weights, config.eps) if weights else x
 
 
-def feed_forward(x, layer, config, parts):
-    """What the MLP adds to the residual stream: x [batch, seq, d_model] -> the same shape."""
+def feed_forward(x: Tensor, layer: Layer, config: Config, parts: Parts):
+    """Return what the MLP adds to the residual stream: x [batch, seq, d_model] -> the same
+    shape."""
     return norm(parts.mlp(x, *layer.mlp), layer.post_norm_2, config, parts)
 
 
-def attend(x, i, layer, config, parts, positions, mask, cache=None, causal=False):
-    """What self-attention of layer i adds to the residual stream: x [batch, seq, d_model] -> the
-    same shape.
-    """
+def attend(x: Tensor, i: int, layer: Layer, config: Config, parts: Parts, positions: Tensor,
+           mask: Tensor, cache: KVCache | None = None, causal: bool = False):
+    """Return what self-attention of layer i adds to the residual stream: x [batch, seq, d_model] ->
+    the same shape."""
     n_q, n_k = config.n_head, config.n_kv_head
     qkv = layers.linears(x, layer.q, layer.k, layer.v)                  # batch seq heads*head_dim
     if layer.qk_norm:
@@ -100,14 +104,13 @@ def attend(x, i, layer, config, parts, positions, mask, cache=None, causal=False
         k = parts.cache(cache.keys[i], k, cache.length)                 # batch n_k start+seq …
         v = parts.cache(cache.values[i], v, cache.length)
     k, v = (parts.repeat_kv(t, n_q // n_k) for t in (k, v))
-    mixed = parts.merge_heads(parts.attention(q, k, v, mask, causal=causal))
-    return norm(layers.linear(mixed, *layer.o), layer.post_norm_1, config, parts)
+    output = parts.merge_heads(parts.attention(q, k, v, mask, causal=causal))
+    return norm(layers.linear(output, *layer.o), layer.post_norm_1, config, parts)
 
 
-def norm_queries_and_keys(qkv, layer, config, parts):
-    """qkv with its queries and its keys normalized, in groups as wide as the norm's weight: a
-    head, or all heads at once.
-    """
+def norm_queries_and_keys(qkv: Tensor, layer: Layer, config: Config, parts: Parts):
+    """Return qkv with its queries and its keys normalized, in groups as wide as the norm's weight:
+    a head, or all heads at once."""
     *qk, v = qkv.split([len(w) for w, _ in (layer.q, layer.k, layer.v)], dim=-1)
     qk = [(t.unflatten(-1, (-1, len(w))), w) for t, w in zip(qk, layer.qk_norm)]
     return torch.cat([*(parts.norm(t, w, config.eps).flatten(-2) for t, w in qk), v], dim=-1)
@@ -116,9 +119,8 @@ def norm_queries_and_keys(qkv, layer, config, parts):
 
 @dataclass(frozen=True)
 class Model:
-    """Weights, how to use them, and the tokenizer they were trained with. `model(ids)` are the
-    logits.
-    """
+    """Hold weights, how to use them, and the tokenizer they were trained with. `model(ids)` are the
+    logits."""
 
     config: Config
     weights: Weights
@@ -127,9 +129,9 @@ class Model:
     folder: Any = None
     decode_step: Any = None  # a quicker way to one token's logits (decode_step.py)
 
-    def __call__(self, ids, cache=None, last=False):
-        """ids (a list, or a tensor [seq] or [batch, seq]) -> logits [batch, seq, vocab]. ValueError
-        for ids or lengths out of range.
+    def __call__(self, ids: list[int] | Tensor, cache: KVCache | None = None, last: bool = False):
+        """Return the logits: ids (a list, or a tensor [seq] or [batch, seq]) -> logits [batch, seq,
+        vocab]. ValueError for ids or lengths out of range.
 
         With `last`, only the last position's logits [batch, 1, vocab] are computed.
         """
@@ -145,23 +147,24 @@ class Model:
             logits = forward(ids, self.weights, self.config, self.parts, cache, last)
         return logits.clone() if next_one else logits
 
-    def _by_decode_step(self, ids, cache):
-        """None where there is none that knows all of this."""
+    def _by_decode_step(self, ids: Tensor, cache: KVCache):
+        """Return the logits by the decode step, or None where none can compute them."""
         step = self.decode_step
         return step(ids, cache) if step and len(ids) == 1 and step.is_of(self) else None
 
-    def using(self, **parts):
-        """The same model with some functions replaced: model.using(attention=my_attention).
-        TypeError for an unknown part.
-        """
+    def using(self, **parts: Callable):
+        """Return the same model with some functions replaced: model.using(attention=my_attention).
+        TypeError for an unknown part."""
         return replace(self, parts=self.parts.using(self.weights.embedding.dtype, **parts))
 
-    def new_cache(self, batch=1, context=None):
-        """An empty cache for `batch` texts of up to `context` tokens, or as many as it holds."""
+    def new_cache(self, batch: int = 1, context: int | None = None):
+        """Make an empty cache for `batch` texts of up to `context` tokens, or as many as it
+        holds."""
         device = self.weights.embedding.device
         context = self.config.context if context is None else context
         return new_cache(self.config, batch, context, device=device)
 
-    def check_ids(self, ids, cache=None):
-        """`ids` as a tensor [batch, seq], or a ValueError that says what is wrong with them."""
+    def check_ids(self, ids: list[int] | Tensor, cache: KVCache | None = None):
+        """Return `ids` as a tensor [batch, seq], or raise a ValueError that says what is wrong with
+        them."""
         return input_ids.check(ids, self.config, cache)

@@ -1,4 +1,4 @@
-"""What a model is made of: its settings, the functions it calls, its weights."""
+"""Describe what a model is made of: its settings, the functions it calls, its weights."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Callable
@@ -17,7 +17,7 @@ from llmlib.sampling import sample
 # fmt: off
 @dataclass(frozen=True)
 class Config:
-    """A model's settings, as `forward` needs them; architectures.py reads them."""
+    """Hold a model's settings, as `forward` needs them; architectures.py reads them."""
     n_layer: int
     n_head: int
     n_kv_head: int                      # fewer than n_head: grouped queries
@@ -35,8 +35,8 @@ class Config:
     local_rope: Any = None              # rope_theta and rope_factor of those, if others (Gemma 3)
     embedding_scale: float = 1.0        # by which what the embedding looks up is multiplied (Gemma)
 
-    def theta(self, i):
-        """RoPE's theta in layer i; None where it knows no positions."""
+    def theta(self, i: int):
+        """Return RoPE's theta in layer i; None where it knows no positions."""
         if i in self.no_rope:
             return None
         return self.local_rope[0] if self.local_rope and i in self.windowed else self.rope_theta
@@ -45,8 +45,8 @@ class Config:
 
 @dataclass(frozen=True)
 class Parts:
-    """The functions that `forward` and `generate` call, by their place in the model. Replace any
-    with `model.using(...)`.
+    """Name the functions that `forward` and `generate` call, by their place in the model. Replace
+    any with `model.using(...)`.
 
     The defaults from `fast` and `fast_attention` compute what the taught functions of those names
     compute.
@@ -67,30 +67,29 @@ class Parts:
 
     @property
     def causal(self):
-        """Whether the mask hides the future and nothing else, which spares attention reading it."""
+        """Tell whether the mask hides the future and nothing else, which spares attention reading
+        it."""
         return self.mask is causal_mask
 
-    def using(self, dtype, **own):
-        """These, with some replaced by functions of your own, whose results become `dtype`.
-        TypeError for an unknown part.
-        """
-        known = self.__dataclass_fields__
-        if unknown := set(own) - set(known):
+    def using(self, dtype: torch.dtype, **functions: Callable):
+        """Return these parts, with some replaced by functions of your own, whose results become
+        `dtype`. TypeError for an unknown part."""
+        fields = self.__dataclass_fields__
+        if unknown := set(functions) - set(fields):
             raise TypeError(
                 f"the model has no part {', '.join(sorted(unknown))}: "
-                f"its parts are {', '.join(known)}"
+                f"its parts are {', '.join(fields)}"
             )
-        own = {name: fitting(name, function, dtype) for name, function in own.items()}
-        if "attention" in own and self.repeat_kv is fast_attention.share_kv:
-            own.setdefault("repeat_kv", repeat_kv)  # which only the engine's own does without
-        return replace(self, **own)
+        functions = {name: fitting(name, function, dtype) for name, function in functions.items()}
+        if "attention" in functions and self.repeat_kv is fast_attention.share_kv:
+            functions.setdefault("repeat_kv", repeat_kv)  # which only the engine's own does without
+        return replace(self, **functions)
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer's weights. norm_1, norm_2 and mlp are the arguments that norm and mlp take; q, k,
-    v, o are (weight, bias or None).
-    """
+    """Hold one layer's weights. norm_1, norm_2 and mlp are the arguments that norm and mlp take; q,
+    k, v, o are (weight, bias or None)."""
     norm_1: tuple                       # before attention; () where there is none
     q: tuple
     k: tuple
@@ -105,7 +104,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Weights:
-    """All weights of a model, in float32 or as fast/quantized.py packs them."""
+    """Hold all weights of a model, in float32 or as fast/quantized.py packs them."""
     embedding: torch.Tensor             # vocab d_model
     positions: torch.Tensor | None      # context d_model, where positions are learned
     layers: list[Layer]
@@ -114,13 +113,12 @@ class Weights:
 # fmt: on
 
 
-def fitting(name, function, dtype):
-    """`function`, its result in `dtype` if that is a tensor of floats: one that computes in
-    float64 fits into the model too. ValueError if the part is the mask, and its result none.
-    An attention gets its four tensors and not `causal`.
-    """
+def fitting(name: str, function: Callable, dtype: torch.dtype):
+    """Return `function`, its result in `dtype` if that is a tensor of floats: one that computes in
+    float64 fits into the model too. ValueError if the part is the mask, and its result none. An
+    attention gets its four tensors and not `causal`."""
 
-    def run(*args, **kwargs):
+    def run(*args: Any, **kwargs: Any):
         if name == "attention":
             kwargs.pop("causal", None)
         result = function(*args, **kwargs)
@@ -132,12 +130,16 @@ def fitting(name, function, dtype):
     return run
 
 
-def _who_may_look(mask, seq, start):
-    """The mask, if it is one: torch would add one of numbers to the scores."""
+def _who_may_look(mask: torch.Tensor, seq: int, start: int):
+    """Return the mask, if it is one: torch would add one of numbers to the scores."""
     shape = seq, start + seq
     if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool or mask.shape != shape:
-        what = f"{mask.dtype} {list(mask.shape)}" if isinstance(mask, torch.Tensor) else type(mask)
-        raise ValueError(f"the mask is {what}: it must be a bool tensor {list(shape)}, True = look")
+        description = (
+            f"{mask.dtype} {list(mask.shape)}" if isinstance(mask, torch.Tensor) else type(mask)
+        )
+        raise ValueError(
+            f"the mask is {description}: it must be a bool tensor {list(shape)}, True = look"
+        )
     return mask
 
 

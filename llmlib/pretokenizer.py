@@ -1,10 +1,10 @@
-"""Cutting text before any merging: at special tokens, then into the pieces that no merge may cross.
+"""Cut text before any merging: at special tokens, then into the pieces that no merge may cross.
 
 A text of any length is cut in blocks, and a file can be read block by block, so that memory holds
 one block and not the text.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import regex
 
@@ -15,7 +15,7 @@ WHOLE = {GPT2_SPLIT, SINGLE_DIGITS}  # patterns that match every character
 
 
 def to_bytes(text: str) -> bytes:
-    """UTF-8 bytes of `text`. Raises ValueError for half of a surrogate pair."""
+    """Return the UTF-8 bytes of `text`. Raises ValueError for half of a surrogate pair."""
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -26,7 +26,7 @@ def to_bytes(text: str) -> bytes:
         ) from None
 
 
-def split(text: str, patterns=(GPT2_SPLIT,)) -> list[str]:
+def split(text: str, patterns: Sequence[str] = (GPT2_SPLIT,)) -> list[str]:
     """Cut `text` into pieces that no merge may cross; joined, they are the text. Patterns apply
     one after another. ValueError for a pattern of one's own that leaves some of the text out."""
     pieces = [text]
@@ -40,7 +40,7 @@ def split(text: str, patterns=(GPT2_SPLIT,)) -> list[str]:
     return pieces
 
 
-def split_special(text: str, special_tokens) -> list[str]:
+def split_special(text: str, special_tokens: Collection[str]) -> list[str]:
     """Cut `text` before and after each special token, the longest first where two begin alike."""
     if not special_tokens:
         return [text]
@@ -49,9 +49,9 @@ def split_special(text: str, special_tokens) -> list[str]:
     return [part for part in regex.split(pattern, text) if part]
 
 
-def refuse_special_tokens(text: str, special_tokens) -> str:
-    """`text`, as somebody typed it. ValueError for half a character, and for a special token: in a
-    chat only the template may write those."""
+def refuse_special_tokens(text: str, special_tokens: Collection[str]) -> str:
+    """Return `text`, as somebody typed it. ValueError for half a character, and for a special
+    token: in a chat only the template may write those."""
     to_bytes(text)
     for token in special_tokens:
         if token in text:
@@ -59,14 +59,15 @@ def refuse_special_tokens(text: str, special_tokens) -> str:
     return text
 
 
-def several(texts, name):
-    """`texts`; ValueError, by their name, for one str, whose letters would be taken for them."""
+def several(texts: Iterable[str], name: str):
+    """Return `texts`. Raises ValueError, by their name, for one str, whose letters would be taken
+    for them."""
     if isinstance(texts, str):
         raise ValueError(f"{name} is {texts!r}, one str: give a list of them, [{texts!r}]")
     return texts
 
 
-def blocks(text: str | Iterable[str], special_tokens=()) -> Iterator[str]:
+def blocks(text: str | Iterable[str], special_tokens: Collection[str] = ()) -> Iterator[str]:
     """Cut a text, or the chunks of one as they come (an open file is an iterable of its lines),
     where GPT-2's pattern cuts in any case: before white space that follows something else.
 
@@ -79,7 +80,7 @@ def blocks(text: str | Iterable[str], special_tokens=()) -> Iterator[str]:
     may_cut = not any(
         regex.search(r"\S\s", token) for token in several(special_tokens, "special_tokens")
     )
-    held, size = [], 0
+    buffer, size = [], 0
     for chunk in chunks:
         if not isinstance(chunk, str):
             raise ValueError(
@@ -87,15 +88,15 @@ def blocks(text: str | Iterable[str], special_tokens=()) -> Iterator[str]:
                 "open the file as text, with its encoding"
             )
         size += len(chunk)
-        cut = _last_cut(chunk) if may_cut and size >= BLOCK else None
-        if cut is not None:
-            yield "".join([*held, chunk[:cut]])
-            chunk, held, size = chunk[cut:], [], 0
-        held.append(chunk)
-    yield "".join(held)
+        place = _last_cut(chunk) if may_cut and size >= BLOCK else None
+        if place is not None:
+            yield "".join([*buffer, chunk[:place]])
+            chunk, buffer, size = chunk[place:], [], 0
+        buffer.append(chunk)
+    yield "".join(buffer)
 
 
-def _last_cut(text):
+def _last_cut(text: str):
     for i in range(len(text) - 1, 0, -1):
         if text[i] in " \n" and not text[i - 1].isspace():
             return i

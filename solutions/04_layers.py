@@ -6,11 +6,11 @@
 # ![The model as a line, the residual stream, from ids over the table, layer 0 to layer 29 and a last norm to the table again and the logits. One layer is opened: twice a copy leaves the line, goes through a norm and then through attention or the feed-forward, and what comes out is added to the line.](attachment:whole_stack.png)
 #
 # **You will build** a layer, its norm, its feed-forward, and the whole model. You put your `attend` from notebook 3
-# into it, and you train a small model. In between, you experiment on a real model and propose the control yourself.
+# into it, and you train a small model. In between, you follow one fact through the layers of a real model.
 #
 # **You need** notebooks 1 to 3, and to know that a gradient says how strongly the loss would react to a weight.
 #
-# **It takes** about three hours. What comes after the recap, under *Further*, is extra.
+# **It takes** about 221 minutes. *Further*, after the recap, is extra: about 305 more.
 
 # %% given setup folded="Set-up: torch, and both ends of the model from notebooks 2 and 5"
 import math
@@ -23,7 +23,7 @@ from llmlib.output_head import unembed
 
 # %% folded="Set-up: SmolLM2, the pictures, and a story to measure it on"
 from llmlib import output_head, pretrained
-from llmlib.course.predict import predict, predictions, reveal
+from classroom.predict import predict, predictions, reveal
 from llmlib.demonstrations.layers import (
     STORY,
     head,
@@ -65,7 +65,7 @@ as_trained = mean_loss(
 # a copy of the stream through a **norm**, which rescales it. We say that a sublayer **writes** what it adds to the
 # stream.
 #
-# We need not wait for the last layer. The last norm and the table accept a vector from any layer.
+# We can look before the last layer: the last norm and the table accept a vector from any layer.
 
 # %%
 predict(
@@ -77,21 +77,32 @@ predict(
 
 # %%
 stream = residual_stream(model, encode("The opposite of hot is"))[:, -1]
-first_time = None
-for n, shares in enumerate(output_head.softmax(head(model, stream))):  # 31 of them
-    best = shares.topk(3)
-    words = [decode(i) for i in best.indices]
-    if words[0] == " cold" and first_time is None:
-        first_time = n - 1
-    if n in (0, 1, 11, 21, 26, 27, 28, 29, 30):
-        pairs = (f"{w!r} {p:.2f}" for w, p in zip(words, best.values.tolist()))
-        print(f"after layer {n - 1:2}:" if n else "from the table:", "   ".join(pairs))
+shares = output_head.softmax(head(model, stream))  # 31 vocab
+on_top = shares.argmax(dim=-1) == encode(" cold").item()
+first_time = on_top.int().argmax().item() - 1
+for n in (0, 1, 11, 21, first_time, first_time + 1, 30):
+    best = shares[n].topk(3)
+    pairs = (f"{decode(i)!r} {p:.2f}" for p, i in zip(*map(torch.Tensor.tolist, best)))
+    print(f"after layer {n - 1:2}:" if n else "from the table:", "   ".join(pairs))
+for other in ("The sun sets in the", "The opposite of up is"):
+    best = head(model, residual_stream(model, encode(other))[:, -1]).argmax(dim=-1)
+    n = (best == best[-1]).int().argmax().item()
+    print(f"{other} …{decode(best[-1])}: on top for the first time after layer {n - 1}")
 reveal("cold", first_time, within=2)
 
 # %% [markdown] reveals="cold"
-# Straight from the table, the vector simply *is* the word "is". " cold" comes out on top near the end. Reading the
+# Straight from the table, the vector decodes to the word "is". " cold" comes out on top near the end. Reading the
 # stream halfway with the last norm and the table is called the *logit lens* (nostalgebraist 2020). What the lens does
-# not show may still be in the stream: the middle layers were not trained to be read this way. Section 4.5 finds more.
+# not show may still be in the stream: the middle layers were not trained to be read this way. Section 4.4 finds more.
+
+# %% [markdown]
+# **Drag the layer, or type a sentence of your own.** The strip is one stream, that of the last token, from the table to the
+# last layer. Each stretch is a token that stays on top of the lens for a while. What would the model say if it stopped there?
+
+# %%
+from llmlib.widgets import stream_slider
+
+stream_slider(model, "The king sat on his throne, and the queen sat on", layer=21)
 
 # %% [markdown]
 # ## 4.1 The residual stream
@@ -99,15 +110,16 @@ reveal("cold", first_time, within=2)
 # A layer does not replace a vector. It *adds* to it, twice. Build that from the picture at the top.
 
 # %% [markdown]
-# ### Exercise 4.1 · `pre_norm_block` · ●●○ · 10 min
+# ### Exercise 4.1 · `pre_norm_block` · ●●○ · 12 min
 #
-# Write one layer. It takes the stream `x` `[batch, seq, d_model]` and **four functions**, which take and return a tensor
+# Write one layer. It takes the stream `x` `[batch, seq, d_model]` and **four functions**. Each takes and returns a tensor
 # of that shape. Call each of the four once.
 #
 # 1. `attend` reads a copy of the stream that went through `norm_1`. What it writes is added to the stream.
 # 2. `feed_forward` reads a copy of the *new* stream, through `norm_2`. What it writes is added, too.
 #
-# Return the stream in a new tensor: leave `x` as it is.
+# Return the stream in a new tensor: leave `x` as it is. Add with `x + …`, not with `+=`, not even on a copy: in section 4.6
+# the gradient goes back through your block, and `+=` writes over numbers that it needs.
 #
 # **By hand**, with numbers for vectors. Let `norm_1` double, `attend` triple, `norm_2` multiply by five and
 # `feed_forward` by seven.
@@ -168,13 +180,38 @@ def block_of_matrices(x, norm_1, attend, norm_2, feed_forward):
     return out, calls if torch.equal(x, before) else [*calls, "changed"]
 
 
+# %% given gradients folded="Helper of the checks"
+def gradients(function, *inputs):
+    """Of the summed squares of what your function of that name returns: the gradient
+    for each tensor of numbers among `inputs`, lists of them included -> a list, empty
+    where PyTorch finds no way back."""
+    leaves = []
+
+    def leaf(value):
+        if isinstance(value, (list, tuple)):
+            return [leaf(each) for each in value]
+        if isinstance(value, torch.Tensor) and value.is_floating_point():
+            leaves.append(value.clone().requires_grad_())
+            return leaves[-1]
+        return value
+
+    try:
+        result = eval(function)(*[leaf(each) for each in inputs])
+        result = result[0] if isinstance(result, tuple) else result
+        loss = result.pow(2).sum()
+        found = torch.autograd.grad(loss, leaves, allow_unused=True)
+    except RuntimeError:
+        return []
+    return [torch.zeros(1) if each is None else each for each in found]
+
+
 # %% test pre_norm_block points=2
 import torch
 
-from llmlib.course import check
-from llmlib.course.checking import layers as cases
+from exercises import check
+from exercises import layers as cases
 
-cases.check_pre_norm_block(block_of_matrices)
+cases.check_pre_norm_block(block_of_matrices, gradients)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(43)
 for _batch, _seq, _d in [(1, 3, 4), (2, 5, 6), (3, 1, 8)]:
@@ -197,8 +234,8 @@ for _batch, _seq, _d in [(1, 3, 4), (2, 5, 6), (3, 1, 8)]:
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **On the real model.** Your block goes into all 30 layers, and everything that a sublayer writes is kept. Does the sum of
-# the writes give the model's own logits?
+# **A second check, on the real model.** Your block goes into all 30 layers, and we record whatever a sublayer writes. The
+# sum of the writes must give the model's own logits.
 
 # %%
 france = encode("The capital of France is")
@@ -208,60 +245,21 @@ apart = (head(model, added.sum(dim=0)) - model(france)[0]).abs().max().item()
 print("the plain sum gives the model's own logits, to within 0.001:", apart < 1e-3)
 
 # %% [markdown]
-# **The final stream is a sum of 61 vectors**: the table's, and two for each layer. It is a plain sum, but what each
-# sublayer writes depends on the sum before it.
-#
-# ### Why the "+"?
+# **The final stream is a sum of 61 vectors**: the table's, and two for each layer. Each term, however,
+# depends on the sum before it.
 #
 # ![Above, three layers in a chain: each replaces the vector. Below, a thick line runs past three layers; each reads from it and adds to it.](attachment:add_or_replace.png)
 #
-# Without it a layer would *replace* the vector. Compare *fresh* stacks: their weights are random, as before any
-# training.
-
-# %%
-predict(
-    "plus",
-    "Fresh stacks of 12 layers, with norms but without '+'. What is wrong with them "
-    "before any training?",
-    {
-        "A": "the vectors shrink until little is left of them",
-        "B": "all tokens end up with nearly the same vector",
-        "C": "numbers overflow",
-    },
-    yours="A",
-)
-
-
-# %%
-from llmlib.demonstrations.layers import fresh_start, run_stack, tokens_alike
-
-
-def no_plus(x, norm_1, attend, norm_2, feed_forward):
-    return feed_forward(norm_2(attend(norm_1(x))))
-
-
-wirings = {"without +": no_plus, "with +": pre_norm_block}
-alike = {name: tokens_alike(block, 48).tolist() for name, block in wirings.items()}
-show(pictures.alike(alike))
-layers, x, *_ = fresh_start(12, seed=0)
-size = run_stack(x, layers, no_plus)[-1].pow(2).mean().sqrt()
-print(f"without '+', 12 layers: cosine {alike['without +'][12]:.2f}, size {size:.1f}")
-overflow, alone = not size.isfinite(), alike["without +"][12] < 0.9
-reveal("plus", "C" if overflow else "A" if alone else "B")
-
-# %% [markdown] reveals="plus"
-# After a few layers without "+" the tokens are almost alike: attention averages them (Dong et al. 2021), and the
-# feed-forward adds to the effect. Their size tells us nothing here, because every sublayer reads through a norm. With
-# "+" the tokens grow alike too, but far more slowly. **The "+" keeps each token's own vector in the sum.**
+# Without the "+" a layer would *replace* the vector. *Further* builds such a stack, and shows what goes wrong in it.
 
 # %% [markdown]
 # ## 4.2 Norms: each sublayer reads a normalised copy
 #
-# ![A sketch. Three arrows of the stream, short, middle and long. A norm under each hands down a copy, and the three copies have the same length.](attachment:norm_copy.png)
+# ![A sketch. Three arrows of the stream, short, middle and long, each in another direction. A norm under each hands down a copy, which keeps the direction; the three copies have the same length.](attachment:norm_copy.png)
 #
-# From the table to the last layer the stream's vectors become hundreds of times as long. So each sublayer reads a
-# *normalised* copy, and the stream itself stays as it is. The copies all have the same length, until the norm's weight
-# multiplies their entries. What if the norms did not divide?
+# From the table to the last layer the stream's vectors become hundreds of times as long, and they turn. So each sublayer
+# reads a *normalised* copy, and the stream itself stays as it is. The copies all have the same length, before the norm's
+# weight scales their entries. What if the norms did not divide?
 
 # %%
 predict(
@@ -277,28 +275,35 @@ predict(
 )
 
 # %%
+from llmlib.demonstrations.layers import without_division
+
 no_division = model.using(norm=lambda x, weight, eps: x * weight)
 broken = mean_loss(no_division, story_ids)
 print(f"as it is {as_trained:.2f}, without division {broken:.2f}")
+for name in ("norm_1", "norm_2", "the last norm"):
+    loss = mean_loss(without_division(model, name), story_ids)
+    print(f"without division in {name:13} alone {loss:6.2f}")
 reveal("division", "C" if math.isnan(broken) else "B" if broken > 10.8 else "A")
 
 # %% [markdown] reveals="division"
-# `nan` means "not a number": something overflowed. Both sublayers multiply numbers that grow with their input.
-# Attention multiplies queries by keys; each neuron of the feed-forward multiplies two numbers (section 4.3). Hand a
+# `nan` means "not a number": something overflowed. `norm_1` alone is enough, and `norm_2` alone. Behind `norm_2`
+# stands the feed-forward: each of its neurons multiplies two numbers that grow with its input (section 4.3). Hand a
 # feed-forward a copy 200 times as large, and it writes about 40,000 times as much. The next layer reads that.
 
 # %% [markdown]
 # Two norms are common. *RMSNorm* divides a vector by its root mean square. *LayerNorm*, the norm of GPT-2, first
 # subtracts the mean of the vector's entries, and adds a bias at the end. You write RMSNorm, which Llama and SmolLM2
-# use; LayerNorm is in *Further*. $\epsilon$, in code `eps`, is a tiny number that keeps us from dividing by zero.
+# use. LayerNorm is in *Further*, which also shows models that put a norm on the stream itself. $\epsilon$, in code `eps`, is
+# a tiny number that keeps us from dividing by zero.
 
 # %% [markdown]
-# ### Exercise 4.2 · `rms_norm` · ●○○ · 5 min
+# ### Exercise 4.2 · `rms_norm` · ●○○ · 11 min
 #
 # Write RMSNorm (Zhang & Sennrich 2019), the norm of Llama. Divide each vector by its *root mean square*, the root of
 # the mean of its squares, with `eps` inside the root. Then multiply by `weight`. No mean is subtracted; there is no bias.
 #
-# `x` is `[..., d_model]`, `weight` is `[d_model]`, the result is a new tensor like `x`; leave both as they are.
+# `x` is `[..., d_model]`, `weight` is `[d_model]`, the result is a new tensor like `x`, with its `dtype`; leave both as
+# they are. Compute with tensors: a number taken out by `.item()` or `.tolist()` lets no gradient back.
 #
 # **By hand**, with weight 1:
 #
@@ -350,10 +355,10 @@ def left_alone(function, x, *more):
 # %% test rms_norm points=2
 import torch
 
-from llmlib.course import check
-from llmlib.course.checking import layers as cases
+from exercises import check
+from exercises import layers as cases
 
-cases.check_rms_norm(rms_norm, left_alone)
+cases.check_rms_norm(rms_norm, left_alone, gradients)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(1004)
 for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
@@ -381,26 +386,7 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
 # %%
 yours = model.using(norm=rms_norm)
 apart = (yours(france) - model(france)).abs().max().item()
-print("SmolLM2 with your rms_norm: the same logits, to within 0.001:", apart < 1e-3)
-
-# %% [markdown]
-# ### Before the sublayer or after the sum?
-#
-# ![Two layers. Pre-norm: the norm stands on the side branch, before the sublayer. Post-norm: the norm stands on the thick line itself, behind the plus.](attachment:norm_off_or_on.png)
-#
-# Your block is *pre-norm*: each norm works on a copy, and the stream is left alone. In the first transformer (Vaswani et
-# al. 2017) the norm came after each "+", on the stream itself: *post-norm*.
-
-
-# %%
-def post_norm_block(x, norm_1, attend, norm_2, feed_forward):
-    x = norm_1(x + attend(x))
-    return norm_2(x + feed_forward(x))
-
-
-# %% [markdown]
-# SmolLM2 cannot show which of the two is better: its weights fit the wiring in which they were trained. GPT-2, Llama
-# and SmolLM2 are pre-norm, with one more norm at the very end.
+print("a second check, in SmolLM2: the same logits to within 0.001:", apart < 1e-3)
 
 # %% [markdown]
 # ## 4.3 The feed-forward
@@ -413,25 +399,17 @@ def post_norm_block(x, norm_1, attend, norm_2, feed_forward):
 # The two rows decide *when* a neuron is active. The column is the fixed vector that it then adds. The number in
 # between, the neuron's **activation**, says how much of the column is added, and with which sign.
 #
-# An *activation function* bends one of the two numbers. The older kind of feed-forward has no product: if nothing were
-# bent there, one matrix could replace all of its matrices.
-#
 # ![Left: ReLU is flat below zero and straight above; GELU and SiLU follow it closely, smoothly, and dip a little below zero. Right: SiLU of a gate times three other numbers; where the gate is strongly negative all three products are near zero.](attachment:three_bends.png)
 #
-# |activation function|its value at $z$|
-# |---|---|
-# |*ReLU*|$\max(0, z)$|
-# |*GELU*|$z$ times the share of a bell curve that lies below $z$|
-# |*SiLU*|$z \cdot \text{sigmoid}(z)$, where $\text{sigmoid}(z) = 1 / (1 + \exp(-z))$|
-#
-# The feed-forward of the picture is *SwiGLU* (Shazeer 2020). It is *gated*: the first number is the gate. Bent by SiLU, it
-# says how much of the second number passes.
+# SiLU is an *activation function*, a function with a bend: $\text{SiLU}(z) = z \cdot \text{sigmoid}(z)$, where
+# $\text{sigmoid}(z) = 1 / (1 + \exp(-z))$. The first of the two numbers is the *gate*: after SiLU, it says how much of the
+# second one passes. A feed-forward of such neurons is called *SwiGLU* (Shazeer 2020).
 
 # %% [markdown]
-# ### Exercise 4.3 · `swiglu` · ●●○ · 10 min
+# ### Exercise 4.3 · `swiglu` · ●●○ · 15 min
 #
-# Write Llama's feed-forward. The gate is `w_gate` times x, and goes through SiLU. `w_up` times x is what passes: the two are
-# multiplied neuron by neuron, and `w_down` leads back to `d_model`.
+# Write Llama's feed-forward. The gate is `w_gate` times x, and goes through SiLU. `w_up` times x is the value that the gate
+# scales: the two are multiplied neuron by neuron, and `w_down` leads back to `d_model`.
 #
 # ||shape|
 # |---|---|
@@ -441,7 +419,7 @@ def post_norm_block(x, norm_1, attend, norm_2, feed_forward):
 # |returns|`[..., d_model]`|
 #
 # There are no biases. Weights are stored `[out, in]`: row i of `w_gate` belongs to neuron i. `linear(x, w)`, imported at the
-# top, is `x @ w.T`.
+# top, is `x @ w.T`. As in 4.1, a gradient goes back through your function: no `detach`, and nothing written over in place.
 #
 # **By hand**, with numbers for matrices. The second gate is shut:
 #
@@ -463,7 +441,7 @@ def post_norm_block(x, norm_1, attend, norm_2, feed_forward):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Only one of the two is bent. SiLU needs its argument twice, so give the gate a name before you bend it.
+# Only one of the two goes through SiLU. SiLU needs its argument twice, so give the gate a name first.
 #
 # </details>
 
@@ -481,10 +459,10 @@ def swiglu(x, w_gate, w_up, w_down):
 # %% test swiglu points=2
 import torch
 
-from llmlib.course import check
-from llmlib.course.checking import layers as cases
+from exercises import check
+from exercises import layers as cases
 
-cases.check_swiglu(swiglu)
+cases.check_swiglu(swiglu, gradients)
 ### BEGIN HIDDEN TESTS
 _g = torch.Generator().manual_seed(1046)
 for _shape, _d_mlp in [((4,), 16), ((3, 6), 5), ((2, 3, 8), 32)]:
@@ -507,166 +485,18 @@ check.close(
 )
 ### END HIDDEN TESTS
 
-# %%
-d_mlp = stack[0].mlp[0].shape[0]
-yours = mean_loss(model.using(mlp=swiglu), story_ids)
-print(f"SmolLM2's loss with your swiglu {yours:.2f}, as it is {as_trained:.2f}")
-
 # %% [markdown]
 # Most of SmolLM2's weights are in the feed-forward:
 #
 # ![SmolLM2's weights drawn to scale: one block for the table, beside it thirty thin columns, the layers; in each the lower quarter is attention, the upper three quarters the feed-forward.](attachment:weights_to_scale.png)
 
 # %% [markdown]
-# ## 4.4 Who wrote " Paris"?
+# ## 4.4 What carries the answer?
 #
-# At the end the stream is a sum of 61 vectors. A logit is a dot product of the normalised sum with a row of the table. So
-# a logit is a sum as well, with one term for each write. Computing these terms is called *direct logit attribution*; the
-# idea is in Elhage et al. (2021).
-
-# %% [markdown]
-# ### Experiment 4.4 · `attribution` · ●●● · 15 min
-#
-# The stream of one token is the sum of its writes. RMSNorm, then a dot product with `direction`, give a logit. Split
-# that logit into one term for each write.
-#
-# ||shape||
-# |---|---|---|
-# |`writes`|`[n, d_model]`|what was added to one token's stream|
-# |`direction`|`[d_model]`|a row of the table, or a difference of rows|
-# |`weight`, `eps`|`[d_model]`, a number|of the final RMSNorm|
-# |returns|`[n]`|the terms; their sum is the logit|
-#
-# Leave the three tensors as they are.
-#
-# **By hand**, with weight 1 and `eps` 0:
-#
-# ```
-# writes             [1, 0] and [0, 7]
-# direction          [10, 1]
-# sum of writes      [1, 7]
-# root mean square   5
-# normalised         [0.2, 1.4]
-# logit              10 · 0.2 + 1 · 1.4 = 3.4
-# first term         10 · 1 / 5 = 2
-# second term        1 · 7 / 5 = 1.4
-# result             [2, 1.4]
-# ```
-#
-# <details><summary>Hint 1</summary>
-#
-# The model normalises once, at the end. What does that norm divide by: something of each write, or something of their
-# sum?
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# That divisor is one number, the same for all terms. What is left of the norm is a multiplication, entry by entry, and
-# it can be done to `direction` as well as to the write.
-#
-# </details>
-
-
-# %% solution attribution disallowed=[]
-def attribution(writes, direction, weight, eps=1e-5):
-    """Each write's part of one logit: writes [n, d_model], direction and weight
-    [d_model] -> [n]. The terms add up to rms_norm(sum of the writes) · direction."""
-    ### BEGIN SOLUTION
-    final = writes.sum(dim=0)
-    scale = torch.sqrt(final.pow(2).mean() + eps)
-    return writes @ (weight * direction) / scale
-    ### END SOLUTION
-
-
-# %% test attribution points=2
-import torch
-
-from llmlib.course import check
-from llmlib.course.checking import layers as cases
-
-cases.check_attribution(attribution, left_alone)
-### BEGIN HIDDEN TESTS
-_g = torch.Generator().manual_seed(1048)
-for _n, _d, _eps in ((1, 4, 1e-5), (5, 7, 0.3), (61, 24, 1e-5)):
-    _writes = torch.randn(_n, _d, generator=_g) * 3
-    _to, _w = torch.randn(_d, generator=_g), torch.randn(_d, generator=_g)
-    _got = attribution(_writes, _to, _w, _eps)
-    check.equal(tuple(_got.shape), (_n,), "give one term for each write")
-    check.close(
-        _got.sum(),
-        torch.nn.functional.rms_norm(_writes.sum(0), (_d,), _w, _eps) @ _to,
-        f"the terms must add up to the logit, with eps = {_eps} inside the root",
-        atol=1e-3,
-    )
-    _norm = (_writes.sum(0).pow(2).mean() + _eps).sqrt()
-    check.close(
-        _got,
-        (_writes * _w) @ _to / _norm,
-        "a write's term is its own dot product with weight · direction, over the norm "
-        "of the sum",
-        atol=1e-3,
-    )
-### END HIDDEN TESTS
-
-# %% [markdown]
-# **On the real model.** A logit by itself says little. How much larger is it than *another*: the logit of " London", or
-# the mean of all logits?
-
-# %%
-predict(
-    "writes",
-    "Does a single write supply more than half of the lead of ' Paris'?",
-    {
-        "A": "yes, whatever it is compared with",
-        "B": "no, it is built up by many",
-        "C": "yes compared with ' London', no compared with the mean",
-    },
-    yours="C",
-)
-
-# %%
-from llmlib.demonstrations.layers import (
-    CAPITALS,
-    capital_prompt,
-    city_id,
-    country_pairs,
-    rest_of_model,
-)
-
-paris, london = (city_id(model, city) for city in ("Paris", "London"))
-questions = {
-    "logit(Paris) − logit(London)": rows[paris] - rows[london],
-    "logit(Paris) − mean logit": rows[paris] - rows.mean(dim=0),
-}
-at_last = added[:, -1]  # 61 d_model: what was written to the last token
-terms = {
-    name: attribution(at_last, direction, last_norm, config.eps)
-    for name, direction in questions.items()
-}
-show(pictures.running_sums(terms))
-most = []
-for name, each in terms.items():
-    which, share = each.argmax().item(), (each.max() / each.sum()).item()
-    sublayer = "attention" if which % 2 else "feed-forward"
-    print(
-        f"{name} = {each.sum():.2f}: most from {sublayer} {(which - 1) // 2}, "
-        f"{share:.0%}"
-    )
-    most.append(share > 0.5)
-reveal("writes", "A" if all(most) else "C" if most[0] else "B")
-
-# %% [markdown] reveals="writes"
-# One attention sublayer writes nearly three quarters of Paris's lead over London. Many writes together lift Paris above
-# the *average* token, and this sublayer writes less than a fifth of that. **The answer depends on what you compare
-# with:** of the lead over Rome, this sublayer writes less than half. (Such a share can exceed 100 %, as some writes
-# cancel others.)
-
-# %% [markdown]
-# ## 4.5 What carries the answer?
-#
-# Attribution says what was *written* to the last token. To learn what *carries* the answer you must intervene. *Activation
-# patching* (Meng et al. 2022) copies **one vector** of a clean run into a corrupted run, at one layer and one position, and
-# lets the rest of the model run on. If the answer changes, that vector carried it.
+# " Paris" is read from the last token, but only the country says that it is Paris. After each layer, which token's vector
+# holds that fact? To learn what *carries* an answer you must intervene. *Activation patching* (Meng et al. 2022) copies **one
+# vector** of a clean run into a corrupted run, at one layer and one position, and lets the rest of the model run on. If the
+# answer changes, that vector carried it.
 #
 # ![Two runs. Clean: "The capital of France is". Corrupted: "The capital of Italy is". One vector of the clean run, above "France" halfway up, is copied to the same place of the corrupted run, which then runs on: Paris or Rome?](attachment:patching.png)
 
@@ -680,7 +510,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Experiment 4.5 · `patch_map` · ●●● · 15 min
+# ### Experiment 4.4 · `patch_map` · ●●● · 45 min
 #
 # Patch every place, one at a time, and say how much of the clean answer comes back.
 #
@@ -742,7 +572,7 @@ def patch_map(clean, corrupted, rest):
     ### END SOLUTION
 
 
-# %% given patch_map_of_matrices folded="Adapter: your patch_map on small layers that bend"
+# %% given patch_map_of_matrices folded="Adapter: your patch_map on small layers with a nonlinearity"
 def patch_map_of_matrices(clean, corrupted, moves, readout):
     """Your patch_map on a stack of layers: each adds relu(moves[i] [seq, seq] @ x) to
     its x [..., seq, d_model]; the score is the last token · readout [d_model]. clean
@@ -775,11 +605,11 @@ def patch_map_of_matrices(clean, corrupted, moves, readout):
     return found
 
 
-# %% test patch_map points=2
+# %% test patch_map points=4
 import torch
 
-from llmlib.course import check
-from llmlib.course.checking import layers as cases
+from exercises import check
+from exercises import layers as cases
 
 cases.check_patch_map(patch_map_of_matrices)
 ### BEGIN HIDDEN TESTS
@@ -804,11 +634,19 @@ for _seq, _d, _n in ((1, 2, 1), (3, 5, 0), (5, 2, 4)):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **On the real model.** The score is the logit of " Paris" minus that of " Rome". Below the map are ten pairs of
-# countries.
+# **On the real model.** The score is the logit of " Paris" minus that of " Rome". Below the map: the same
+# for ten pairs of countries, and for a question of another kind.
 
 
 # %%
+from llmlib.demonstrations.layers import (
+    CAPITALS,
+    capital_prompt,
+    city_id,
+    country_pairs,
+    rest_of_model,
+)
+
 prompts = torch.stack([encode(capital_prompt(c)) for c in CAPITALS])
 batch = residual_stream(model, prompts)  # 31 10 5 d_model
 streams = dict(zip(CAPITALS, batch.unbind(1)))
@@ -824,135 +662,42 @@ def patched(right, wrong, first=0, end=31):
 recovered = patched("France", "Italy")
 words = ["The", "capital", "of", "France", "is"]
 show(pictures.patch_map(recovered, words))
-ten = torch.stack([patched(*pair, 23, 25) for pair in country_pairs()])  # 10 2 5
+arrived = (recovered[:, -1] > 0.5).int().argmax().item() - 1
+around = arrived, arrived + 2  # state n is what layer n - 1 leaves
+ten = torch.stack([patched(*pair, *around) for pair in country_pairs()])  # 10 2 5
 print("ten pairs, recovered: lowest, mean, highest")
-for n in (22, 23):
+for i, n in enumerate((arrived - 1, arrived)):
     for p, name in ((3, "the country"), (4, "is")):
-        each = ten[:, n - 22, p]  # state 23 is what layer 22 leaves
-        found = (f"{r:6.2f}" for r in (each.min(), each.mean(), each.max()))
-        print(f"after layer {n}, at {name:12}", *found)
-last = recovered[:, -1] > 0.5
-reveal("patch", last.int().argmax().item() - 1, within=2)
+        shares = ten[:, i, p]
+        three = (f"{r:6.2f}" for r in (shares.min(), shares.mean(), shares.max()))
+        print(f"after layer {n}, at {name:12}", *three)
+opposites = [encode(f"The opposite of {word} is") for word in ("hot", "big")]
+rest = rest_of_model(model, *(model(ids)[0, -1].argmax().item() for ids in opposites))
+shares = patch_map(*(residual_stream(model, ids) for ids in opposites), rest)[:, -1]
+shown = (*range(arrived - 2, arrived + 1), 29)
+four = (f"after layer {n} {shares[n + 1]:.2f}" for n in shown)
+print("the opposite of hot, not of big, at is:", "  ".join(four))
+reveal("patch", arrived, within=2)
 
 # %% [markdown] reveals="patch"
-# **What tells France from Italy reaches the last token in a single layer, 23.** The ends of the map were certain: at
-# the table only the country differs, and after the last layer only "is" is read. The finding is where the map changes,
-# and how suddenly. Before layer 23 the vector at the country decides nearly everything. After it the vector at the last
-# token does, in all ten pairs. For Paris, attribution found its largest write there, too.
+# **In these ten pairs the fact reaches the last token in a single layer, 23.** Before it, the vector at the country decides
+# nearly everything. After it, the vector at the last token does. It is not the layer of every fact: about half
+# of the opposite of "hot" comes in layer 22, and the rest over the layers after it. *Further* has a sentence in which a country
+# takes two steps.
+#
+# The ends of the map were certain: at the table only the country differs, and after the last layer only "is" is read. The 0
+# at "The", "capital" and "of" was certain, too. Up to the country both runs are the same, so the patch copies a vector onto
+# itself. Such a 0 does not say that a word carries nothing. The finding is where the map changes, and how suddenly.
 
 # %% [markdown]
-# ### Could it have come out otherwise?
-#
-# In the map "The", "capital" and "of" are 0 everywhere. Do these words carry nothing?
-
-# %%
-predict(
-    "capital",
-    "Take a corrupted run in which ' capital' can carry something. When does the "
-    "vector at 'is' bring back more than half?",
-    {"A": "from layer 23 on, as for the country", "B": "later", "C": "earlier"},
-    yours="A",
-)
-
-# %% [markdown]
-# ### Experiment 4.6 · `corrupted_run` · ●●○ · 10 min
-#
-# Propose the corrupted run. You get a clean prompt, one other word for each place, and the place in question. Change
-# **one** word, so that the patch at this place can bring something back, if the model works that way.
-#
-# |||
-# |---|---|
-# |`words`|the clean prompt, a list of words|
-# |`others`|as many words: `others[p]` may take the place of `words[p]`; in some places it is the same word|
-# |`at`|the place whose vector will be patched, counted from 0|
-# |returns|the corrupted prompt, a list of words|
-#
-# There is always a run that works, often more than one.
-#
-# **By hand**, an attempt that fails:
-#
-# ```
-# words             ["The", "sky", "is"]
-# others            ["One", "sea", "was"]
-# at                1
-# corrupted         ["The", "sky", "was"]
-# at "sky", clean       what the model makes of The sky
-# at "sky", corrupted   what the model makes of The sky
-# ```
-#
-# <details><summary>Hint 1</summary>
-#
-# A patch copies one vector over another. When is that sure to change nothing?
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# Which words does a token see in a decoder (notebook 3)?
-#
-# </details>
-
-
-# %% solution corrupted_run disallowed=[]
-def corrupted_run(words, others, at):
-    """The prompt `words` with one word replaced by that of `others` in its place, so
-    that a patch at place `at` can bring something back -> a list of words."""
-    ### BEGIN SOLUTION
-    place = max(p for p in range(at + 1) if words[p] != others[p])
-    return words[:place] + [others[place]] + words[place + 1 :]
-    ### END SOLUTION
-
-
-# %% test corrupted_run points=2
-from llmlib.course.checking import layers as cases
-
-cases.check_corrupted_run(corrupted_run, ["The", "sky", "is"], ["One", "sea", "was"], 1)
-cases.check_corrupted_run(corrupted_run, ["The", "sky", "is"], ["One", "sky", "was"], 1)
-cases.check_corrupted_run(corrupted_run, ["The", "sky", "is"], ["The", "sea", "was"], 2)
-### BEGIN HIDDEN TESTS
-import random
-
-_random = random.Random(46)
-for _ in range(20):
-    _n = _random.randint(2, 9)
-    _words, _at = [f"w{i}" for i in range(_n)], _random.randrange(_n)
-    _others = [_random.choice((w, w.upper())) for w in _words]
-    _one = _random.randint(0, _at)
-    _others[_one] = _words[_one].upper()
-    cases.check_corrupted_run(corrupted_run, _words, _others, _at)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# **On the real model.** The score is now the logit of the clean run's likeliest token minus that of your run's.
-
-# %%
-yours = corrupted_run(words, ["A", "currency", "of", "Italy", "was"], at=1)
-runs = [encode(" ".join(each)) for each in (words, yours)]
-answers = [model(ids)[0, -1].argmax().item() for ids in runs]
-rest = rest_of_model(model, *answers)
-recovered = patch_map(*(residual_stream(model, ids) for ids in runs), rest)
-print(" ".join(yours), "…", repr(decode(answers[1])), "instead of", decode(answers[0]))
-show(pictures.patch_map(recovered, words))
-asked = (recovered[:, -1] > 0.5).int().argmax().item() - 1
-reveal("capital", "A" if asked == 23 else "C" if asked < 23 else "B")
-
-# %% [markdown] reveals="capital"
-# In the first map " capital" had to be 0: up to the country both runs are the same. A control that cannot fail says
-# nothing. If your run asks for the currency, " capital" carries nearly everything at first, and hands it over in steps:
-# after layer 16 the last token has more than half. (If your run begins with "A", " capital" starts at 0: it must first
-# read the "A".)
-#
-# **Most of what sets these two runs apart reaches the last token in an earlier layer than the country does.** The score
-# does not say what arrives: the fact asked for, or only that a name comes next, as the other answer is " the".
-
-# %% [markdown]
-# ## 4.6 The loop: your model
+# ## 4.5 The loop: your model
 #
 # ![A chain from ids over embed, pre_norm_block, rms_norm and unembed to the logits. An arrow loops over pre_norm_block: for every layer, with its own weights.](attachment:the_loop.png)
 #
 # You have every part. Only the loop is missing.
 
 # %% [markdown]
-# ### Exercise 4.7 · `forward` · ●●● · 20 min
+# ### Exercise 4.5 · `forward` · ●●● · 34 min
 #
 # Write the whole model: ids in, logits out.
 #
@@ -963,11 +708,14 @@ reveal("capital", "A" if asked == 23 else "C" if asked < 23 else "B")
 # |`layers`|a list, one entry for each layer; leave it as it is|five tensors: the weights of `norm_1` and `norm_2`, `[d_model]` each, then `w_gate`, `w_up`, `w_down`|
 # |`final_norm`|`[d_model]`|weight of the last norm|
 # |`attend`|a function|`attend(i, x)`: what the attention of layer `i` writes for `x` `[batch, seq, d_model]`|
-# |`eps`|a number|of all norms|
+# |`eps`|a number|the eps of every norm|
 # |returns|`[batch, seq, vocab]`|the logits|
 #
-# Norms are RMSNorm, the feed-forward is SwiGLU, the block is pre-norm: use your own functions. `embed(ids, table)` looks
+# Norms are RMSNorm, the feed-forward is SwiGLU, the block is that of 4.1: use your own functions. `embed(ids, table)` looks
 # ids up. `unembed(x, table)` takes each vector's dot product with every row of the table.
+#
+# Your block hands its four functions `x` alone, and your norm also needs a weight and `eps`. Python's `lambda` makes a
+# function of `x` alone out of it: `lambda x: rms_norm(x, norm_1, eps)`.
 #
 # **By hand**, without any layers and with `eps` 0:
 #
@@ -982,7 +730,7 @@ reveal("capital", "A" if asked == 23 else "C" if asked < 23 else "B")
 # result        [[[10, 8]]]
 # ```
 #
-# Not allowed: llmlib's own model.
+# Not allowed: llmlib's own model, and torch's RMSNorm and SiLU.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -991,8 +739,8 @@ reveal("capital", "A" if asked == 23 else "C" if asked < 23 else "B")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `for i, (norm_1, norm_2, w_gate, w_up, w_down) in enumerate(layers):`. Your block needs four functions of `x` alone. A
-# `lambda x: …` turns a function that also needs weights into one of these.
+# `for i, (norm_1, norm_2, w_gate, w_up, w_down) in enumerate(layers):`. Your block needs four functions of `x` alone, a
+# `lambda` for each.
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -1003,7 +751,7 @@ reveal("capital", "A" if asked == 23 else "C" if asked < 23 else "B")
 # </details>
 
 
-# %% solution forward disallowed=["llmlib.model.forward", "llmlib.layers.pre_norm_block", "llmlib.layers.rms_norm", "llmlib.layers.swiglu"]
+# %% solution forward disallowed=["llmlib.model.forward", "llmlib.layers.pre_norm_block", "llmlib.layers.rms_norm", "llmlib.layers.swiglu", "torch.nn.functional.rms_norm", "torch.nn.functional.silu"]
 def forward(ids, table, layers, final_norm, attend, eps=1e-5):
     """The whole model: ids [batch, seq] -> logits [batch, seq, vocab]. layers: (norm_1,
     norm_2, w_gate, w_up, w_down) of each; attend(i, x) is what attention i writes."""
@@ -1043,10 +791,15 @@ def forward_with_matrices(ids, table, layers, final_norm, matrices, *eps):
 # %% test forward points=4
 import torch
 
-from llmlib.course import check
-from llmlib.course.checking import layers as cases
+from exercises import check
+from exercises import layers as cases
 
-cases.check_forward(forward_with_matrices)
+with cases.parts_first(
+    rms_norm=lambda: cases.check_rms_norm(rms_norm, left_alone, gradients),
+    swiglu=lambda: cases.check_swiglu(swiglu, gradients),
+    pre_norm_block=lambda: cases.check_pre_norm_block(block_of_matrices, gradients),
+):
+    cases.check_forward(forward_with_matrices, gradients)
 ### BEGIN HIDDEN TESTS
 for _seed, (_n, _d, _m, _v, _shape) in enumerate(
     ((1, 4, 6, 5, (1, 1)), (2, 6, 5, 20, (3, 7)), (5, 10, 16, 9, (1, 12)))
@@ -1070,19 +823,19 @@ for _seed, (_n, _d, _m, _v, _shape) in enumerate(
 # The library `transformers` runs the same weights with its own code.
 
 # %%
-from llmlib.course.engine_check import reference
-from llmlib.course.other_notebook import function_from
+from classroom.engine_check import reference
+from classroom.other_notebook import function_from
 from llmlib.demonstrations.layers import MISTAKES, Reference
 
 attend = function_from("03_attention", "attend")
 runs = Reference(model, story_ids[:44], reference(model.folder))
 yours = runs.compare(forward, attend)
-print("same 12 ids:", *yours[0], "  logits equal to within 0.01:", yours[1] < 0.01)
+print("the logits of both are equal to within 0.01:", yours[1] < 0.01)
 
 # %% [markdown]
 # **That is a language model, and you wrote everything between the look-up and the last dot products.** How much do
-# equal ids alone prove? Plant four mistakes: a last norm that does not divide, an eps ten times too large, norms
-# rounded to 16 bits, and a feed-forward that writes 1 % less. Each version continues three prompts by 12 ids.
+# equal ids alone prove? Plant four mistakes: a last norm that does not divide, an eps that is too large, norms
+# that round, and a feed-forward that writes too little. Each version continues three prompts by 12 ids.
 
 # %%
 predict("planted", "How many of the four mistakes change any of these ids?", yours=2)
@@ -1098,11 +851,11 @@ reveal("planted", exposed, within=0)
 
 # %% [markdown] reveals="planted"
 # None of them. Without its division the last norm multiplies all logits of a token by one positive number: the likeliest
-# token stays the same on every prompt. The others move the logits a little, too little for these ids. **To check a model,
-# compare its logits, not its ids.**
+# token stays the same on every prompt. The others move the logits a little, too little for these ids. Other prompts may
+# expose them. **To check a model, compare its logits, not its ids.**
 
 # %% [markdown]
-# ## 4.7 Your model learns
+# ## 4.6 Your model learns
 #
 # Now take an untrained model with two layers, 48 numbers per token, and a vocabulary of single letters. Your `forward`
 # and your `attend` read stories and guess each next letter. The gradient of the loss goes back through all that you
@@ -1156,11 +909,11 @@ predict(
 torch.set_num_threads(1)  # products this small are faster on one
 trained = {"with your attend": train(), "without attention": train(False)}
 torch.set_num_threads(2)
-single, pair = letters.table_losses()
+unseen = letters.batch(0, size=200, held_out=True)
+single, pair = letters.table_losses(unseen)
 tables = {"table: each letter": single, "table: letter before": pair}
 curves = {name: losses for name, (losses, _) in trained.items()}
 show(pictures.learning(curves, tables))
-unseen = letters.batch(0, size=200, held_out=True)
 scores = []
 for name, (_, run) in trained.items():
     with torch.no_grad():
@@ -1180,46 +933,19 @@ reveal("letters", "C" if close else "B" if scores[1] > single - 0.1 else "A")
 
 # %% [markdown] reveals="letters"
 # Without attention each letter is seen alone, so the best possible guess is the table of letter pairs, and that is where
-# the model stops. **Only attention brings in anything further back.** With it the model begins to spell words. A few seconds
+# the model stops. **Only attention brings in earlier letters.** With it the model begins to spell words. A few seconds
 # of training do not make sentences; notebook 7 trains a larger one.
 #
 # (The curves are losses on the training stories, the dashed lines on the unseen ones. Compare the dashed lines with the
 # printed losses.)
 
 # %% [markdown]
-# ## 4.8 From the first decoder to Llama
-#
-# ![Three columns. The 2017 decoder: masked self-attention, attention to the encoder, and a ReLU MLP each branch off the stream and are added back, then a LayerNorm stands on the stream. GPT-2: a LayerNorm stands on each branch, before attention and before the GELU MLP. Llama 3: the same with RMSNorm, attention with RoPE and grouped queries, and SwiGLU.](attachment:three_blocks.png)
-#
-# Read each column upwards. The transformer of 2017 translated: a third sublayer looked at the vectors that an *encoder* had
-# made of the sentence in the other language. GPT (2018) dropped it, and GPT-2 moved the norms off the stream. After that:
-#
-# ||GPT-2 (2019)|Llama 3 (2024), SmolLM2|why|
-# |---|---|---|---|
-# |norm|LayerNorm|RMSNorm|centring can be left out|
-# |positions|a learned table|RoPE, in every layer|position enters a score only as distance|
-# |heads|own keys and values each|groups share them|less to keep (notebook 7)|
-# |feed-forward|GELU, two matrices|SwiGLU, three|a lower loss for the same parameters (Shazeer 2020)|
-# |biases|in every layer|none|not needed|
-# |head|tied|tied in small models|in SmolLM2-135M the table is a fifth of the model|
-#
-# ### How many layers do models have?
-
-# %%
-from llmlib.demonstrations.layers import SHAPES
-
-for name, (_, shape) in SHAPES.items():
-    print(f"{name:15} {shape['n_layer']:4} layers of d_model {shape['d_model']:6}")
-
-# %% [markdown]
 # ## Recap
 #
 # - A model is a running sum: each layer adds to it twice, the head reads it once.
-# - The "+" keeps each token's own vector in the sum. Without it the tokens of a fresh stack are soon alike.
-# - A norm divides what a sublayer reads by its size.
-# - Each neuron of the feed-forward adds one fixed vector, times its activation.
-# - A logit is a sum over all writes. Only an intervention shows what carries the answer.
-# - Ask of each control: could it have come out otherwise?
+# - A norm divides what a sublayer reads by its size, on a copy: the stream itself is left alone (*pre-norm*).
+# - Each neuron of the feed-forward adds one fixed vector, times its activation, which may be negative.
+# - Only an intervention shows what carries the answer. Ask of each: could it have come out otherwise?
 # - Some mistakes never show in the likeliest ids. Compare logits.
 #
 # **Next:** the last vector becomes probabilities, and we measure how wrong they are: notebook 5, the output head.
@@ -1235,7 +961,7 @@ for name, (_, shape) in SHAPES.items():
 #
 # 1. Nothing, up to `eps`. Every reader of the stream divides by its length, so a factor in all of it cancels. The writes
 #    of a real layer would not double by themselves, for the same reason.
-# 2. No. However deep, it sees one letter, and nothing beats the table of letter pairs at that, except by chance on these stories.
+# 2. No. However deep, it sees one letter, and nothing beats a table of letter pairs at that.
 # 3. Twice the layers doubles the chain. The width leaves it as it is: a wide model has more operations that can be done
 #    at the same time.
 #
@@ -1274,10 +1000,10 @@ predictions()
 # ## Where you are
 #
 # The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal,
-# with the mistake that each failing check names.
+# with the mistake that each failing check names. Both count the exercises that give points.
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.course.checking.check_notebooks import show as show_progress
+from classroom.checking.check_notebooks import show as show_progress
 
 show_progress()
 
@@ -1286,13 +1012,341 @@ show_progress()
 #
 # Nothing later needs these pieces, and they give no points. Each stands by itself.
 #
-# ### LayerNorm · 20 min
+# ### Who wrote " Paris"? · 55 min
+#
+# At the end the stream is a sum of 61 vectors. A logit is a dot product of the normalised sum with a row of the table. So
+# a logit is a sum as well, with one term for each write. Computing these terms is called *direct logit attribution*; the
+# idea is in Elhage et al. (2021).
+
+# %% [markdown]
+# ### Experiment 4.6 · `attribution` · ●●● · 25 min
+#
+# The stream of one token is the sum of its writes. RMSNorm, then a dot product with `direction`, give a logit. Split
+# that logit into one term for each write.
+#
+# ||shape||
+# |---|---|---|
+# |`writes`|`[n, d_model]`|what was added to one token's stream|
+# |`direction`|`[d_model]`|a row of the table, or a difference of rows|
+# |`weight`, `eps`|`[d_model]`, a number|of the final RMSNorm|
+# |returns|`[n]`|the terms; their sum is the logit|
+#
+# Leave the three tensors as they are.
+#
+# **By hand**, with weight 1 and `eps` 0:
+#
+# ```
+# writes             [1, 0] and [0, 7]
+# direction          [10, 1]
+# sum of writes      [1, 7]
+# root mean square   5
+# normalised         [0.2, 1.4]
+# logit              10 · 0.2 + 1 · 1.4 = 3.4
+# first term         10 · 1 / 5 = 2
+# second term        1 · 7 / 5 = 1.4
+# result             [2, 1.4]
+# ```
+#
+# <details><summary>Hint 1</summary>
+#
+# The model normalises once, at the end. What does that norm divide by: something of each write, or something of their
+# sum?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# That divisor is one number, the same for all terms. All that remains of the norm is a multiplication, entry by entry.
+# It can be done to `direction` as well as to the write.
+#
+# </details>
+
+
+# %% solution attribution disallowed=[]
+def attribution(writes, direction, weight, eps=1e-5):
+    """Each write's part of one logit: writes [n, d_model], direction and weight
+    [d_model] -> [n]. The terms add up to rms_norm(sum of the writes) · direction."""
+    ### BEGIN SOLUTION
+    final = writes.sum(dim=0)
+    scale = torch.sqrt(final.pow(2).mean() + eps)
+    return writes @ (weight * direction) / scale
+    ### END SOLUTION
+
+
+# %% test attribution points=0
+import torch
+
+from exercises import check
+from exercises import layers as cases
+
+cases.check_attribution(attribution, left_alone)
+### BEGIN HIDDEN TESTS
+_g = torch.Generator().manual_seed(1048)
+for _n, _d, _eps in ((1, 4, 1e-5), (5, 7, 0.3), (61, 24, 1e-5)):
+    _writes = torch.randn(_n, _d, generator=_g) * 3
+    _to, _w = torch.randn(_d, generator=_g), torch.randn(_d, generator=_g)
+    _got = attribution(_writes, _to, _w, _eps)
+    check.equal(tuple(_got.shape), (_n,), "give one term for each write")
+    check.close(
+        _got.sum(),
+        torch.nn.functional.rms_norm(_writes.sum(0), (_d,), _w, _eps) @ _to,
+        f"the terms must add up to the logit, with eps = {_eps} inside the root",
+        atol=1e-3,
+    )
+    _norm = (_writes.sum(0).pow(2).mean() + _eps).sqrt()
+    check.close(
+        _got,
+        (_writes * _w) @ _to / _norm,
+        "a write's term is its own dot product with weight · direction, over the norm "
+        "of the sum",
+        atol=1e-3,
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **On the real model.** A logit by itself says little. How much larger is it than *another*: the logit of " London", or
+# the mean of all logits?
+
+# %%
+predict(
+    "writes",
+    "Does a single write supply more than half of the lead of ' Paris'?",
+    {
+        "A": "yes, whatever it is compared with",
+        "B": "no, it is built up by many",
+        "C": "yes compared with ' London', no compared with the mean",
+    },
+    yours="C",
+)
+
+# %%
+paris, london = (city_id(model, city) for city in ("Paris", "London"))
+questions = {
+    "logit(Paris) − logit(London)": rows[paris] - rows[london],
+    "logit(Paris) − mean logit": rows[paris] - rows.mean(dim=0),
+}
+at_last = added[:, -1]  # 61 d_model: what was written to the last token
+terms = {
+    name: attribution(at_last, direction, last_norm, config.eps)
+    for name, direction in questions.items()
+}
+show(pictures.running_sums(terms))
+most = []
+for name, each in terms.items():
+    which, share = each.argmax().item(), (each.max() / each.sum()).item()
+    sublayer = "attention" if which % 2 else "feed-forward"
+    print(
+        f"{name} = {each.sum():.2f}: most from {sublayer} {(which - 1) // 2}, "
+        f"{share:.0%}"
+    )
+    most.append(share > 0.5)
+reveal("writes", "A" if all(most) else "C" if most[0] else "B")
+
+# %% [markdown] reveals="writes"
+# One attention sublayer writes nearly three quarters of Paris's lead over London. Many writes together lift Paris above
+# the *average* token, and this sublayer writes less than a fifth of that. **The answer depends on what you compare
+# with.** (Such a share can exceed 100 %, as some writes cancel others.)
+
+# %% [markdown]
+# **Written or needed?** Attention in layer 23 wrote the largest term for " Paris". Its head 4 looks at the country. For ten
+# capitals, compare two shares of the same *lead*, the logit of the right city minus the mean of all ten: the share that layer
+# 23's attention *wrote*, and the share that is *lost* when head 4 is switched off. The control switches off each other head
+# of the layer.
+
+# %%
+from llmlib.demonstrations.layers import leads_without_heads
+
+city_rows = {c: rows[city_id(model, CAPITALS[c])] for c in CAPITALS}
+order = [(23, 4), *((23, h) for h in range(9) if h != 4)]
+whole, *without = leads_without_heads(model, order, list(CAPITALS))
+lost = 1 - torch.stack(without) / whole  # 9 10
+print("            written   lost without head 4   without another head, at most")
+for i, (country, row) in enumerate(city_rows.items()):
+    wrote = residual_writes(model, encode(capital_prompt(country)))[:, -1]
+    direction = row - sum(city_rows.values()) / len(city_rows)
+    each = attribution(wrote, direction, last_norm, config.eps)
+    share = each[47] / each.sum()
+    shares = (f"{s:19.0%}" for s in (lost[0, i], lost[1:, i].max()))
+    print(f"{CAPITALS[country]:10} {share:8.0%}", *shares)
+
+# %% [markdown]
+# Only for Budapest do the two columns agree; they differ most for Rome. The first counts the writes of all nine heads. And
+# head 4 also changes what later layers write, and attribution credits those layers with it. **Attribution says what was written.
+# Only an intervention says what is lost without it.**
+#
+# ### Two hops · 15 min
+#
+# In section 4.4 the fact reached the last token in one step. Is it always one? Let the sentence begin with the country.
+
+# %%
+predict(
+    "hops",
+    "'France is a country in Europe. Its capital is' … After layer 15, halfway, which "
+    "vector brings back most?",
+    {
+        "A": "the one at 'France', as before",
+        "B": "the one at the word after it, 'is'",
+        "C": "the one at the last token",
+    },
+    yours="A",
+)
+
+# %%
+cities = [city_id(model, CAPITALS[country]) for country in ("France", "Italy")]
+
+
+def two_runs(start):
+    """The streams of a sentence about France and of the same about Italy."""
+    sentence = start + "{} is a country in Europe. Its capital is"
+    texts = (sentence.format(country) for country in ("France", "Italy"))
+    return [residual_stream(model, encode(text)) for text in texts]
+
+
+recovered = patch_map(*two_runs(""), rest_of_model(model, *cities))
+first_words = "France is a country in Europe . Its capital is"
+show(pictures.patch_map(recovered, first_words.split()))
+print("after layer 15, recovered at   the country   the next word   the last token")
+for start, p in (("", 0), ("Everybody knows that ", 4)):
+    halfway = (states[16:17] for states in two_runs(start))
+    [shares] = patch_map(*halfway, rest_of_model(model, *cities, 16))
+    three = (f"{shares[i]:13.2f}" for i in (p, p + 1, -1))
+    print(f"{start or '(nothing in front)':26}", *three)
+most = recovered[16].argmax().item()
+reveal("hops", {0: "A", 1: "B"}.get(most, "C"))
+
+# %% [markdown] reveals="hops"
+# **Here the fact takes two hops.** Around layer 10 most of it passes from "France" to the "is" beside it, and in layer 23
+# from there to the last token. With three words in front it waits at "France" again. So the *place* decides: here "France" is
+# the first token of the text, the sink of notebook 3, and its content soon turns up at the next token.
+
+# %% [markdown]
+# ### Could it have come out otherwise? · 28 min
+#
+# In the first map of section 4.4 "The", "capital" and "of" are 0 everywhere, and had to be. Can " capital" carry something?
+
+# %%
+predict(
+    "capital",
+    "Take a corrupted run in which ' capital' can carry something. When does the "
+    "vector at 'is' bring back more than half?",
+    {"A": "from layer 23 on, as for the country", "B": "later", "C": "earlier"},
+    yours="A",
+)
+
+# %% [markdown]
+# ### Experiment 4.7 · `corrupted_run` · ●●○ · 15 min
+#
+# Find the corrupted runs. You get a clean prompt, one other word for each place, and the place in question. Return **every**
+# prompt in which **one** word has been replaced and the patch at this place can bring something back. Whether it does is up
+# to the model.
+#
+# |||
+# |---|---|
+# |`words`|the clean prompt, a list of words; leave it as it is|
+# |`others`|as many words: `others[p]` may take the place of `words[p]`; in some places it is the same word|
+# |`at`|the place whose vector will be patched, counted from 0|
+# |returns|a list of prompts, each a list of words; in any order, none twice|
+#
+# There is always at least one.
+#
+# **By hand**, with one prompt that works and one that does not:
+#
+# ```
+# words             ["The", "sky", "is"]
+# others            ["The", "sea", "was"]
+# at                1
+#
+# corrupted             ["The", "sea", "is"]        ["The", "sky", "was"]
+# at "sky", clean       what is made of The sky     what is made of The sky
+# at "sky", corrupted   what is made of The sea     what is made of The sky
+#
+# result            [["The", "sea", "is"]]
+# ```
+#
+# <details><summary>Hint 1</summary>
+#
+# A patch copies one vector over another. When is that sure to change nothing?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Which words does a token see in a decoder (notebook 3)?
+#
+# </details>
+
+
+# %% solution corrupted_run disallowed=[]
+def corrupted_run(words, others, at):
+    """Every prompt with one of `words` replaced by that of `others` in its place, for
+    which a patch at place `at` can bring something back -> a list of lists of words."""
+    ### BEGIN SOLUTION
+    places = [p for p in range(at + 1) if words[p] != others[p]]
+    return [words[:p] + [others[p]] + words[p + 1 :] for p in places]
+    ### END SOLUTION
+
+
+# %% test corrupted_run points=0
+from exercises import layers as cases
+
+cases.check_corrupted_run(corrupted_run, ["The", "sky", "is"], ["One", "sea", "was"], 1)
+cases.check_corrupted_run(corrupted_run, ["The", "sky", "is"], ["One", "sky", "was"], 1)
+cases.check_corrupted_run(corrupted_run, ["The", "sky", "is"], ["The", "sea", "was"], 2)
+twice, others = ["the", "cat", "and", "the", "dog"], ["a", "cat", "and", "a", "fox"]
+cases.check_corrupted_run(corrupted_run, twice, others, 3)
+### BEGIN HIDDEN TESTS
+import random
+
+_random = random.Random(46)
+for _ in range(20):
+    _n = _random.randint(2, 9)
+    _words, _at = [f"w{i}" for i in range(_n)], _random.randrange(_n)
+    _others = [_random.choice((w, w.upper())) for w in _words]
+    _one = _random.randint(0, _at)
+    _others[_one] = _words[_one].upper()
+    cases.check_corrupted_run(corrupted_run, _words, _others, _at)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **On the real model.** The score is now the logit of the clean run's likeliest token minus that of the corrupted run's.
+# The map is that of the run that asks for the currency.
+
+# %%
+words = ["The", "capital", "of", "France", "is"]
+both = corrupted_run(words, ["A", "currency", "of", "Italy", "was"], at=1)
+runs = [(words, yours) for yours in sorted(map(list, both))]
+for country, asked in (("France", "language"), ("Japan", "currency")):
+    clean = ["The", "capital", "of", country, "is"]
+    runs.append((clean, ["The", asked, *clean[2:]]))
+halves = []
+for pair in runs:
+    texts = [encode(" ".join(each)) for each in pair]
+    answers = [model(ids)[0, -1].argmax().item() for ids in texts]
+    rest = rest_of_model(model, *answers)
+    recovered = patch_map(*(residual_stream(model, ids) for ids in texts), rest)
+    halves.append((recovered[:, -1] > 0.5).int().argmax().item() - 1)
+    print(f"{' '.join(pair[1])} …{decode(answers[1])}", end="")
+    print(f"   not{decode(answers[0])}: half at 'is' after layer {halves[-1]}")
+    if pair[1] == ["The", "currency", *words[2:]]:
+        show(pictures.patch_map(recovered, words))
+print(f"for the country it was layer {arrived}")
+early, late = max(halves) < arrived, min(halves) > arrived
+reveal("capital", "C" if early else "B" if late else "A")
+
+# %% [markdown] reveals="capital"
+# A control that cannot fail says nothing. Where the question is another, " capital" carries nearly everything at first, and
+# hands it over. (Where the run begins with "A", " capital" starts at 0: it must first read the "A".)
+#
+# **Something of the question reaches the last token earlier than the country does**, after layers 13 to 16. These runs do not
+# say what: the fact that is asked for, or only that a name comes next. None of the other answers is a name.
+
+# %% [markdown]
+
+# ### LayerNorm · 25 min
 #
 # The norm of GPT-2 subtracts the mean before it divides. A vector's *variance* is the mean of its entries' squared distances
 # from their mean.
 
 # %% [markdown]
-# ### Exercise 4.8 · `layer_norm` · ●●○ · 10 min
+# ### Exercise 4.8 · `layer_norm` · ●●○ · 12 min
 #
 # Write LayerNorm (Ba et al. 2016), the norm of GPT-2. For each vector on its own, over the **last** dimension:
 #
@@ -1348,8 +1402,8 @@ def layer_norm(x, weight, bias, eps=1e-5):
 # %% test layer_norm points=0
 import torch
 
-from llmlib.course import check
-from llmlib.course.checking import layers as cases
+from exercises import check
+from exercises import layers as cases
 
 cases.check_layer_norm(layer_norm, left_alone)
 ### BEGIN HIDDEN TESTS
@@ -1390,6 +1444,8 @@ for _shape in [(7,), (5, 6), (3, 2, 12), (2, 2, 3, 5)]:
 # **In a plane.** Take vectors of two numbers. Where does RMSNorm put them, and where does LayerNorm? Think before you run.
 
 # %%
+from llmlib.demonstrations.layers import BEES
+
 generator = torch.Generator().manual_seed(2)
 points = torch.randn(18, 2, generator=generator) * 2 + torch.tensor([0.8, 0.3])
 centred = layer_norm(points, torch.ones(2), torch.zeros(2), 0.0)
@@ -1397,24 +1453,28 @@ show(pictures.norm_map(points, rms_norm(points, torch.ones(2), 0.0), centred))
 centring = model.using(
     norm=lambda x, w, eps: layer_norm(x, w, torch.zeros_like(w), eps)
 )
-print(
-    f"SmolLM2's loss with RMSNorm {as_trained:.2f}, with LayerNorm in its place",
-    f"{mean_loss(centring, story_ids):.2f}",
-)
+for name, text in {"story": STORY, "bees": BEES}.items():
+    pair = (mean_loss(each, encode(text)) for each in (model, centring))
+    print("{}: loss with RMSNorm {:.2f}, with LayerNorm {:.2f}".format(name, *pair))
+vectors = residual_stream(model, story_ids)[2:25, 1:]  # after layers 1 to 23
+share = vectors.mean(-1).pow(2) / vectors.pow(2).mean(-1) * config.d_model
+low, high = share.mean(-1).aminmax()
+print(f"in the mean's direction, after layers 1 to 23: {low:.1f} to {high:.1f}")
 
 # %% [markdown]
 # RMSNorm forgets the length and keeps the direction: all points land on a circle. LayerNorm also removes the mean, and with
 # it one whole direction, the one in which all entries are equal. In a plane only a sign is left: two points.
 #
-# In SmolLM2 about as little lies in that direction as in any one of 576, so subtracting it hardly changes the loss on this
-# story, even in a model never trained for it.
+# On the story, in these layers, the mean's direction holds less than an average one, which would hold 1. Subtracting the mean
+# costs these two texts at most a third of a nat, though the model was never trained for it.
 #
 # ### GPT-2's feed-forward · 20 min
 #
-# The older kind has no gate: it is a matrix, an activation function, and a matrix back.
+# The older kind has no gate: it is a matrix, an activation function, and a matrix back. Without the function in between, one
+# matrix could replace both.
 
 # %% [markdown]
-# ### Exercise 4.9 · `mlp` · ●●○ · 10 min
+# ### Exercise 4.9 · `mlp` · ●●○ · 11 min
 #
 # Write GPT-2's feed-forward: a linear map up to `d_mlp` neurons, GELU, a linear map back. GPT-2 was trained with this
 # form of GELU:
@@ -1447,7 +1507,7 @@ print(
 #
 # <details><summary>Hint 1</summary>
 #
-# Three steps: up, bend, down. The bend works on each number by itself; write it as a function of its own if you like.
+# Three steps: up, GELU, down. GELU works on each number by itself; write it as a function of its own if you like.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -1471,8 +1531,8 @@ def mlp(x, w_in, b_in, w_out, b_out):
 # %% test mlp points=0
 import torch
 
-from llmlib.course import check
-from llmlib.course.checking import layers as cases
+from exercises import check
+from exercises import layers as cases
 
 cases.check_mlp(mlp)
 ### BEGIN HIDDEN TESTS
@@ -1512,12 +1572,82 @@ for family, parts in (("gpt2", gpt2), ("llama", llama)):
     print(family, "logits equal to within 0.001:", logits_apart(family, parts) < 1e-3)
 
 # %% [markdown]
-# ### One neuron · 25 min
+# ### One neuron, held by hand · 40 min
 #
-# What does a single neuron do (Geva et al. 2021)? First see what each of them writes.
+# "The doctor said that" … she? he? One neuron of the last layer moves it. Which tokens does its column raise?
+
+# %%
+NEURON = 1135  # of layer 29; found below, among 1,536
+d_mlp = stack[0].mlp[0].shape[0]
+
+
+def in_words(vector, n=4):
+    """The tokens whose logits a write raises most."""
+    best = ((rows - rows.mean(dim=0)) @ (vector * last_norm)).topk(n).indices
+    return " ".join(decode(i).strip() for i in best)
+
+
+doctor = encode("The doctor said that")
+print("its column raises:", in_words(stack[29].mlp[2][:, NEURON]))
+
+# %%
+predict(
+    "neuron",
+    "Switch this neuron off (hold it at 0). p(' she') after 'The doctor said that' …",
+    {"A": "rises", "B": "hardly changes", "C": "falls"},
+    yours="A",
+)
+
+# %%
+import random
+
+from llmlib.demonstrations.layers import (
+    held_in_last_layer,
+    neuron_held,
+    neuron_strengths_on,
+)
+from llmlib.widgets import neuron_slider
+
+
+def logits_with(ids, value):
+    return neuron_held(model, 29, NEURON, value)(ids, last=True)[0, -1]
+
+
+def next_tokens(neurons, values):
+    return output_head.softmax(held_in_last_layer(model, doctor, neurons, values))
+
+
+she, he = (encode(word).item() for word in (" she", " he"))
+free = output_head.softmax(model(doctor)[0, -1])[she].item()
+off, ten = next_tokens(NEURON, [0.0, 10.0])[:, she].tolist()
+print(f"p(' she') left alone {free:.2f}, held at 0 {off:.2f}, held at 10 {ten:.2f}")
+others = next_tokens(random.Random(1).sample(range(d_mlp), 20), 10.0)[:, she]
+print(
+    f"20 random neurons held at 10: between {others.min():.2f} and {others.max():.2f}"
+)
+natural = neuron_strengths_on(model, story_ids, 29, NEURON)
+values = torch.linspace(-20, 20, 41)
+held = next_tokens(NEURON, values)  # 41 vocab
+curves = {w: held[:, encode(w).item()].tolist() for w in (" she", " her", " he")}
+show(
+    pictures.neuron_turned(
+        values.tolist(), curves, (natural.min().item(), natural.max().item())
+    ),
+    widget=neuron_slider(logits_with, model.tokenizer, "The doctor said that", 10.0),
+)
+reveal("neuron", "A" if off > 1.2 * free else "C" if off < 0.8 * free else "B")
+
+# %% [markdown] reveals="neuron"
+# Its activation is *negative* here: it writes *minus* "she" and holds " she" *down*. Without it " she" is likelier. Held at
+# 10, far above any of its own activations in the story, it lifts " she" to 0.63, and no random neuron comes near that. **A
+# neuron's column alone does not tell you what the neuron does: the sign of its activation counts, too.** To find out,
+# intervene: type another text below the picture and move the slider.
 
 # %% [markdown]
-# ### Experiment 4.10 · `neuron_writes` · ●●○ · 10 min
+# **Which neuron writes most?** How was this one found (Geva et al. 2021)? First see what each neuron writes.
+
+# %% [markdown]
+# ### Experiment 4.10 · `neuron_writes` · ●●○ · 12 min
 #
 # Take your `swiglu` apart: return what each neuron writes, instead of the sum.
 #
@@ -1573,8 +1703,8 @@ def neuron_writes(x, w_gate, w_up, w_down):
 # %% test neuron_writes points=0
 import torch
 
-from llmlib.course import check
-from llmlib.course.checking import layers as cases
+from exercises import check
+from exercises import layers as cases
 
 cases.check_neuron_writes(neuron_writes)
 ### BEGIN HIDDEN TESTS
@@ -1600,17 +1730,8 @@ for _shape, _d_mlp in [((4,), 9), ((3, 6), 6), ((2, 3, 5), 8)]:
 # Which neuron of the last layer writes most along it, for or against?
 
 # %%
-from llmlib.demonstrations.layers import mlp_inputs, neuron_held, neuron_strengths_on
+from llmlib.demonstrations.layers import mlp_inputs
 
-
-def in_words(vector, n=4):
-    """The tokens whose logits a write raises most."""
-    best = ((rows - rows.mean(dim=0)) @ (vector * last_norm)).topk(n).indices
-    return " ".join(decode(i).strip() for i in best)
-
-
-doctor = encode("The doctor said that")
-she, he = (encode(word).item() for word in (" she", " he"))
 final = residual_writes(model, doctor)[:, -1].sum(dim=0)
 last = stack[29].mlp
 wrote = neuron_writes(mlp_inputs(model, doctor)[29, -1], *last)  # d_mlp d_model
@@ -1619,67 +1740,44 @@ for i in to_she.abs().topk(4).indices.tolist():
     print(
         f"layer 29 neuron {i:4}: {to_she[i]:5.2f}   column: {in_words(last[2][:, i])}"
     )
-n = to_she.abs().argmax().item()
 
 # %% [markdown]
-# The first one stands out. Its column raises her, she, herself.
-
-# %%
-predict(
-    "neuron",
-    "Switch this neuron off (hold it at 0). p(' she') after 'The doctor said that' …",
-    {"A": "rises", "B": "hardly changes", "C": "falls: it is the 'she' neuron"},
-    yours="A",
-)
-
-# %%
-import random
-
-from llmlib.widgets import neuron_slider
-
-
-def logits_with(ids, value):
-    return neuron_held(model, 29, n, value)(ids, last=True)[0, -1]
-
-
-rest = final - wrote[n]  # only the head reads the last layer
-held_at = torch.tensor([0.0, 10.0])
-ends = torch.stack([final, *(rest + held_at[:, None] * last[2][:, n])])
-free, off, ten = output_head.softmax(head(model, ends))[:, she].tolist()
-print(f"p(' she') left alone {free:.2f}, held at 0 {off:.2f}, held at 10 {ten:.2f}")
-drawn = random.Random(1).sample(range(d_mlp), 20)
-instead = final - wrote[drawn] + 10 * last[2].T[drawn]
-others = output_head.softmax(head(model, instead))[:, she]
-print(
-    f"20 random neurons held at 10: between {others.min():.2f} and {others.max():.2f}"
-)
-natural = neuron_strengths_on(model, story_ids, 29, n)
-values = torch.linspace(-20, 20, 41)
-held = head(model, rest + values[:, None] * last[2][:, n])  # 41 vocab
-curves = {
-    w: output_head.softmax(held)[:, encode(w).item()].tolist()
-    for w in (" she", " her", " he")
-}
-show(
-    pictures.neuron_turned(
-        values.tolist(), curves, (natural.min().item(), natural.max().item())
-    ),
-    widget=neuron_slider(logits_with, model.tokenizer, "The doctor said that", 10.0),
-)
-reveal("neuron", "A" if off > 1.2 * free else "C" if off < 0.8 * free else "B")
-
-# %% [markdown] reveals="neuron"
-# Its term is *negative*: here it writes *minus* "she" and holds " she" *down*; without it " she" is likelier. Held at 10, far
-# above any of its own activations in the story, it lifts " she" to 0.63, and no random neuron comes near that. **A neuron's
-# column alone does not tell you what the neuron does: the sign of its activation counts, too.** To find out, intervene: type another text below the picture and move the slider.
-
-# %% [markdown]
-# ### Counting parameters · 20 min
+# The first one stands out, and its term is negative. It is the neuron that you held.
 #
-# All layers have one shape, so the number of parameters follows from the configuration.
+# ### From the first decoder to Llama · 12 min
+#
+# ![Two layers. Pre-norm: the norm stands on the side branch, before the sublayer. Post-norm: the norm stands on the thick line itself, behind the plus.](attachment:norm_off_or_on.png)
+#
+# Your block is *pre-norm*: each norm works on a copy, and the stream is left alone. In the first transformer (Vaswani et
+# al. 2017) the norm came after each "+", on the stream itself: *post-norm*. SmolLM2 cannot show which of the two is better:
+# its weights fit the wiring in which they were trained.
+#
+# ![Three columns. The 2017 decoder: masked self-attention, attention to the encoder, and a ReLU MLP each branch off the stream and are added back, then a LayerNorm stands on the stream. GPT-2: a LayerNorm stands on each branch, before attention and before the GELU MLP. Llama 3: the same with RMSNorm, attention with RoPE and grouped queries, and SwiGLU.](attachment:three_blocks.png)
+#
+# Read each column upwards. The transformer of 2017 translated: a third sublayer looked at the vectors that an *encoder* had
+# made of the sentence in the other language. GPT (2018) dropped it, and GPT-2 moved the norms off the stream. After that:
+#
+# ||GPT-2 (2019)|Llama 3 (2024), SmolLM2|why|
+# |---|---|---|---|
+# |norm|LayerNorm|RMSNorm|centring can be left out|
+# |positions|a learned table|RoPE, in every layer|RoPE enters a score only as distance|
+# |heads|own keys and values each|groups share them|less to keep (notebook 7)|
+# |feed-forward|GELU, two matrices|SwiGLU, three|a lower loss for the same parameters (Shazeer 2020)|
+# |biases|in every layer|none|not needed|
+# |head|tied|tied in small models|in SmolLM2-135M the table is a fifth of the model|
+#
+# ### How many layers do models have? · 37 min
+#
+# All layers of a model have one shape, so the number of its parameters follows from the configuration.
+
+# %%
+from llmlib.demonstrations.layers import SHAPES
+
+for name, (_, shape) in SHAPES.items():
+    print(f"{name:15} {shape['n_layer']:4} layers of d_model {shape['d_model']:6}")
 
 # %% [markdown]
-# ### Exercise 4.11 · `count_parameters` · ●●● · 15 min
+# ### Exercise 4.11 · `count_parameters` · ●●● · 27 min
 #
 # Count a model's parameters. `family` is `"gpt2"` or `"llama"`; `tied` says whether the output head uses the embedding
 # table again; `context` is the longest text.
@@ -1764,8 +1862,8 @@ def count_parameters(
 
 
 # %% test count_parameters points=0
-from llmlib.course import check
-from llmlib.course.checking import layers as cases
+from exercises import check
+from exercises import layers as cases
 
 cases.check_count_parameters(count_parameters)
 ### BEGIN HIDDEN TESTS
@@ -1878,11 +1976,52 @@ for name in ("GPT-3", "Llama 3.1 405B"):
     print(f"{name}: {sizes[0]:.0f} billion, with 40 layers {sizes[1]:.0f}")
 
 # %% [markdown]
-# You will read that models have 12 to 40 layers. Cut to 40 layers, neither of these two would keep half of its parameters.
+# You will read that models have 12 to 40 layers. Cut to 40 layers, both of these would lose more than half of their
+# parameters.
 #
-# ### Gradients in fresh stacks · 25 min
+# ### Why the "+"? · 48 min
 #
-# Could a stack learn? Before any training, measure how strongly the loss reacts to its weights.
+# Without the "+" a layer would *replace* the vector. Compare *fresh* stacks: their weights are random, as before any
+# training.
+
+# %%
+predict(
+    "plus",
+    "Fresh stacks of 12 layers, with norms but without '+'. What is wrong with them "
+    "before any training?",
+    {
+        "A": "the vectors shrink until little is left of them",
+        "B": "all tokens end up with nearly the same vector",
+        "C": "numbers overflow",
+    },
+    yours="A",
+)
+
+
+# %%
+from llmlib.demonstrations.layers import fresh_start, run_stack, tokens_alike
+
+
+def no_plus(x, norm_1, attend, norm_2, feed_forward):
+    return feed_forward(norm_2(attend(norm_1(x))))
+
+
+wirings = {"without +": no_plus, "with +": pre_norm_block}
+alike = {name: tokens_alike(block, 48).tolist() for name, block in wirings.items()}
+show(pictures.alike(alike))
+layers, x, *_ = fresh_start(12, seed=0)
+size = run_stack(x, layers, no_plus)[-1].pow(2).mean().sqrt()
+print(f"without '+', 12 layers: cosine {alike['without +'][12]:.2f}, size {size:.1f}")
+overflow, alone = not size.isfinite(), alike["without +"][12] < 0.9
+reveal("plus", "C" if overflow else "A" if alone else "B")
+
+# %% [markdown] reveals="plus"
+# After a few layers without "+" the tokens are almost alike: attention averages them (Dong et al. 2021), and the
+# feed-forward adds to the effect. Their size tells us nothing here, because every sublayer reads through a norm. With
+# "+" the tokens grow alike too, but far more slowly. **The "+" keeps each token's own vector in the sum.**
+
+# %% [markdown]
+# Could a stack without "+" learn? Before any training, measure how strongly the loss reacts to its weights.
 
 # %%
 predict(
@@ -1899,7 +2038,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Experiment 4.12 · `gradient_lengths` · ●●○ · 12 min
+# ### Experiment 4.12 · `gradient_lengths` · ●●○ · 22 min
 #
 # Measure the length of the loss's gradient for each matrix of each layer.
 #
@@ -1975,8 +2114,8 @@ def gradient_lengths_of_made_loss(layers, pulls):
 # %% test gradient_lengths points=0
 import torch
 
-from llmlib.course import check
-from llmlib.course.checking import layers as cases
+from exercises import check
+from exercises import layers as cases
 
 cases.check_gradient_lengths(gradient_lengths_of_made_loss)
 ### BEGIN HIDDEN TESTS
@@ -1997,6 +2136,11 @@ for _n, _shapes in ((1, ((3, 3),)), (4, ((2, 3), (3, 2), (1, 6))), (2, ((5,), (1
 
 # %%
 from llmlib.demonstrations.layers import MATRICES, fresh_stack_loss
+
+
+def post_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    x = norm_1(x + attend(x))
+    return norm_2(x + feed_forward(x))
 
 
 def lengths_by_layer(block):
@@ -2034,33 +2178,6 @@ reveal("fades", {(1, 0): "A", (0, 1): "B", (1, 1): "C", (0, 0): "D"}[fades])
 # hardly depends on which token looks where (Noci et al. 2022). Post-norm lies between.
 
 # %% [markdown]
-# ### Written or needed? · 10 min
-#
-# In section 4.4 attention in layer 23 wrote the largest term for " Paris". Its head 4 looks at the country. For ten capitals,
-# compare two shares of the same *lead*, the logit of the right city minus the mean of all ten: the share that layer 23's
-# attention *wrote*, and the share that is *lost* when head 4 is switched off. The control switches off each other head of
-# the layer.
-
-# %%
-from llmlib.demonstrations.layers import leads_without_heads
-
-cities = {c: rows[city_id(model, CAPITALS[c])] for c in CAPITALS}
-order = [(23, 4), *((23, h) for h in range(9) if h != 4)]
-whole, *without = leads_without_heads(model, order, list(CAPITALS))
-lost = 1 - torch.stack(without) / whole  # 9 10
-print("            written   lost without head 4   without another head, at most")
-for i, (country, row) in enumerate(cities.items()):
-    wrote = residual_writes(model, encode(capital_prompt(country)))[:, -1]
-    direction = row - sum(cities.values()) / len(cities)
-    each = attribution(wrote, direction, last_norm, config.eps)
-    share = each[47] / each.sum()
-    shares = (f"{s:19.0%}" for s in (lost[0, i], lost[1:, i].max()))
-    print(f"{CAPITALS[country]:10} {share:8.0%}", *shares)
-
-# %% [markdown]
-# Only for Budapest do the two columns agree; they differ most for Rome. The first counts the writes of all nine heads. And head 4 also changes what later layers write, and attribution
-# counts that as theirs. **Attribution says what was written. Only an intervention says what is lost without it.**
-#
 # ### Leaving layers out · 10 min
 #
 # In a residual stream a layer can simply be left out: the rest goes on. Which layer would the model miss most?
@@ -2084,12 +2201,12 @@ for name, each in costs.items():
 reveal("costly", max(range(30), key=lambda i: costs["story"][i]), within=0)
 
 # %% [markdown] reveals="costly"
-# In all three texts layers 0 and 1 cost most, and layers 11 and 29 much. Among the cheaper ones it depends on the text:
+# In all three texts layers 0 and 1 cost most, and layers 11 and 29 much. For the others, the cost depends on the text:
 # layer 23, which brings in the country, costs nothing in the story and more than half a nat in the text full of facts. So
 # one text does not tell you which layers can be spared.
 
 # %% [markdown]
-# ### Early syntax, late meaning? · 10 min
+# ### Early syntax, late meaning? · 15 min
 #
 # You will read that early layers do syntax and late ones meaning; Tenney et al. (2019) found such an order in BERT. Ask
 # SmolLM2 with a **probe**: is the vector of a sentence's *last* word closer to the mean of one kind or of the other?
@@ -2098,8 +2215,8 @@ reveal("costly", max(range(30), key=lambda i: costs["story"][i]), within=0)
 # - *meaning*: a **bank** for money or a bank of a river
 #
 # It learns from sentences like these and is tested on others. In most of the verb sentences the word before is "to". So
-# the probe may read the neighbour and not the class. Sentences that set the two apart: verbs after "must", and nouns after
-# "to", as in "They prefer silence to **talk**".
+# the probe may read only what the words before suggest. Among the tests are verbs after "must", and nouns after "to", as in
+# "They prefer silence to **talk**".
 
 # %%
 from llmlib.demonstrations.layers import (
@@ -2137,7 +2254,8 @@ show(pictures.told_apart(curves))
 
 # %% [markdown]
 # After layer 1 the probe seems to know the class: it is right for all verbs after "must" and all nouns after "the". But it calls
-# nearly all nouns after "to" verbs, for most of the stack. So what this probe reads is mostly *which word came before*. A probe that was also taught nouns
-# after "to" may find more.
-# The meaning of *bank* seems readable early, too, but these sentences are full of money or water: the same trap, without a
-# control. So the picture shows no order from syntax to meaning, and refutes none.
+# nearly all nouns after "to" verbs, for most of the stack. So would anybody who must decide at that word. **These tests do
+# not show whether the probe reads the class itself, or what the words before suggest.**
+#
+# The meaning of *bank* seems readable early, too, but these sentences are full of money or water: again the words before
+# suggest it. So the picture shows no order from syntax to meaning, and refutes none.

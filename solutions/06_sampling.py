@@ -1,23 +1,23 @@
 # %% [markdown] makes="the next id" shape="[batch]"
 # # 6 · Sampling
 #
-# At every step the model scores each of its tokens, and one has to be picked. A dozen lines of yours decide whether the same
-# model sounds like a clerk, a poet or a broken radio.
+# At every step the model scores each of its tokens, and one has to be picked. A dozen lines that you write decide whether the
+# same model sounds like a clerk, a poet or a broken radio.
 #
 # ![Three strips from 0 to 1, each cut into stretches for a, the, cat, moon, zebra. At temperature 0.4 the stretch of a takes three quarters, at 2.5 the stretch of a is only three times as long as that of zebra. A dashed line at u = 0.82 falls into "the" at 0.4, into "cat" at 1, into "moon" at 2.5.](attachment:strips.png)
 #
-# **You will build** the draw, temperature, three filters, and the loop that writes. In two experiments you propose the control
+# **You will build** the draw, temperature, three filters, and the loop that writes. In one experiment you propose the control
 # yourself.
 #
 # **You need** notebook 5: logits, softmax and $\ln p$.
 #
-# **It takes** about three hours. What comes after the recap, under *Further*, is extra.
+# **It takes** about 225 minutes. *Further*, after the recap, is extra: about 284 more.
 #
 # First the real model. The same prompt, four ways to pick:
 
 # %% folded="Set-up: the real model"
 from llmlib import complete, pretrained
-from llmlib.course.predict import predict, predictions, reveal
+from classroom.predict import predict, predictions, reveal
 
 llm = pretrained.load("smollm2")
 
@@ -75,7 +75,7 @@ sampling_lab(llm.tokenizer, rows, u)
 # In the first text the model is sure, and most $u$ draw " Paris". In the second it is not. A good rule must work for both.
 
 # %% [markdown]
-# ### Exercise 6.1 · `draw` · ●●○ · 10 min
+# ### Exercise 6.1 · `draw` · ●●○ · 14 min
 #
 # One stretch per token, in order of ids, each as long as its probability: draw the token into which `u` falls.
 #
@@ -126,12 +126,12 @@ def draw(probabilities, u):
 
 
 # %% test draw points=2
-from llmlib.course.checking import sampling as cases
+from exercises import sampling as cases
 
 cases.check_draw(draw)
 ### BEGIN HIDDEN TESTS
 import torch
-from llmlib.course import check
+from exercises import check
 
 _g = torch.Generator().manual_seed(60)
 _p = torch.softmax(torch.randn(40, 23, generator=_g), -1)
@@ -171,7 +171,7 @@ for _u in (
 
 # %% given left_alone folded="Set-up: what lets the checks see whether your function changed its input"
 def left_alone(function, logits, *settings):
-    """The logits after your function of that name has worked on them."""
+    """Return the logits after your function of that name has worked on them."""
     before, were = repr(settings), logits.clone()
     made = eval(function)(logits, *settings)
     if repr(settings) != before:
@@ -188,7 +188,7 @@ def left_alone(function, logits, *settings):
 
 
 # %% [markdown]
-# ### Exercise 6.2 · `apply_temperature` · ●○○ · 5 min
+# ### Exercise 6.2 · `apply_temperature` · ●○○ · 8 min
 #
 # | | shape | |
 # |---|---|---|
@@ -239,12 +239,12 @@ def apply_temperature(logits, t):
 
 
 # %% test apply_temperature points=2
-from llmlib.course.checking import sampling as cases
+from exercises import sampling as cases
 
 cases.check_apply_temperature(apply_temperature, left_alone)
 ### BEGIN HIDDEN TESTS
 import torch
-from llmlib.course import check
+from exercises import check
 
 _g = torch.Generator().manual_seed(61)
 _z = torch.randn(2, 5, 17, generator=_g) * 4
@@ -313,6 +313,22 @@ for t in (0.5, 1.0, 1.5):
 sampling_lab(llm.tokenizer, rows, u)
 
 # %% [markdown]
+# **In your own words.** Put a beginning of your own between the quotes and run the cell. The engine writes on with your
+# two functions at three temperatures. The slider changes the seed, so each position tells three other stories. Where does sense end: within a
+# sentence, or within a word?
+
+# %%
+from llmlib.widgets import texts_lab
+
+my_prompt = "The door opened, and"  # yours
+
+rules = {}
+for seed in (1, 2, 3, 4):
+    for t in (0.3, 1.0, 2.0):
+        rules[seed, f"T = {t}"] = seed, lambda z, t=t: apply_temperature(z, t)
+texts_lab(llm, draw, my_prompt, "seed", rules)
+
+# %% [markdown]
 # ## 6.3 Filters: top-k, top-p, min-p
 #
 # Cut off the tail, and softmax spreads its probability over the survivors. Three filters differ in where the tail begins.
@@ -320,7 +336,7 @@ sampling_lab(llm.tokenizer, rows, u)
 # ![The same ten sorted probabilities three times. Top-k 4 keeps the first four. Top-p 0.9 keeps six. Min-p 0.2 keeps the five that reach a red line at a fifth of the largest.](attachment:three_cuts.png)
 
 # %% [markdown]
-# ### Exercise 6.3 · `top_k` · ●●○ · 8 min
+# ### Exercise 6.3 · `top_k` · ●●○ · 12 min
 #
 # Keep the `k` largest logits of each row (Fan et al. 2018).
 #
@@ -366,13 +382,13 @@ def top_k(logits, k):
 
 
 # %% test top_k points=2
-from llmlib.course.checking import sampling as cases
+from exercises import sampling as cases
 
 cases.check_top_k(top_k, left_alone)
 ### BEGIN HIDDEN TESTS
 import math
 import torch
-from llmlib.course import check
+from exercises import check
 
 _g = torch.Generator().manual_seed(62)
 _z = torch.randn(3, 4, 29, generator=_g) * 3
@@ -409,9 +425,9 @@ for text, logits in next_logits.items():
     print(f"{text!r}: the 5 kept held {p[after > 0].sum():.2f} of the probability")
 
 # %% [markdown]
-# A fixed number cannot fit both; a fixed *share of the mass* can.
+# A fixed number cannot fit both; a fixed *share of the mass* adapts.
 #
-# ### Exercise 6.4 · `top_p` · ●●● · 15 min
+# ### Exercise 6.4 · `top_p` · ●●● · 25 min
 #
 # Nucleus sampling (Holtzman et al. 2019). The nucleus is the **smallest set of likeliest tokens whose probabilities add up to
 # at least `p`**. Keep it, cut the rest.
@@ -473,13 +489,13 @@ def top_p(logits, p):
 
 
 # %% test top_p points=3
-from llmlib.course.checking import sampling as cases
+from exercises import sampling as cases
 
 cases.check_top_p(top_p, left_alone)
 ### BEGIN HIDDEN TESTS
 import math
 import torch
-from llmlib.course import check
+from exercises import check
 
 _g = torch.Generator().manual_seed(63)
 _z = torch.randn(3, 20, 41, generator=_g) * 3
@@ -512,38 +528,6 @@ check.that(
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### A tempting line
-#
-# ```python
-# nucleus = sorted_tokens[cumulative_probabilities <= 0.9]
-# ```
-
-# %%
-predict(
-    "line", "How many of the tokens 0.5, 0.3, 0.15, 0.05 does that line keep?", yours=2
-)
-
-
-# %%
-def tempting_line(logits, p):
-    order = logits.argsort(descending=True)
-    return order[softmax(logits[order]).cumsum(-1) <= p]
-
-
-line_keeps = []
-for probabilities in ([0.5, 0.3, 0.15, 0.05], [0.95, 0.03, 0.02]):
-    logits = torch.tensor(probabilities).log()
-    line_keeps.append(len(tempting_line(logits, 0.9)))
-    print(
-        f"{probabilities}: the line keeps {line_keeps[-1]} tokens, "
-        f"yours {int(torch.isfinite(top_p(logits, 0.9)).sum())}"
-    )
-reveal("line", line_keeps[0], within=0)
-
-# %% [markdown] reveals="line"
-# It drops the token that crosses the edge. Where the model is sure, it keeps nothing, and there is nothing to draw from.
-
-# %% [markdown]
 # **On the real model.** The curve is the probability of the first $n$ tokens together:
 
 # %%
@@ -560,7 +544,7 @@ show(plots.nucleus(next_logits, nucleus, 0.9))
 # The same `p` keeps ten tokens for one prompt and hundreds for the other. But the last token of a nucleus may be hundreds
 # of times less likely than the first. You can also ask for that ratio directly.
 #
-# ### Exercise 6.5 · `min_p` · ●○○ · 5 min
+# ### Exercise 6.5 · `min_p` · ●○○ · 7 min
 #
 # Keep the tokens that are at least `p` times as likely as the likeliest (Nguyen et al. 2024):
 #
@@ -600,12 +584,12 @@ def min_p(logits, p):
 
 
 # %% test min_p points=1
-from llmlib.course.checking import sampling as cases
+from exercises import sampling as cases
 
 cases.check_min_p(min_p, left_alone)
 ### BEGIN HIDDEN TESTS
 import torch
-from llmlib.course import check
+from exercises import check
 
 _g = torch.Generator().manual_seed(64)
 _z = torch.randn(3, 20, 41, generator=_g) * 3
@@ -646,7 +630,7 @@ sampling_lab(llm.tokenizer, rows, u)
 #
 # ![Two rows of boxes. transformers: temperature, top-k, top-p, min-p, draw. llama.cpp: top-k, top-p, min-p, temperature, draw.](attachment:two_orders.png)
 #
-# ### Exercise 6.6 · `filter_logits` · ●●○ · 8 min
+# ### Exercise 6.6 · `filter_logits` · ●●○ · 10 min
 #
 # The order of `transformers`: **temperature, top-k, top-p, min-p**. Each filter works on what the previous one has left.
 #
@@ -673,7 +657,7 @@ sampling_lab(llm.tokenizer, rows, u)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# A filter that is off must not run: ask `is not None`.
+# A filter that is off must not run: check `is not None`.
 #
 # </details>
 
@@ -692,12 +676,12 @@ def filter_logits(logits, temperature=1.0, k=None, p=None, p_of_largest=None):
 
 
 # %% test filter_logits points=2
-from llmlib.course.checking import sampling as cases
+from exercises import sampling as cases
 
 cases.check_filter_logits(filter_logits, left_alone)
 ### BEGIN HIDDEN TESTS
 import torch
-from llmlib.course import check
+from exercises import check
 
 _g = torch.Generator().manual_seed(65)
 _z = torch.randn(60, 37, generator=_g) * 2
@@ -781,7 +765,26 @@ reveal("order", "A" if ratio > 0.8 else "B" if ratio < 0.5 else "C")
 # may mean something else in another engine.
 
 # %% [markdown]
-# ### Exercise 6.7 · `sample` · ●○○ · 5 min
+# **By their texts.** Both orders write on from the story with the same random numbers and min-p 0.1. At temperature 1 they agree. Move the
+# temperature up, and read.
+
+# %%
+from llmlib.widgets import texts_lab
+
+orders = {"temperature first": filter_logits, "temperature last": llama_cpp_order}
+rules = {}
+for t in (1.0, 1.5, 2.0, 2.5):
+    for name, order in orders.items():
+        rules[t, name] = 2, lambda z, t=t, order=order: order(z, t, None, None, 0.1)
+texts_lab(llm, draw, prompts[1], "temperature", rules)
+
+# %% [markdown]
+# Both texts of a temperature begin from one model and one filter. With the temperature last, the filter sees the model's own
+# probabilities and cuts as much as at temperature 1. With the temperature first, it sees a flatter distribution and lets more of
+# the tail through.
+
+# %% [markdown]
+# ### Exercise 6.7 · `sample` · ●○○ · 6 min
 #
 # What the engine calls at every step: filter, softmax, draw.
 #
@@ -829,12 +832,12 @@ def sample(logits, u, temperature=0.0, top_k=None, top_p=None, min_p=None):
 
 
 # %% test sample points=1
-from llmlib.course.checking import sampling as cases
+from exercises import sampling as cases
 
 cases.check_sample(sample, left_alone)
 ### BEGIN HIDDEN TESTS
 import torch
-from llmlib.course import check
+from exercises import check
 
 _g = torch.Generator().manual_seed(66)
 _z = torch.randn(30, 19, generator=_g) * 2
@@ -873,6 +876,30 @@ for _t in (0.7, 1.6):
 # why answers *stream* onto your screen.
 #
 # ![Boxes in a ring: the text so far, the model, the logits of the last position, sample, the new token, which is yielded and appended to the text.](attachment:the_loop.png)
+#
+# The ring takes six lines of Python:
+
+
+# %%
+def simple_loop(model, ids, max_new_tokens):
+    for _ in range(max_new_tokens):
+        logits = model(ids)[:, -1]  # after the last token: [1, vocab]
+        new = logits.argmax(-1).item()  # greedy
+        ids = ids + [new]  # a new list: the caller's stays as it is
+        yield new
+
+
+question = "What is the capital of France?"
+chat = f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
+new = list(simple_loop(llm, llm.tokenizer.encode(chat), 30))
+print(llm.tokenizer.decode(new))
+
+# %% [markdown]
+# A function with `yield` in it returns an iterator. It runs up to the next `yield` whenever it is asked for one more token. That
+# is how a chat page can show each word at once.
+#
+# The loop writes, and it lacks four things. You see the first: the answer is over at `<|im_end|>`, a stop token. The loop goes on and
+# makes up what a user might say next.
 
 # %% given generate_from_table folded="Set-up: a toy model, a table of next-token logits, on which your loop can be checked"
 import random
@@ -916,7 +943,16 @@ def generate_from_table(
 
 
 # %% [markdown]
-# ### Exercise 6.8 · `generate` · ●●● · 15 min
+# ### Exercise 6.8 · `generate` · ●●● · 24 min
+#
+# Start from `simple_loop` and add one thing at a time. Each step can be tried before the next.
+#
+# | | add | because otherwise |
+# |---|---|---|
+# | 1 | **the stop**: after an id in `model.config.stop_ids` has been picked and yielded, return | it writes the user's next turn as well |
+# | 2 | **the context**: stop when the text, prompt included, is `model.config.context` tokens long | it goes where the model was never trained |
+# | 3 | **the draw**: `sample` with the settings, in place of `argmax`, and a fresh `u` at each step | it writes the same text every time |
+# | 4 | **the seed**: `u` comes from a generator of your own | nobody can repeat a text that was drawn |
 #
 # | | | |
 # |---|---|---|
@@ -927,16 +963,8 @@ def generate_from_table(
 # | `seed` | an int or `None` | the same seed, 0 included, gives the same text; `None` another each time |
 # | yields | ints | each new id as soon as it is picked |
 #
-# At each step: run the model on **the whole text so far**, take the logits of its **last** position, `sample`, append, `yield`.
-# Three things stop it:
-#
-# 1. `max_new_tokens` ids have been made;
-# 2. an id in `model.config.stop_ids` was picked. It is still yielded;
-# 3. the text, prompt included, is `model.config.context` tokens long.
-#
-# Draw a fresh `u` at each step, from a generator of your own: `torch.rand(1, generator=generator)`. Other draws must not change
-# your text, so `torch.manual_seed` will not do. A function with `yield` in it returns an iterator, which runs up to the next
-# `yield` whenever it is asked for one more.
+# A draw is `torch.rand(1, generator=generator)`. Make one generator for the whole text. Other people's draws must not
+# change your text, so `torch.manual_seed`, which all share, will not do.
 #
 # **By hand**, with a toy in which every id is followed by the next larger one. `generate(toy, [0, 1], 3)` yields:
 #
@@ -961,7 +989,7 @@ def generate_from_table(
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `ids + [new]` makes a new list, `ids.append(new)` changes the caller's. Yield before you ask whether it was a stop token.
+# `ids + [new]` makes a new list, `ids.append(new)` changes the caller's. Yield before you check for a stop token.
 #
 # </details>
 
@@ -993,12 +1021,12 @@ def generate(
 
 
 # %% test generate points=3
-from llmlib.course.checking import sampling as cases
+from exercises import sampling as cases
 
 cases.check_generate(generate_from_table)
 ### BEGIN HIDDEN TESTS
 import torch
-from llmlib.course import check
+from exercises import check
 
 _g = torch.Generator().manual_seed(67)
 _table = torch.randn(11, 11, generator=_g) * 2
@@ -1057,7 +1085,7 @@ check.close(
 # **On the strip.** The next three draws after the story, with top-k 5. All three share one $u$, so that you see what it does. Move it: from
 # the first token that changes, the text is different. A real text gets a fresh $u$ at each step.
 
-# %%
+# %% folded="Three draws in a row, for each u"
 from functools import lru_cache
 
 from llmlib.widgets import sampling_lab
@@ -1110,27 +1138,28 @@ reveal("copies", by_copy[-1], within=0.1)
 # %% [markdown] reveals="copies"
 # Each copy makes the next one likelier. There are at least two explanations:
 #
-# - **Words.** What has been written once is known, and gets likelier, wherever it stands.
+# - **Words.** A word already in the text gets likelier anywhere.
 # - **Order.** The model reads off what followed the last token before.
 
 # %% [markdown]
-# ### Experiment 6.9 · `control_copies` · ●●○ · 10 min
+# ### Experiment 6.9 · `control_copies` · ●●○ · 15 min
 #
-# Propose the control that tells the two explanations apart: other copies, for which *words* expects the same as for the
-# phrase, and *order* does not. (*Words* expects about one in seven of a phrase of seven tokens, in any order.)
+# Propose the control that tells the two explanations apart: other copies, for which *words* predicts the same as for the
+# phrase, and *order* does not. (The *words* explanation predicts about one in seven for a phrase of seven tokens, in any order.)
 #
 # | | | |
 # |---|---|---|
-# | `body` | a list of ids | the phrase, at least five of them, all different |
+# | `body` | a list of ids | the phrase, at least seven of them, all different |
 # | `n` | an int | how many copies |
 # | `seed` | an int | for random numbers, if you want some |
 # | returns | `n` lists of ids | your copies, the first one first |
 #
-# Each copy is as long as the phrase. The check runs both explanations, as two small programs, on your copies. If both
-# expect the same of your copies, so that no result could tell them apart, it says so.
+# Each copy is as long as the phrase. No copy may equal the phrase or another copy. The check runs both explanations, as two
+# small programs, on your copies: *order* looks up what followed the last one, two or three ids before. If both explanations predict
+# the same, so that no result could tell them apart, the check says so.
 #
 # **By hand**, an attempt that fails, with `body = [5, 6, 7, 8, 9]`: new words each time, `[[1, 2, 3, 4, 0], [11, 12, …], …]`.
-# Neither explanation expects the last copy to be likely. Whatever comes out, you do not know why.
+# Neither explanation predicts that the last copy is likely. Whatever comes out, you do not know why.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -1155,7 +1184,7 @@ def control_copies(body, n, seed):
 
 
 # %% test control_copies points=2
-from llmlib.course.checking import sampling as cases
+from exercises import sampling as cases
 
 cases.check_control_copies(control_copies, range(10, 18), 6, 0)
 cases.check_control_copies(control_copies, [3, 1, 4, 15, 9, 2, 6], 6, 1)
@@ -1163,7 +1192,7 @@ cases.check_control_copies(control_copies, [3, 1, 4, 15, 9, 2, 6], 6, 1)
 for _seed in range(12):
     cases.check_control_copies(
         control_copies,
-        [7 * i + _seed for i in range(6 + _seed % 5)],
+        [7 * i + _seed for i in range(8 + _seed % 4)],
         5 + _seed % 3,
         _seed,
     )
@@ -1178,9 +1207,9 @@ from llmlib.demonstrations.sampling import TEMPLATE
 
 
 def mean_of(copies):
-    """Mean over three seeds of what `chances` says of copies(seed)."""
-    found = torch.tensor([chances(llm, head, copies(seed)) for seed in range(3)])
-    return found.mean(0).tolist()
+    """Return the mean over three seeds of what `chances` says of copies(seed)."""
+    runs = torch.tensor([chances(llm, head, copies(seed)) for seed in range(3)])
+    return runs.mean(0).tolist()
 
 
 curves = {}
@@ -1195,16 +1224,22 @@ for arm, before in {
         lambda s: [control_copies(body, 6, s)[0]] * 6
     )
 show(plots.copies(curves))
+for arm, name in {"": "plainly", ", template": "in the template"}.items():
+    highest = max(curves["your copies" + arm])
+    print(f"{name}: the phrase reaches {curves['the phrase' + arm][-1]:.2f},", end=" ")
+    print(f"your copies {highest:.2f} at most")
+    if highest > 0.3:
+        print("    that is high for copies without an order: what do yours share?")
 
 # %% [markdown]
-# In both arms the copies rise to about 0.9. A control such as ours rises, too, but stays below 0.1. If you knew the
-# seven tokens but not their order, you could do better: one chance in seven is 0.14, or 0.30
-# without the tokens already in the copy. Even that is far from 0.9.
+# In both arms the phrase rises to about 0.9, and copies without a common order stay low. A reader who knows the
+# seven tokens but not their order gives each one chance in seven, or 0.30 in the geometric mean after leaving out those already in the copy. Your copies stay below
+# even that, unless the line above says otherwise.
 #
-# So knowing the *words* helps a little, and what makes the phrase near certain is read off the *order*. That order need not make sense: a nonsense order rises as
+# So the *words* alone do not make the phrase near certain: the *order* does. That order need not make sense. Here a nonsense order rises as
 # high, from a lower start.
 #
-# ## 6.6 How it fails, asked in two ways
+# ## 6.6 Ask forty times, in two ways
 #
 # The numbers hold for this model only. It was trained on conversations in a fixed form, its **chat template**:
 #
@@ -1215,11 +1250,9 @@ show(plots.copies(curves))
 # 3 + 4 =
 # ```
 #
-# If you ask it otherwise, the form may be what fails. So each question is asked in two arms: *plainly*, one sentence after the
-# other, and *in the template*. The words are the same, and in both arms we begin the answer, so that the next token decides. And
-# one answer proves little, so we draw many.
-#
-# ### Hallucination: ask forty times
+# If you ask it in another form, the form may be to blame. So each question is asked in two arms: *plainly*, one sentence after
+# the other, and *in the template*. The words are the same, and in both arms we begin the answer. One answer proves little, so
+# we draw many.
 #
 # "… was born in the year 1": text that begins like this goes on with three digits, whether the model knows them or not. That is
 # what **hallucination** is: a likely continuation where the model does not know. One answer does not tell knowing from guessing. Would
@@ -1239,130 +1272,21 @@ from llmlib.demonstrations.sampling import PEOPLE, years
 counts = {}
 for name, truth in PEOPLE.items():
     for arm in ("plainly", "in the template"):
-        found = years(llm, name, arm, 40, draw)  # answers that are no year are left out
-        often = sorted(set(found), key=lambda year: (-found.count(year), year))
-        counts[f"{name}, {arm}"] = [found.count(year) for year in often]
+        drawn = years(llm, name, arm, 40, draw)  # answers that are no year are left out
+        often = sorted(set(drawn), key=lambda year: (-drawn.count(year), year))
+        counts[f"{name}, {arm}"] = [drawn.count(year) for year in often]
         print(f"{name:<18} {arm:<15} most often {often[0]}   ({truth})")
 show(plots.answers(counts, 40))
 reveal("forty", len(counts["Elwin Thackeray, in the template"]), within=5)
 
 # %% [markdown] reveals="forty"
 # For Einstein the draws agree in both arms, and they are right. The years of the two who never lived scatter. Ada Lovelace lived:
-# in the template most draws agree on a year, and it is wrong.
+# in the template about half of the draws agree on a year, and it is wrong.
 #
-# So agreement says how firm an answer is, not whether it is right. *Self-consistency* (Wang et al. 2022) and *semantic entropy*
+# So agreement says how firm an answer is. It is a sign that the answer is right, and no proof. *Self-consistency* (Wang et al. 2022) and *semantic entropy*
 # (Kuhn et al. 2023) use it, and share this limit.
 
 # %% [markdown]
-# ### A step of logic, or a copy?
-#
-# "All birds have feathers. A robin is a bird. Therefore, a robin has" → " feathers". Is that reasoning? Two explanations:
-#
-# - **A copier** writes the part that the last rule names.
-# - **A reasoner** writes what follows from the premises, and something else where nothing follows.
-#
-# ### Experiment 6.10 · `control_premises` · ●●○ · 8 min
-#
-# Propose premises for which the two must answer differently.
-#
-# | | | |
-# |---|---|---|
-# | `one`, `kind` | words | "robin", "bird" |
-# | `kinds`, `part` | words | "birds", "feathers" |
-# | returns | a text | the premises, one sentence or more |
-#
-# Sentences have one of these forms: "All … have ….", "No … have ….", "A … is a ….", "A … is not a ….". You may use other words,
-# such as "cars", "wheels", "car".
-#
-# **By hand**, an attempt that fails: "All robins have feathers. A robin is a bird." A copier says feathers. What would a reasoner
-# say? The check reads your premises with both, as small programs, and says where they agree.
-#
-# <details><summary>Hint 1</summary>
-#
-# Keep what the copier relies on. What can change in a premise so that nothing follows, or something else?
-#
-# </details>
-# <details><summary>Hint 2</summary>
-#
-# Change one word. Or let two rules stand, of which the last one does not fit.
-#
-# </details>
-
-
-# %% solution control_premises disallowed=[]
-def control_premises(one, kind, kinds, part):
-    """Premises after which a copier and a reasoner go on differently -> a text."""
-    ### BEGIN SOLUTION
-    return f"No {kinds} have {part}. A {one} is a {kind}."
-    ### END SOLUTION
-
-
-# %% test control_premises points=2
-from llmlib.course.checking import sampling as cases
-
-cases.check_control_premises(control_premises, "robin", "bird", "birds", "feathers")
-cases.check_control_premises(control_premises, "oak", "tree", "trees", "leaves")
-### BEGIN HIDDEN TESTS
-for _words in ("carp fish fish scales", "lion cat cats claws", "zog wug wugs fims"):
-    cases.check_control_premises(control_premises, *_words.split())
-### END HIDDEN TESTS
-
-# %% [markdown]
-# **On the real model.** Ten kinds, such as birds, fish and trees, 20 draws for each in each arm. The other rows are ours: "No
-# …" in place of "All …", and a second rule about cars after the first. If your own last rule is about another part, a copier
-# seldom writes the first row's part. (Every kind gets "a", even "a insect".)
-
-# %%
-from llmlib.demonstrations.sampling import KINDS, after_premises
-
-asked = {}
-for each in KINDS:
-    kind, kinds, part, one = each.split()
-    rule, case = f"{kinds} have {part}.", f"A {one} is a {kind}."
-    for name, premises, word in (
-        ("as it stands: the part", f"All {rule} {case}", part),
-        ("your premises: the part", control_premises(one, kind, kinds, part), part),
-        ("“No …”: the part", f"No {rule} {case}", part),
-        ("“No …”: “no”", f"No {rule} {case}", "no"),
-        ("as it stands: “no”", f"All {rule} {case}", "no"),
-        (
-            "a rule on cars: “wheels”",
-            f"All {rule} All cars have wheels. {case}",
-            "wheels",
-        ),
-    ):
-        asked.setdefault(name, []).append((premises, word))
-found = {n: after_premises(llm, draw, *zip(*each)) for n, each in asked.items()}
-show(plots.two_arms(found))
-
-# %% [markdown]
-# With "No" the part still comes often, in both arms, where a reasoner would not write it. In the template " no" comes instead
-# in some draws, and hardly ever after "All": so the word is not lost on the model.
-#
-# With a rule about cars after the
-# first, a good part of the draws are wheels, here about four in ten. So a good deal
-# of this is copying. **One right answer is never a test.**
-#
-# ### More failures
-
-# %%
-from llmlib.demonstrations.sampling import failures
-
-show(plots.two_arms(failures(llm, draw)))
-
-# %% [markdown]
-# - **Arithmetic.** The template helps where there is one operation. With two, about one draw in ten is right in either arm, hardly
-#   more than by guessing one of ten digits. An answer must come out of one run through 30 layers, which is one reason why models are made to write their steps down.
-# - **Multiple choice.** Each question is asked four times, with the right option at A, B, C and D. A model that knows the answer
-#   follows it from letter to letter. Asked plainly, this model seldom answers with a letter. In the template it mostly does, is right
-#   no more often than by guessing, and prefers one letter wherever the right option stands. (The interval is over four
-#   questions.)
-# - **Social bias.** " she" comes more often after a nurse and five other occupations that are thought of as women's than
-#   after a carpenter and five that are thought of as men's (Zhao et al. 2018): the model learned which pronoun
-#   follows which word, and passes it on.
-# - **The end of its data.** SmolLM2 was released in late 2024, and seldom says a later year. With these weights, what happened afterwards
-#   can only come from the prompt.
-#
 # ## 6.7 Your pieces in the engine
 #
 # Your `sample` is now the engine's.
@@ -1371,7 +1295,7 @@ show(plots.two_arms(failures(llm, draw)))
 
 # %%
 from llmlib import generation
-from llmlib.course.engine_check import same_ids
+from classroom.engine_check import same_ids
 
 mine = llm.using(sampling=sample)
 same_ids(mine, ["The capital of France is"], max_new_tokens=4)
@@ -1389,7 +1313,7 @@ print(
 # - A draw is a number between 0 and 1 that falls into a stretch. Temperature divides logits; above 1 the tail gains.
 # - Top-k keeps a number, top-p a probability, min-p a ratio. Where the temperature stands among them changes what survives.
 # - The loop draws, appends, and asks again. Greedy can go in circles: what was written once is read off.
-# - Ask a chat model in its template *and* plainly, many times, before you say what it can do.
+# - Ask a chat model in its template *and* plainly, many times, before you say what it can do. Agreement is not truth.
 # - A control helps if two explanations predict different results for it.
 #
 # **Next:** the loop gets a cache, and the model gets larger: notebook 7.
@@ -1447,7 +1371,7 @@ predictions()
 # The next cell runs the checks of your saved notebooks and draws what is done. `llmlib check` does the same in a terminal, and names the mistake behind each failing check.
 
 # %% tags=["nbval-ignore-output"]
-from llmlib.course.checking.check_notebooks import show as show_progress
+from classroom.checking.check_notebooks import show as show_progress
 
 show_progress()
 
@@ -1455,13 +1379,132 @@ show_progress()
 # ## Further
 #
 # Nothing later needs these pieces, and they give no points. Each stands by itself.
+
+# %% [markdown]
+# ### A step of logic, or a copy? · 29 min
 #
-# ### A penalty on repetition · 20 min
+# "All birds have feathers. A robin is a bird. Therefore, a robin has" → " feathers". Is that reasoning? Two explanations:
+#
+# - **A copier** writes the part that the last rule names.
+# - **A reasoner** writes what follows from the premises, and something else where nothing follows.
+#
+# ### Experiment 6.10 · `control_premises` · ●●○ · 14 min
+#
+# Propose premises for which the two must answer differently.
+#
+# | | | |
+# |---|---|---|
+# | `one`, `kind` | words | "robin", "bird" |
+# | `kinds`, `part` | words | "birds", "feathers" |
+# | returns | a text | the premises, one sentence or more |
+#
+# Sentences have one of these forms: "All … have ….", "No … have ….", "A … is a ….", "A … is not a ….". You may use other words,
+# such as "cars", "wheels", "car".
+#
+# **By hand**, an attempt that fails: "All robins have feathers. A robin is a bird." A copier says feathers. What would a reasoner
+# say? The check reads your premises with both, as small programs, and says where they agree.
+#
+# <details><summary>Hint 1</summary>
+#
+# Keep what the copier relies on. What can change in a premise so that nothing follows, or something else?
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Change one word. Or let two rules stand, of which the last one does not fit.
+#
+# </details>
+
+
+# %% solution control_premises disallowed=[]
+def control_premises(one, kind, kinds, part):
+    """Premises after which a copier and a reasoner go on differently -> a text."""
+    ### BEGIN SOLUTION
+    return f"No {kinds} have {part}. A {one} is a {kind}."
+    ### END SOLUTION
+
+
+# %% test control_premises points=0
+from exercises import sampling as cases
+
+cases.check_control_premises(control_premises, "robin", "bird", "birds", "feathers")
+cases.check_control_premises(control_premises, "oak", "tree", "trees", "leaves")
+### BEGIN HIDDEN TESTS
+for _words in ("carp fish fish scales", "lion cat cats claws", "zog wug wugs fims"):
+    cases.check_control_premises(control_premises, *_words.split())
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **On the real model.** Ten kinds, such as birds, fish and trees, 20 draws for each in each arm. The other rows are ours: "No
+# …" in place of "All …", then a second rule about cars after the first, then a sentence with wheels that is no rule. If your own last
+# rule is about another part, a copier seldom writes the first row's part. (Every kind gets "a", even "a insect".)
+
+# %%
+from llmlib.demonstrations.sampling import KINDS, after_premises
+
+asked = {}
+for each in KINDS:
+    kind, kinds, part, one = each.split()
+    rule, case = f"{kinds} have {part}.", f"A {one} is a {kind}."
+    for name, premises, word in (
+        ("as it stands: the part", f"All {rule} {case}", part),
+        ("your premises: the part", control_premises(one, kind, kinds, part), part),
+        ("“No …”: the part", f"No {rule} {case}", part),
+        ("“No …”: “no”", f"No {rule} {case}", "no"),
+        ("as it stands: “no”", f"All {rule} {case}", "no"),
+        (
+            "a rule on cars: “wheels”",
+            f"All {rule} All cars have wheels. {case}",
+            "wheels",
+        ),
+        (
+            "no rule on wheels: “wheels”",
+            f"All {rule} The shop sells wheels. {case}",
+            "wheels",
+        ),
+    ):
+        asked.setdefault(name, []).append((premises, word))
+shares = {n: after_premises(llm, draw, *zip(*each)) for n, each in asked.items()}
+show(plots.two_arms(shares))
+
+# %% [markdown]
+# With "No" the part still comes often, in both arms, where a reasoner would not write it. In the template " no" comes instead
+# in some draws, and hardly ever after "All": so the word is not lost on the model.
+#
+# After a rule about cars many draws are wheels. A reasoner would not write them. A copier of the last rule would. But wheels come about
+# as often after "The shop sells wheels.", which is no rule. So for
+# wheels no rule is needed: having been named is enough. An explanation that fits still needs a control of its own. **One right answer is never a test.**
+#
+# ### More failures · 10 min
+#
+# Four more, each asked in both arms:
+
+# %%
+from llmlib.demonstrations.sampling import failures
+
+show(plots.two_arms(failures(llm, draw)))
+
+# %% [markdown]
+# - **Arithmetic.** Of all sums such as 3 + 4 and all differences such as 9 − 4, more draws are right in the template. With two
+#   operations, fewer than one draw in five is right in either arm, and always saying the commonest result would do about as well. The answer has to be
+#   computed in one pass through 30 layers, which is one reason why models are made to write their steps down.
+# - **Multiple choice.** Each question is asked four times, with the right option at A, B, C and D. A model that knows the answer
+#   follows it from letter to letter. Asked plainly, this model seldom answers with a letter. In the template it mostly does, is right
+#   no more often than by guessing, and prefers one letter wherever the right option stands. (The interval is over four
+#   questions.)
+# - **Social bias.** " she" comes more often after a nurse and five other occupations that are thought of as women's than
+#   after a carpenter and five that are thought of as men's (Zhao et al. 2018): the model learned which pronoun
+#   follows which word, and passes it on.
+# - **The end of its data.** SmolLM2 was released in late 2024, and seldom says a later year. With these weights, what happened afterwards
+#   can only come from the prompt.
+
+# %% [markdown]
+# ### A penalty on repetition · 25 min
 #
 # A loop can be made unlikely: lower the logit of each token that the text already holds (Keskar et al. 2019).
 
 # %% [markdown]
-# ### Exercise 6.11 · `repetition_penalty` · ●●○ · 8 min
+# ### Exercise 6.11 · `repetition_penalty` · ●●○ · 12 min
 #
 # | | shape | |
 # |---|---|---|
@@ -1507,12 +1550,12 @@ def repetition_penalty(logits, ids, penalty):
 
 
 # %% test repetition_penalty points=0
-from llmlib.course.checking import sampling as cases
+from exercises import sampling as cases
 
 cases.check_repetition_penalty(repetition_penalty, left_alone)
 ### BEGIN HIDDEN TESTS
 import torch
-from llmlib.course import check
+from exercises import check
 
 _g = torch.Generator().manual_seed(68)
 _z = torch.randn(6, 21, generator=_g) * 5
@@ -1555,13 +1598,13 @@ for start, new in made.items():
 reveal("penalty", sum(map(in_a_loop, made.values())), within=0)
 
 # %% [markdown] reveals="penalty"
-# A little penalty ends most loops, not all. One text walks "around the town of Ashwood" until the end.
+# In these 60 tokens a little penalty ends most of the loops, not all. One text walks "around the town of Ashwood" until the end.
 #
 # It is a rule of thumb. Adding 5 to all logits changes no probability, yet it changes what the penalty does. And it counts every
 # "the" as well.
 
 # %% [markdown]
-# ### Beam search: looking ahead · 80 min
+# ### Beam search: looking ahead · 115 min
 #
 # The likeliest next token need not begin the likeliest text.
 #
@@ -1604,7 +1647,7 @@ def beam_search_from_table(table, ids, max_new_tokens, width, context=64, stop_i
 
 
 # %% [markdown]
-# ### Exercise 6.12 · `beam_search` · ●●● · 25 min
+# ### Exercise 6.12 · `beam_search` · ●●● · 45 min
 #
 # | | | |
 # |---|---|---|
@@ -1669,12 +1712,12 @@ def beam_search(model, ids, max_new_tokens, width):
 
 
 # %% test beam_search points=0
-from llmlib.course.checking import sampling as cases
+from exercises import sampling as cases
 
 cases.check_beam_search(beam_search_from_table)
 ### BEGIN HIDDEN TESTS
 import torch
-from llmlib.course import check
+from exercises import check
 
 _g = torch.Generator().manual_seed(69)
 for _stop in ((), (1,)):
@@ -1756,7 +1799,7 @@ human, searched, _ = (mean for mean, _, _ in found.values())
 reveal("human", "C" if human < searched else "B" if human < searched + 1 else "A")
 
 # %% [markdown] reveals="human"
-# The paragraphs' own words are at least as unlikely as drawn ones, and far less likely than those of beam search. A writer who always said what the reader expects
+# The paragraphs' own words are about as unlikely as drawn ones, or more, and far less likely than those of beam search. A writer who always said what the reader expects
 # would say nothing. Holtzman et al. (2019) measured this on GPT-2: the likeliest text is bland and goes in circles.
 
 # %% [markdown]
@@ -1785,7 +1828,7 @@ reveal("empty", "B" if first else "A")
 # translation is often empty: a good *search* showed a fault of the *model*. Has ours the same fault?
 
 # %% [markdown]
-# ### Experiment 6.13 · `empty_answers` · ●●○ · 15 min
+# ### Experiment 6.13 · `empty_answers` · ●●○ · 20 min
 #
 # Look at the chat template of section 6.6: where does the stop token `<|im_end|>` stand? The control:
 # the same questions, in the template. Write the measurement for both arms.
@@ -1858,12 +1901,12 @@ def empty_answers_from_table(
 
 
 # %% test empty_answers points=0
-from llmlib.course.checking import sampling as cases
+from exercises import sampling as cases
 
 cases.check_empty_answers(empty_answers_from_table)
 ### BEGIN HIDDEN TESTS
 import torch
-from llmlib.course import check
+from exercises import check
 
 _g = torch.Generator().manual_seed(71)
 for _ in range(4):
@@ -1896,8 +1939,8 @@ predict(
 # %%
 questions = (
     "What do bees make?|What is the capital of Japan?|Who wrote Hamlet?|Where do fish "
-    "live?|How many legs has a spider?|What colour is grass?|Why is the sea salty?|Who "
-    "painted the Mona Lisa?|When do owls sleep?|Which metal is liquid?"
+    "live?|How many legs does a spider have?|What colour is grass?|Why is the sea "
+    "salty?|Who painted the Mona Lisa?|When do owls sleep?|Which metal is liquid?"
 ).split("|")
 asked = [llm.tokenizer.encode(question) for question in questions]
 opening = llm.tokenizer.encode("<|im_start|>user\n")
@@ -1907,10 +1950,11 @@ print(f"empty: {plain} of 10 asked plainly, {templated} of 10 in the template")
 reveal("template", templated, within=0)
 
 # %% [markdown] reveals="template"
-# **Asked in its template, the model has something to say to all ten questions.** The stop token is likely after a bare question,
-# where no turn of the assistant has begun, and very unlikely where one has.
+# **Asked in its template, no search returned the empty answer.** The search is short: it compares a stop with the first two tokens
+# of an answer, and a long answer can still have less probability than a stop. The stop token is likely after a bare question,
+# and very unlikely in the template. So it is after a question and a new line, too, where no turn has begun: how a text ends matters.
 #
-# The search was correct. To read its result as an empty answer was rash.
+# The search was correct. To read the stop after a bare question as an empty *answer* was rash: the two prompts differ in how they end.
 #
 # <details><summary>Small print: where beams are used, and length normalisation</summary>
 #
@@ -1924,7 +1968,7 @@ reveal("template", templated, within=0)
 # </details>
 
 # %% [markdown]
-# ### Quality against entropy · 45 min
+# ### Quality against entropy · 65 min
 #
 # Does a filter get more quality than temperature at the same variety?
 #
@@ -1943,7 +1987,7 @@ predict(
 )
 
 # %% [markdown]
-# ### Experiment 6.14 · `compare_filters` · ●●● · 20 min
+# ### Experiment 6.14 · `compare_filters` · ●●● · 32 min
 #
 # The filter that cuts more has more quality and less variety. So bring both to the same entropy, and ask how sure the difference
 # is.
@@ -1952,7 +1996,7 @@ predict(
 # |---|---|---|
 # | `logits` | `[prompts, vocab]` | the model's |
 # | `a`, `b` | `[prompts, vocab]` | what two filters left of them, the rest $-\infty$ |
-# | `h` | a number | the entropy wanted, in nats; always within reach |
+# | `h` | a number | the entropy wanted, in nats |
 # | returns | three floats | mean of the differences, low and high end of its 95 % confidence interval |
 #
 # In each row, for `a` and for `b`:
@@ -2014,13 +2058,13 @@ def compare_filters(logits, a, b, h):
 
 
 # %% test compare_filters points=0
-from llmlib.course.checking import sampling as cases
+from exercises import sampling as cases
 
 cases.check_compare_filters(compare_filters)
 ### BEGIN HIDDEN TESTS
 import math
 import torch
-from llmlib.course import check
+from exercises import check
 
 _g = torch.Generator().manual_seed(72)
 torch.randn(5, 30, generator=_g)  # drawn by the cases above
@@ -2097,14 +2141,14 @@ reveal("filter", "ABC"[ahead.index(True)] if any(ahead) else "D")
 # </details>
 
 # %% [markdown]
-# ### An answer in a given form · 30 min
+# ### An answer in a given form · 40 min
 #
-# A program needs certainty, not likelihood. **Constrained decoding** (Willard & Louf 2023) sets everything else to $-\infty$, at every step. Many a JSON
-# mode is built on it.
+# A program needs certainty, not likelihood. **Constrained decoding** (Willard & Louf 2023) sets everything else to $-\infty$, at every step. Some JSON
+# modes are built on it.
 #
 # ![A tree of allowed texts: from the empty start to 5 and 9; from 5 to 2 and to 7, which goes on to 2; from 9 to 2. Written so far is 5, so 2 or 7 may come next and everything else is minus infinity.](attachment:choices_tree.png)
 #
-# ### Exercise 6.15 · `constrain` · ●●○ · 12 min
+# ### Exercise 6.15 · `constrain` · ●●○ · 15 min
 #
 # Cut every token that does not go on with one of the `choices`.
 #
@@ -2150,13 +2194,13 @@ def constrain(logits, new, choices):
 
 
 # %% test constrain points=0
-from llmlib.course.checking import sampling as cases
+from exercises import sampling as cases
 
 cases.check_constrain(constrain, left_alone)
 ### BEGIN HIDDEN TESTS
 import math
 import torch
-from llmlib.course import check
+from exercises import check
 
 _g = torch.Generator().manual_seed(70)
 for _size in (12, 31):
@@ -2209,8 +2253,12 @@ for question, beginning, texts in (
         "The capital of India is",
         [" New York", " Delhi", " New Zealand"],
     ),
-    ("How many legs has a spider?", "A spider has", [f" {n}" for n in range(10)]),
-    ("How many legs has a spider?", "A spider has", [f" {n}" for n in range(100)]),
+    ("How many legs does a spider have?", "A spider has", [f" {n}" for n in range(10)]),
+    (
+        "How many legs does a spider have?",
+        "A spider has",
+        [f" {n}" for n in range(100)],
+    ),
 ):
     for arm, asked in ARMS.items():
         text = asked(question, beginning)
@@ -2219,5 +2267,5 @@ for question, beginning, texts in (
 
 # %% [markdown]
 # Always the right form, and no promise of truth. And masking is not choosing. " New York" comes since " New" is the likeliest first
-# token of the three names, though " Delhi" is likelier as a whole. In the template the free answer is "8 legs". With 0 to 99
+# token of the three names, though " Delhi" is likelier as a whole. Asked plainly, the free answer is "8 legs". With 0 to 99
 # allowed it becomes 80: after " 8" the word " legs" is cut, and of what is left "0" is likelier than the stop.

@@ -14,7 +14,7 @@
 # if you read the code behind the answers.
 
 # %% given setup jupyter={"source_hidden": true}
-from llmlib.course.quiz_cells import score, see
+from classroom.quiz_cells import score, see
 
 A, B, C, D = "ABCD"
 
@@ -42,7 +42,7 @@ q01 = "C"
 ### END SOLUTION
 
 # %% test q01 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q01", answer("q01"))
 
@@ -62,19 +62,19 @@ q02 = "D"
 ### END SOLUTION
 
 # %% test q02 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q02", answer("q02"))
 
 # %% [markdown]
 # ### Question 3
 #
-# How does a language model arrive at its next token?
+# Two prompts of SmolLM2 have six tokens each and differ in the first alone. What is the first stage at which the vectors at their *last* positions differ?
 #
-# - **A**  A plan of the sentence is written, and its next word taken
-# - **B**  The closest passage of the input is found and copied
-# - **C**  The tokens get scores, and one is picked by a rule
-# - **D**  A text seen in training is found and read on
+# - **A**  The feed-forward of the last layer
+# - **B**  The attention of the last layer
+# - **C**  The attention of the first layer
+# - **D**  The lookup in the embedding table
 
 # %% solution q03 stub="q03 = None"
 ### BEGIN SOLUTION
@@ -82,7 +82,7 @@ q03 = "C"
 ### END SOLUTION
 
 # %% test q03 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q03", answer("q03"))
 
@@ -102,7 +102,7 @@ q04 = "A"
 ### END SOLUTION
 
 # %% test q04 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q04", answer("q04"))
 
@@ -122,7 +122,7 @@ q05 = "D"
 ### END SOLUTION
 
 # %% test q05 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q05", answer("q05"))
 
@@ -145,7 +145,7 @@ q06 = "D"
 ### END SOLUTION
 
 # %% test q06 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q06", answer("q06"))
 
@@ -168,7 +168,7 @@ q07 = "B"
 ### END SOLUTION
 
 # %% test q07 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q07", answer("q07"))
 
@@ -178,12 +178,12 @@ see("q07")
 # %% [markdown]
 # ### Question 8
 #
-# "A token is about four characters." For which of these texts is that true of GPT-2's tokenizer?
+# A BPE tokenizer has learned its merges from one text. Now `encode` cuts another, in which two merges are possible at once. Which one is taken?
 #
-# - **A**  A file in Python.
-# - **B**  A sentence in German.
-# - **C**  A page in English.
-# - **D**  A sentence in Chinese.
+# - **A**  The merge that makes a longer token
+# - **B**  The merge that stands further left
+# - **C**  The merge that was learned first
+# - **D**  The merge that is commoner here
 
 # %% solution q08 stub="q08 = None"
 ### BEGIN SOLUTION
@@ -191,7 +191,7 @@ q08 = "C"
 ### END SOLUTION
 
 # %% test q08 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q08", answer("q08"))
 
@@ -215,7 +215,7 @@ q09 = "C"
 ### END SOLUTION
 
 # %% test q09 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q09", answer("q09"))
 
@@ -225,12 +225,12 @@ see("q09")
 # %% [markdown]
 # ### Question 10
 #
-# A chat program writes marks around the messages, and the user types text in between. In which of the two should `<|im_end|>` count as a special token?
+# **Predict:** SmolLM2's tokenizer cuts the emoji 🦜 into three tokens. You decode them one by one and join the three texts. What do you get?
 #
-# - **A**  In what the program writes
-# - **B**  In neither of the two
-# - **C**  In what the user types
-# - **D**  In both of the two
+# - **A**  Three replacement characters
+# - **B**  Three letters, those of its code
+# - **C**  Nothing twice, then the emoji
+# - **D**  The emoji, as from all at once
 
 # %% solution q10 stub="q10 = None"
 ### BEGIN SOLUTION
@@ -238,7 +238,7 @@ q10 = "A"
 ### END SOLUTION
 
 # %% test q10 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q10", answer("q10"))
 
@@ -251,12 +251,12 @@ see("q10")
 # %% [markdown]
 # ### Question 11
 #
-# In SmolLM2, id 7042 is " Paris". **Predict** what id 7043 is.
+# **Predict:** The rows of the ids `[5, 5, 9]` are looked up in the embedding table. In training, the gradient at each number that comes out is 1. What is the gradient in row 5 of the table?
 #
-# - **A**  "Paris" without its space
-# - **B**  The next word of a dictionary
-# - **C**  The name of some other capital
-# - **D**  Something unrelated to Paris
+# - **A**  1 at every number
+# - **B**  5 at every number
+# - **C**  ½ at every number
+# - **D**  2 at every number
 
 # %% solution q11 stub="q11 = None"
 ### BEGIN SOLUTION
@@ -264,7 +264,7 @@ q11 = "D"
 ### END SOLUTION
 
 # %% test q11 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q11", answer("q11"))
 
@@ -274,12 +274,12 @@ see("q11")
 # %% [markdown]
 # ### Question 12
 #
-# **Predict:** which token has the largest *dot product* with " Monday" in SmolLM2's embedding table?
+# A checkpoint was saved for a RoPE that pairs columns 0 and 1, 2 and 3, and so on. It is loaded into code that pairs column 0 with 32, 1 with 33, and so on. The shapes fit, and nothing is reordered. What becomes of the scores of two tokens?
 #
-# - **A**  " day", the word in it
-# - **B**  " Tuesday", the day after
-# - **C**  A part of some other word
-# - **D**  " Monday" itself
+# - **A**  They are right for any two positions
+# - **B**  They are wrong for any two positions
+# - **C**  They are right for equal positions only
+# - **D**  They no longer depend on the positions
 
 # %% solution q12 stub="q12 = None"
 ### BEGIN SOLUTION
@@ -287,7 +287,7 @@ q12 = "C"
 ### END SOLUTION
 
 # %% test q12 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q12", answer("q12"))
 
@@ -311,7 +311,7 @@ q13 = "D"
 ### END SOLUTION
 
 # %% test q13 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q13", answer("q13"))
 
@@ -334,7 +334,7 @@ q14 = "A"
 ### END SOLUTION
 
 # %% test q14 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q14", answer("q14"))
 
@@ -360,7 +360,7 @@ q15 = "C"
 ### END SOLUTION
 
 # %% test q15 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q15", answer("q15"))
 
@@ -383,7 +383,7 @@ q16 = "A"
 ### END SOLUTION
 
 # %% test q16 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q16", answer("q16"))
 
@@ -406,7 +406,7 @@ q17 = "A"
 ### END SOLUTION
 
 # %% test q17 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q17", answer("q17"))
 
@@ -429,7 +429,7 @@ q18 = "C"
 ### END SOLUTION
 
 # %% test q18 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q18", answer("q18"))
 
@@ -441,10 +441,10 @@ see("q18")
 #
 # Your attention takes the place of a model's own. For three prompts it writes the same ids as before. What shows best whether it has a small mistake?
 #
-# - **A**  The logits of a single text
-# - **B**  The probabilities of the ids written
-# - **C**  Longer texts after the prompts
-# - **D**  Ten times as many prompts
+# - **A**  All the logits of a long text
+# - **B**  All the logits of a short text
+# - **C**  The probabilities of the ids written
+# - **D**  All the ids after ten prompts
 
 # %% solution q19 stub="q19 = None"
 ### BEGIN SOLUTION
@@ -452,7 +452,7 @@ q19 = "A"
 ### END SOLUTION
 
 # %% test q19 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q19", answer("q19"))
 
@@ -478,7 +478,7 @@ q20 = "B"
 ### END SOLUTION
 
 # %% test q20 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q20", answer("q20"))
 
@@ -501,7 +501,7 @@ q21 = "D"
 ### END SOLUTION
 
 # %% test q21 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q21", answer("q21"))
 
@@ -525,7 +525,7 @@ q22 = "B"
 ### END SOLUTION
 
 # %% test q22 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q22", answer("q22"))
 
@@ -548,7 +548,7 @@ q23 = "A"
 ### END SOLUTION
 
 # %% test q23 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q23", answer("q23"))
 
@@ -574,7 +574,7 @@ q24 = "B"
 ### END SOLUTION
 
 # %% test q24 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q24", answer("q24"))
 
@@ -584,12 +584,12 @@ see("q24")
 # %% [markdown]
 # ### Question 25
 #
-# In either of two settings the loss scatters from seed to seed with a standard deviation of 0.05. Five seeds of setting A have a mean loss of 2.10, five other seeds of setting B 2.07. How large is the standard error of this difference of 0.03?
+# Two models with different tokenizers read the same English page. Model A loses 3.0 nats per token, at 4.4 bytes a token. Model B loses 2.0 nats per token, at 2.0 bytes a token. Which of the two predicts the page better?
 #
-# - **A**  About 0.022
-# - **B**  About 0.010
-# - **C**  About 0.016
-# - **D**  About 0.032
+# - **A**  B, with less loss per token
+# - **B**  B, with fewer bytes per token
+# - **C**  A, with fewer tokens per page
+# - **D**  A, with less loss per byte
 
 # %% solution q25 stub="q25 = None"
 ### BEGIN SOLUTION
@@ -597,7 +597,7 @@ q25 = "D"
 ### END SOLUTION
 
 # %% test q25 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q25", answer("q25"))
 
@@ -620,7 +620,7 @@ q26 = "C"
 ### END SOLUTION
 
 # %% test q26 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q26", answer("q26"))
 
@@ -643,7 +643,7 @@ q27 = "B"
 ### END SOLUTION
 
 # %% test q27 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q27", answer("q27"))
 
@@ -653,12 +653,12 @@ see("q27")
 # %% [markdown]
 # ### Question 28
 #
-# In one text, look at all places where a model gave its likeliest token a probability of about 0.7. This token came in 56 % of them. What does that say about the model?
+# In a long text a model gave its likeliest token a probability of about 0.7 at 1,000 places. This token came at 56 % of them. What does that say about the model?
 #
-# - **A**  It predicts badly on this text
-# - **B**  It is calibrated on this text
+# - **A**  It is underconfident on this text
+# - **B**  It predicts badly on this text
 # - **C**  It is overconfident on this text
-# - **D**  It is underconfident on this text
+# - **D**  It is calibrated on this text
 
 # %% solution q28 stub="q28 = None"
 ### BEGIN SOLUTION
@@ -666,7 +666,7 @@ q28 = "C"
 ### END SOLUTION
 
 # %% test q28 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q28", answer("q28"))
 
@@ -689,7 +689,7 @@ q29 = "C"
 ### END SOLUTION
 
 # %% test q29 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q29", answer("q29"))
 
@@ -712,7 +712,7 @@ q30 = "D"
 ### END SOLUTION
 
 # %% test q30 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q30", answer("q30"))
 
@@ -738,7 +738,7 @@ q31 = "C"
 ### END SOLUTION
 
 # %% test q31 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q31", answer("q31"))
 
@@ -761,7 +761,7 @@ q32 = "D"
 ### END SOLUTION
 
 # %% test q32 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q32", answer("q32"))
 
@@ -784,7 +784,7 @@ q33 = "B"
 ### END SOLUTION
 
 # %% test q33 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q33", answer("q33"))
 
@@ -808,7 +808,7 @@ q34 = "B"
 ### END SOLUTION
 
 # %% test q34 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q34", answer("q34"))
 
@@ -834,7 +834,7 @@ q35 = "D"
 ### END SOLUTION
 
 # %% test q35 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q35", answer("q35"))
 
@@ -857,7 +857,7 @@ q36 = "A"
 ### END SOLUTION
 
 # %% test q36 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q36", answer("q36"))
 
@@ -867,12 +867,12 @@ see("q36")
 # %% [markdown]
 # ### Question 37
 #
-# A scaling law was fitted to the losses of eight sizes of model, and the curve runs close to all eight. What shows best how far off it may be for a ninth size, larger than all of them?
+# A power law is fitted to seven small sizes of model and misses an eighth, larger one by far. You look again: the seven were trained at a learning rate of 0.01, the eighth at 0.005. What of the eighth tells whether its *size* made the law fail?
 #
-# - **A**  A fit without the largest, held against it
-# - **B**  A fit to all, held against each of the eight sizes
-# - **C**  A fit to all, repeated from other starting values
-# - **D**  A fit without the smallest, held against the smallest
+# - **A**  One more run at 0.01
+# - **B**  A ninth size at 0.005
+# - **C**  Three more seeds at 0.005
+# - **D**  A fit to all eight sizes
 
 # %% solution q37 stub="q37 = None"
 ### BEGIN SOLUTION
@@ -880,7 +880,7 @@ q37 = "A"
 ### END SOLUTION
 
 # %% test q37 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q37", answer("q37"))
 
@@ -903,7 +903,7 @@ q38 = "B"
 ### END SOLUTION
 
 # %% test q38 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q38", answer("q38"))
 
@@ -926,7 +926,7 @@ q39 = "A"
 ### END SOLUTION
 
 # %% test q39 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q39", answer("q39"))
 
@@ -949,7 +949,7 @@ q40 = "B"
 ### END SOLUTION
 
 # %% test q40 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q40", answer("q40"))
 
@@ -972,7 +972,7 @@ q41 = "A"
 ### END SOLUTION
 
 # %% test q41 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q41", answer("q41"))
 
@@ -995,7 +995,7 @@ q42 = "D"
 ### END SOLUTION
 
 # %% test q42 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q42", answer("q42"))
 
@@ -1005,12 +1005,12 @@ see("q42")
 # %% [markdown]
 # ### Question 43
 #
-# Training costs about 6 · parameters · tokens operations. A rule of thumb from Hoffmann et al. 2022 asks for 20 tokens per parameter. There is 100 times as much compute as last time. What does the rule advise?
+# A cache holds 5 tokens, and 3 new ones go through the model in one pass. What shape has the causal mask of this pass?
 #
-# - **A**  100 times the parameters, the same tokens
-# - **B**  10 times the parameters, 10 times the tokens
-# - **C**  29 times the parameters, 3.5 times the tokens
-# - **D**  3.5 times the parameters, 29 times the tokens
+# - **A**  5 rows and 5 columns
+# - **B**  3 rows and 8 columns
+# - **C**  3 rows and 5 columns
+# - **D**  8 rows and 5 columns
 
 # %% solution q43 stub="q43 = None"
 ### BEGIN SOLUTION
@@ -1018,7 +1018,7 @@ q43 = "B"
 ### END SOLUTION
 
 # %% test q43 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q43", answer("q43"))
 
@@ -1028,12 +1028,12 @@ see("q43")
 # %% [markdown]
 # ### Question 44
 #
-# SmolLM2-135M was trained on 2 trillion tokens, 15,000 per parameter. At 20 tokens per parameter the same compute would have trained a larger, better model on fewer tokens. What speaks for the small one?
+# Two runs of notebook 7, the mean of three seeds, each at the learning rate of its width. 98 thousand weights on 819 thousand tokens end at a loss of 1.158, 222 thousand weights on 410 thousand tokens at 1.222. The second used 13 % more compute. What do these two runs show?
 #
-# - **A**  It forgets less of what it has read.
-# - **B**  It is better below a billion weights.
-# - **C**  It costs less whenever it is used.
-# - **D**  It learns more from every token that it reads.
+# - **A**  With equal text, the smaller model learns more
+# - **B**  With this compute, size changes nothing
+# - **C**  Here, text paid more than weights did
+# - **D**  With any compute, more text pays more
 
 # %% solution q44 stub="q44 = None"
 ### BEGIN SOLUTION
@@ -1041,7 +1041,7 @@ q44 = "C"
 ### END SOLUTION
 
 # %% test q44 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q44", answer("q44"))
 
@@ -1051,13 +1051,12 @@ see("q44")
 # %% [markdown]
 # ### Question 45
 #
-# From model to model, the chance that a token is right grows from 0.5 to 0.8. A task counts as solved if five tokens in a row are right,
-# independently of each other. What happens to the share of solved tasks?
+# SmolLM2 has 30 layers, 9 query heads and 3 key/value heads of 64 columns. How large is its cache for one text of 1,000 tokens, in bfloat16, at 2 bytes a number?
 #
-# - **A**  It grows from 3 % to 33 %.
-# - **B**  It grows from 10 % to 16 %.
-# - **C**  It grows from 97 % to 100 %.
-# - **D**  It grows from 50 % to 80 %.
+# - **A**  23 MB
+# - **B**  540 MB
+# - **C**  69 MB
+# - **D**  46 MB
 
 # %% solution q45 stub="q45 = None"
 ### BEGIN SOLUTION
@@ -1065,7 +1064,7 @@ q45 = "A"
 ### END SOLUTION
 
 # %% test q45 points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q45", answer("q45"))
 

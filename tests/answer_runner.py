@@ -14,8 +14,9 @@ from pathlib import Path
 
 import nbformat
 
-from llmlib.course.checking import run_cells, run_tests, submission
-from llmlib.course.format import notebooks
+from classroom.checking import run_cells, run_tests
+from exercises.format import notebooks
+from exercises.format.source import given_imports
 
 SECONDS = 300  # an answer without end; a busy machine may need a minute for any
 HERE = Path(__file__).resolve().parent / "answers"
@@ -115,7 +116,7 @@ def verdict(answer, hidden):
     """What the learner reads when the test cell fails, with or without its hidden part; None where
     it passes."""
     task, book = exercise(answer.notebook, answer.function), notebook(answer.notebook)
-    source, ours = (task.full if hidden else task.visible, submission.given_imports(book))
+    source, ours = (task.full if hidden else task.visible, given_imports(book))
 
     def judge():
         return run_tests.test(answer.function, source, learner(answer), ours, task.disallowed)

@@ -16,14 +16,14 @@ SECONDS = 120  # of one answer
 
 
 def main():
-    import exercises
+    import page_checks
 
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         for notebook, name, code in json.load(sys.stdin):
             began = time.process_time()
             try:
                 signal.setitimer(signal.ITIMER_PROF, SECONDS)
-                found = json.loads(exercises.check(notebook, name, code, {}))
+                found = json.loads(page_checks.check(notebook, name, code, {}))
                 said = None if found["passed"] else found["message"]
             except KeyboardInterrupt:
                 said = "took longer"

@@ -17,10 +17,10 @@ import required_tools
 from playwright.sync_api import TimeoutError, expect, sync_playwright
 from ports import free_port
 
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
+from exercises.format.source import METADATA
 from llmlib import plots
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT
-from llmlib.course.format.source import METADATA
 
 NAME = "01_tokens"
 HUB = "hub.example"  # to the browser, 127.0.0.1 is also a host of this name

@@ -17,13 +17,16 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
 from authoring import code_digest  # noqa: E402
-from llmlib.course.format import notebooks  # noqa: E402
+from exercises.format import notebooks  # noqa: E402
 
 FOLDER = ROOT / "docs" / "evidence"
 MARKER = re.compile("<!-- inputs: (.*) -->")
 STALE = re.compile(r"\*\*Stale:\*\* .*\n\n")
+MOST = 9  # stale parts that a page names
 CLAIMS = ["notebook", "claim", "control", "figures"]
-GRADER = ["llmlib.grading.worker_pool", "llmlib.grading.marking.runner"]
+GRADER = ["grader.worker_pool", "grader.marking.runner"]
+REFUSALS = ["check.py", "torch_blocker.py", "operators.py"]
+CASES = "exercises"  # the package with the cases of a notebook's checks
 
 
 def of_answers():
@@ -46,22 +49,22 @@ def of_claims():
 
 
 def of_mutants():
-    """Of each notebook the solutions, their tests but for what these say, and what makes mutants
-    and checks."""
-    tools = [ROOT / "llmlib/grading/mutations.py", ROOT / "llmlib/course/check.py"]
-    return {
-        path.stem: [
-            *_cells(path.stem, "given", "solution"),
-            *map(_without_messages, _tests(path.stem)),
-            *tools,
-        ]
-        for path in sorted(ROOT.glob("solutions/[0-9][0-9]_*.py"))
-    }
+    """Of each exercise its solution, the given cells, its test but for what it says, and what makes
+    mutants and checks."""
+    tools = [ROOT / "grader/mutations.py", ROOT / "exercises/check.py"]
+    parts = {}
+    for path in sorted(ROOT.glob("solutions/[0-9][0-9]_*.py")):
+        notebook, given = notebooks.load(path.stem, ROOT), _cells(path.stem, "given")
+        for exercise in notebook.exercises:
+            tests = map(_without_messages, _test(exercise))
+            code = [*given, ast.parse(exercise.solution), *tests, *tools]
+            parts[f"{path.stem}.{exercise.name}"] = code
+    return parts
 
 
 def of_attacks():
     """The attacks, and of the grader what reads a submission, runs it and judges."""
-    grader = code_digest.closure(GRADER, only={"grading", "checking", "check.py"})
+    grader = code_digest.closure(GRADER, only={"grader", "checking", *REFUSALS})
     return {"attacks": [*sorted(ROOT.glob("tests/attacks/*.py")), *grader]}
 
 
@@ -74,15 +77,18 @@ def _cells(name, *kinds):
     return [ast.parse(cell.source) for cell in cells if notebooks.kind(cell) in kinds]
 
 
-def _tests(name):
-    """The test cells, and the modules in the library that hold their cases, as syntax trees."""
-    cells, folder = _cells(name, "test"), "llmlib.course.checking"
-    imports = [
-        node for cell in cells for node in ast.walk(cell) if isinstance(node, ast.ImportFrom)
-    ]
-    cases = sorted({each.name for node in imports if node.module == folder for each in node.names})
-    files = [ROOT / folder.replace(".", "/") / f"{each}.py" for each in cases]
-    return [*cells, *(ast.parse(file.read_text(encoding="utf-8")) for file in files)]
+def _test(exercise):
+    """The test cell of an exercise, and what of its module of cases it runs, as syntax trees."""
+    cell = ast.parse(exercise.full)
+    code, names = [cell], {node.attr for node in ast.walk(cell) if isinstance(node, ast.Attribute)}
+    for node in ast.walk(cell):
+        if isinstance(node, ast.ImportFrom) and node.module == CASES:
+            file = ROOT / CASES / f"{node.names[0].name}.py"
+            module = ast.parse(file.read_text(encoding="utf-8"))
+            functions = {each.name for each in module.body if isinstance(each, ast.FunctionDef)}
+            for name in sorted(functions & names):
+                code += code_digest.definition(module, name)
+    return code
 
 
 def _without_messages(tree):
@@ -102,7 +108,7 @@ def inputs(name):
 def made_from(page):
     """{part of a page: what its rows were made from}"""
     found = MARKER.search(page)
-    return dict(re.findall(r"(\w+) (\w+)", found[1])) if found else {}
+    return dict(re.findall(r"([\w.]+) (\w+)", found[1])) if found else {}
 
 
 def stale(name, page):
@@ -136,9 +142,10 @@ def marked(name, page):
     if not (old := stale(name, page)):
         return page
     what = (
-        "what this page measures" if old == [*inputs(name)] else f"what {', '.join(old)} measures"
+        f"what {', '.join(old)} measures" if len(old) <= MOST else f"what {len(old)} rows measure"
     )
-    line = f"**Stale:** {what} has changed since it was made.\n\n"
+    what = "what this page measures" if old == [*inputs(name)] else what
+    line = f"**Stale:** {what} has changed since then.\n\n"
     return page.replace("<!-- inputs:", f"{line}<!-- inputs:", 1)
 
 
@@ -169,13 +176,14 @@ def quoted(page, claims):
     return page.replace(table(CLAIMS, rows), table(CLAIMS, worded))
 
 
-def asked(about, known):
-    """The notebooks named on the command line, all of them `known`; [] for every one."""
+def asked(about, known, what="notebook"):
+    """The notebooks, or parts of a page, named on the command line, all of them `known`; [] for
+    every one."""
     parser = argparse.ArgumentParser(description=about)
-    parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help=", ".join(known))
-    chosen = parser.parse_args().notebooks
+    parser.add_argument("names", nargs="*", metavar=what.upper(), help=", ".join(known))
+    chosen = parser.parse_args().names
     for name in set(chosen) - set(known):
-        parser.error(f"there is no notebook {name}: choose from {', '.join(known)}")
+        parser.error(f"there is no {what} {name}: choose from {', '.join(known)}")
     return chosen
 
 

@@ -1,5 +1,6 @@
 """Loaded by a Dask worker in tests: no course, no sandbox: one notebook, and a runner
-that gives full points, takes 5 ms, and writes down whom it graded.
+that gives full points, takes 5 ms, and writes down whom it graded; where a file `pause` says a
+number, it waits with more than so many, so that a test can kill something in the middle.
 
     python tests/fake_course.py COURSE SCHEDULER DATABASE
 
@@ -7,6 +8,7 @@ grades the folder COURSE with them, and prints its peak of memory after 100 subm
 end.
 """
 
+import contextlib
 import os
 import re
 import sys
@@ -15,14 +17,15 @@ from pathlib import Path
 
 from attacks import corpus
 
-from llmlib.course.checking.submission import Cell
-from llmlib.grading import batch
-from llmlib.grading.gradebook import GradebookWriter
-from llmlib.grading.results import Graded, NotGraded, Outcome
-from llmlib.grading.submissions import find
+from classroom.checking.submission import Cell, Step
+from grader import batch
+from grader.gradebook import GradebookWriter
+from grader.results import Graded, NotGraded, Outcome
+from grader.review import Review
+from grader.submissions import find
 
 NOTEBOOKS = {"target": corpus.TARGET}
-CELLS = (("merge", "def merge(): ...\n" * 2000, True),)  # what a run must not hold on to
+CELLS = (Step("merge", "def merge(): ...\n" * 2000, True),)  # what a run must not hold on to
 
 
 SOME_CELL = Cell("code", None, "# somebody")
@@ -34,14 +37,22 @@ def load(name):
 
 class Stub:
     def __init__(self, notebooks, unsafe=False, limits=None, partial=0.0):
-        self.log = os.environ["LLMLIB_TEST_LOG"]
+        self.log = Path(os.environ["LLMLIB_TEST_LOG"])
 
     def grade(self, notebook, handed_in):
+        while self.paused():
+            time.sleep(0.05)
         with open(self.log, "a") as file:
             file.write(f"{handed_in[0].source.partition(' ')[2]}\n")
         time.sleep(0.005)
         full = (Outcome(each.name, each.points, each.points) for each in notebook.exercises)
         return Graded(tuple(full), (), False, CELLS)
+
+    def paused(self):
+        with contextlib.suppress(FileNotFoundError):
+            most = int(self.log.with_name("pause").read_text())
+            return len(self.log.read_text().split()) >= most
+        return False
 
     def close(self):
         pass
@@ -54,7 +65,7 @@ def peak(pid="self"):
 
 
 def main(course, address, database):
-    from llmlib.grading import dask_cluster
+    from grader import dask_cluster
 
     course, results, rows = Path(course), batch.Results(Path(course, "results")), []
     spec = dask_cluster.ClusterSpec(
@@ -65,7 +76,7 @@ def main(course, address, database):
     )
     tasks = find(course / "submitted", NOTEBOOKS)
     with GradebookWriter(database, "c") as book, dask_cluster.connected(address, spec) as run:
-        for row in batch.grade(tasks, NOTEBOOKS, run, results, book, course):
+        for row in batch.grade(tasks, NOTEBOOKS, run, results, book, course, Review(course)):
             rows.append(row)
             if len(rows) == 100:
                 print(peak(), flush=True)

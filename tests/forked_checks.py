@@ -12,13 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from llmlib.course.checking import check_process, run_tests
-from llmlib.course.environment import environment
-from llmlib.course.feedback import TOO_SLOW
+from classroom.checking import check_process, run_tests
+from classroom.environment import environment
+from exercises.feedback import TOO_SLOW
 
 # What honest notebooks import, and what takes long to: a fork has it.
 PRELOADED = [run_tests.__name__, "IPython.core.interactiveshell", "torch.testing"]
-PRELOADED += ["llmlib.course.check", "matplotlib.pyplot"]
+PRELOADED += ["exercises.check", "matplotlib.pyplot"]
 
 
 def checks(monkeypatch):

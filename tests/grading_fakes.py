@@ -9,12 +9,13 @@ from functools import partial
 
 from attacks import corpus
 
-from llmlib.course.checking.submission import Cell
-from llmlib.course.format import notebooks as course_notebooks
-from llmlib.grading import batch, worker_pool
-from llmlib.grading.gradebook import GradebookWriter
-from llmlib.grading.results import Graded, Outcome
-from llmlib.grading.submissions import find
+from classroom.checking.submission import Cell
+from exercises.format import notebooks as course_notebooks
+from grader import batch, worker_pool
+from grader.gradebook import GradebookWriter
+from grader.results import Graded, Outcome
+from grader.review import Review
+from grader.submissions import find
 
 NOTEBOOKS = {"target": corpus.TARGET}
 
@@ -61,7 +62,7 @@ def grade(course, workers=2, notebooks=NOTEBOOKS, again=False):
     submissions, make = find(course / "submitted", notebooks), _Make(str(course / "log"))
     run = partial(worker_pool.run, notebooks=notebooks, make_runner=make, workers=workers)
     with GradebookWriter(f"sqlite:///{course / 'gradebook.db'}", "c") as book:
-        graded = batch.grade(submissions, notebooks, run, results, book, course)
+        graded = batch.grade(submissions, notebooks, run, results, book, course, Review(course))
         return {task.student: result for task, result, _ in graded}
 
 
@@ -79,7 +80,7 @@ def verdict(runner, solution, test):
     source = f"# %% nbgrader={json.dumps(marks | {'grade_id': 'f'})}\ndef f():\n"
     source += "    ### BEGIN SOLUTION\n    ### END SOLUTION\n"
     marks |= {"grade": True, "locked": True, "solution": False, "points": 1, "grade_id": "test_f"}
-    imports = "import torch\nfrom llmlib.course import check"
+    imports = "import torch\nfrom exercises import check"
     source += f"\n# %% nbgrader={json.dumps(marks)}\n{imports}\n{test}\n"
     notebook = course_notebooks.parse(source, "one")
     return runner.grade(notebook, [Cell("code", "f", solution)])["f"].message or None

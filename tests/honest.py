@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import answer_runner
+import honest_names
 from nbformat.v4 import new_code_cell
 
-from llmlib.course.format import notebooks
+from exercises.format import notebooks
 
 
 class Case(NamedTuple):
@@ -221,10 +222,12 @@ ON_HELPER = """def softmax(x, dim=-1):
 
 
 def _others() -> Iterator[Case]:
-    for cell in CELLS.split("\n### ")[1:]:
+    for cell in [*CELLS.split("\n### ")[1:], *honest_names.CELLS.split("\n### ")[1:]]:
         head, source = cell.split("\n", 1)
-        title, notebook, below, looks = head.split(" | ")
-        yield Case(title, notebook, tuple(looks.split()), ((below, source),))
+        title, notebook, below, looks, *answer = head.split(" | ")
+        changed = tuple((below, honest_names.ANSWERS[each]) for each in answer)
+        added = tuple((below, each) for each in source.split("#%% %%\n"))
+        yield Case(title, notebook, tuple(looks.split()), added, changed)
     solution = answer_runner.exercise("01_tokens", "cut_words").solution
     cut = solution.replace("def cut_words", "def cut")
     look = ("cut_words", "words.compare('hello there')")

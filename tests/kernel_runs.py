@@ -8,12 +8,13 @@ from pathlib import Path
 
 import forked_checks
 
-from llmlib.course.checking import torch_blocker
+from classroom import kernel_checks
+from exercises import feedback, torch_blocker
 
 
 def checks(cells, seconds=300):
-    """{exercise: what its check raised, None where it passed} of (title, source) cells, which run
-    one after the other in IPython; the last run of a check counts."""
+    """{exercise: what its check raised, None where it passed} of cells, (title, source) or (title,
+    source, id), which run one after the other in IPython; the last run of a check counts."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(forked_checks.PRELOADED)
     with tempfile.TemporaryDirectory() as folder:
@@ -36,8 +37,10 @@ def _run(cells, folder):
     from IPython.core.interactiveshell import InteractiveShell
 
     shell, said = InteractiveShell.instance(), {}
-    for title, source in cells:
-        result = shell.run_cell(source, store_history=True)
+    feedback.switch_on()  # which importing the checks does in a kernel; this fork has them already
+    kernel_checks.switch_on()
+    for title, source, *cell_id in cells:
+        result = shell.run_cell(source, store_history=True, cell_id=cell_id[0] if cell_id else None)
         if title.startswith("test_"):
             error = result.error_before_exec or result.error_in_exec
             said[title.removeprefix("test_")] = repr(error) if error else None

@@ -17,12 +17,13 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
 from attacks import corpus  # noqa: E402
 
-from llmlib.grading import batch, worker_pool  # noqa: E402
-from llmlib.grading.gradebook import GradebookWriter  # noqa: E402
-from llmlib.grading.host.time_limits import Limits  # noqa: E402
-from llmlib.grading.marking.runner import Runner  # noqa: E402
-from llmlib.grading.results import Graded  # noqa: E402
-from llmlib.grading.submissions import find  # noqa: E402
+from grader import batch, worker_pool  # noqa: E402
+from grader.gradebook import GradebookWriter  # noqa: E402
+from grader.host.time_limits import Limits  # noqa: E402
+from grader.marking.runner import Runner  # noqa: E402
+from grader.results import Graded  # noqa: E402
+from grader.review import Review  # noqa: E402
+from grader.submissions import find  # noqa: E402
 
 BUSY = "import time\nend = time.time() + 400\nwhile time.time() < end: pass"
 NOTEBOOKS = {"target": corpus.TARGET}
@@ -65,7 +66,7 @@ def grade(course, name):
         run = partial(worker_pool.run, **words, limits=LIMITS)
         tasks = find(course / "submitted", NOTEBOOKS)
         results = batch.Results(course / name)
-        graded = [*batch.grade(tasks, NOTEBOOKS, run, results, book, course)]
+        graded = [*batch.grade(tasks, NOTEBOOKS, run, results, book, course, Review(course))]
     rows = {task.student: result for task, result, _ in graded}
     points = {who: each.points for who, each in rows.items() if isinstance(each, Graded)}
     return points, sorted(rows.keys() - points), time.monotonic() - start

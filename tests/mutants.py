@@ -1,5 +1,5 @@
-"""`python tests/mutants.py [NOTEBOOK …]`: change the official solutions a little; which changes
-do the test cells miss?
+"""`python tests/mutants.py [NOTEBOOK.EXERCISE …]`: change the official solutions a little; which
+changes do the test cells miss?
 
 Each mutant is one small change of one solution (an operator, a comparison, a constant, a
 condition, a line left out). A mutant that passes the visible and the hidden tests survived: a test
@@ -14,12 +14,11 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 import answer_runner as A  # noqa: E402
 import evidence  # noqa: E402
 
-from llmlib.course.format import notebooks  # noqa: E402
-from llmlib.grading.mutations import mutants  # noqa: E402
+from grader.mutations import mutants  # noqa: E402
 
 GAP = "**a gap**"
-COUNTS = ["notebook", "mutants", "fail a test cell", "survive"]
-SURVIVORS = ["notebook", "exercise", "change that survives", "why"]
+COUNTS = ["exercise", "mutants", "fail a test cell", "survive"]
+SURVIVORS = ["exercise", "change that survives", "why"]
 EQUIVALENT = {  # why a survivor is no gap: (exercise, change) -> reason
     "USub dropped: -1": "`-1` became `1`, the same axis of a two-dimensional tensor",
     "merge_heads: USub dropped: -2": "`-2` became `2`, the same axis of a four-dimensional tensor",
@@ -66,21 +65,20 @@ def reason(answer):
     return EQUIVALENT.get(f"{answer.function}: {change}") or EQUIVALENT.get(change)
 
 
-def main(names):
-    """Run all mutants, or those of `names`, and write their rows of docs/evidence/mutants.md."""
+def main(parts):
+    """Run the mutants of all exercises, or of `parts`, and write their rows of
+    docs/evidence/mutants.md."""
     A.SECONDS = 10
     counts, survivors = [], []
-    for name in names or [each.name for each in notebooks.lessons()]:
-        made = [
-            (exercise, each)
-            for exercise in A.notebook(name).exercises
-            for each in mutants(exercise.solution)
-        ]
-        survived = [row for row in (survivor(name, *each) for each in made) if row]
-        counts.append([name, len(made), len(made) - len(survived), len(survived)])
+    for part in parts or evidence.INPUTS["mutants"]():
+        name, _, function = part.partition(".")
+        exercises = {each.name: each for each in A.notebook(name).exercises}
+        made = mutants(exercises[function].solution)
+        survived = [row for row in (survivor(part, each) for each in made) if row]
+        counts.append([part, len(made), len(made) - len(survived), len(survived)])
         survivors += survived
-    counts = sorted([*counts, *evidence.others("mutants", COUNTS, names)])
-    survivors += evidence.others("mutants", SURVIVORS, names)
+    counts = sorted([*counts, *evidence.others("mutants", COUNTS, parts)])
+    survivors += evidence.others("mutants", SURVIVORS, parts)
     survivors.sort(key=lambda row: row[0])
     total, failed, left = (sum(int(row[column]) for row in counts) for column in (1, 2, 3))
     gaps = sum(row[-1] == GAP for row in survivors)
@@ -88,21 +86,22 @@ def main(names):
     lead += f"of which {gaps} show a gap."
     print(lead)
     tables = [evidence.table(COUNTS, counts), evidence.table(SURVIVORS, survivors)]
-    evidence.write("mutants", "\n\n".join([lead, *tables]), names)
+    evidence.write("mutants", "\n\n".join([lead, *tables]), parts)
 
 
-def survivor(name, exercise, mutant):
+def survivor(part, mutant):
     """The row of a mutant that no test notices; None for another one."""
+    name, _, function = part.partition(".")
     title = f"line {mutant.line}: {mutant.words}"
     title += f": {mutant.before}" * ("USub" in mutant.words)
-    answer = A.Answer(name, exercise.name, "mutant", title, mutant.source)
+    answer = A.Answer(name, function, "mutant", title, mutant.source)
     if A.verdict(answer, hidden=True) is not None:
         return None
-    row = [name, f"`{exercise.name}`", title, reason(answer) or GAP]
+    row = [part, title, reason(answer) or GAP]
     print("survived:", *row, flush=True)
     return row
 
 
 if __name__ == "__main__":
     about = "Change the solutions a little; which changes do the test cells miss?"
-    main(evidence.asked(about, [each.name for each in notebooks.lessons()]))
+    main(evidence.asked(about, [*evidence.INPUTS["mutants"]()], "exercise"))

@@ -2,8 +2,8 @@
 
 import contextlib
 
-from llmlib.grading.host.time_limits import Starved
-from llmlib.grading.marking.runner import Runner
+from grader.host.time_limits import Starved
+from grader.marking.runner import Runner
 
 
 class PatientRunner(Runner):

@@ -12,10 +12,10 @@ from dataclasses import astuple, dataclass, fields
 
 from nbformat import NotebookNode
 
-from llmlib.course import prediction_cells
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import Notebook
-from llmlib.course.format.source import ATTACHED, kind
+from exercises import prediction_cells
+from exercises.format import notebooks
+from exercises.format.notebooks import Notebook
+from exercises.format.source import ATTACHED, kind
 
 FOLDED = re.compile(r"<details(?! class=\"reveal\").*?</details>", re.DOTALL)
 SUMMARY = re.compile(r"<summary>.*?</summary>")
@@ -28,7 +28,6 @@ TALLEST = 80  # words in the longest paragraph
 FURTHER = re.compile(r"^## Further\b", re.MULTILINE)
 EXERCISE = re.compile(r"^### (?:Exercise|Experiment) .* (\d+) min", re.MULTILINE)
 SHOWN = re.compile(r"(?<![\w.])show\(")
-HOURS = ["no", "one", "two", "three", "four", "five"]
 
 
 @dataclass(frozen=True)
@@ -82,19 +81,6 @@ def load(notebook: Notebook) -> Load:
             numbers += len(NUMBER.findall(re.sub(r"^\d+\. ", "", prose)))
             longest = max(longest, len(prose.split()))
     return Load(words, parentheses, numbers, given, longest, predictions, pictures, exercises)
-
-
-def stated(notebook: Notebook) -> int | None:
-    """The minutes that the opening says: "**It takes** about two hours and 55 minutes"."""
-    said = re.search(r"\*\*It takes\*\* about (.*?)[.:;]", notebook.cells[0].source)
-    hours = (
-        re.search(r"(\w+)(?: and (a half))? hours?(?: and (\d+) minutes)?", said[1])
-        if said
-        else None
-    )
-    if not hours or hours[1] not in HOURS:
-        return None
-    return 60 * HOURS.index(hours[1]) + 30 * bool(hours[2]) + int(hours[3] or 0)
 
 
 def main(names: list[str]) -> None:

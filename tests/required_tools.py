@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from llmlib.course.bootstrap import steps
+from classroom.bootstrap import steps
 
 ROOT = Path(__file__).resolve().parents[1]
 MANAGERS = {  # program: the words before a package's name

@@ -7,7 +7,7 @@ import shutil
 import threading
 from pathlib import Path
 
-from llmlib.course.format.notebooks import ROOT
+from exercises.format.notebooks import ROOT
 
 EMPTY = "<!doctype html><title>A page</title><link rel=icon href=data:,>"
 

@@ -3,7 +3,7 @@ their packages.
 
 python tests/suites.py check
 python tests/suites.py test     of every layer a part, a quarter of an hour; words go to pytest,
-                                but --proof, which is the same as
+                                but --ci: everything, and of crowds of like tests a quarter
 python tests/suites.py proof    everything, but what has passed with the same inputs (--fresh: that
                                 too); more words go to pytest
 """
@@ -18,7 +18,8 @@ from pathlib import Path
 
 import required_tools
 
-from llmlib.course.bootstrap import steps
+from classroom.bootstrap import steps
+from exercises.course_packages import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = Path(sys.executable)
@@ -26,7 +27,7 @@ PYTHON = Path(sys.executable)
 CHECKS = {
     "lint": ["ruff", "check", "."],
     "imports": ["lint-imports", "--no-cache"],
-    "declared": ["deptry", "llmlib", "authoring", "benchmarks", "--no-ansi"],
+    "declared": ["deptry", *PACKAGES, "authoring", "benchmarks", "--no-ansi"],
     "layout": ["ruff", "format", "--check", "--quiet", "."],
     "types": ["mypy"],
     "tests": ["pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "unit and not slow", "tests"],
@@ -61,8 +62,8 @@ def command(name: str) -> list[str]:
 def test(words: list[str]) -> int:
     """Run a part of every layer of tests, or what the words say to pytest; returns the exit
     status. What passes is kept for `proof`."""
-    if "--proof" in words:
-        return proof([word for word in words if word != "--proof"])
+    if "--ci" in words:
+        return proof([f"--crowd={seed()}", *(word for word in words if word != "--ci")])
     return run(words or [*together(), f"--sample={seed()}", "--fresh"])
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import answer_runner
 import forked_checks
+import kernel_runs
 import nbformat
 import numpy as np
 import pytest
@@ -22,14 +23,17 @@ from attacks import helpers
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from patient_runner import PatientRunner
 
-from llmlib import assets, cli
-from llmlib.course.checking import check_notebooks, run_tests, submission
-from llmlib.course.format import notebooks
-from llmlib.grading import wire
-from llmlib.grading.host.rpc import LearnerError
-from llmlib.grading.host.time_limits import Limits
-from llmlib.grading.marking import messages
-from llmlib.grading.marking.runner import Runner
+from classroom import cli
+from classroom.checking import check_notebooks, redefinitions, run_cells, run_tests, submission
+from classroom.checking.snapshots import Snapshots
+from exercises.format import notebooks
+from exercises.format.source import given_imports
+from grader import wire
+from grader.host.rpc import LearnerError
+from grader.host.time_limits import Limits
+from grader.marking import messages
+from grader.marking.runner import Runner
+from llmlib import assets
 
 pytestmark = [
     pytest.mark.graders,
@@ -104,7 +108,8 @@ def code(source):
 def added(place, source, answer=MERGE):
     def change(node):
         code(answer)(node)
-        where = {"below": at(node, "merge_heads") + 1, "last": len(node.cells)}.get(place, place)
+        here = at(node, "merge_heads")
+        where = {"above": here, "below": here + 1, "last": len(node.cells)}.get(place, place)
         node.cells.insert(where, new_code_cell(source))
 
     return change
@@ -154,9 +159,20 @@ def copied_with_another_mark(node):
     node.cells.insert(at(node, "merge_heads") + 1, copy_of(split, MERGE))
 
 
+def last_below(source, answer):
+    """The answer at the end, where a demonstration's five `head_dims` are known; `source` above."""
+
+    def change(node):
+        moved(10**6)(node)
+        added("above", source, answer)(node)
+
+    return change
+
+
 def bound_later(node):
-    added(40, "COUNT = len(names)", MERGE.replace(BODY, f"assert COUNT == 3\n    {BODY}"))(node)
-    node.cells.append(new_code_cell("names = ['one']"))
+    answer = MERGE.replace(BODY, f"assert COUNT == 5\n    {BODY}")
+    node.cells.remove(mine(node))  # typed anew at the end, between the two
+    node.cells += map(new_code_cell, ["COUNT = len(head_dims)", answer, "head_dims = [1]"])
 
 
 def star_of_own_module(node):
@@ -263,20 +279,21 @@ LAYOUTS = {  # name: (change of the solved notebook, is merge_heads solved, are 
         True,
     ),
     "a helper that reads a demonstration": (
-        added(40, "print(names)\nFACTOR = len(names) / 3", MERGE.replace(BODY, f"{BODY} * FACTOR")),
+        last_below(
+            "print(head_dims)\nFACTOR = len(head_dims) / 5", MERGE.replace(BODY, f"{BODY} * FACTOR")
+        ),
         True,
         True,
     ),
     "an answer that leans on a demonstration": (
-        code(MERGE.replace(BODY, f"assert len(names) == 3\n    {BODY}")),
+        code(MERGE.replace(BODY, f"assert len(head_dims) == 5\n    {BODY}")),
         True,
         True,
     ),
     "a demonstration's list made longer": (
-        added(
-            40,
-            "names = names + ['four']",
-            MERGE.replace(BODY, f"assert len(names) == 4\n    {BODY}"),
+        last_below(
+            "head_dims = head_dims + [4096]",
+            MERGE.replace(BODY, f"assert len(head_dims) == 6\n    {BODY}"),
         ),
         True,
         True,
@@ -293,7 +310,7 @@ LAYOUTS = {  # name: (change of the solved notebook, is merge_heads solved, are 
     "the course looked at above": (code(f"import llmlib\nllmlib.complete\n{MERGE}"), True, True),
     "what the course made, looked at above": (
         added(
-            40,
+            "above",
             "from llmlib.attention import causal_mask as ours\nMASK = ours(3)\n"
             "def size(mask=MASK):\n    return mask.shape",
             f"size()\n{MERGE}",
@@ -416,6 +433,7 @@ CHIEF = {  # which `make test` looks at
 }
 
 
+@pytest.mark.crowd
 @pytest.mark.parametrize(
     "layout",
     [pytest.param(each, marks=() if each in CHIEF else pytest.mark.proof) for each in LAYOUTS],
@@ -511,10 +529,11 @@ def test_an_exception_without_a_text_is_named_alone():
 LAST_BLANK = r"|\s+(?!\S)"
 ANEW = {  # cells at the end of a solved notebook 5: what there is to say
     "sum = 0\nfor i in range(9):\n    sum += i": ["sum", "corpus_perplexity"],
-    "softmax = softmax(torch.randn(3))": ["softmax", "logits_gradient"],
+    "softmax = softmax(torch.randn(3))": ["softmax", "softmax"],
     "math = 5": ["math", "corpus_perplexity"],
     "import math\nimport torch": [],
-    "def cross_entropy(logits, targets):\n    return 0": [],  # written once more
+    "from torch import softmax": ["softmax", "softmax"],
+    "def cross_entropy(logits, targets):\n    return 0": ["cross_entropy", "cross_entropy"],
     "i = 3\nprint(sum([i]))": [],
 }
 
@@ -528,8 +547,9 @@ def test_a_cell_that_makes_anew_what_a_function_above_it_reads_is_told(cell):
     assert not submission.plan(book, submission.parse(node)).notes
     node.cells.append(new_code_cell(cell))
     notes = submission.plan(book, submission.parse(node)).notes
-    said = [f"Cell {len(node.cells)} redefines `{ANEW[cell][0]}`: `"] if ANEW[cell] else []
-    assert [note.partition(ANEW[cell][1])[0] for note in notes] == said, notes
+    said = [tuple(note.split("`")[1::2]) for note in notes]
+    assert said == [tuple(each) for each in [ANEW[cell]] if each]
+    assert all(f"“{cell.splitlines()[0]}”" in note for note in notes)
 
 
 def test_a_helper_of_the_same_name_in_two_exercises_is_told():
@@ -539,8 +559,9 @@ def test_a_helper_of_the_same_name_in_two_exercises_is_told():
     code[first] = f"def helper(x):\n    return x\n\n{code[first]}\n    helper(x)"
     code[last] = f"def helper():\n    return 1\n\n{code[last]}"
     found = submission.parse(answer_runner.handed_in_notebook("05_output_head", code))
-    said = "The cell of `corpus_perplexity` redefines `helper`: `softmax`, above it, is checked "
-    assert submission.plan(book, found).notes == (f"{said}with the new one.",)
+    said = "The cell “def helper():” uses the name `helper` again: `softmax`, above it, is judged "
+    said += "by its own cell, or with the new one if only that passes."
+    assert submission.plan(book, found).notes == (said,)
 
 
 OFF = "torch.nn.functional.scaled_dot_product_attention"
@@ -616,6 +637,7 @@ SAME_RULE = {"logits_gradient": ["backward_by_hand"]}
 
 
 @pytest.mark.proof
+@pytest.mark.crowd
 @pytest.mark.parametrize(("exercise", "answer", "off"), BY_METHOD)
 def test_a_method_that_is_ready_made_is_named_by_both(runner, exercise, answer, off, tmp_path):
     name = next(
@@ -656,6 +678,7 @@ def test_where_autograd_is_off_the_rest_of_torch_is_not(runner, given, tmp_path)
 
 
 @pytest.mark.proof
+@pytest.mark.crowd
 @pytest.mark.parametrize("name", [each.name for each in notebooks.lessons()])
 @pytest.mark.parametrize(
     ("code", "says"),
@@ -780,3 +803,79 @@ def test_each_source_is_parsed_once_in_a_whole_check(tmp_path, monkeypatch):
     notebooks._parsed.cache_clear()
     assert cli.main(["check", "--folder", str(tmp_path)]) == 1
     assert sorted(parsed) == notebooks.names()
+
+
+def test_an_exception_names_the_same_line_and_call_in_both(runner, tmp_path):
+    node = answer_runner.handed_in_notebook(NAME, SOLVED)
+    code("def merge_heads(x):\n    return x + torch.ones(99)")(node)
+    checked, (by_check, by_grade) = agreed(runner, node, tmp_path)
+    assert not checked["merge_heads"]
+    [by_check] = [row[2] for row in by_check if row[0] == "merge_heads"]
+    for said in (by_check, dict(by_grade)["merge_heads"]):
+        assert "the two tensors do not fit together" in said
+        assert "(in line 2: `return x + torch.ones(99)`; the check called `merge_heads(" in said
+
+
+RIGHT, HELPED = "def merge_heads(x):\n    " + BODY, "def merge_heads(x):\n    return flat(x)"
+FLAT = "def flat(x):\n    return x.transpose(1, 2).flatten(-2)"
+NAME_CASES = {  # title: the exercise's own cell, cells below it, is it solved
+    "used for an import": (RIGHT, ["from torch import ones as merge_heads"], True),
+    "used for a number": (RIGHT, ["merge_heads = 3"], True),
+    "deleted": (RIGHT, ["del merge_heads"], True),
+    "tried in another way, which is wrong": (RIGHT, [WRONG], True),
+    "torch is nothing": (RIGHT, ["torch = None"], True),
+    "Python's names are others": (RIGHT, ["len, sum, all, range = None, 1, [], ()"], True),
+    "everything is reset": (RIGHT, ["%reset -f"], True),
+    "corrected below": (WRONG, [RIGHT], True),
+    "corrected, then used for an import": (
+        WRONG,
+        [RIGHT, "from torch import ones as merge_heads"],
+        True,
+    ),
+    "a helper corrected below": (f"def flat(x):\n    return x\n{HELPED}", [FLAT], True),
+    "a helper made below": (HELPED, [FLAT], True),
+    "a helper made below, then used again": (HELPED, [FLAT, "flat = None"], True),
+    "a helper that no cell makes": (HELPED, ["torch.ones(2)"], False),
+    "wrong, and wrong again": (WRONG, ["def merge_heads(x):\n    return x"], False),
+    "wrong, and used for a number": (WRONG, ["merge_heads = 3"], False),
+    "wrong, and torch is nothing": (WRONG, ["torch = None"], False),
+}
+
+
+@pytest.mark.parametrize("title", NAME_CASES)
+def test_all_four_judge_by_the_names_that_the_own_cell_left(runner, title, tmp_path):
+    """The kernel, `llmlib check`, the grader, and the page's check, which has no cells below the
+    exercise's own but runs the same `judge`."""
+    own, below, solved = NAME_CASES[title]
+    node = answer_runner.handed_in_notebook(NAME, SOLVED | {"merge_heads": own})
+    place = at(node, "test_merge_heads") + 1
+    node.cells[place:place] = map(new_code_cell, below)
+    checked, why = agreed(runner, node, tmp_path)
+    assert checked["merge_heads"] == solved, why
+    cells = [
+        (notebooks.grade_id(cell) or "", cell.source, cell.id)
+        for cell in node.cells
+        if notebooks.kind(cell) in ("given", "solution")
+        or cell.source in below
+        or notebooks.grade_id(cell) == "test_merge_heads"
+    ]
+    check = node.cells[at(node, "test_merge_heads")]
+    in_kernel = kernel_runs.checks([*cells, ("test_merge_heads", check.source, check.id)])
+    assert (in_kernel["merge_heads"] is None) == solved, in_kernel
+    assert (by_page(own, below) is None) == solved
+
+
+def by_page(own, below):
+    """What `judge` says, by the calls that web/python/page_checks.py makes: None where it passes.
+    Cells below run after the exercise's own."""
+    book, space = notebooks.load(NAME), vars(run_cells.new_main())
+    [task] = [each for each in book.exercises if each.name == "merge_heads"]
+    given = [each.source for each in book.cells if notebooks.kind(each) == "given"]
+    steps = [("given", text, False) for text in given]
+    steps += [("merge_heads", own, True), *(("cell 1", text, True) for text in below)]
+    homes = redefinitions.homes(steps, {"merge_heads": task.stub})
+    kept = Snapshots(space, homes)
+    for number, (title, source, _) in enumerate(steps):
+        run_cells.run(title, source, space)
+        kept.after(number)
+    return run_tests.judge("merge_heads", task.visible, kept, given_imports(book), task.disallowed)

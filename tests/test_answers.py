@@ -4,8 +4,8 @@ name, in a check as in the kernel. test_grading_answers.py asks the same of the 
 import answer_runner as A
 import pytest
 
-from llmlib.course.checking import run_cells, run_tests
-from llmlib.course.format import notebooks
+from classroom.checking import run_cells, run_tests
+from exercises.format import notebooks
 
 pytestmark = pytest.mark.graders
 
@@ -113,6 +113,7 @@ def test_answer(answer):
 
 
 @pytest.mark.verdict(*DEPENDS)
+@pytest.mark.crowd
 @pytest.mark.parametrize("answer", A.answers(), ids=ids)
 def test_a_check_in_the_kernel_names_the_same_mistake(answer):
     """Where the test cell and the answer share their tensors, and one works in place."""

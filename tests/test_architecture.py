@@ -6,12 +6,13 @@ import sys
 
 import pytest
 
-from llmlib import cli
-from llmlib.course.format.notebooks import ROOT
-from llmlib.serve import complete
+from classroom import cli, complete
+from exercises.course_packages import PACKAGES
+from exercises.format.notebooks import ROOT
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-PLACE = re.compile(r"`((?:llmlib|authoring|tests|solutions|docs)/[\w./-]+)`(?:\s\(([^)]*)\))?")
+ROOMS = rf"`((?:{'|'.join(PACKAGES)}|authoring|tests|solutions|docs|web)"
+PLACE = re.compile(ROOMS + r"/[\w./-]+)`(?:\s\(([^)]*)\))?")
 
 
 def named(text):
@@ -45,16 +46,17 @@ def test_every_file_and_function_it_names_exists():
 @pytest.mark.slow
 def test_a_prompt_takes_the_walk_that_the_page_describes(capsys):
     """The functions named are called first in the order in which they are named, and every file of
-    llmlib that takes part is named."""
+    llmlib and classroom that takes part is named."""
     asked = re.search(r"## A prompt: `llmlib (complete) \"(.*)\"`", PAGE)
     assert complete.__name__.endswith(asked[1])
     calls = {}  # (path, qualified name), in the order of the first call
+    rooms = str(ROOT / "llmlib"), str(ROOT / "classroom")
 
     def watch(frame, event, _):
         path = frame.f_code.co_filename
         # another test of this process may have left kernels before torch's operators
         refusing = path.endswith("torch_blocker.py")
-        if event == "call" and path.startswith(str(ROOT / "llmlib")) and not refusing:
+        if event == "call" and path.startswith(rooms) and not refusing:
             if frame.f_code.co_name != "<module>":  # an import
                 calls.setdefault((path.removeprefix(f"{ROOT}/"), frame.f_code.co_qualname))
 

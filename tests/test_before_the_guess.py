@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from authoring import release
 from authoring.site import predictions
-from llmlib.course.format import notebooks, source
+from exercises.format import notebooks, source
 
 pytestmark = pytest.mark.unit
 BEFORE = 3  # cells above the question

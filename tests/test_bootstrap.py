@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import platform
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,9 +19,9 @@ import pytest
 import required_tools
 from ports import nobodys_port
 
-from llmlib.course.bootstrap import __main__ as setup
-from llmlib.course.bootstrap import name_clash, open_jupyter, steps, torch_build, unsupported
-from llmlib.course.format.notebooks import ROOT
+from classroom.bootstrap import __main__ as setup
+from classroom.bootstrap import name_clash, open_jupyter, steps, torch_build, unsupported
+from exercises.format.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
 SETUP = Path(setup.__file__)
@@ -51,6 +52,7 @@ def house(tmp_path, monkeypatch):
         return str(tmp_path)
 
     monkeypatch.setattr(steps, "run", run)
+    monkeypatch.setattr(steps, "download", run)
     monkeypatch.setattr(torch_build, "install", lambda *_: House.steps.append("choose torch"))
     return House
 
@@ -200,7 +202,7 @@ def test_the_removal_of_the_earlier_name_leaves_the_command(tmp_path):
 
 def test_in_a_python_of_ones_own_no_environment_is_made(house, monkeypatch):
     monkeypatch.setattr(setup.sys, "prefix", str(house.root))
-    assert done(house, here=True) == [step for step in INSTALL if step != "update pip"]
+    assert done(house, in_place=True) == [step for step in INSTALL if step != "update pip"]
 
 
 def test_where_packages_are_somebody_elses_none_is_pinned_and_torch_stays(house, monkeypatch):
@@ -244,7 +246,7 @@ def test_two_set_ups_at_once_install_once(house):
 def test_a_lock_is_given_back_by_a_process_that_is_killed(tmp_path):
     lock = tmp_path / "lock"
     code = (
-        "import sys, time; from pathlib import Path; from llmlib.course.bootstrap import steps\n"
+        "import sys, time; from pathlib import Path; from classroom.bootstrap import steps\n"
         f"with steps.lock(Path({str(lock)!r})): print('held', flush=True); time.sleep(600)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
@@ -335,7 +337,7 @@ def test_what_is_added_to_a_set_up_needs_less_room(house, monkeypatch):
 def test_what_was_set_up_beside_other_packages_lacks_jupyterlab(house):
     """`--keep` installs little into this Python; `--here` on the same one installs the rest."""
     assert done(house, keep=True) and not done(house, keep=True)
-    assert "install the packages" in done(house, here=True)
+    assert "install the packages" in done(house, in_place=True)
 
 
 SAYINGS = {
@@ -393,7 +395,7 @@ def test_with_a_read_only_home_the_set_up_writes_beside_the_course(tmp_path):
     (tmp_path / "home").mkdir()
     code = f"""
 import os, pathlib
-from llmlib.course.bootstrap import steps
+from classroom.bootstrap import steps
 steps.home(pathlib.Path({str(tmp_path / "build")!r}))
 pathlib.Path.home().joinpath("settings").write_text("kept")
 steps.home(pathlib.Path("never"))
@@ -435,7 +437,7 @@ def test_a_locale_that_knows_no_umlaut(tmp_path):
     code = f"""
 import subprocess, sys
 from pathlib import Path
-from llmlib.course.bootstrap import __main__ as setup, steps
+from classroom.bootstrap import __main__ as setup, steps
 setup.ROOT = Path({str(ROOT)!r})
 def set_up(*_):
     Path(sys.argv[1]).mkdir()
@@ -484,7 +486,7 @@ assert ctypes.CDLL(None, use_errno=True).unshare(0x50000000) == 0  # users and n
 with socket.socket(type=socket.SOCK_DGRAM) as any:
     fcntl.ioctl(any, 0x8914, struct.pack("16sh22x", b"lo", 1))  # up
     fcntl.ioctl(any, 0x8916, struct.pack("16sh22x", b"lo", socket.AF_INET))  # is 0.0.0.0
-from llmlib.course.bootstrap import open_jupyter
+from classroom.bootstrap import open_jupyter
 os.execv = os.chdir = print
 open_jupyter._open(Path("python"), Path("."), [])
 """
@@ -570,3 +572,50 @@ def test_pipes_that_cannot_write_an_ellipsis(tmp_path):
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "TORCH": "…"}
     done = subprocess.run([sys.executable, SETUP], capture_output=True, env=environment)
     assert done.returncode == 1 and "TORCH is '…'" in done.stderr.decode("utf-8")
+
+
+@pytest.mark.parametrize("address", ["nonsense", "proxy.test:3128", "ftp://proxy.test", "http://"])
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTPS_PROXY", "all_proxy"])
+def test_a_proxy_without_a_scheme_is_one_sentence(variable, address, monkeypatch):
+    monkeypatch.setenv(variable, address)
+    with pytest.raises(SystemExit, match=f"{variable} is '{address}'.*http://HOST:PORT, or unset"):
+        setup.main(["lab"])
+
+
+@pytest.mark.parametrize("address", ["", "http://proxy.test:3128", "socks5h://127.0.0.1:9"])
+def test_these_proxies_are_accepted(address, monkeypatch):
+    monkeypatch.setenv("https_proxy", address)
+    unsupported.refuse_proxy()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="left out: SIGINT of one process needs Unix")
+def test_ctrl_c_while_jupyterlab_loads_is_no_traceback(tmp_path):
+    (tmp_path / "slow.py").write_text("import time\nprint('loading', flush=True)\ntime.sleep(60)")
+    words = [sys.executable, "-m", "classroom.lab.jupyter", "slow"]
+    where = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(words, cwd=tmp_path, env=where, **pipes) as process:
+        assert process.stdout.readline() == "loading\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[1] == "" and process.returncode == 130
+
+
+PIP = """import sys
+assert "--quiet" not in sys.argv and sys.argv[-2:] == ["--progress-bar", "raw"]
+print("  Downloading torch-2.13.0+cpu-cp311-linux.whl (190 MB)")
+for part in (0, 19_000_000, 190_000_000):
+    print(f"Progress {part} of 190000000", flush=True)
+print("ERROR: No space left on device" if "fail" in sys.argv else "done")
+sys.exit("fail" in sys.argv)
+"""
+
+
+def test_on_a_terminal_a_download_shows_bytes_and_time_left(tmp_path, monkeypatch, capsys):
+    (tmp_path / "pip.py").write_text(PIP)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    pip = [sys.executable, tmp_path / "pip.py", "--quiet"]
+    steps.download("install the packages", pip, tmp_path)
+    assert "torch: 19.0 of 190.0 MB, about " in capsys.readouterr().out
+    assert steps.progress("torch", 50_000_000, 200_000_000, 4.0).endswith("about 12 s left")
+    with pytest.raises(SystemExit, match="install the packages: the disk is full: make room"):
+        steps.download("install the packages", [*pip, "fail"], tmp_path)

@@ -32,9 +32,9 @@ from browser import (
 from playwright.sync_api import expect
 
 from authoring import quiz_source
-from llmlib.course.checking import check_notebooks
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT
+from classroom.checking import check_notebooks
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
 
 pytestmark = pytest.mark.browser
 COUNT = len(notebooks.load(NAME).core)

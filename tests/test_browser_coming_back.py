@@ -5,7 +5,7 @@ import pytest
 from browser import MINUTES, NAME, SHOTS, open_notebook, save, stop_kernels, wait_until_idle
 from playwright.sync_api import expect
 
-from llmlib.course.format import notebooks
+from exercises.format import notebooks
 
 pytestmark = pytest.mark.browser
 SOLVED = {each.name: each.solution for each in notebooks.load(NAME).exercises}

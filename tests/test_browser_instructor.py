@@ -14,9 +14,9 @@ from playwright.sync_api import TimeoutError as Late
 from playwright.sync_api import expect
 
 from authoring import release
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
 from llmlib import files
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT
 
 # Whatever page runs it says so to the outermost one.
 HOSTILE = "<img src=x onerror='top.ran=1'><script>top.ran=1</script>"
@@ -32,7 +32,7 @@ def formgrader(tmp_path_factory, chromium):
     files.write(
         source, nbformat.writes(release.source(notebooks.load(NAME)))
     )  # as `make build` does
-    words = [sys.executable, ROOT / "llmlib/course/bootstrap", "formgrader", "--here"]
+    words = [sys.executable, ROOT / "classroom/bootstrap", "formgrader", "--here"]
     words.append(f"--ServerApp.root_dir={desk}")  # Formgrader shows what lies below it
     # BROWSER=true shows nothing, and the address that it is told to show is kept
     with jupyter(desk, words, LLM_COURSE_FOLDER=str(course), BROWSER="true"):
@@ -53,7 +53,7 @@ def student(tmp_path_factory, chromium, formgrader):
     )
     words = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port={port}"]
     words += [f"--ServerApp.root_dir={desk}", "--IdentityProvider.token=secret"]
-    words += [f"--LabApp.app_settings_dir={ROOT / 'llmlib/course/lab'}"]  # no news, for one
+    words += [f"--LabApp.app_settings_dir={ROOT / 'classroom/lab'}"]  # no news, for one
     with jupyter(desk, words, cwd=desk) as port, new_page(chromium) as page:
         page.goto(f"http://127.0.0.1:{port}/lab?token=secret")
         yield page, desk
@@ -140,7 +140,8 @@ def test_a_round_from_release_to_feedback(formgrader, student):
     inside.get_by_role("link", name=NAME).last.click()
     inside.get_by_role("link", name="Submission #1").click()
     expect(inside.locator("summary").first).to_have_css("display", "list-item")
-    expect(inside.locator("pre", has_text="raise ValueError")).to_contain_text(HOSTILE)  # as text
+    for place in inside.locator("pre", has_text="raise ValueError").all():  # the code, the message
+        expect(place).to_contain_text(HOSTILE)  # as text
     comment = inside.locator(f"textarea#{second.name}-comment")
     _put(page, inside.locator(f"input#test_{second.name}"), "1")
     _put(page, comment, "Nearly: go on by two positions.")

@@ -9,7 +9,7 @@ import pytest
 from browser import FAINT, MINUTES, SHOTS, resize, shade, start_address
 from playwright.sync_api import expect
 
-from llmlib.course.lab import live
+from classroom.lab import live
 
 pytestmark = pytest.mark.browser
 # What of the machine lies beyond its own edge.

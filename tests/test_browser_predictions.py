@@ -21,8 +21,8 @@ from browser import (
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import expect
 
-from llmlib.course.format.source import METADATA, REVEALED
-from llmlib.course.prediction_cells import guess_in, is_prediction, with_guess
+from exercises.format.source import METADATA, REVEALED
+from exercises.prediction_cells import guess_in, is_prediction, with_guess
 
 pytestmark = pytest.mark.browser
 WHICH = 'predict("which", "What is the likeliest?", {"A": "a line", "B": "a word"}, yours=...)'
@@ -42,7 +42,7 @@ def opened(lab, folder, page):
     """(the page with a notebook of two predictions, their cells, its address, what is saved)."""
     explained = new_markdown_cell(REVEALED.format("which", "A *word*: so it is."))
     cells = [
-        new_code_cell("from llmlib.course.predict import predict, predictions, reveal"),
+        new_code_cell("from classroom.predict import predict, predictions, reveal"),
         new_code_cell(WHICH),
         new_code_cell(
             "# a word wins\nreveal('which', 'B')",

@@ -21,9 +21,9 @@ from browser import (
 )
 from playwright.sync_api import expect
 
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT
-from llmlib.grading import course_config, exchange
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
+from grader import course_config, exchange
 
 pytestmark = [
     pytest.mark.browser,

@@ -43,9 +43,14 @@ def commonest(counts):
     return max(counts, key=lambda item: item[1])[0]
 text = "low lower lowest (slow slower)\\n    new newer 12345"
 bpe_stepper(tokens.count_pairs, tokens.merge, commonest, text, "lowest slowness")""",
+    "merge_tree": """from llmlib.widgets import merge_tree
+merges = {"own": [(108, 111), (256, 119), (101, 115)], "other": [(97, 110), (101, 115)]}
+merge_tree(tokens.merge, merges, "lowest")""",
     "rope_clock": """from llmlib.widgets import rope_clock
 q, k = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
 shown(rope_clock(embeddings.apply_rope, q, k, 100.0))""",
+    "head_view": """from llmlib.widgets import head_view
+shown(head_view(model, "The cat sat on the mat", 11, 1))""",
     "attention_explorer": """from llmlib.widgets import attention_explorer
 story = "Once there was a woman called Zora Quill. Every day the dragon said hello to Zora"
 shown(attention_explorer(model, scaled_dot_product_attention, story, layer=18, head=6))""",
@@ -53,13 +58,30 @@ shown(attention_explorer(model, scaled_dot_product_attention, story, layer=18, h
 def held(ids, value):
     return model(ids)[0, -1] * (1 if value is None else 1 + value / 40)
 shown(neuron_slider(held, model.tokenizer, "The doctor said that", 10.0))""",
+    "stream_slider": """from llmlib.widgets import stream_slider
+stream_slider(model, "The king sat on his throne, and the queen sat on", layer=21)""",
     "surprise": """from llmlib.widgets import surprise_reader
 surprise_reader(model, softmax, "I put the cake in the oven and sat down. " * 3)""",
     "loss_lab": """from llmlib.widgets import loss_lab
 shown(loss_lab(softmax, ["blue", "grey"], [4.0, 2.5]))""",
+    "gradient_graph": """from llmlib.demonstrations import scalar_graph
+from llmlib.widgets import gradient_graph
+gradient_graph(scalar_graph.two_layers())""",
+    "training_text": """from llmlib.widgets import training_text
+curve, rules = [6.2, 5.0, 4.0, 3.5], {"uniform": 6.2, "bigram": 3.7}
+samples = [
+    {"step": at, "loss": loss, "text": f"dog {at}", "distances": {"uniform": at, "bigram": 4 - at}}
+    for at, loss in ((0, 6.2), (2, 4.0))
+]
+training_text(curve, [(0, 6.2), (2, 4.0), (4, 3.6)], rules, samples)""",
     "sampling_lab": """from llmlib.widgets import sampling_lab
 logits = model(model.tokenizer.encode("Once upon a time"))[0, -1]
 sampling_lab(model.tokenizer, {"all": softmax(logits), "half": softmax(logits / 2)}, 0.5)""",
+    "cached_scores": """from llmlib.widgets import cached_scores
+cached_scores(model, [28, 338], [1, 2, 3], 0, 0)""",
+    "texts_lab": """from llmlib.widgets import texts_lab
+rules = {(t, "drawn"): (1, lambda z, t=t: sampling.apply_temperature(z, t)) for t in (0.5, 2.0)}
+texts_lab(model, sampling.draw, "Once upon a time", "temperature", rules)""",
     "generation_stepper": """from llmlib.widgets import generation_stepper
 learners = kv_cache.generate_cached, sampling.filter_logits, sampling.sample
 generation_stepper(model, *learners, "One day the")""",
@@ -71,6 +93,13 @@ def step_seconds(batch, context, weights, kv, flops, memory, rate, speed):
     return max(weights / rate, batch * flops / speed) + batch * context * kv / rate
 card = {"bytes": 80e9, "bytes_per_second": 3.35e12, "flops_per_second": 9.9e14}
 shown(serving_playground(step_seconds, kv_cache.cache_bytes, card))""",
+}
+MOVING = {
+    "sampling_lab": ("slider", "u"),
+    "gradient_graph": ("button", "Next step"),
+    "training_text": ("slider", "steps taken"),
+    "cached_scores": ("slider", "step"),
+    "texts_lab": ("slider", "temperature"),
 }
 FAR = 5  # presses of a key: a filter cuts by then
 ALONE = (  # the lock of the clock does nothing by itself: see tests/test_site_widgets.py
@@ -171,7 +200,8 @@ def _use(control):
 
 
 def _controls(widget):
-    """One of each: of the tokens that can be clicked, one that is not pressed."""
+    """One of each, the next step first, of which another text may leave none;
+    of the tokens that can be clicked, one that is not pressed."""
     alone, groups = widget.locator(ALONE).all(), [widget.locator(kind) for kind in GROUPS]
     for each in alone:
         expect(each).to_have_accessible_name(re.compile(r"\w"))
@@ -179,9 +209,11 @@ def _controls(widget):
             label = each.locator("xpath=..")
             name = label.locator("span")
             expect(name).to_have_text(re.compile(r"\w"), use_inner_text=True)  # once it is drawn
-            expect(each).to_have_accessible_name(name.inner_text())
+            said = re.compile(re.escape(name.inner_text().strip()))
+            expect(each).to_have_accessible_name(said)
             shown = label.locator("output").inner_text()
             expect(each).to_have_attribute("aria-valuetext", shown)
+    alone.sort(key=lambda each: each.evaluate("each => !each.matches('.call')"))
     return alone + [
         each.locator("button:not([aria-pressed=true])").last for each in groups if each.count()
     ]
@@ -205,7 +237,7 @@ def test_each_control_of_each_widget_does_something(widgets, page):
                 faults.append((name, what, "nothing changed"))
             for _ in range(FAR if back else 0):  # so that one filter does not hide another
                 control.press(back)
-            if control.inner_text() == "Pause":
+            if control.text_content() == "Pause":
                 control.click()
     assert not faults and not page.complaints, (faults, page.complaints)
 
@@ -339,8 +371,9 @@ def test_saved_without_its_kernel_each_widget_leaves_a_picture(widgets, lab, pag
         outputs = codes.nth(at).locator(".jp-OutputArea-output")
         expect(outputs.first).to_be_visible()
         assert outputs.first.evaluate("each => each.getBoundingClientRect().height") > 20, name
-        if name == "sampling_lab":  # its script stands in its output: it moves without a kernel
-            expect(outputs.last.get_by_label("u", exact=True)).to_be_visible()
+        if name in MOVING:  # its script stands in its output: it moves without a kernel
+            role, label = MOVING[name]
+            expect(outputs.last.get_by_role(role, name=label, exact=True)).to_be_visible()
             continue
         expect(outputs.last).to_have_text(re.compile("model not found"))  # as JupyterLab puts it
         expect(outputs.last).to_be_hidden()

@@ -13,9 +13,10 @@ import pytest
 from nbgrader.converters import GenerateAssignment
 
 from authoring import build, code_digest, laptop, release
-from llmlib import import_closure
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT, SourceError
+from classroom import import_closure
+from exercises.course_packages import PACKAGES
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT, SourceError
 from llmlib.widgets import joined
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
@@ -30,7 +31,7 @@ SOURCE = f'''# %% [markdown]
 
 # %% nbgrader={{"grade": false, "grade_id": "given_setup", "solution": false, {MARKS}}}
 import matplotlib.pyplot as plt
-from llmlib.course import check
+from exercises import check
 
 # %%
 figure, axes = plt.subplots()
@@ -44,7 +45,7 @@ def double(x):
     ### END SOLUTION
 
 # %% nbgrader={{"grade": true, "grade_id": "test_double", "points": 2, "solution": false, {MARKS}}}
-from llmlib.course import check
+from exercises import check
 check.equal(double(2), 4, "twice two is four")
 ### BEGIN HIDDEN TESTS
 check.equal(double(5), 10, "twice five is ten")
@@ -351,7 +352,7 @@ EIGHTH = SOURCE.replace("\n# # A small notebook", ' makes="more"\n# # 8 · Small
 def clone(tmp_path_factory):
     """A clone with a ninth notebook in it: one file more."""
     root = tmp_path_factory.mktemp("clone")
-    for folder in ("authoring", "llmlib", "solutions"):
+    for folder in ("authoring", *PACKAGES, "solutions"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", root)
     (root / "solutions" / "08_small.py").write_text(EIGHTH)
@@ -368,7 +369,7 @@ def run(root, *words, cwd=None):
 def test_a_new_notebook_is_one_file(clone):
     built = run(clone, "authoring.build", "08_small")
     assert built.returncode == 0, built.stderr
-    checked = run(clone, "llmlib", "check", "08_small")
+    checked = run(clone, "classroom", "check", "08_small")
     assert checked.returncode == 1 and "8 Small" in checked.stdout, checked.stderr
     assert "0 of 1 done" in checked.stdout and str(clone / "notebooks") in checked.stdout
     path = clone / "notebooks" / "08_small.ipynb"
@@ -379,9 +380,9 @@ def test_a_new_notebook_is_one_file(clone):
     (cell,) = (cell for cell in node.cells if notebooks.grade_id(cell) == "double")
     cell.source = "def double(x):\n    return x + x"
     nbformat.write(node, path)
-    checked = run(clone, "llmlib", "check", "08_small")
+    checked = run(clone, "classroom", "check", "08_small")
     assert checked.returncode == 0 and "1 of 1 done" in checked.stdout, checked.stderr
-    drawn = run(clone, "llmlib", "progress")
+    drawn = run(clone, "classroom", "progress")
     assert "8 Small: 1 of 1 done; Quiz: not found" in drawn.stdout, drawn.stderr
     assert (clone / "progress.png").stat().st_size > 10_000
 
@@ -391,7 +392,7 @@ def test_check_works_from_an_installed_package(tmp_path):
     """In a folder that holds only notebooks, and with no clone in sight."""
     site, mine = tmp_path / "site", tmp_path / "mine"
     source = tmp_path / "clone"
-    for folder in ("llmlib", "solutions"):
+    for folder in (*PACKAGES, "solutions"):
         unlike = shutil.ignore_patterns("__pycache__", "*.ipynb")
         shutil.copytree(ROOT / folder, source / folder, ignore=unlike)
     for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "LICENSE", "README.md"):
@@ -403,11 +404,11 @@ def test_check_works_from_an_installed_package(tmp_path):
     nbformat.write(
         A.handed_in_notebook("05_output_head", {"softmax": SOFTMAX}), mine / "05_output_head.ipynb"
     )
-    checked = run(site, "llmlib", "check", cwd=mine)
+    checked = run(site, "classroom", "check", cwd=mine)
     exercises = len(notebooks.load("05_output_head").core)
     assert f"1 of {exercises} done" in checked.stdout, checked.stderr
     assert "there is no 01_tokens.ipynb" in checked.stdout
-    elsewhere = run(site, "llmlib", "check", cwd=tmp_path)
+    elsewhere = run(site, "classroom", "check", cwd=tmp_path)
     assert elsewhere.returncode == 2 and "there are no notebooks of the course" in elsewhere.stderr
 
 

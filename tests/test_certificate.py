@@ -23,11 +23,14 @@ import pytest
 from openbadgeslib.keys import KeyRSA
 from openbadgeslib.ob3 import OB3Verifier
 
-from llmlib import cli, files
-from llmlib.certificate import credential, eligibility, keys, picture
-from llmlib.certificate.credential import INSTRUCTOR, SELF, Certificate, bake, clean_name
-from llmlib.certificate.revocation import Register
-from llmlib.certificate.verify import (
+from classroom import cli, my_llm
+from classroom.checking import check_notebooks
+from classroom.quiz import feedback_for
+from exercises.format import notebooks
+from grader.certificate import credential, eligibility, keys, picture
+from grader.certificate.credential import INSTRUCTOR, SELF, Certificate, bake, clean_name
+from grader.certificate.revocation import Register
+from grader.certificate.verify import (
     EARLY,
     EXPIRED,
     REVOKED,
@@ -38,12 +41,9 @@ from llmlib.certificate.verify import (
     WRONG_HOLDER,
     verify,
 )
-from llmlib.course import my_llm
-from llmlib.course.checking import check_notebooks
-from llmlib.course.format import notebooks
-from llmlib.course.quiz import feedback_for
-from llmlib.grading.gradebook import GradebookWriter
-from llmlib.grading.results import Graded, Outcome
+from grader.gradebook import GradebookWriter
+from grader.results import Graded, Outcome
+from llmlib import files
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 NAMES = [
@@ -298,12 +298,12 @@ def test_without_a_network_revocation_is_unchecked_not_tampered_with(key, monkey
     def down(url):
         raise OSError("no network")
 
-    monkeypatch.setattr("llmlib.certificate.verify.download_file", down)
+    monkeypatch.setattr("grader.certificate.verify.download_file", down)
     svg = made(key, entry("https://example.org/r.jwt"))
     found = verify(svg, online=True)
     assert (found.status, found.name) == (UNCHECKED, "Ada Lovelace") and "no network" in found.why
     assert verify(svg, name="Eve", online=True).status == WRONG_HOLDER
-    monkeypatch.setattr("llmlib.certificate.verify.download_file", lambda url: b"rubbish")
+    monkeypatch.setattr("grader.certificate.verify.download_file", lambda url: b"rubbish")
     found = verify(svg, online=True)
     assert found.status == UNCHECKED and "the list cannot be used" in found.why
 

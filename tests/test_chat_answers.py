@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from llmlib.course.my_llm import assemble
-from llmlib.course.my_llm import cli as my_llm_cli
-from llmlib.serve import chat, cli, engine
+from classroom import serve_command
+from classroom.my_llm import assemble, engine
+from classroom.my_llm import cli as my_llm_cli
+from llmlib.serve import chat
 from llmlib.serve.server import PAGE
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
@@ -57,7 +58,7 @@ def sensible(model, seed=None, **settings):
 
 @pytest.mark.parametrize("question", chat.STARTERS)
 def test_a_starter_gets_a_good_answer_that_ends(smollm2, question):
-    said, finish = answer(smollm2, question, **cli.DEFAULTS)
+    said, finish = answer(smollm2, question, **serve_command.DEFAULTS)
     assert finish == "stop" and re.search(STARTERS[question], said), said
 
 
@@ -76,7 +77,7 @@ def test_a_my_llm_py_greets_with_a_sentence_that_makes_sense_and_ends(smollm2):
 @pytest.mark.proof
 def test_at_its_defaults_the_chat_makes_most_sense_as_its_page_says(smollm2):
     """Three seeds for what is drawn. The page rounds their mean."""
-    greedy = sensible(smollm2, **cli.DEFAULTS)
+    greedy = sensible(smollm2, **serve_command.DEFAULTS)
     drawn = [sensible(smollm2, seed, temperature=0.7, top_p=0.95) for seed in (1, 2, 3)]
     print(greedy, drawn)
     counted = f"answers {greedy} well at 0, and about {sum(drawn) / 3:.0f} at 0.7 with top-p 0.95"

@@ -12,8 +12,8 @@ import pytest
 from browser import FAINT, SHOTS, new_page
 from playwright.sync_api import expect
 
-from llmlib.course import my_llm
-from llmlib.course.format.notebooks import ROOT
+from classroom import my_llm
+from exercises.format.notebooks import ROOT
 from llmlib.serve import chat
 
 pytestmark = pytest.mark.browser
@@ -30,7 +30,7 @@ def served(folder):
     """The address that `llmlib serve` prints in a folder where a my_llm.py lies."""
     text, _ = my_llm.collect(ROOT / "solutions")
     (folder / "my_llm.py").write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "llmlib", "serve", "--no-browser"]
+    command = [sys.executable, "-m", "classroom", "serve", "--no-browser"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     server = subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, encoding="utf-8"
@@ -287,4 +287,4 @@ def test_a_server_that_was_stopped_is_named(page, body):
 
 def test_without_the_token_there_is_no_page(page, address):
     answer = page.request.get(address.split("?")[0])
-    assert answer.status == 401 and "address contains it" in answer.text()
+    assert answer.status == 401 and "the token in the page's address" in answer.text()

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from test_engine import gpt2, saved
 from test_families import CONFIGS, YARN
 
-from llmlib import architectures, families, generate, pretrained
+from llmlib import generate, pretrained
+from llmlib.checkpoints import architectures, families
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 RANDOM = settings(

@@ -10,9 +10,9 @@ from test_families import checkpoint
 from test_pretrained import gpt2, llama3
 
 from llmlib import data, generate, pretrained
-from llmlib.continuous_batching import BLOCK, MOST_TEXTS, ContinuousBatch
 from llmlib.fast.quantized import KINDS
-from llmlib.prefix_cache import PrefixCache
+from llmlib.serve.continuous_batching import BLOCK, MOST_TEXTS, ContinuousBatch
+from llmlib.serve.prefix_cache import PrefixCache
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 

@@ -24,13 +24,15 @@ from attacks import corpus
 from fake_course import NOTEBOOKS, Stub
 from ports import free_port, nobodys_port
 
-from llmlib import cli
-from llmlib.course.format import notebooks
-from llmlib.grading import batch, dask_cluster, worker_pool
-from llmlib.grading.gradebook import GradebookWriter
-from llmlib.grading.marking.runner import Runner
-from llmlib.grading.results import NotGraded
-from llmlib.grading.submissions import Task, find
+from classroom import cli
+from exercises.course_packages import PACKAGES
+from exercises.format import notebooks
+from grader import batch, dask_cluster, worker_pool
+from grader.gradebook import GradebookWriter
+from grader.marking.runner import Runner
+from grader.results import NotGraded
+from grader.review import Review
+from grader.submissions import Task, find
 
 pytestmark = [pytest.mark.security, pytest.mark.slow, pytest.mark.proof]
 HERE = Path(__file__).parent
@@ -195,6 +197,7 @@ def test_a_class_while_everything_is_killed(tmp_path, start, dask, postgres):
     course, errors = class_of(tmp_path, 400), (tmp_path / "errors").open("w+")
     words = [sys.executable, HERE / "fake_course.py", course, dask.address, postgres.url]
     options = {"stdout": subprocess.PIPE, "stderr": errors, "text": True}
+    (course / "pause").write_text("300")
     dask.begin(workers=2)
 
     def have(count):
@@ -216,7 +219,7 @@ def test_a_class_while_everything_is_killed(tmp_path, start, dask, postgres):
     have(120)
     kill(postgres.process)
     postgres.begin()
-    have(300)
+    have(220)
     late = list(map(fake_course.peak, others))
     kill(dask.scheduler)
     ended = run.wait(900)
@@ -228,10 +231,12 @@ def test_a_class_while_everything_is_killed(tmp_path, start, dask, postgres):
 
     list(map(kill, dask.workers))
     done, before = kept(course), graded(course)
+    (course / "pause").write_text(str(before.total() + 380 - len(done)))
     dask.begin(workers=2)
     run = start(*words, **options)
     have(350)
     kill(run)
+    (course / "pause").unlink()
     assert not done & (graded(course) - before).keys()
 
     done, before = kept(course), graded(course)
@@ -257,8 +262,9 @@ import gc, os, sys
 from functools import partial
 from pathlib import Path
 import fake_course, test_dask_cluster
-from llmlib.grading import batch, worker_pool
-from llmlib.grading.gradebook import GradebookWriter
+from grader import batch, worker_pool
+from grader.gradebook import GradebookWriter
+from grader.review import Review
 course, ballast = test_dask_cluster.class_of(Path(sys.argv[1]), 40), Path(sys.argv[1], "ballast")
 
 def grade():
@@ -267,7 +273,8 @@ def grade():
     words = {"make_runner": fake_course.Stub, "workers": 2}
     run = partial(worker_pool.run, notebooks=fake_course.NOTEBOOKS, **words)
     with GradebookWriter(f"sqlite:///{course}/gradebook.db", "c") as book:
-        return list(batch.grade(tasks, fake_course.NOTEBOOKS, run, results, book, course))
+        words = tasks, fake_course.NOTEBOOKS, run, results, book, course, Review(course)
+        return list(batch.grade(*words))
 
 with open(ballast, "wb") as file:  # leaves room for a few
     room = os.statvfs(course)
@@ -308,7 +315,9 @@ def test_a_database_that_stays_away_costs_no_result(tmp_path, postgres):
     full = Stub(None).grade(corpus.TARGET, [fake_course.SOME_CELL])
 
     def grade(run):
-        return list(batch.grade(find(*words), NOTEBOOKS, run, results, book, course))
+        return list(
+            batch.grade(find(*words), NOTEBOOKS, run, results, book, course, Review(course))
+        )
 
     def while_it_is_away(orders):
         kill(postgres.process)
@@ -404,7 +413,8 @@ def test_a_worker_that_stands_still_does_not_hold_up_the_tables(dask, monkeypatc
 def _another_course(folder):
     """An llmlib in which one line differs."""
     compiled = shutil.ignore_patterns("__pycache__")  # other processes write there
-    shutil.copytree(HERE.parent / "llmlib", folder / "llmlib", symlinks=True, ignore=compiled)
+    for name in PACKAGES:
+        shutil.copytree(HERE.parent / name, folder / name, symlinks=True, ignore=compiled)
     with (folder / "llmlib" / "files.py").open("a") as file:
         file.write("# corrected\n")
     return folder

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from llmlib import cli
-from llmlib.course.format.notebooks import ROOT
+from classroom import cli
+from exercises.course_packages import PACKAGES
+from exercises.format.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
 PAGES = [ROOT / f"{name}.md" for name in ("README", "INSTRUCTORS", "CONTRIBUTING", "SECURITY")]
@@ -19,7 +20,9 @@ FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
 CHANGELOG = ROOT / "CHANGELOG.md"
 GONE = {
     "llmlib/course/setup.py",
+    "llmlib/course/bootstrap",
     "llmlib.course.work",
+    "llmlib",
 }  # what docs/upgrade.md says is now elsewhere
 MADE = ("build", "work", "grading", ".venv", "certificate")  # folders that git does not hold
 UNNATURAL = (  # word or phrase: what to write instead
@@ -84,7 +87,7 @@ def test_docstrings_comments_and_messages_are_in_plain_words():
     """The words that are never right in code; in prose more are looked for."""
     found = [
         f"{path.relative_to(ROOT)}:{line + text[: match.start()].count(chr(10))}: {match[0]!r}"
-        for folder in ("llmlib", "authoring")
+        for folder in (*PACKAGES, "authoring")
         for path in sorted((ROOT / folder).rglob("*.py"))
         for line, text in words_of(path)
         for match in re.finditer(rf"\b(?:{'|'.join(NEVER)})\b", text, re.I)
@@ -98,6 +101,7 @@ def test_readme_fits_two_screens_and_says_the_most_on_the_first():
     first = "\n".join(lines[:20])
     for part in (
         "# From Tokens to Tokens",
+        "](docs/exercise.png)",
         "](docs/finished.png)",
         "\n    make lab ",
         "make test ",
@@ -143,10 +147,12 @@ def test_every_file_and_module_that_it_names_exists(page):
         top = word.partition("/")[0]
         if top in folders - {*MADE} and word not in GONE and word != "notebooks/":
             assert list(ROOT.glob(word)), f"there is no {word}"
-    for module in re.findall(r"-m ((?:llmlib|benchmarks)[\w.]*)", words):
+    for module in re.findall(rf"-m ((?:{'|'.join(PACKAGES)}|benchmarks)\b[\w.]*)", words):
         assert module in GONE or importlib.util.find_spec(module), f"there is no module {module}"
     for file in re.findall(r"`([\w.-]+\.(?:md|toml|txt|cfg|ini))`", text):
-        assert any(name.endswith(file) for name in [*files, "timestamp.txt"]), f"there is no {file}"
+        assert any(name.endswith(file) for name in [*files, "timestamp.txt", "a.ipynb.txt"]), (
+            f"there is no {file}"
+        )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
@@ -168,14 +174,14 @@ def test_generated_files_are_marked_as_generated():
     """So that a pull request shows what somebody wrote."""
     made = [name for name in tracked() if re.match(r"(solutions|notebooks)/.*\.ipynb$", name)]
     made += [name for name in tracked() if name.startswith("docs/evidence/")]
-    made += ["solutions/quiz.py", "llmlib/data/quiz.json", "benchmarks/recorded.json"]
+    made += ["solutions/quiz.py", "classroom/quiz.json", "benchmarks/recorded.json"]
     asked = ["git", "check-attr", "linguist-generated", "--", *made]
     said = subprocess.check_output(asked, cwd=ROOT, encoding="utf-8").splitlines()
     assert len(said) == len(made) > 20
     assert [line for line in said if not line.endswith(": set")] == []
-    ours = ("llmlib", "authoring", "tests")
+    ours = (*PACKAGES, "authoring", "tests")
     written = [name for name in tracked() if Path(name).parts[0] in ours]
     asked = ["git", "check-attr", "linguist-generated", "--", *written]
     said = subprocess.check_output(asked, cwd=ROOT, encoding="utf-8").splitlines()
     marked = [line.partition(":")[0] for line in said if line.endswith(": set")]
-    assert marked == ["llmlib/data/quiz.json"]
+    assert marked == ["classroom/quiz.json"]

@@ -8,8 +8,8 @@ import zipfile
 import pytest
 from test_lms_file_names import CLAIMS, MOODLE, NAME, place
 
-from llmlib.grading import downloads
-from llmlib.grading.host import read_submission
+from grader import downloads
+from grader.host import read_submission
 
 pytestmark = pytest.mark.unit
 CANVAS = {
@@ -73,6 +73,18 @@ def test_each_kind_of_download_is_recognized(tmp_path, files, kind, students, pa
         assert found == {place(who): text for who, text in zip(students, files.values())}
 
 
+ENDINGS = ["{}.ipynb.txt", "{}.ipynb.json", "{}.IPYNB", "{}.Ipynb", "{}.ipynb.TXT"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_notebook_by_another_ending_is_taken(tmp_path, ending, packed):
+    files = {ending.format(name.removesuffix(".ipynb")): text for name, text in CANVAS.items()}
+    make, name = (archive, "downloads/x.zip") if packed else (folder, "downloads")
+    _, left, found = collect(tmp_path, make(tmp_path / name, files))
+    assert not left and found == {place("20117"): "hers", place("20118"): "his"}
+
+
 HOSTILE = [case for case in CLAIMS if case[2] is None]
 
 
@@ -127,10 +139,11 @@ def test_a_learner_s_archive_stays_closed(tmp_path):
 def test_a_name_like_another_system_s_is_no_road_to_another_student(tmp_path):
     forged = {
         f"mallory_66{MOODLE}/ada_20117_3345501_01_tokens.ipynb": "forged",
-        f"mallory_67{MOODLE}/20117/01_tokens/01_tokens.ipynb": "forged",
+        f"mallory_67{MOODLE}/20117/01_tokens/01_tokens.ipynb": "mallory's",
     }
     _, _, found = collect(tmp_path, folder(tmp_path / "m", MOODLES | forged))
-    assert sorted(found.values()) == ["hers", "his"]
+    assert sorted(found.values()) == ["hers", "his", "mallory's"]
+    assert found[place("mallory")] == "mallory's"
     other = {f"mallory_666_7001_Ada L_12{MOODLE}_01_tokens.ipynb": "forged"}
     _, _, found = collect(tmp_path, folder(tmp_path / "c", CANVAS | other))
     assert "forged" not in found.values()

@@ -11,8 +11,8 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
+from classroom.engine_check import reference, same_beginning, same_ids
 from llmlib import attention, embeddings, generate, layers, output_head, pretrained, scaling
-from llmlib.course.engine_check import reference, same_beginning, same_ids
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 

@@ -7,10 +7,14 @@ import evidence
 import pytest
 from claims import claim_runner
 
+from exercises.format import notebooks
+
 pytestmark = pytest.mark.unit
 RUN = "run `make evidence`"
 NAME = "03_attention"
-CASES = "llmlib/course/checking/attention.py"
+CASES = "exercises/attention.py"
+FIRST = f"{NAME}.{notebooks.load(NAME).exercises[0].name}"
+CHECK = "def check_causal_mask(causal_mask: Callable) -> None:\n"
 
 
 def page(name):
@@ -35,11 +39,11 @@ def test_a_page_whose_inputs_have_changed_says_so(name):
 def copy(tmp_path_factory):
     """(the folder of a copy of what the pages measure, its inputs)"""
     root = tmp_path_factory.mktemp("copy")
-    for folder in ("solutions", "llmlib/course/checking", "tests/claims", "tests/attacks"):
+    for folder in ("solutions", "exercises", "classroom/checking", "tests/claims", "tests/attacks"):
         shutil.copytree(
             evidence.ROOT / folder, root / folder, ignore=shutil.ignore_patterns("*.ipynb")
         )
-    for file in ("llmlib/grading/mutations.py", "llmlib/course/check.py"):
+    for file in ("grader/mutations.py",):
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(evidence.ROOT / file, root / file)
     with pytest.MonkeyPatch.context() as patch:
@@ -62,22 +66,22 @@ def copy(tmp_path_factory):
             f"solutions/{NAME}.py",
             "### BEGIN SOLUTION\n",
             "### BEGIN SOLUTION\n    pass\n",
-            {"claims": [NAME, "04_layers"], "mutants": [NAME]},
+            {"claims": [NAME, "04_layers"], "mutants": [FIRST]},
         ),
         (
             f"solutions/{NAME}.py",
             "### BEGIN HIDDEN TESTS\n",
             "### BEGIN HIDDEN TESTS\n_seed = 1\n",
-            {"mutants": [NAME]},
+            {"mutants": [FIRST]},
         ),
-        (CASES, "    got = ", "    got, new = ", {"mutants": [NAME]}),
+        (CASES, CHECK, f"{CHECK}    assert True\n", {"mutants": [f"{NAME}.causal_mask"]}),
         (
             f"tests/claims/{NAME}.py",
             "    assert ",
             "    assert True\n    assert ",
             {"claims": [NAME]},
         ),
-        ("llmlib/course/check.py", '"""', '"""Plainly: ', {}),
+        ("exercises/check.py", '"""', '"""Plainly: ', {}),
         ("tests/attacks/known.py", "\nimport ", "\nONE = 1\nimport ", {"attacks": ["attacks"]}),
     ],
     ids=[

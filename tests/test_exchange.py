@@ -11,13 +11,13 @@ from pathlib import Path
 import nbformat
 import pytest
 from browser import WRONG_MERGE, solved
+from nbgrader.exchange import default
 
-from llmlib import cli
-from llmlib.course import exchange as learners
-from llmlib.course import page_address
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT
-from llmlib.grading import course_config, exchange
+from classroom import cli, exchange_steps, page_address
+from classroom import exchange as learners
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
+from grader import course_config, exchange
 
 pytestmark = [
     pytest.mark.nbgrader,
@@ -36,7 +36,7 @@ class Class:
         self.folder, self.monkeypatch = folder, monkeypatch
         self.exchange, self.teacher = folder / "exchange", folder / "teacher"
         self.exchange.mkdir()
-        self.exchange.chmod(0o777)
+        self.exchange.chmod(0o755)
         self.teacher.mkdir()
         self.config = self.teacher / "nbgrader_config.py"
 
@@ -182,9 +182,19 @@ def _none(school):
 
 def _closed(school):
     school.teach("release-assignment", NAME)
+    _refuse(school, school.exchange, os.X_OK)
+
+
+def _refuse(school, path, modes):
+    """Whoever asks whether `path` allows one of `modes` hears no; the tests' user may be root."""
     may = os.access
-    refuse = lambda path, mode: Path(path) != school.exchange and may(path, mode)  # noqa: E731
-    school.monkeypatch.setattr(os, "access", refuse)  # the tests' user may be root, who may all
+    refuse = lambda place, mode: may(place, mode) and not (Path(place) == path and mode & modes)  # noqa: E731
+    school.monkeypatch.setattr(os, "access", refuse)
+
+
+def _no_inbound(school):
+    school.teach("release-assignment", NAME)
+    _refuse(school, school.exchange / COURSE / "inbound", os.W_OK)
 
 
 def _other(school):
@@ -196,6 +206,16 @@ def _small(school):
     _add(school, "c.CourseDirectory.max_file_size = 1")
 
 
+def _full(school):
+    school.teach("release-assignment", NAME)
+    why = [("work", "inbound", "[Errno 28] No space left on device: '/srv/course/exchange'")]
+
+    def copy(*_, **__):
+        raise learners.shutil.Error(why)
+
+    school.monkeypatch.setattr(learners.shutil, "copytree", copy)
+
+
 def _add(school, line):
     config = school.folder / "ada" / "work" / "nbgrader_config.py"
     config.write_text(f"{config.read_text()}{line}\n")
@@ -204,10 +224,12 @@ def _add(school, line):
 REFUSALS = {
     "no exchange": (_none, "no exchange is set up here"),
     "not there": (_gone, "the exchange {} is not there: ask your instructor"),
-    "not writable": (_closed, "the exchange {} cannot be written to by you"),
+    "closed": (_closed, "the exchange {} cannot be entered by you"),
+    "inbound closed": (_no_inbound, "{}/from-tokens-to-tokens/inbound cannot be written to by you"),
     "no course": (lambda _: None, f"the exchange {{}} has no course {COURSE}: ask"),
     "not released": (_other, f"{NAME} cannot be handed in, as it is not released yet"),
     "too large": (_small, f"{NAME}.ipynb is larger than 0.001 MB: clear its outputs"),
+    "full": (_full, "the exchange cannot take it: No space left on device; ask your instructor"),
     "a slip": (lambda school: _add(school, "c = d"), "nbgrader_config.py does not run: NameError"),
 }
 
@@ -285,6 +307,7 @@ def test_nobody_hands_in_what_is_not_theirs(school, tmp_path):
     assert len(left) == 5 and "its name holds no student, notebook and time" in said
     assert f"it says that it is bob's, and {me} has put it there" in said
     assert "c.ExchangeCollect.check_owner = False" in said and "\x1b" not in said
+    assert "where all learners share one account, and only there" in said
     submitted = school.teacher / "grading" / "submitted"
     assert [path.name for path in submitted.iterdir()] == [me]
     assert exchange.collect(config, [NAME])[0] == []  # nothing is newer
@@ -305,6 +328,65 @@ def test_nobody_hands_in_what_is_not_theirs(school, tmp_path):
     assert exchange.collect(config, [NAME])[0] == [
         f"{NAME} of bob, handed in 2026-12-01 11:00:00 UTC"
     ]
+
+
+def test_a_root_that_only_the_teacher_can_write_to_is_enough(school, capsys):
+    """For this course's commands and, by docs/hub/nbgrader_config.py, for nbgrader's own."""
+    from nbgrader.exchange import ExchangeError, ExchangeFactory
+
+    hub = (ROOT / "docs" / "hub" / "nbgrader_config.py").read_text(encoding="utf-8")
+    school.configure("c.ExchangeCollect.check_owner = False")
+    assert school.teach("release-assignment", NAME) == 0
+    assert stat.S_IMODE(school.exchange.stat().st_mode) == 0o755
+    work = school.enrol("ada")
+    config = work / "nbgrader_config.py"
+    config.write_text(f"{config.read_text()}{hub}")
+    _refuse(school, school.exchange, os.W_OK)
+    assert school.learn("ada", "submit", NAME) == 0
+    settings = learners.settings(work)
+    (listed,) = learners.start(learners.step(settings, "List"))
+    assert listed["assignment_id"] == NAME
+    mine = ExchangeFactory(config=settings)  # as the Assignment List makes its steps
+    kinds = [getattr(mine, name) for name in exchange_steps.STEPS]
+    assert kinds == [*exchange_steps.STEPS.values()]
+    with pytest.raises(ExchangeError, match="Unwritable directory"):
+        default.ExchangeList(coursedir=learners.step(settings, "List").coursedir).start()
+    school.monkeypatch.undo()
+    school.monkeypatch.setenv("LLM_COURSE_EXCHANGE", str(school.exchange))
+    assert school.teach("grade", "--exchange", "--workers", "1") == 0
+    assert school.teach("release-feedback", NAME) == 0
+    _refuse(school, school.exchange, os.W_OK)
+    assert school.learn("ada", "fetch-feedback", NAME) == 0
+    assert f"{FULL:g} of {FULL:g} points" in capsys.readouterr().out
+
+
+def test_an_exchange_that_is_missing_is_made_for_its_teacher_alone(school):
+    school.exchange.rmdir()
+    school.configure("")
+    umask = os.umask(0o022)
+    try:
+        assert school.teach("release-assignment", NAME) == 0
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(school.exchange.stat().st_mode) == 0o755
+    inbound = school.exchange / COURSE / "inbound"
+    assert stat.S_IMODE(inbound.stat().st_mode) & 0o777 == 0o733
+
+
+def test_submit_and_collect_say_the_same_of_what_is_too_large(school, capsys):
+    """By nbgrader's own setting, which each of them reads."""
+    school.configure("")
+    school.teach("release-assignment", NAME)
+    school.enrol("ada")
+    limit = "c.CourseDirectory.max_dir_size = 3\n"
+    _add(school, limit)
+    school.config.write_text(school.config.read_text() + limit)
+    assert school.learn("ada", "submit", NAME) == 1
+    says = "larger than 0.003 MB: clear its outputs (menu Edit), save it and hand it in again"
+    assert says in capsys.readouterr().err
+    put(school, getpass.getuser(), "2026-12-01 10:00:00 UTC", **{f"{NAME}.ipynb": "x" * 3001})
+    taken, left = exchange.collect(course_config.settings(school.config)[3], [NAME])
+    assert not taken and left[0].endswith(f"{NAME}.ipynb: it is {says}")
 
 
 def test_nbgrader_s_own_command_and_button_collect_in_the_same_way(school):

@@ -7,11 +7,11 @@ import sys
 import nbformat
 import pytest
 
-from llmlib import cli
-from llmlib.course.checking.submission import Cell
-from llmlib.course.format import notebooks
-from llmlib.grading import export_answers
-from llmlib.grading.host import read_submission
+from classroom import cli
+from classroom.checking.submission import Cell
+from exercises.format import notebooks
+from grader import export_answers
+from grader.host import read_submission
 
 pytestmark = pytest.mark.unit
 NAME = "02_embeddings"
@@ -144,7 +144,7 @@ def test_a_text_that_fills_the_memory_costs_its_own_row(tmp_path):
     words = ["export-answers", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
     # In a process of its own: what one that has run for long holds free comes on top of the limit.
     code = (
-        "from llmlib import cli; from llmlib.grading.host import read_submission as reading; "
+        "from classroom import cli; from grader.host import read_submission as reading; "
         f"reading.MEMORY = 50 << 20; raise SystemExit(cli.main({words}))"
     )
     run = subprocess.run(

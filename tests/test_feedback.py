@@ -11,14 +11,15 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from nbclient import NotebookClient
 
-from llmlib.course import check, feedback, predict, prediction_cells
-from llmlib.course.checking import in_kernel, submission
-from llmlib.course.format import course_map, notebooks
-from llmlib.course.format.source import STUB
+from classroom import kernel_checks, predict
+from classroom.checking import submission
+from exercises import check, feedback, prediction_cells
+from exercises.format import course_map, notebooks
+from exercises.format.source import STUB
 
 pytestmark = pytest.mark.unit
 CHECK = """# Check of {0}: run this cell
-from llmlib.course import check
+from exercises import check
 check.equal({0}(2), 4, "twice two is four")"""
 
 
@@ -62,9 +63,7 @@ def test_a_check_that_failed_last_is_not_among_those_that_passed(shell):
     last = feedback.home("merge")[1][-1]
     shell("def merge(x):\n    return 2 * x", CHECK.format("merge"))
     feedback._passed.update(feedback.home("merge")[1])
-    ours = (
-        f"# Check of {last}: run this cell\nfrom llmlib.course import check\ncheck.that(True, 'x')"
-    )
+    ours = f"# Check of {last}: run this cell\nfrom exercises import check\ncheck.that(True, 'x')"
     assert "are done" in shell(ours)[0]["text/plain"]
     shell("def merge(x):\n    return 5", CHECK.format("merge"))
     said = shell(ours)[0]["text/plain"]
@@ -192,7 +191,7 @@ def test_a_kernel_reports_the_error_and_shows_what_a_check_says():
     assert said.data["text/plain"].startswith("✓ merge: 1 check passed")
 
 
-START = "from llmlib.course.predict import predict, predictions, reveal"
+START = "from classroom.predict import predict, predictions, reveal"
 GUESS = 'predict("n", "How many?", yours={})'
 CHOICE = 'predict("what", "Which?", {{"A": "this", "B": "that"}}, yours={})'
 
@@ -374,12 +373,12 @@ def test_each_notebook_says_where_it_stands():
 
 
 SOFTMAX_CHECK = """# Check of softmax: run this cell
-from llmlib.course import check
+from exercises import check
 check.close(softmax(torch.ones(2)), torch.softmax(torch.ones(2), -1), "exp over the sum of exps")"""
 
 
 def test_a_function_that_calls_itself_goes_as_deep_in_its_check_as_elsewhere(shell):
-    in_kernel.switch_on()
+    kernel_checks.switch_on()
     deep = (
         "import inspect, sys\nroom = sys.getrecursionlimit() - len(inspect.stack(0)) - 200\n"
         "def softmax(x, dim=-1, n=0):\n    softmax.deepest = n\n"
@@ -392,7 +391,7 @@ def test_a_function_that_calls_itself_goes_as_deep_in_its_check_as_elsewhere(she
 
 def test_a_check_in_the_kernel_refuses_what_is_not_allowed_and_names_it(shell):
     """And neither the check's own comparison nor any other cell's."""
-    in_kernel.switch_on()
+    kernel_checks.switch_on()
     ready_made = "import torch\ndef softmax(x, dim=-1):\n    return x.softmax(dim)"
     for _ in range(2):
         said = shell(ready_made, SOFTMAX_CHECK)

@@ -6,9 +6,9 @@ from contextlib import closing
 import pytest
 from attacks import corpus
 
-from llmlib.course.checking.submission import Cell
-from llmlib.course.format import notebooks
-from llmlib.grading.marking.runner import Runner
+from classroom.checking.submission import Cell
+from exercises.format import notebooks
+from grader.marking.runner import Runner
 
 pytestmark = [pytest.mark.security, pytest.mark.needs("bubblewrap")]
 
@@ -33,7 +33,7 @@ ROWS = [
     (THREAD, "", False),
     (CAUGHT, "", True),
     (RIGHT, COMPARES, True),
-    (RIGHT, "import gc", True),
+    (RIGHT, "import gc\ngc.get_objects()", True),
 ]
 
 

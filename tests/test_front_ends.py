@@ -9,8 +9,8 @@ from browser import NAME, jupyter, new_page
 from jupyter_client.manager import start_new_kernel
 from playwright.sync_api import expect
 
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
 
 pytestmark = pytest.mark.browser
 

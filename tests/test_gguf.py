@@ -426,7 +426,7 @@ def test_a_folder_with_a_gguf_file_is_no_checkpoint(tmp_path):
 
 def test_a_model_too_large_for_the_memory(tmp_path, monkeypatch):
     _, path = made(tmp_path, "llama")
-    monkeypatch.setattr("llmlib.checkpoint.available_memory", lambda: 1000)
+    monkeypatch.setattr("llmlib.checkpoints.checkpoint.available_memory", lambda: 1000)
     with pytest.raises(MemoryError, match="GB are needed as float32"):
         pretrained.load(path)
 

@@ -11,9 +11,9 @@ from grading_fakes import class_of, grade
 from nbgrader.api import Gradebook
 from test_downloads import NAME, archive
 
-from llmlib import cli
-from llmlib.course.format import notebooks
-from llmlib.grading import submissions
+from classroom import cli
+from exercises.format import notebooks
+from grader import submissions
 
 pytestmark = [pytest.mark.nbgrader, pytest.mark.slow, pytest.mark.needs("bubblewrap")]
 
@@ -25,7 +25,7 @@ def test_one_command_grades_a_download_with_no_notebook_built_before(tmp_path, c
     course.mkdir()
     config = tmp_path / "nbgrader_config.py"
     config.write_text(
-        "from llmlib.grading import nbgrader_plugin\n"
+        "from grader import nbgrader_plugin\n"
         "c = get_config()\n"
         f"c.CourseDirectory.root = {str(course)!r}\n"
         "nbgrader_plugin.configure(c)\n"

@@ -9,10 +9,10 @@ from attacks import corpus
 from grading_fakes import class_of, grade
 from nbgrader.api import Gradebook
 
-from llmlib import cli
-from llmlib.course.format import notebooks as course_notebooks
-from llmlib.grading.gradebook import OURS, GradebookWriter, refuse_others
-from llmlib.grading.results import Graded, Outcome
+from classroom import cli
+from exercises.format import notebooks as course_notebooks
+from grader.gradebook import OURS, GradebookWriter, refuse_others
+from grader.results import Graded, Outcome
 
 pytestmark = pytest.mark.security
 
@@ -156,6 +156,17 @@ def another_course(path, names=("hw1", "quiz")):
     return path
 
 
+def test_another_course_s_empty_assignment_is_refused(tmp_path):
+    url = f"sqlite:///{tmp_path / 'gradebook.db'}"
+    with Gradebook(url, "biology") as book:
+        book.add_assignment("01_tokens")  # ours, as Formgrader makes it before there are cells
+    refuse_others(url)
+    with Gradebook(url, "biology") as book:
+        book.add_assignment("hw1")
+    with pytest.raises(ValueError, match=r"another course's cells \(hw1\)"):
+        refuse_others(url)
+
+
 def command(course, submitted):
     """`llmlib grade` in this folder: its exit status."""
     config = course / "nbgrader_config.py"
@@ -225,7 +236,7 @@ def test_a_gradebook_of_an_earlier_edition_is_ours(tmp_path, texts):
                 test = f"test_{each}"
                 book.add_grade_cell(test, name, name, max_score=5, cell_type="code")
                 book.add_solution_cell(each, name, name)
-                text = "from llmlib.course import check\ncheck.that(True)"
+                text = "from exercises import check\ncheck.that(True)"
                 text = f'check_answer("{each}", answer("{each}"))' if name == "quiz" else text
                 if texts:
                     book.add_source_cell(test, name, name, source=text, cell_type="code")

@@ -12,12 +12,12 @@ import pytest
 from attacks import corpus
 
 from authoring import release
-from llmlib.course.checking import scopes, submission
-from llmlib.course.checking.submission import Cell
-from llmlib.course.format import notebooks as course_notebooks
-from llmlib.grading import nbgrader_plugin
-from llmlib.grading.host import memory_kills, read_submission
-from llmlib.grading.marking import analysis
+from classroom.checking import scopes, submission
+from classroom.checking.submission import Cell
+from exercises.format import notebooks as course_notebooks
+from grader import nbgrader_plugin
+from grader.host import memory_kills, read_submission
+from grader.marking import analysis
 
 pytestmark = pytest.mark.security
 
@@ -35,7 +35,9 @@ def test_notes_and_findings_have_an_end():
 def test_a_cell_too_deep_to_be_read_is_a_finding(deep, times):
     """It may run all the same: who only compiles it gets further than who makes a tree of it."""
     deep = deep.format(("+1" if "1" in deep else ".b") * times)
-    shown = analysis.analyse(corpus.TARGET, [Cell("code", None, f"import gc\n{deep}")])
+    shown = analysis.analyse(
+        corpus.TARGET, [Cell("code", None, f"import gc\ngc.get_objects()\n{deep}")]
+    )
     assert shown.findings
 
 

@@ -8,10 +8,10 @@ import answer_runner as A
 import pytest
 from patient_runner import PatientRunner
 
-from llmlib.course.checking import submission
-from llmlib.course.checking.submission import Cell
-from llmlib.course.format import notebooks as course_notebooks
-from llmlib.grading.host import read_submission
+from classroom.checking import submission
+from classroom.checking.submission import Cell
+from exercises.format import notebooks as course_notebooks
+from grader.host import read_submission
 
 pytestmark = [pytest.mark.graders, pytest.mark.needs("bubblewrap")]
 
@@ -73,6 +73,7 @@ def test_the_solution_gets_its_points_and_the_stub_none(runner, name, function):
 @pytest.mark.verdict(
     "solutions/{answer.notebook}.py", "tests/answers/{answer.notebook}/{answer.function}.py"
 )
+@pytest.mark.crowd
 @pytest.mark.parametrize("answer", A.answers(), ids=lambda each: f"{each.notebook}: {each}")
 def test_the_grader_agrees(runner, answer):
     task = A.exercise(answer.notebook, answer.function)

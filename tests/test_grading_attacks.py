@@ -14,15 +14,16 @@ import honest
 import pytest
 from attacks import corpus, helpers
 
-from llmlib.course import toy_model
-from llmlib.course.checking import submission as handed_in
-from llmlib.course.format import notebooks as course_notebooks
-from llmlib.grading import batch, worker_pool
-from llmlib.grading.gradebook import GradebookWriter
-from llmlib.grading.host.time_limits import Limits
-from llmlib.grading.marking.runner import Runner
-from llmlib.grading.results import Graded
-from llmlib.grading.submissions import find, read
+from classroom.checking import submission as handed_in
+from exercises import toy_model
+from exercises.format import notebooks as course_notebooks
+from grader import batch, worker_pool
+from grader.gradebook import GradebookWriter
+from grader.host.time_limits import Limits
+from grader.marking.runner import Runner
+from grader.results import Graded
+from grader.review import Review
+from grader.submissions import find, read
 
 pytestmark = [
     pytest.mark.security,
@@ -34,7 +35,7 @@ TRIES = 10  # of a run, while it says that this machine was too busy for some
 HONEST = ("a-honest", "z-honest")
 DEVICES = "null", "zero", "full", "random", "urandom"  # the sandbox has this machine's own
 NOTEBOOKS = {"target": corpus.TARGET}
-MARK = b"llmlib.grading.guest import zygote"  # in the command line of all that is in a sandbox
+MARK = b"grader.guest import zygote"  # in the command line of all that is in a sandbox
 
 # The first to try of each kind: `make test` grades a class of these, `make proof` the others, too.
 CHIEF = {
@@ -190,7 +191,7 @@ def grade_all(folder, attacks):
             run = functools.partial(worker_pool.run, **words)
             rows = {}
             for _ in range(TRIES):
-                graded = batch.grade(tasks, NOTEBOOKS, run, results, book, course)
+                graded = batch.grade(tasks, NOTEBOOKS, run, results, book, course, Review(course))
                 rows = {task.student: result for task, result, _ in graded}
                 if not any(getattr(each, "yet", False) for each in rows.values()):
                     break

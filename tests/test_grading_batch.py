@@ -16,10 +16,10 @@ import pytest
 import torch
 from grading_fakes import NOTEBOOKS, Stub, _Make, class_of, grade
 
-from llmlib.certificate.revocation import Register
-from llmlib.grading import batch, worker_pool
-from llmlib.grading.host import memory_kills, sandbox
-from llmlib.grading.host.time_limits import CLOCK_FACTOR, Limits
+from grader import batch, worker_pool
+from grader.certificate.revocation import Register
+from grader.host import memory_kills, sandbox
+from grader.host.time_limits import CLOCK_FACTOR, Limits
 
 pytestmark = pytest.mark.security
 

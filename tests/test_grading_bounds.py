@@ -10,16 +10,16 @@ from contextlib import closing
 import pytest
 from attacks import corpus
 
-from llmlib import cli
-from llmlib.course.checking.submission import Cell, plan
-from llmlib.course.format import notebooks
-from llmlib.grading import export_answers, report, submissions
-from llmlib.grading.host import rpc
-from llmlib.grading.host.time_limits import Limits
-from llmlib.grading.marking import library_slice, messages
-from llmlib.grading.marking.runner import Runner
-from llmlib.grading.results import Graded, Outcome
-from llmlib.grading.submissions import Task
+from classroom import cli
+from classroom.checking.submission import Cell, plan
+from exercises.format import notebooks
+from grader import export_answers, report, submissions
+from grader.host import rpc
+from grader.host.time_limits import Limits
+from grader.marking import library_slice, messages
+from grader.marking.runner import Runner
+from grader.results import Graded, Outcome
+from grader.submissions import Task
 
 pytestmark = pytest.mark.security
 LONG = 4 << 20  # characters; with one emoji among them each takes four bytes in memory

@@ -7,15 +7,15 @@ import pytest
 import torch
 from grading_fakes import verdict
 
-from llmlib.course.checking import run_tests
-from llmlib.course.checking.submission import Cell
-from llmlib.course.format import notebooks
-from llmlib.grading import wire
-from llmlib.grading.host import memory_kills
-from llmlib.grading.host.memory_kills import NoMemory
-from llmlib.grading.marking import messages
-from llmlib.grading.marking.proxy import Proxy
-from llmlib.grading.marking.reference_calls import ReferenceCalls
+from classroom.checking import run_tests
+from classroom.checking.submission import Cell
+from exercises.format import notebooks
+from grader import wire
+from grader.host import memory_kills
+from grader.host.memory_kills import NoMemory
+from grader.marking import messages
+from grader.marking.proxy import Proxy
+from grader.marking.reference_calls import ReferenceCalls
 
 pytestmark = pytest.mark.security
 

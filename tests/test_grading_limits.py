@@ -11,14 +11,14 @@ from attacks import corpus
 from grading_fakes import Stub, class_of, grade, verdict
 from patient_runner import PatientRunner
 
-from llmlib.course.checking import submission
-from llmlib.course.checking.submission import Cell
-from llmlib.grading import batch, wire, worker_pool
-from llmlib.grading.host import processor_time, read_submission, run_test_cell
-from llmlib.grading.host.processor_time import NONE, TimeLimit, Usage, time_limit
-from llmlib.grading.host.time_limits import CLOCK_FACTOR, Limits, OutOfTime, Starved
-from llmlib.grading.marking.runner import Runner
-from llmlib.grading.results import NotGraded
+from classroom.checking import submission
+from classroom.checking.submission import Cell
+from grader import batch, wire, worker_pool
+from grader.host import processor_time, read_submission, rpc, run_test_cell
+from grader.host.processor_time import NONE, TimeLimit, Usage, time_limit
+from grader.host.time_limits import CLOCK_FACTOR, Limits, OutOfTime, Starved
+from grader.marking.runner import Runner
+from grader.results import NotGraded
 
 pytestmark = pytest.mark.security
 
@@ -35,7 +35,7 @@ def test_limits_are_named_and_the_rest_is_graded(monkeypatch):
         merge = Cell("code", "merge", corpus.SOLUTIONS["merge"])
         result = runner.grade(corpus.TARGET, [merge, endless])
         assert result["merge"].points == 3
-        assert "cell 2: this cell took longer than 3 s" in result.notes[0]
+        assert "“while True: pass”: this cell took longer than 3 s" in result.notes[0]
         late = Cell("code", "merge", f"while True:\n    pass\n{corpus.SOLUTIONS['merge']}")
         result = runner.grade(corpus.TARGET, [late])
         said = "its cell took longer than 3 s, or than it had, and was interrupted"
@@ -103,7 +103,7 @@ def test_usage_counts_what_was_killed_and_waits_for_a_processor(runner):
     box, before = runner.sandbox, runner.sandbox.usage()
     child = box.fork()
     spin = "import time\nuntil = time.process_time() + 1\nwhile time.process_time() < until: pass"
-    child.channel.send([{}, [["spin", spin]], [], 99, 99, 9])
+    child.channel.send([{}, [["spin", spin]], [], 99, 99, 9, {}])
     while child.channel.receive(wire.within(120)) != ["ready"]:
         pass
     box.kill(child)
@@ -182,16 +182,19 @@ def test_a_process_that_ends_while_it_is_looked_at_has_waited_for_nothing(monkey
 
 
 @pytest.mark.proof
-def test_cells_that_hang_or_die_cost_no_exercise_its_points():
-    """However many there are: each costs its seconds, and is left out."""
+def test_cells_that_hang_or_die_cost_no_exercise_its_points(monkeypatch):
+    """However many there are: each costs its seconds, and is left out. By the processor's time, on
+    a machine with much else to do."""
+    for module in (processor_time, rpc):
+        monkeypatch.setattr(module, "CLOCK_FACTOR", 40)
     limits = Limits(cell=2, call=6, test=60, notebook=120)
     with closing(PatientRunner([corpus.TARGET], limits=limits)) as runner:
         cells = [Cell("code", name, text) for name, text in corpus.SOLUTIONS.items()]
-        odd = [Cell("code", None, f"while True: {n}") for n in range(4)]
-        odd += [Cell("code", None, f"import os; os._exit({n})") for n in range(4)]
+        odd = [Cell("code", None, f"while True: {n}") for n in range(2)]
+        odd += [Cell("code", None, f"import os; os._exit({n})") for n in range(2)]
         result = runner.grade(corpus.TARGET, [*odd, *cells])
         assert result.points == result.worth, result
-        assert len(result.notes) == 8
+        assert len(result.notes) == 4
 
 
 def test_notes_on_cells_that_ended_the_process_have_an_end(runner):

@@ -11,12 +11,12 @@ from attacks import corpus
 from grading_fakes import NOTEBOOKS, class_of
 
 from authoring import release
-from llmlib.course.checking.submission import Cell
-from llmlib.course.format import notebooks as course_notebooks
-from llmlib.grading import cli, nbgrader_plugin, report, worker_pool
-from llmlib.grading.gradebook import Marks
-from llmlib.grading.results import Graded, NotGraded, Outcome
-from llmlib.grading.submissions import Task
+from classroom.checking.submission import Cell
+from exercises.format import notebooks as course_notebooks
+from grader import cli, nbgrader_plugin, report, worker_pool
+from grader.gradebook import Marks
+from grader.results import Graded, NotGraded, Outcome
+from grader.submissions import Task
 
 pytestmark = pytest.mark.security
 
@@ -28,7 +28,7 @@ def test_the_quiz_s_page_speaks_of_questions(runner):
     marks = Marks({each.name: 0.0 for each in quiz.exercises}, {}, 0.0)
     page = report.feedback(quiz, "ann", node, marks)
     assert "Question 1 · " in page and "the statement of Question 45 again" in page
-    assert "Exercise" not in page
+    assert "Exercise" not in page and "Question 1</a>: Through which stages does" in page
     assert "white-space: pre-wrap" in page and 'name="viewport"' in page
 
 
@@ -47,13 +47,16 @@ def graded_class(runner):
 
 def test_feedback_names_the_mistake_and_holds_no_hidden_test(runner):
     code = "# <img src=x>\ndef merge(*a): raise ValueError('<script>x</script>')"
-    result = runner.grade(corpus.TARGET, [Cell("code", "merge", code)])
+    wrong = Cell("code", "softmax", "def softmax(x, dim=-1):\n    return x")
+    result = runner.grade(corpus.TARGET, [Cell("code", "merge", code), wrong])
     node = nbgrader_plugin.fill(nbgrader_plugin.rebuild(corpus.TARGET, result.steps), result)
     marks = Marks(dict.fromkeys(corpus.SOLUTIONS, 0.0), {"merge": "<b>Ask me</b>"}, 0.0)
     page = report.feedback(corpus.TARGET, "eve", node, marks)
     assert "A comment: &lt;b&gt;Ask me&lt;/b&gt;" in page
     assert "<script" not in page and "<img" not in page and "&lt;script&gt;" in page
     assert "Read the statement of Exercise 0.1 again" in page and "Hint 1" in page
+    assert page.index("To repair") < page.index('href="#merge"') < page.index('id="merge"')
+    assert "<code>causal_mask</code>: not written yet" in page and page.count("open “") == 1
     assert "HIDDEN" not in page + nbformat.writes(node)
     assert "dim names the axis" not in page
 

@@ -7,10 +7,10 @@ import stat
 import pytest
 from test_manual_grades import TARGET, configure, course, grade
 
-from llmlib import cli as command
-from llmlib.course.format.notebooks import ROOT
-from llmlib.grading import course_config
-from llmlib.grading.host.time_limits import CLOCK_FACTOR, Limits
+from classroom import cli as command
+from exercises.format.notebooks import ROOT
+from grader import course_config
+from grader.host.time_limits import CLOCK_FACTOR, Limits
 
 pytestmark = pytest.mark.nbgrader
 __all__ = ["course"]  # a fixture

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from attacks import corpus
 
-from llmlib.course.checking.submission import Cell
-from llmlib.course.format import notebooks
-from llmlib.grading import wire
-from llmlib.grading.host import run_test_cell
-from llmlib.grading.host.time_limits import Limits
-from llmlib.grading.marking.runner import Runner
+from classroom.checking.submission import Cell
+from exercises.format import notebooks
+from grader import wire
+from grader.host import run_test_cell
+from grader.host.time_limits import Limits
+from grader.marking.runner import Runner
 
 pytestmark = pytest.mark.security
 # Guesses that change from one try to the next: a learner may change what parses a message.

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmlib.grading import wire
+from grader import wire
 
 pytestmark = pytest.mark.security
 

@@ -9,13 +9,10 @@ import contextlib
 import http.server
 import os
 import re
-import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
-import types
 import urllib.error
 import urllib.request
 
@@ -28,80 +25,26 @@ from ports import free_port
 from traitlets.config import PyFileConfigLoader
 
 from authoring import quiz_source
-from llmlib import assets
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT
+from benchmarks.hub_class import Hub
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
 from llmlib.serve import chat
 
 pytestmark = [pytest.mark.browser, pytest.mark.proof, pytest.mark.needs("bubblewrap")]
 LEARNERS = ["ada", "bob", "carol"]
 FIRST = notebooks.load(NAME).exercises[0]
 WRONG = f"def {FIRST.name}(ids):\n    return {{}}"
-# What differs from a class's machine: ports, and learners without accounts.
-HERE = """
-load_subconfig({recipe!r})
-assert os.access(c.Spawner.cmd[0], os.X_OK)
-c.JupyterHub.bind_url, c.JupyterHub.hub_port = "http://127.0.0.1:{port}", {hub_port}
-c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{api_port}"
-c.JupyterHub.authenticator_class, c.DummyAuthenticator.password = "dummy", "secret"
-c.JupyterHub.spawner_class = "simple"
-c.SimpleLocalProcessSpawner.home_dir_template = {homes!r}
-c.Spawner.args = ["--LabApp.expose_app_in_browser=True"]  # the gestures of browser.py ask it
-c.Spawner.cmd = [sys.executable, {released!r}, *c.Spawner.cmd[1:]]
-c.Spawner.environment.update(JUPYTER_CONFIG_PATH={configs!r})
-"""
-# `llmlib` of a wheel whose notebooks are in a folder of the test's.
-RELEASED = """
-import sys
-from pathlib import Path
-from llmlib.course import environment
-environment.RELEASED = Path({notebooks!r})
-from llmlib.cli import main
-sys.exit(main())
-"""
-# One account hands in for all: here its name comes from the hub, and nobody compares it.
-ONE_ACCOUNT = 'c.CourseDirectory.student_id = os.environ["JUPYTERHUB_USER"]\n'
 NOT_COMPARED = "c.ExchangeCollect.check_owner = False\n"
 
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
-    """A running hub: its `address`, its `folder`, and the `log`."""
+    """A running hub, which has started its proxy: `address`, `folder`, `port`, `log()`."""
     folder = tmp_path_factory.mktemp("hub")
-    for each in (ROOT / "docs" / "hub").iterdir():
-        shutil.copy(each, folder)
-    with (folder / "nbgrader_config.py").open("a") as file:
-        file.write(ONE_ACCOUNT)
-    (folder / "exchange").mkdir()
-    (folder / "exchange").chmod(0o777)
-    (folder / "model").mkdir()
-    (folder / "model" / assets.SMOLLM2).symlink_to(assets.smollm2_folder())
-    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
-    (folder / "released.py").write_text(RELEASED.format(notebooks=str(folder / "notebooks")))
-    port = free_port()
-    here = HERE.format(
-        recipe=str(folder / "jupyterhub_config.py"),
-        port=port,
-        hub_port=free_port(),
-        api_port=free_port(),
-        homes=str(folder / "home" / "{username}"),
-        released=str(folder / "released.py"),
-        configs=str(folder),
-    )
-    (folder / "here.py").write_text(f"import os, sys\n{here}")
-    log = (folder / "hub.log").open("w")
-    words = [sys.executable, "-m", "jupyterhub", "-f", str(folder / "here.py")]
-    server = subprocess.Popen(words, cwd=folder, stdout=log, stderr=log, start_new_session=True)
-    try:
-        browser.wait_until_served(f"http://127.0.0.1:{port}/hub/health", server, folder / "hub.log")
-        yield types.SimpleNamespace(folder=folder, port=port, log=folder / "hub.log")
-    finally:
-        server.terminate()  # it ends what it has started
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(30)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+    with Hub(folder, free_port(), free_port(), free_port()) as hub:
+        hub.token = ""  # as where no unit sets one
+        hub.start("llmlib-hub", "/hub/health")
+        yield hub
 
 
 def _lab(hub, name, path=""):
@@ -174,7 +117,7 @@ def teach(hub):
     }
 
     def typed(*words):
-        command = [sys.executable, "-P", "-m", "llmlib", *words]
+        command = [sys.executable, "-P", "-m", "classroom", *words]
         done = subprocess.run(
             command, cwd=desk, env=environment, capture_output=True, encoding="utf-8"
         )
@@ -316,11 +259,11 @@ def test_a_learner_gets_into_no_other_s_jupyterlab_nor_talk(hub, chromium):
         assert answer.status == 403  # with the hub's login as mallory, and not for her
         mallory.screenshot(path=SHOTS / "hub_refused.png")
         # Around the hub's proxy: the port that dora's server listens on.
-        (port,) = re.findall(r"/user/dora/? .*http://127\.0\.0\.1:(\d+)", hub.log.read_text())[:1]
+        (port,) = re.findall(r"/user/dora/? .*http://127\.0\.0\.1:(\d+)", hub.log().read_text())[:1]
         for path, status in {"api": 200, "api/contents": 403, "llmlib/chat/v1/models": 403}.items():
             assert _status(f"http://127.0.0.1:{port}/user/dora/{path}") == status, path
     culled = "GET /hub/api/users.*idle-culler@"
-    assert re.search(culled, hub.log.read_text()), "the idle culler does not ask the hub"
+    assert re.search(culled, hub.log().read_text()), "the idle culler does not ask the hub"
 
 
 def _status(address):

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from llmlib import import_closure
-from llmlib.course.checking import check_process
-from llmlib.course.format import notebooks
-from llmlib.grading import batch
-from llmlib.import_closure import Roots
+from classroom import import_closure
+from classroom.checking import check_process
+from classroom.import_closure import Roots
+from exercises.course_packages import PACKAGES
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
+from grader import batch
 
 pytestmark = pytest.mark.unit
 LESSON = notebooks.load("03_attention")
@@ -85,13 +87,14 @@ def loaded(code, *words):
     code += "\nimport sys\nfor m in [*sys.modules.values()]: print(getattr(m, '__file__', None))"
     said = subprocess.check_output([sys.executable, "-c", code, *words], encoding="utf-8")
     found = {Path(line) for line in said.splitlines()}
-    return {path for path in found if path.is_relative_to(import_closure.PACKAGE)}
+    rooms = [ROOT / name for name in PACKAGES]
+    return {path for path in found if any(map(path.is_relative_to, rooms))}
 
 
 @pytest.mark.slow
 def test_a_check_depends_on_all_that_it_loads_and_not_on_a_drawing():
     cells = [each.source for each in LESSON.cells if notebooks.kind(each) in batch.RUN]
-    code = "import sys; from llmlib.course.checking import check_process, run_tests\n"
+    code = "import sys; from classroom.checking import check_process, run_tests\n"
     code += "for cell in sys.argv[1:]: exec(cell)"
     closure = import_closure.closure([Path(check_process.__file__), *cells])
     assert closure >= loaded(code, *cells) >= {Path(check_process.__file__)}
@@ -100,7 +103,7 @@ def test_a_check_depends_on_all_that_it_loads_and_not_on_a_drawing():
 
 @pytest.mark.slow
 def test_a_grade_depends_on_all_that_the_grader_loads_and_not_on_a_drawing():
-    code = f"import {', '.join(batch.GRADER)}, llmlib.grading.guest.zygote"
+    code = f"import {', '.join(batch.GRADER)}, grader.guest.zygote"
     closure = import_closure.closure(batch.GRADER)
     assert closure >= loaded(code) > set()
     beside = {"drawings", "site", "lab", "certificate", "report.py", "gradebook.py"}
@@ -111,9 +114,6 @@ def test_a_notebook_s_grades_depend_on_what_it_imports():
     """Of two notebooks the one that imports it."""
     parsed = {
         name: notebooks.parse(f"# %% [markdown]\n# # {name}\n\n# %% given setup\n{code}\n", name)
-        for name, code in {
-            "08_a": "from llmlib.course.lab import live",
-            "08_b": "import torch",
-        }.items()
+        for name, code in {"08_a": "from classroom.lab import live", "08_b": "import torch"}.items()
     }
     assert batch.version(parsed["08_a"]) != batch.version(parsed["08_b"])

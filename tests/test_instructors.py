@@ -13,8 +13,8 @@ import nbformat
 import pytest
 from nbgrader.utils import notebook_hash
 
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
 
 pytestmark = [pytest.mark.nbgrader, pytest.mark.proof]
 GUIDE = (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
@@ -121,7 +121,7 @@ def test_a_day_that_works(clone):
     assert "1 graded, 0 not" in said
     table = GUIDE.split("| file in `grading/`")[1].partition("\n\n")[0]
     promised = re.findall(r"`(\w+[./][\w./]*)…?`", table)
-    assert len(promised) == 6
+    assert len(promised) == 8
     for line in promised:
         page = clone / "grading" / line.replace("STUDENT", STUDENT).replace("NN_name", NAME)
         assert page.exists(), f"the guide promises {line}"

@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 from contextlib import closing
 from functools import cache
 
@@ -13,13 +14,14 @@ from grading_fakes import verdict
 from patient_runner import PatientRunner
 
 import llmlib
-from llmlib.course.checking.submission import Cell, parse, plan
-from llmlib.course.format import notebooks
-from llmlib.grading.host import bubblewrap
-from llmlib.grading.host.rpc import RemoteProcess
-from llmlib.grading.host.time_limits import Limits
-from llmlib.grading.marking import library_slice
-from llmlib.grading.marking.runner import Runner
+from classroom.checking.submission import Cell, parse, plan
+from exercises.course_packages import PACKAGES, is_inside
+from exercises.format import notebooks
+from grader.host import bubblewrap
+from grader.host.rpc import RemoteProcess
+from grader.host.time_limits import Limits
+from grader.marking import library_slice
+from grader.marking.runner import Runner
 
 pytestmark = pytest.mark.security
 NAMES = notebooks.names()
@@ -64,29 +66,32 @@ def test_what_is_mounted_holds_no_answer_of_the_notebook(name):
 
 
 LOOK = (
-    f"NAMES = {[f'{name}{kind}' for name in NAMES for kind in ('.ipynb', '.py')]}"
+    f"NAMES = {[f'{name}{kind}' for name in NAMES for kind in ('.ipynb', '.py')]}\n"
+    f"PACKAGES = {PACKAGES}"
     + """
 def look():
     import gc, os, sys, types
     from pathlib import Path
     live = [f"{getattr(each, '__module__', None)}.{each.__name__}" for each in gc.get_objects()
             if isinstance(each, (types.FunctionType, type))]
-    ours = [name for name in sys.modules if name.partition(".")[0] == "llmlib"]
+    ours = [name for name in sys.modules if name.partition(".")[0] in PACKAGES]
     disk = []
     for top in ("/course", "/tmp", "/dev/shm", "/opt", "/srv", "/var", "/usr/src", *sys.path):
         for folder, _, files in os.walk(top):
             disk += [Path(folder, file) for file in files]
     disk = [str(path) for path in disk if path.suffix in (".py", ".json", ".ipynb", ".pyc")
-            and ("/llmlib" in str(path) or path.name in NAMES or path.name == "quiz.json")]
+            and (not {*PACKAGES}.isdisjoint(path.parts) or path.name in NAMES
+                 or path.name == "quiz.json" or "llmlib" in path.name)]
     return sorted(set(live)), sorted(ours), sorted(set(disk))
 """
 )
 GUEST = "__init__ zygote jail seccomp process resume_cell"
-OURS = [f"grading/guest/{name}" for name in GUEST.split()]
-OURS += ["__init__", "grading/__init__", "grading/wire"]
-OURS += ["course/__init__", "course/checking/__init__"]
-OURS += [f"course/checking/{name}" for name in ("plain_data", "run_cells")]
-OURS += [f"course/checking/{name}" for name in ("operators", "torch_blocker")]
+OURS = [f"grader/guest/{name}" for name in GUEST.split()]
+OURS += ["grader/__init__", "grader/wire", "classroom/__init__"]
+RUNNING = "__init__ plain_data run_cells snapshots exceptions"
+OURS += [f"classroom/checking/{name}" for name in RUNNING.split()]
+OURS += [f"exercises/{name}" for name in ("__init__", "course_packages")]
+OURS += [f"exercises/{name}" for name in ("operators", "torch_blocker")]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -104,16 +109,15 @@ def test_no_answer_is_in_memory_or_on_disk(runner, name):
         file.removesuffix(".py").replace("/", ".") for file in library_slice.cut(notebook).reduced
     }
     parts = {module.rpartition(".")[0] for module in given}
-    assert set(modules) <= {"llmlib", *given, *parts}
-    alive = {each for each in live if each.startswith("llmlib.")}
+    assert set(modules) <= {*PACKAGES, *given, *parts}
+    alive = {each for each in live if is_inside(each)}
     files = {module.replace(".", "/") for module in given}
-    mine = {f"llmlib/{path}".replace("/", ".") for path in OURS}
+    mine = {path.replace("/", ".") for path in OURS}
     assert {each.rpartition(".")[0] for each in alive} <= mine | given
-    seen = {path.rpartition("llmlib/")[2].removesuffix(".py") for path in disk}
-    assert {path for path in seen if "__editable__" not in path and "dist-info" not in path} <= {
-        *OURS,
-        *(file.removeprefix("llmlib/") for file in files),
-    }
+    below = [re.split(rf"/(?=(?:{'|'.join(PACKAGES)})/)", path, maxsplit=1)[-1] for path in disk]
+    seen = {path.removesuffix(".py") for path in below}
+    known = {*OURS, *files}
+    assert {path for path in seen if not re.search("__editable__|dist-info", path)} <= known
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "quiz"])
@@ -210,24 +214,27 @@ def stream_decode(ids, merges):
         shown, waiting = shown + [text], (waiting + table[i])[used:]
     return shown
 """
-READY_MADE = {  # cell: (notebook, exercise, does it score: known to be open)
-    FLEXIBLE: ("03_attention", "cross_attention", False),
-    BY_NODE: ("02_embeddings", "embedding_gradient", True),
-    BYTE_LEVEL: ("01_tokens", "cut_words", False),
-    BY_LOOKUP: ("01_tokens", "stream_decode", False),
-    BY_CODEC: ("01_tokens", "stream_decode", False),
-    IN_C: ("01_tokens", "stream_decode", False),
-    LLAMA: ("04_layers", "rms_norm", True),
+READY_MADE = {  # cell: (notebook, exercise)
+    FLEXIBLE: ("03_attention", "cross_attention"),
+    BY_NODE: ("02_embeddings", "embedding_gradient"),
+    BYTE_LEVEL: ("01_tokens", "cut_words"),
+    BY_LOOKUP: ("01_tokens", "stream_decode"),
+    BY_CODEC: ("01_tokens", "stream_decode"),
+    IN_C: ("01_tokens", "stream_decode"),
 }
 
 
 @pytest.mark.parametrize("code", READY_MADE, ids=lambda code: READY_MADE[code][1])
-def test_what_does_the_work_under_another_name_is_refused_or_known_to_be_open(runner, code):
-    name, exercise, scores = READY_MADE[code]
+def test_what_does_the_work_under_another_name_is_refused(runner, code):
+    name, exercise = READY_MADE[code]
     result = runner.grade(notebooks.load(name), [Cell("code", None, code)])
-    assert result[exercise].solved == scores, result[exercise]
-    assert scores or "is not allowed in this exercise" in result[exercise].message
-    assert scores or result.findings, result
+    assert not result[exercise].solved and result.findings, result
+    assert "is not allowed in this exercise" in result[exercise].message
+
+
+def test_transformers_has_no_answer_to_give(runner):
+    result = runner.grade(notebooks.load("04_layers"), [Cell("code", None, LLAMA)])
+    assert "'LlamaRMSNorm' is not defined" in result["rms_norm"].message
 
 
 PROCESSOR = """
@@ -292,7 +299,7 @@ def test_no_library_is_imported_only_to_forbid_a_part_of_it(runner, name):
 def test_the_quizs_key_is_not_inside(runner):
     loop = """
 import importlib, json, glob, sys
-q = importlib.import_module("llmlib.course." + "quiz")
+q = importlib.import_module("classroom." + "quiz")
 try:
     table = q.quiz_key()
 except Exception:
@@ -303,7 +310,7 @@ for n in table:
         if q.deobfuscate(n, l, table[n][l])[0] == "1": globals()[n] = l
 """
     guess = """
-from llmlib.course.quiz import check_answer
+from classroom.quiz import check_answer
 for n in range(1, 100):
     for l in "ABCD":
         try: check_answer(f"q{n:02}", l)
@@ -344,7 +351,7 @@ def test_what_stands_below_an_absent_import_counts(runner):
 
 
 def test_a_course_below_the_folder_of_python_is_out_of_sight(monkeypatch):
-    root, names = notebooks.ROOT, ["solutions", "llmlib", "notebooks", "tests"]
+    root, names = notebooks.ROOT, ["solutions", *PACKAGES, "notebooks", "tests"]
     files = ["README.md", "pyproject.toml", "my_llm.py", "gradebook.db"]
     pythons = sorted({*bubblewrap.python_folders(), str(root)})
     monkeypatch.setattr(bubblewrap, "python_folders", lambda: pythons)
@@ -352,7 +359,9 @@ def test_a_course_below_the_folder_of_python_is_out_of_sight(monkeypatch):
         look = "def f():\n    import os\n    paths = [f'{root}/{name}' for name in names]\n"
         look += "    return [os.listdir(path) if os.path.lexists(path) else [] for path in paths]"
         look = f"root, names = {str(root)!r}, {names}\n{look}"
-        assert verdict(runner, look, f"check.equal(f(), {[[]] * 4}, 'out of sight')") is None
+        assert (
+            verdict(runner, look, f"check.equal(f(), {[[]] * len(names)}, 'out of sight')") is None
+        )
         assert (root / "README.md").read_text()
         look = f"def f():\n    read = []\n    for name in {files}:\n        try:\n"
         look += f"            read.append(open({str(root)!r} + '/' + name).read())\n"

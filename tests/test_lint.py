@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import suites
 
-from llmlib.course.bootstrap import steps
+from classroom.bootstrap import steps
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]  # slow: `make check` runs them itself
 

@@ -8,9 +8,9 @@ import time
 import pytest
 import torch
 
+from classroom.lab import live, live_process, start_page
 from llmlib import pretrained
 from llmlib.attention import causal_mask
-from llmlib.course.lab import live, live_process, start_page
 
 pytestmark = pytest.mark.unit
 ECHO = """

@@ -7,10 +7,10 @@ import sys
 import pytest
 from attacks import corpus
 
-from llmlib import cli
-from llmlib.course.environment import environment
-from llmlib.grading.gradebook import GradebookWriter
-from llmlib.grading.results import Graded, Outcome
+from classroom import cli
+from classroom.environment import environment
+from grader.gradebook import GradebookWriter
+from grader.results import Graded, Outcome
 
 pytestmark = pytest.mark.nbgrader
 CANVAS = """\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,Old work (7)
@@ -57,6 +57,15 @@ def test_canvas_gets_its_own_columns_and_the_points_possible(course):
         ("11", due["ada"]),
         ("12", due["bob"]),
     ]
+
+
+def test_canvas_knows_its_assignment_again_by_the_roster_s_header(course):
+    folder, due = course
+    roster = CANVAS.replace("Old work (7)", "target (345)")
+    (folder / "roster.csv").write_text(roster, encoding="utf-8")
+    _, rows = grades(folder, "--format", "canvas", "--roster", str(folder / "roster.csv"))
+    assert list(rows[0])[-1] == "target (345)"
+    assert [float(row["target (345)"]) for row in rows] == [10, due["ada"], due["bob"]]
 
 
 def test_a_roster_may_have_semicolons_or_tabs_between_its_fields(course):

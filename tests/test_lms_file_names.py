@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from llmlib.course.format import notebooks
-from llmlib.grading import lms_file_names
+from exercises.format import notebooks
+from grader import lms_file_names
 
 NAME = "01_tokens"
 MOODLE = "_assignsubmission_file"
@@ -25,6 +25,10 @@ CLAIMS = [
     ("moodle", f"Mallory_66{MOODLE}/Ada L_12{MOODLE}/01_tokens.ipynb", None),
     ("moodle", f"Mallory_66_assignsubmission_text/Ada_12{MOODLE}/01_tokens.ipynb", None),
     ("moodle", f"CS 101-Tokens/Ada L_12{MOODLE}/01_tokens.ipynb", "Ada L"),
+    ("moodle", f"Ada L_12{MOODLE}/work/01_tokens.ipynb", "Ada L"),
+    ("moodle", f"Ada L_12{MOODLE}/work/mine/🚀 01_tokens.ipynb", "Ada L"),
+    ("moodle", f"Ada L_12{MOODLE}/Bob_13{MOODLE}/01_tokens.ipynb", None),
+    ("canvas", "ada_7_1_🚀 01_tokens.ipynb", "7"),
     ("moodle", f".._1{MOODLE}_01_tokens.ipynb", None),
     ("moodle", f".._1{MOODLE}/01_tokens.ipynb", None),
     ("moodle", f".hidden_1{MOODLE}_01_tokens.ipynb", None),
@@ -57,7 +61,7 @@ def collect(course, system, download):
     release.parent.mkdir(parents=True, exist_ok=True)
     release.write_text("{}")
     (course / "nbgrader_config.py").write_text(
-        "from llmlib.grading import lms_file_names\n"
+        "from grader import lms_file_names\n"
         "c = get_config()\n"
         f"c.CourseDirectory.root = {str(course)!r}\n"
         "c.ZipCollectApp.collector_plugin = lms_file_names.Collector\n"

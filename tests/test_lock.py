@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from llmlib.course.format.notebooks import ROOT
+from exercises.format.notebooks import ROOT
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.proof, pytest.mark.needs("index")]
 SYSTEMS = {

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from test_downloads import CANVAS, MOODLES, archive, collect, folder
 from test_lms_file_names import MOODLE, NAME, place
 
-from llmlib.course.format import notebooks
-from llmlib.grading import lms_file_names, loose_files
+from exercises.format import notebooks
+from grader import lms_file_names, loose_files
 
 pytestmark = pytest.mark.unit
 

@@ -12,12 +12,12 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import determine_grade
 from traitlets.config import PyFileConfigLoader
 
-from llmlib import cli as command
-from llmlib.course.checking.submission import Cell
-from llmlib.course.format import notebooks
-from llmlib.grading import cli, nbgrader_plugin
-from llmlib.grading.gradebook import GradebookWriter
-from llmlib.grading.marking.runner import Runner
+from classroom import cli as command
+from classroom.checking.submission import Cell
+from exercises.format import notebooks
+from grader import cli, nbgrader_plugin
+from grader.gradebook import GradebookWriter
+from grader.marking.runner import Runner
 
 pytestmark = pytest.mark.nbgrader
 GUESSED = "def merge(ids, pair, new_id):\n    return [9, 1]"  # what the visible test asks for
@@ -41,7 +41,7 @@ def course(tmp_path, monkeypatch):
 
 def configure(course, *lines):
     lead = [
-        "from llmlib.grading import nbgrader_plugin",
+        "from grader import nbgrader_plugin",
         "c = get_config()",
         "nbgrader_plugin.configure(c)",
     ]
@@ -105,7 +105,7 @@ def test_a_name_that_nobody_has_is_one_sentence_and_costs_no_table(course, verb,
         if verb == "grade" and not words:  # which takes any folder for a download
             why = f"{folder} holds no notebook that could be taken"
         assert why in said and said.count("\n") == 1
-    assert kept == {path: path.read_bytes() for path in course.glob("*.csv")} and len(kept) == 2
+    assert kept == {path: path.read_bytes() for path in course.glob("*.csv")} and len(kept) == 4
     assert not (course / "out").exists()
 
 
@@ -213,3 +213,64 @@ def test_a_due_date_put_off_counts_for_whose_last_file_cannot_be_graded(course):
         assert command.main(["grade", *words, "--workers", "1"]) == 1
         with book(course) as opened:
             assert opened.totals()["ada"] == {"target": points}
+
+
+def edited(path, column, choose):
+    """Fill in a column of a table as an instructor does, where `choose` says what."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row[column] = choose(row) or row[column]
+    with path.open("w", encoding="utf-8-sig", newline="") as file:  # as a spreadsheet saves it
+        table = csv.DictWriter(file, rows[0])
+        table.writeheader()
+        table.writerows(rows)
+    return rows
+
+
+def test_one_comment_reaches_all_who_made_a_mistake_and_leaves_with_it(course):
+    for student, source in (("carl", GUESSED + "  # mine"), ("dora", "def merge(a, b, c):\n    0")):
+        submission = corpus.Submission(course / "submitted" / student / "target", {})
+        submission.solve()
+        submission.put("merge", source)
+        submission.write()
+    grade(course)
+    with book(course) as opened, opened.transaction() as gradebook:
+        for each in gradebook.find_submission_notebook("target", "target", "carl").comments:
+            if each.name == "merge":
+                each.manual_comment = "Well tried."
+        gradebook.db.flush()
+    table = course / "mistakes.csv"
+    rows = edited(table, "comment", lambda row: "See =1.3." if "bob" in row["students"] else "")
+    (common, other) = rows
+    assert (common["times"], common["same_code"], common["students"]) == ("2", "2", "bob; carl")
+    assert (other["times"], other["students"]) == ("1", "dora") and other["comment"] == ""
+    rows = grade(course)
+    assert rows["bob"]["comments"] == "merge: To everyone who made this mistake: See =1.3."
+    assert "See =1.3." in page(course, "bob") and rows["carl"]["comments"] == "merge: Well tried."
+    assert rows["dora"]["comments"] == rows["ada"]["comments"] == ""
+    submission = corpus.Submission(course / "submitted" / "bob" / "target", {})
+    submission.solve()
+    submission.write()
+    assert grade(course)["bob"]["comments"] == "" and "See =1.3." not in page(course, "bob")
+    with table.open(encoding="utf-8", newline="") as file:
+        assert [row["comment"] for row in csv.DictReader(file)] == ["See =1.3.", ""]
+    table.write_text("mistake\nx\n")
+    words = ["grade", str(course / "submitted"), "--config", str(course / "nbgrader_config.py")]
+    assert command.main(words) == 2
+
+
+def test_a_finding_leads_to_its_cell_and_can_be_marked_as_seen(course, capsys):
+    submission = corpus.Submission(course / "submitted" / "eve" / "target", {})
+    submission.solve()
+    submission.put("softmax", "def softmax(x, dim=-1):\n    return torch.softmax(x, dim)")
+    submission.write()
+    grade(course)
+    assert "Finding: softmax called" in capsys.readouterr().out
+    (row,) = edited(course / "findings.csv", "seen", lambda row: "yes, she may")
+    assert row["page"].endswith("feedback/eve/target/target.html#softmax")
+    assert 'id="softmax"' in page(course, "eve")
+    grade(course)
+    assert "Finding:" not in capsys.readouterr().out
+    with (course / "findings.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["seen"] for row in csv.DictReader(file)] == ["yes, she may"]

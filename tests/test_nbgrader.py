@@ -15,10 +15,10 @@ from nbgrader.api import Gradebook
 from test_gradebook import another_course
 
 from authoring import release
+from exercises import tokens
+from exercises.format import notebooks
+from grader import lms_file_names
 from llmlib import files
-from llmlib.course.checking import tokens
-from llmlib.course.format import notebooks
-from llmlib.grading import lms_file_names
 
 pytestmark = pytest.mark.nbgrader
 NAME = "01_tokens"

@@ -7,11 +7,11 @@ from collections import Counter
 import pytest
 from nbconvert.filters import markdown2html
 
-from llmlib.course.checking import scopes
-from llmlib.course.checking.definitions import BUILTINS
-from llmlib.course.format import course_map, notebooks
-from llmlib.course.format.notebooks import ROOT
-from llmlib.course.my_llm import learner_functions
+from classroom.checking import scopes
+from classroom.checking.definitions import BUILTINS
+from classroom.my_llm import learner_functions
+from exercises.format import course_map, notebooks
+from exercises.format.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
 MARKDOWN_TAGS = set("p em strong code pre h1 h2 h3 h4 ul ol li a img blockquote hr br".split())
@@ -152,6 +152,14 @@ def test_no_prose_holds_a_bare_tag(name):
     cells = [cell.source for cell in notebooks.load(name).cells if cell.cell_type == "markdown"]
     found = {tag: text for text in cells for tag in other_tags(text)}
     assert not found, f"write each as code, in backticks: {found}"
+
+
+@pytest.mark.parametrize("name", notebooks.names())
+def test_a_table_is_rendered_as_one(name):
+    """Without a row of headings its bars are shown as they are."""
+    cells = [cell.source for cell in notebooks.load(name).cells if cell.cell_type == "markdown"]
+    texts = [text.replace("(attachment:", "(") for text in cells if "\n|--" in text]
+    assert not [text for text in texts if "<table" not in markdown2html(text)]
 
 
 def test_a_bare_tag_is_found_and_one_in_code_is_not():

@@ -15,13 +15,14 @@ import torch
 import torch._decomp
 import torch._refs
 import torch.nn.functional as F
+from torch.distributions.transforms import SoftmaxTransform
 from torch.nn.attention.flex_attention import flex_attention
 from torch.optim.adam import adam
 
-from llmlib.course.checking import torch_blocker
-from llmlib.course.checking.operators import OPERATORS
-from llmlib.course.checking.torch_blocker import DisallowedCall, block
-from llmlib.course.format import notebooks
+from exercises import torch_blocker
+from exercises.format import notebooks
+from exercises.operators import OPERATORS
+from exercises.torch_blocker import DisallowedCall, block
 
 pytestmark = pytest.mark.unit
 
@@ -67,6 +68,8 @@ SEEN = {  # the name that a learner reads: ways to it
         lambda: torch._decomp.decomposition_table[torch.ops.aten._softmax.default](x, -1, False),
         lambda: torch.distributions.Categorical(logits=x).sample(),
         lambda: F.scaled_dot_product_attention(q, q, q),
+        lambda: SoftmaxTransform()(x),
+        lambda: torch._softmax_backward_data(x, x, -1, torch.float),
     ],
     "torch.log_softmax": [
         *(lambda: x.log_softmax(-1), lambda: torch.nn.LogSoftmax(-1)(x)),
@@ -103,6 +106,10 @@ SEEN = {  # the name that a learner reads: ways to it
     "torch.nn.functional.silu": [
         *(lambda: F.silu(x), lambda: torch.nn.SiLU(inplace=True)(x.clone())),
         *(lambda: torch._C._nn.silu(x), lambda: F.glu(x)),
+        *(
+            lambda: torch.ops.aten.glu_backward(x[:, :3], x, -1),
+            lambda: torch.ops.aten.silu_backward(x, x),
+        ),
     ],
     "torch.nn.functional.embedding": [
         *(lambda: F.embedding(ids, x), lambda: torch.nn.Embedding(6, 2)(ids)),
@@ -131,6 +138,9 @@ SEEN = {  # the name that a learner reads: ways to it
         lambda: torch.func.jacfwd(torch.exp)(w),
         lambda: torch.func.jvp(torch.exp, (w,), (w,)),
         lambda: torch.autograd.functional.jacobian(torch.exp, w),
+        lambda: leaf().exp().grad_fn(w),
+        lambda: torch.ops.aten.embedding_dense_backward(x, ids, 6, -1, False),
+        lambda: torch.ops.aten.tanh_backward(x, x),
     ],
     "torch.optim": [
         *(lambda: step(torch.optim.AdamW), lambda: step(torch.optim.Adam)),
@@ -190,7 +200,7 @@ def test_the_table_and_the_exercises_lists_name_each_other():
         if name.startswith("torch.")
     }
     assert set(OPERATORS) == set(SEEN) and set(OPERATORS) <= listed
-    assert listed - set(OPERATORS) == {"torch.func"}
+    assert listed - set(OPERATORS) == {"torch.func", "torch.distributions.Categorical.log_prob"}
 
 
 def in_a_thread(way):
@@ -212,8 +222,8 @@ def in_a_thread(way):
 # Python functions of torch made of allowed operators, and derivatives that go forward: seen in the
 # thread of the call alone.
 OWN_THREAD = {
-    "torch.autograd": [5, 6],
-    "torch.softmax": [22, 23],
+    "torch.autograd": [5, 6, 8],
+    "torch.softmax": [22, 23, 26],
     "torch.nn.functional.scaled_dot_product_attention": [1, 3],
     "torch.optim": [7],
 }
@@ -234,7 +244,7 @@ def test_another_thread_is_refused_as_well(name, number):
 
 def test_an_operator_is_refused_for_each_of_its_names_however_late_one_is_asked_for():
     """In a process of its own, in which the second is new."""
-    code = "import torch\nfrom llmlib.course.checking.torch_blocker import block, called\n"
+    code = "import torch\nfrom exercises.torch_blocker import block, called\n"
     code += "kept, x = torch.softmax, torch.ones(2)\nimport threading\n"
     code += "def ask():\n    thread = threading.Thread(target=kept, args=(x, 0))\n"
     code += "    thread.start()\n    thread.join()\n"
@@ -303,7 +313,7 @@ def test_what_is_watched_and_allowed_is_what_it_was(made):
     code += "print(y.item(), x.grad.tolist())"
     plain = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     names = sorted(OPERATORS)
-    watched = f"from llmlib.course.checking import torch_blocker\ntorch_blocker.watch({names})\n"
+    watched = f"from exercises import torch_blocker\ntorch_blocker.watch({names})\n"
     out = subprocess.run([sys.executable, "-c", watched + code], capture_output=True, text=True)
     assert plain and out.stdout == plain, out.stderr
 
@@ -423,7 +433,7 @@ def test_nothing_is_slower_where_nothing_of_torch_is_disallowed():
 @pytest.mark.slow
 def test_torchs_compiler_is_not_imported_for_it():
     """That takes a second, and each test has a process of its own."""
-    code = "import sys, torch\nfrom llmlib.course.checking.torch_blocker import block\n"
+    code = "import sys, torch\nfrom exercises.torch_blocker import block\n"
     code += "with block(['torch.softmax']): torch.ones(2).exp()\n"
     code += "sys.exit('torch._dynamo' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -7,11 +7,11 @@ import answer_runner as A
 import pytest
 from patient_runner import PatientRunner
 
-from llmlib import cli
-from llmlib.course.checking import submission
-from llmlib.grading import oral_questions
-from llmlib.grading.host import bubblewrap
-from llmlib.grading.results import Graded, Outcome
+from classroom import cli
+from classroom.checking import submission
+from grader import oral_questions
+from grader.host import bubblewrap
+from grader.results import Graded, Outcome
 
 pytestmark = pytest.mark.security
 NAME = "01_tokens"

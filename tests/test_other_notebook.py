@@ -5,7 +5,7 @@ import nbformat
 import pytest
 import torch
 
-from llmlib.course.other_notebook import function_from
+from classroom.other_notebook import function_from
 
 pytestmark = pytest.mark.graders
 X = torch.ones(2)

@@ -10,8 +10,9 @@ import sys
 import pytest
 import yaml
 
-from llmlib import cli
-from llmlib.course.format.notebooks import ROOT
+from classroom import cli
+from exercises.course_packages import PACKAGES
+from exercises.format.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
 # A Python as Windows has it: these modules and functions are not there. torch, distributed and such
@@ -44,14 +45,15 @@ def windows(code):
 def test_what_a_learner_and_the_tests_import_needs_no_unix():
     """Every module but those that run on the sandbox's other side."""
     said = windows("""
-import llmlib
-for each in pkgutil.walk_packages(llmlib.__path__, "llmlib."):
-    if not each.name.startswith(("llmlib.grading.guest", "llmlib.data.", "llmlib.course.lab")):
-        importlib.import_module(each.name)
-        print(each.name)
+from exercises.course_packages import PACKAGES
+for package in map(importlib.import_module, PACKAGES):
+    for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not each.name.startswith(("grader.guest", "classroom.lab")):
+            importlib.import_module(each.name)
+            print(each.name)
 """)
-    names = "course.checking.cli course.my_llm certificate.cli grading.batch grading.worker_pool"
-    assert {f"llmlib.{name}" for name in names.split()} <= set(said.split())
+    names = "classroom.checking.cli classroom.my_llm grader.certificate.cli grader.worker_pool"
+    assert {*names.split()} <= set(said.split())
 
 
 @pytest.mark.parametrize("system", ["win32", "darwin"])
@@ -72,7 +74,7 @@ def test_grading_elsewhere_is_one_sentence(system, words, monkeypatch, capsys):
 @pytest.mark.slow
 def test_a_pipe_that_is_not_utf8_gets_utf8(monkeypatch):
     """Progress is drawn with blocks that cp1252 cannot write."""
-    code = "import sys; from llmlib import cli; cli.main(['grade', 'nowhere']); print('█░ 🙂')"
+    code = "import sys; from classroom import cli; cli.main(['grade', 'nowhere']); print('█░ 🙂')"
     environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
     assert done.returncode == 0 and done.stdout.decode("utf-8").strip() == "█░ 🙂"
@@ -81,8 +83,8 @@ def test_a_pipe_that_is_not_utf8_gets_utf8(monkeypatch):
 def test_text_is_never_in_the_system_s_own_encoding():
     """Windows' is cp1252: whoever reads or writes text says which encoding."""
     wrong = []
-    paths = {*(ROOT / "llmlib").rglob("*.py"), *(ROOT / "authoring").rglob("*.py")}
-    for path in paths - set((ROOT / "llmlib/grading").iterdir()):
+    paths = {path for top in (*PACKAGES, "authoring") for path in (ROOT / top).rglob("*.py")}
+    for path in paths - set((ROOT / "grader").iterdir()):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and _guesses(node):
                 wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")
@@ -125,7 +127,7 @@ def test_a_clone_and_the_wheel_are_opened_on_three_systems():
     systems = {each["system"] for each in job["strategy"]["matrix"]["include"]}
     assert systems == {"ubuntu-latest", "macos-latest", "windows-latest"}
     last = [step.get("run", "").strip().splitlines()[-1:] for step in job["steps"]]
-    assert ["python llmlib/course/bootstrap test"] in last
+    assert ["python classroom/bootstrap test"] in last
     assert last[-1][0].endswith("llmlib lab --version") and "[course]" in last[-1][0]
 
 
@@ -142,4 +144,4 @@ def test_the_dev_container_builds_from_the_container_file():
     assert f" AS {said['build']['target']}\n" in text and "ARG" not in text
     user = said["remoteUser"]
     assert f"--create-home {user}" in text
-    assert said["postCreateCommand"] == "python3 llmlib/course/bootstrap"
+    assert said["postCreateCommand"] == "python3 classroom/bootstrap"

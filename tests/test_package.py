@@ -15,22 +15,24 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from llmlib import assets, chat_template, cli, files, installation
-from llmlib.course.bootstrap import __main__ as setup
-from llmlib.course.format.notebooks import ROOT
+from classroom import cli
+from classroom.bootstrap import __main__ as setup
+from exercises.course_packages import PACKAGES
+from exercises.format.notebooks import ROOT
+from llmlib import assets, chat_template, files, installation
 
 pytestmark = pytest.mark.unit
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PARTS = {  # the modules of a part, and the extras with which they must import
-    "": r"llmlib\.(fast\.)?(?!course|grading|certificate|plots|data|serve|widgets|numba)\w+$",
+    "": r"llmlib\.(fast\.|checkpoints\.)?(?!plots|data|serve|widgets|numba)\w+$",
     "fast": r"llmlib\.(fast\.\w+|decode_step)$",
-    "notebook": r"llmlib\.(plots(\.\w+)?|serve\.(?!server)\w+|data|widgets(\.\w+)?|course\."
-    r"(check|predict|quiz|quiz_cells|engine_check|reference_bpe|checking\.check_notebooks|my_llm|"
-    r"format\.notebooks))$",
-    "lab": r"llmlib\.(serve\.server|course(\.\w+)?\.(?!__main__|template)\w+)$",
-    "grading": r"llmlib\.grading\.(?!dask_)\w+(\.\w+)?$",
-    "cluster": r"llmlib\.grading\.\w+(\.\w+)?$",
-    "certificate,grading": r"llmlib\.certificate\.\w+$",
+    "notebook": r"(llmlib\.(plots(\.\w+)?|serve\.(?!server)\w+|data|widgets(\.\w+)?)|"
+    r"exercises(\.\w+)+|classroom\.(predict|quiz|quiz_cells|engine_check|my_llm|"
+    r"checking\.check_notebooks))$",
+    "lab": r"(llmlib\.serve\.server|classroom(\.\w+)?\.(?!__main__|template)\w+)$",
+    "grading": r"grader\.(?!dask_|certificate)\w+(\.\w+)?$",
+    "cluster": r"grader\.(?!certificate)\w+(\.\w+)?$",
+    "certificate,grading": r"grader\.certificate\.\w+$",
 }
 # what setuptools carries inside and imports by these names; twine brings them, too
 SETUPTOOLS = ("jaraco", "more_itertools", "backports")
@@ -50,8 +52,10 @@ class Without:  # a module that the part does not bring is not there
     def invalidate_caches(self):
         pass
 sys.meta_path[:] = [Without(list(sys.meta_path))]
-import llmlib
-modules = [each.name for each in pkgutil.walk_packages(llmlib.__path__, "llmlib.")]
+modules = [
+    each.name for name in ("llmlib", "exercises", "classroom", "grader")
+    for each in pkgutil.walk_packages(importlib.import_module(name).__path__, f"{name}.")
+]
 found = [name for name in modules if re.match(pattern, name)]
 for name in found:
     importlib.import_module(name)
@@ -100,7 +104,7 @@ def test_a_part_imports_nothing_that_its_extra_does_not_bring(extras):
     forbidden = [
         module
         for module, owners in installed().items()
-        if module not in ("llmlib", "tests", *SETUPTOOLS)
+        if module not in (*PACKAGES, "tests", *SETUPTOOLS)
         and not brought & set(map(canonicalize_name, owners))
     ]
     assert "matplotlib" in forbidden or extras
@@ -124,7 +128,7 @@ def test_the_install_page_names_the_extras_that_exist():
 
 
 def test_a_command_whose_packages_are_missing_says_which(monkeypatch, capsys):
-    for module in [name for name in sys.modules if name.startswith("llmlib.certificate")]:
+    for module in [name for name in sys.modules if name.startswith("grader.certificate")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "openbadgeslib", None)
     assert cli.main(["certificate"]) == 2
@@ -142,6 +146,14 @@ def test_a_chat_without_transformers_says_so(monkeypatch, capsys):
     assert said.startswith("llmlib chat: transformers is not installed: type ")
 
 
+@pytest.mark.parametrize(("word", "nearest"), [("chek", "check"), ("frob", ""), ("lba", "lab")])
+def test_an_unknown_verb_is_one_sentence_with_the_nearest(word, nearest, capsys):
+    assert cli.main([word]) == 2
+    out, said = capsys.readouterr()
+    assert said.count("\n") == 1 and f"llmlib {word}: there is no such verb" in said and not out
+    assert f"the nearest is {nearest}" in said  # of "frob", any
+
+
 def test_the_help_has_each_verb_with_an_example(capsys):
     with pytest.raises(SystemExit):
         cli.main(["--help"])
@@ -157,7 +169,7 @@ def test_the_examples_are_commands():
     """Asked of a fresh Python, which imports them all."""
     code = """
 import shlex
-from llmlib import cli
+from classroom import cli
 for verb, (_, _, example) in cli.VERBS.items():
     command, *words = shlex.split(example)
     assert command == "llmlib" and cli._parser(verb).parse_args(words).verb == verb, example
@@ -172,7 +184,7 @@ def test_only_lab_passes_words_on(monkeypatch, capsys):
         cli.main(["check", "--ip=0.0.0.0"])
     assert "unrecognized arguments: --ip=0.0.0.0" in capsys.readouterr().err
     taken = []
-    monkeypatch.setattr("llmlib.course.lab.cli.run", lambda args: taken.append(args))
+    monkeypatch.setattr("classroom.lab.cli.run", lambda args: taken.append(args))
     assert cli.main(["lab", "here", "--ip=0.0.0.0", "--LabApp.x=1"]) == 0
     assert str(taken[0].folder) == "here" and taken[0].more == ["--ip=0.0.0.0", "--LabApp.x=1"]
 
@@ -209,9 +221,9 @@ def test_a_hint_fits_where_llmlib_was_installed(as_package, monkeypatch, tmp_pat
     assert installation.install_command().startswith("uv pip install --python PYTHON ")
     assert "--reinstall --no-deps" in installation.reinstall_command()
     (tmp_path / "uv-receipt.toml").touch()
-    assert installation.install_command().startswith("uv tool install --torch-backend auto ")
+    assert installation.install_command().startswith("uv tool install --torch-backend cpu ")
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "archive-v0" / "x"))
-    assert installation.install_command().startswith("uv tool run --torch-backend auto --from ")
+    assert installation.install_command().startswith("uv tool run --torch-backend cpu --from ")
 
 
 @pytest.mark.slow
@@ -233,7 +245,7 @@ def test_a_model_that_is_missing_is_fetched_by_a_command(as_package, monkeypatch
 
 
 def test_a_part_of_ours_that_is_missing_is_no_missing_package(monkeypatch):
-    monkeypatch.setitem(sys.modules, "llmlib.serve.complete", None)
+    monkeypatch.setitem(sys.modules, "classroom.complete", None)
     with pytest.raises(ModuleNotFoundError):
         cli.main(["complete", "x"])
 

@@ -16,11 +16,11 @@ from static_server import served, status
 from test_site_browser import WIDER, serious_faults
 
 from authoring.site import npm, python_parts
-from llmlib.course.checking import check_notebooks, run_tests, submission
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT
-from llmlib.course.my_llm import learner_functions
-from llmlib.grading import submissions
+from classroom.checking import check_notebooks, run_cells, run_tests, submission
+from classroom.my_llm import learner_functions
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
+from grader import submissions
 
 pytestmark = [
     pytest.mark.browser,
@@ -34,6 +34,8 @@ TASKS = {each.name: each for each in notebooks.load(BOOK).exercises}
 SOLVED = {
     name: re.sub(r"\n *### (BEGIN|END) SOLUTION", "", task.solution) for name, task in TASKS.items()
 }
+CORE = sum(task.points > 0 for task in TASKS.values())
+ALL_SOLVED = f"{CORE} of {CORE} exercises solved"
 OVERLAPS = browser.WRONG_MERGE
 HALF = "Mistake: the second half of the pair is still there: after a merge go on by two positions"
 LONG = 120_000  # milliseconds
@@ -173,13 +175,13 @@ def test_notebook_1_is_written_in_the_page_by_keyboard(chromium, server, tmp_pat
         assert page.evaluate(WIDER) == 0
         assert serious_faults(page) == []
         place(page, "train_bpe").screenshot(path=browser.SHOTS / f"editor-{width}-{theme}.png")
-        assert page.locator("#contents .solved").text_content() == "8 of 8 exercises solved"
+        assert page.locator("#contents .solved").text_content() == ALL_SOLVED
         marks = page.locator("#contents .sections .state[data-state=solved]")
         assert marks.count() == len(TASKS)
         look_at_the_file(page, tmp_path)
         page.goto(f"{server.address}/index.html")
         card = page.locator(f"[data-notebook='{BOOK}']")
-        expect(card).to_contain_text("8 of 8 exercises solved")
+        expect(card).to_contain_text(ALL_SOLVED)
 
 
 def look_at_the_file(page, tmp_path):
@@ -325,6 +327,112 @@ def test_what_was_solved_in_another_edition_is_to_be_checked_again(chromium, ser
             page.goto(f"{server.address}/{BOOK}.html")
 
 
+# What helps on the way ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("typed", ["return ids", "[ids]", "(a, b) = pair"])
+def test_what_is_typed_first_replaces_the_line_of_the_stub(chromium, server, typed):
+    stub = TASKS["merge"].stub
+    [line] = [each for each in stub.split("\n") if "NotImplementedError" in each]
+    expected = stub.replace(line.strip(), typed)
+    with opened(chromium, server) as page:
+        open_editor(page, "merge")
+        page.keyboard.type(typed)
+        assert text(page, "merge") == expected
+        place(page, "merge").get_by_role("button", name="Start again").click()
+        assert text(page, "merge") == stub
+        page.keyboard.type(typed)
+        assert text(page, "merge") == expected
+
+
+def test_a_check_shows_the_seconds_left_and_can_be_stopped(chromium, server):
+    endless = "def merge(ids, pair, new_id):\n    while True:\n        pass"
+    with opened(chromium, server) as page:
+        page.set_default_timeout(LONG)
+        editor = open_editor(page, "merge")
+        stop, left = editor.get_by_role("button", name="Stop"), editor.get_by_role("timer")
+        expect(stop).to_be_hidden()
+        write(page, endless)
+        page.keyboard.press("ControlOrMeta+Enter")
+        expect(left).to_have_text(re.compile(r"^(20|1\d) s left$"), timeout=LONG)
+        first = int(left.inner_text().split()[0])
+        expect(left).to_have_text(re.compile(rf"^({'|'.join(map(str, range(first)))}) s left$"))
+        stop.click()
+        expect(verdict(page, "merge")).to_have_text(
+            "Stopped before the check had ended. Your text is kept."
+        )
+        expect(stop).to_be_hidden()
+        expect(left).to_be_hidden()
+        expect(editor.get_by_role("button", name="Check")).to_be_focused()
+        expect(editor.locator(".state")).to_have_text("○ Not checked yet")
+        assert text(page, "merge") == endless == kept(page, "merge")["code"]
+        field(page, "merge").focus()
+        write(page, SOLVED["merge"])
+        page.keyboard.press("ControlOrMeta+Enter")
+        expect(verdict(page, "merge")).to_contain_text("✓ merge", timeout=LONG)
+
+
+def test_a_check_that_waits_for_another_one_is_stopped_alone(chromium, server):
+    endless = "def merge(ids, pair, new_id):\n    while True:\n        pass"
+    with opened(chromium, server) as page:
+        page.set_default_timeout(LONG)
+        for name, code in (("merge", endless), ("decode", SOLVED["decode"])):
+            open_editor(page, name)
+            write(page, code)
+            page.keyboard.press("ControlOrMeta+Enter")
+        expect(place(page, "merge").get_by_role("timer")).to_contain_text("s left", timeout=LONG)
+        place(page, "decode").get_by_role("button", name="Stop").click()
+        expect(verdict(page, "decode")).to_contain_text("Stopped before the check had ended.")
+        expect(place(page, "merge").locator(".state")).to_have_text("… Being checked")
+        expect(verdict(page, "merge")).to_contain_text("took longer than 20 s", timeout=LONG)
+
+
+def keep_solved(page, names):
+    """As a visit before has kept it, with a check that passed."""
+    for name in names:
+        checked = {"code": SOLVED[name], "message": "", "uses": []}
+        checked["edition"] = place(page, name).get_attribute("data-edition")
+        entry = json.dumps({"code": SOLVED[name], "checked": checked})
+        key = f"llmlib:exercise:{BOOK}:{name}"
+        page.evaluate("([k, v]) => localStorage.setItem(k, v)", [key, entry])
+    page.reload()
+
+
+def solve(page, name):
+    """Returns what stands below the verdict."""
+    open_editor(page, name)
+    write(page, SOLVED[name])
+    page.keyboard.press("ControlOrMeta+Enter")
+    expect(verdict(page, name)).to_contain_text(f"✓ {name}", timeout=LONG)
+    return place(page, name).locator(".onward")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_below_a_solved_exercise_the_next_one_is_a_link(chromium, server, width):
+    with opened(chromium, server, width=width) as page:
+        page.set_default_timeout(LONG)
+        core = [name for name, task in TASKS.items() if task.points]
+        first, last, further = core[0], core[-1], [each for each in TASKS if each not in core]
+        keep_solved(page, core[1:-1])
+        after_last = solve(page, last)  # the next one is looked for from the beginning
+        expect(after_last).to_have_text(f"{CORE - 1} of {CORE} solved · next: {first}")
+        after_last.get_by_role("link", name=first).click()
+        heading = page.locator("section, div").filter(has=place(page, first)).last.locator("h3")
+        expect(heading.first).to_be_in_viewport()
+        after_first = solve(page, first)
+        rest = f"{CORE} of {CORE} solved · further: {further[0]}" if further else "All exercises"
+        expect(after_first).to_contain_text(rest)
+        expect(after_last).to_contain_text(rest)  # it has heard of it
+        place(page, first).screenshot(path=browser.SHOTS / f"next-exercise-{width}.png")
+        keep_solved(page, TASKS)
+        open_editor(page, last)
+        expect(after_last).to_have_text("All exercises of this chapter are solved.")
+        field(page, last).focus()
+        page.keyboard.type(" ")
+        expect(after_last).to_be_hidden()  # what is written now was not checked
+        assert page.evaluate(WIDER) == 0
+
+
 # A notebook and back -----------------------------------------------------------------------------
 
 
@@ -378,12 +486,12 @@ def _old(tree):
 @pytest.mark.parametrize(
     "content, said",
     [
-        ("{", "is not a notebook, or is damaged"),
-        ("[]", "is not a notebook, or is damaged"),
-        ({"name": "quiz"}, "has no exercise of “1 · Tokens”"),
-        ({"name": "02_embeddings"}, "has no exercise of “1 · Tokens”"),
-        ({"change": _old}, "is of edition 1.2.4, this page of "),
-        ({}, "has no answer that is not here already"),
+        ("{", "some.ipynb is not a notebook, or is damaged"),
+        ("[]", "some.ipynb is not a notebook, or is damaged"),
+        ({"name": "quiz"}, "some.ipynb has no exercise of “1 · Tokens”"),
+        ({"name": "02_embeddings"}, "some.ipynb has no exercise of “1 · Tokens”"),
+        ({"change": _old}, "some.ipynb is of edition 1.2.4, this page of "),
+        ({}, "The notebook has no answer that is not here already"),
     ],
 )
 def test_a_file_that_does_not_belong_here_is_refused_in_a_sentence(
@@ -397,8 +505,43 @@ def test_a_file_that_does_not_belong_here_is_refused_in_a_sentence(
         notebook(file, answers, **content)
     with opened(chromium, server) as page:
         file_buttons(page)
-        expect(choose(page, file)).to_contain_text(said)
+        expect(choose(page, file)).to_have_text(re.compile(f"^{re.escape(said)}"))
         assert kept(page, "merge") is None
+
+
+def calls_of_say():
+    """(file, [name of a text], the values) of each call in the scripts whose text is named in
+    the call. The values are the source of an object."""
+    for path in sorted((ROOT / "web").rglob("*.js")):
+        if "vendor" in path.parts:
+            continue
+        source = path.read_text(encoding="utf-8")
+        alias = re.search(r"const texts = strings\.([\w.]+);", source)
+        for call in re.finditer(r"\bsay\(((?:[^(){},]|\([^()]*\))*), (\{[^{}]*\})\)", source):
+            found = re.findall(r"\b(strings|texts)\.([\w.]+)", call[1])
+            if all(root == "strings" or alias for root, _ in found):
+                names = [
+                    name if root == "strings" else f"{alias[1]}.{name}" for root, name in found
+                ]
+                yield path.name, names, call[2]
+
+
+def test_a_text_is_filled_in_with_all_the_names_that_it_has(chromium, server):
+    calls, faults, seen = [*calls_of_say()], [], 0
+    with browser.new_page(chromium) as page:
+        page.goto(f"{server.address}/index.html")
+        strings = page.evaluate("import('./assets/strings.js').then(each => each.strings)")
+    for file, names, values in calls:
+        given = {*re.findall(r"(?:^|[{,])\s*(\w+)\b", values)}
+        for name in names:
+            text = strings
+            for key in name.split("."):
+                text = text.get(key) if isinstance(text, dict) else None
+            if isinstance(text, str) and "..." not in values:
+                seen += 1
+                lacks = {*re.findall(r"\{(\w+)\}", text)} - given
+                faults += [f"{file}: {name} lacks {each}" for each in lacks]
+    assert seen > 50 and not faults, (seen, faults)
 
 
 def test_my_llm_is_the_file_that_the_notebooks_make(chromium, server, tmp_path):
@@ -465,7 +608,7 @@ def test_a_loop_without_end_is_stopped_and_the_text_stays(chromium, server):
         }""")
         page.keyboard.press("ControlOrMeta+Enter")
         expect(place(page, "merge").locator(".state")).to_have_text("… Being checked")
-        told = run_tests.error_message(KeyboardInterrupt(), 2)
+        told = run_tests.error_message(KeyboardInterrupt(run_cells.OUT_OF_TIME), 2)
         expect(verdict(page, "merge")).to_have_text(f"Mistake: {told}", timeout=LONG)
         assert text(page, "merge") == endless == kept(page, "merge")["code"]
 

@@ -13,8 +13,8 @@ from static_server import served
 from test_site_browser import serious_faults
 
 from authoring.site import npm, python_parts, weights
+from exercises.format import notebooks
 from llmlib import output_head, pretrained
-from llmlib.course.format import notebooks
 from llmlib.generation import generate
 
 pytestmark = [

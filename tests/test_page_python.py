@@ -13,8 +13,8 @@ import static_server
 from test_page_torch import OTHERWISE
 
 from authoring.site import python_parts
-from llmlib.course.checking import run_tests
-from llmlib.course.format import notebooks
+from classroom.checking import run_cells, run_tests
+from exercises.format import notebooks
 
 pytestmark = [
     pytest.mark.browser,
@@ -145,11 +145,106 @@ STUTTER = (
 def test_what_never_ends_is_stopped_with_the_notebooks_sentence(page):
     check = {"notebook": FIRST, "exercise": "count_pairs", "code": ENDLESS}
     [said], longest = page.evaluate(STUTTER, {"checks": [check], "seconds": 2})
-    told = run_tests.error_message(KeyboardInterrupt(), 2)
+    told = run_tests.error_message(KeyboardInterrupt(run_cells.OUT_OF_TIME), 2)
     assert said == {"passed": False, "message": told, "printed": "", "uses": []}
     assert longest < 1000  # milliseconds: meanwhile the page goes on
     right = A.exercise(FIRST, "count_pairs").solution
     assert ask(page, FIRST, "count_pairs", right)[0]["passed"]  # a new worker
+
+
+# A worker that answers at once, and from which what it had still to say arrives after its end.
+LATE_WORKER = """(seed) => {
+  const random = () => { // mulberry32
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const later = (act) => setTimeout(act, 8 * random());
+  const error = () => ({ preventDefault() {} });
+  window.random = random;
+  window.late = 0;
+  window.Worker = class {
+    postMessage({ call, method, args }) {
+      const say = (words) => this.onmessage({ data: { call, ...words } });
+      if (method === "start") return void later(() => this.ended || say({ result: null }));
+      this.call = call;
+      later(() => this.ended || say({ begins: args[1] }));
+      if (args[2] === "endless") return;
+      setTimeout(() => this.ended || say({ result: { passed: true, message: args[2] } }), 9);
+    }
+    terminate() {
+      this.ended = true;
+      later(() => { window.late += 1; this.onerror(error()); });
+      for (const words of [{ begins: "f" }, { error: "late" }, { result: { message: "late" } }]) {
+        // its call's number, or that of the call after: a new worker may be asked meanwhile
+        for (const more of [0, 1, 2]) {
+          later(() => this.onmessage({ data: { call: (this.call ?? 0) + more, ...words } }));
+        }
+      }
+    }
+  };
+}"""
+RUN_AGAIN = """async (tries) => {
+  const { python } = await import("./assets/python/python.js"), wrong = [];
+  const wait = () => new Promise((resolve) => setTimeout(resolve, 12 * random()));
+  const hangs = () => new Promise((resolve) => setTimeout(resolve, 5000, { message: "it hangs" }));
+  const named = (error) => ({ message: error.name });
+  const told = (check) => Promise.race([check, hangs()]).catch(named);
+  for (let i = 0; i < tries; i++) {
+    const first = told(python.check("book", "f", "endless"));
+    await wait();
+    python.stop();
+    if (random() < 0.5) python.start().catch(() => {}); // as an editor that is opened
+    const second = told(python.check("book", "f", `try ${i}`));
+    const said = [(await first).message, (await second).message];
+    if (said[0] !== "AbortError" || said[1] !== `try ${i}`) wrong.push(said);
+  }
+  return { wrong, late };
+}"""
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_an_ended_worker_says_late_disturbs_no_check_after_it(chromium, folder, seed):
+    with static_server.served(folder) as server, browser.new_page(chromium) as page:
+        page.goto(f"{server.address}/index.html")
+        page.evaluate(LATE_WORKER, seed)
+        said = page.evaluate(RUN_AGAIN, 200)
+        assert said["wrong"] == []
+        assert said["late"] >= 200
+        assert not page.complaints
+
+
+TOO_SLOW = "took longer than 3 s: is there a loop that never ends?"
+HOSTILE = {  # {what the body of `merge` does: what is said of it}
+    "while True: pass": TOO_SLOW,
+    "return merge(ids, pair, new_id)": "RecursionError",
+    "kept = []\nwhile True: kept.append(bytearray(10**9))": "MemoryError: the code asks",
+    "print('x' * 10**7)": "merge gave back None: is there a return?",
+    "return input('ids? ')": "EOFError: nothing can be typed in while a check runs: use the",
+    "import sys\nreturn sys.stdin.read()": "EOFError: nothing can be typed in while a check runs",
+    "import time\ntime.sleep(1000)": TOO_SLOW,
+    "while True: print('x')": TOO_SLOW,
+    "import itertools\nreturn sum(1 for _ in itertools.count())": TOO_SLOW,
+    "import itertools\nreturn (ids for _ in itertools.count())": "`merge` returned",
+    "raise KeyboardInterrupt": "KeyboardInterrupt: the code interrupts itself",
+    "import sys\nsys.exit()": "SystemExit: the code ends Python, so",
+    "return [0] * 10**9": "MemoryError: the code asks",
+    "return list(range(10**9))": "MemoryError: the code asks",
+    "while True:\n    try: raise ValueError\n    except BaseException: pass": TOO_SLOW,
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE)
+def test_endless_or_greedy_code_ends_in_a_sentence_and_the_next_check_works(page, body):
+    lines = "".join(f"    {line}\n" for line in body.split("\n"))
+    code = f"def merge(ids, pair, new_id):\n{lines}"
+    seconds = 3 if HOSTILE[body] == TOO_SLOW else 60  # a busy machine takes long to fill its memory
+    [said] = ask(page, FIRST, "merge", code, seconds=seconds)
+    assert HOSTILE[body] in said["message"] and not said["passed"]
+    assert "\n" not in said["message"] and "undefined" not in said["message"]
+    assert len(said["printed"]) <= 10_001
+    assert ask(page, FIRST, "merge", A.exercise(FIRST, "merge").solution)[0]["passed"]
 
 
 def test_a_process_that_ends_itself_is_a_message_too(page):

@@ -4,7 +4,6 @@ Python, and the real `regex` stands for the browser's."""
 
 import io
 import json
-import math
 import subprocess
 import sys
 import warnings
@@ -16,9 +15,10 @@ import pytest
 import regex
 import torch
 import torch_operations
+from torch_operations import DIGITS, far
 
 from authoring.site import python_parts
-from llmlib.course.format import notebooks
+from exercises.format import notebooks
 
 pytestmark = [pytest.mark.graders, pytest.mark.slow]
 HERE = Path(__file__).resolve().parent
@@ -42,9 +42,6 @@ OTHERWISE = {
     ): "the page has one device, and says that `meta` is not in the page",
 }
 
-# How far numbers may be from torch's, as a share of the largest: a few of the type's last digits.
-DIGITS = {"float64": 1e-11, "float32": 3e-6, "float16": 4e-3, "bfloat16": 3.2e-2}
-
 
 def in_the_page(path, program, job):
     """What a program prints, a JSON value a line, that has `path` and Python's library alone."""
@@ -53,28 +50,6 @@ def in_the_page(path, program, job):
     done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True)
     assert not done.returncode, done.stderr[-3000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def flat(values):
-    if isinstance(values, list):
-        for each in values:
-            yield from flat(each)
-    else:
-        yield values
-
-
-def far(mine, theirs, share):
-    """Is any number of the one farther from the other's than a share of the largest?"""
-    mine, theirs = list(flat(mine)), list(flat(theirs))
-    if len(mine) != len(theirs):
-        return True
-    finite = [abs(each) for each in theirs if each is not None and math.isfinite(each)]
-    bound = share * max([1, *finite])
-    for a, b in zip(mine, theirs):
-        same = a is b or a == b or (a != a and b != b)
-        if not same and (a is None or b is None or not abs(a - b) <= bound):
-            return True
-    return False
 
 
 def differs(case, mine, theirs):
@@ -141,6 +116,7 @@ def test_few_answers_are_judged_in_another_way():
 
 
 @pytest.mark.proof
+@pytest.mark.crowd
 @pytest.mark.parametrize("name", LESSONS)
 def test_every_answer_is_judged_as_in_the_notebook(name, path):
     """About two minutes of processor time for notebook 7, whose exercise `fit_power_law` is often

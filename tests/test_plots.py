@@ -18,9 +18,10 @@ from matplotlib.text import Text
 from nbconvert import HTMLExporter
 from nbval.plugin import get_sanitize_patterns
 
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
 from llmlib import plots
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT
+from llmlib.demonstrations import scalar_graph
 from llmlib.plots import (
     attention,
     embeddings,
@@ -31,6 +32,8 @@ from llmlib.plots import (
     scaling,
     tokens,
 )
+from llmlib.tokens import merge
+from llmlib.widgets.merge_tree import rows as merge_rows
 
 pytestmark = pytest.mark.unit
 ALT = 'Three bars; the one of " & <s>" is the highest, 70 %.'
@@ -165,17 +168,14 @@ def test_the_words_of_a_figure_follow_a_learners_own_run():
         "a -0.50 and 0.25 and 1.00."
         in output_head.gains_by_seed({"a": [-0.5, 1.0]}, {"a": 0.3}).alt
     )
-    bars = {"as they are": [0.64, 0.36], "doubled": [0.86, 0.14]}
-    fig = output_head.grouped_bars("ab", bars, "probability", "Logits")
-    assert fig.alt.endswith("a 0.64 and 0.86, b 0.36 and 0.14.")
     fig = output_head.logits_to_loss(["red", "tan"], [2.0, 1.0], [0.73, 0.27])
     assert "red 2.00 and 0.73" in fig.alt and "the loss of red, 0.31." in fig.alt
     assert "zlib 1,115 and 1,120." in output_head.file_sizes([("zlib", 1115, 1120)]).alt
     fig = layers.parameter_shares({"tiny": {"tables": 1, "attention": 3}})
     assert "tables and attention. tiny 25.0 and 75.0." in fig.alt
-    spelled = [bytes([b]) for b in range(256)] + [b"ab", b"abc"]
-    fig = tokens.merge_tree([257, 100], [(97, 98), (256, 99)], spelled)
-    assert "each of 2 tokens: abc, d." in fig.alt and fig.alt.endswith("ranks: ab 0, abc 1.")
+    rows = merge_rows(merge, "abcd", [(97, 98), (256, 99)])
+    fig = tokens.merge_tree(list(rows))
+    assert "with their ranks: ab 0, abc 1." in fig.alt and fig.alt.endswith("2 tokens: abc, d.")
 
 
 def test_curves_are_told_by_their_ends_and_by_what_lies_beyond():
@@ -198,12 +198,15 @@ def drawn(at):
         "by_layer": attention.by_layer(down, "share"),
         "scaling": attention.scaling([4, 8, 16], down, down),
         "learning": attention.learning({"mine": [at] * 20}, at),
+        "scores_of_a_step": kv_cache.scores_of_a_step(
+            torch.ones(int(at), int(at)), "abcd"[: int(at)]
+        ),
         "cache_gain": kv_cache.cache_gain([1.0] * int(10 * at), [0.5] * int(10 * at), 1),
         "cache_size": kv_cache.cache_size([1, 2, 3], down, 500.0),
         "ladder": kv_cache.ladder(
             [{"bits": 8, "block": block, "loss": at} for block in ("matrix", "row", 32)], 1.0, 5.0
         ),
-        "serving": kv_cache.serving(lambda n, context: n / 10 / at, {"mine": ({}, {})}, 10),
+        "three_limits": kv_cache.three_limits([1, 2, 3], [at] * 3, {"reading": [at / 2] * 3}),
         "norm_map": layers.norm_map(ones, ones, at * ones),
         "gradient_lengths": layers.gradient_lengths({"w": down}),
         "patch_map of layers": layers.patch_map([[at / 5], [0.9], [0.1]], ["France"]),
@@ -219,8 +222,9 @@ def drawn(at):
         "walk": output_head.walk([("Up.", {"x": at * np.eye(2)}, {})])[0],
         "one_batch": output_head.one_batch(down, 6.0),
         "what_it_learns": output_head.what_it_learns(
-            [at, 1.0], [(1, 1.0)], {"rule": 1.0}, [1, 2, 3], down
+            [at, 1.0], [(1, 1.0)], {"rule": 1.0}, [{"step": 0, "text": "a", "distances": {"b": at}}]
         ),
+        "scalar_graph": output_head.scalar_graph(scalar_graph.two_layers(at)),
         "beam_tree": sampling.beam_tree(Letters, [[([0], math.log(at / 10))]]),
         "two_arms": sampling.two_arms({"m": {"plainly": [at / 10, 0.0]}}),
         "copies": sampling.copies(down),
@@ -242,18 +246,6 @@ def test_no_figure_says_numbers_of_a_run_that_it_is_not_drawn_from():
                 told += [each.value for each in parts if isinstance(each, ast.Constant)]
     assert len(told) > 50
     assert [words for words in told if re.search(r"\d\.\d|\de-\d", words)] == []
-
-
-def test_a_machine_that_holds_no_text_has_no_line():
-    fits = {"name": "x"}
-    fig = kv_cache.serving(
-        lambda n, context, name: float("inf") if name == "too small" else 1.0,
-        {"large": (fits, {}), "small": ({"name": "too small"}, {})},
-        100,
-    )
-    large, end, *_ = (len(line.get_xdata()) for line in fig.axes[0].lines)
-    assert large > 10 and end == 0
-    plots.image(fig, ALT)
 
 
 @pytest.mark.parametrize("alt", ["", "  \n"])

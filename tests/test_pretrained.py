@@ -21,10 +21,10 @@ from tokenizers import Tokenizer as Reference
 from tokenizers import models, normalizers, processors
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from classroom.checking import check_process
+from classroom.cli import main
 from llmlib import assets, chat_template, generate, generation, pretrained
-from llmlib import checkpoint as checkpoint_files
-from llmlib.cli import main
-from llmlib.course.checking import check_process
+from llmlib.checkpoints import checkpoint as checkpoint_files
 from llmlib.tokens import Tokenizer
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
@@ -606,7 +606,7 @@ def test_a_model_that_the_memory_cannot_hold_is_one_sentence(fault, monkeypatch,
     def full(path):
         raise fault
 
-    monkeypatch.setattr("llmlib.checkpoint.load_file", full)
+    monkeypatch.setattr("llmlib.checkpoints.checkpoint.load_file", full)
     assert main(["complete", "x"]) == 2
     assert "llmlib complete: the memory is too full for" in capsys.readouterr().err
 

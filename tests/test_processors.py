@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from llmlib.course.processors import limit_threads, processors
+from classroom.processors import limit_threads, processors
 
 pytestmark = pytest.mark.unit
 

@@ -17,16 +17,16 @@ import nbformat
 import pytest
 import torch
 
-from llmlib import cli
-from llmlib.certificate import eligibility
-from llmlib.course.checking import check_notebooks, check_process, run_cells, submission
-from llmlib.course.checking.check_notebooks import DONE, FAILING, UNTOUCHED
-from llmlib.course.checking.cli import table
-from llmlib.course.checking.definitions import definitions
-from llmlib.course.checking.torch_blocker import DisallowedCall, block
-from llmlib.course.environment import environment
-from llmlib.course.format import notebooks
-from llmlib.plots.progress import alt_text, pipeline
+from classroom import cli
+from classroom.checking import check_notebooks, check_process, run_cells, submission
+from classroom.checking.check_notebooks import DONE, FAILING, UNTOUCHED
+from classroom.checking.cli import table
+from classroom.checking.definitions import definitions
+from classroom.environment import environment
+from classroom.progress_picture import alt_text, pipeline
+from exercises.format import notebooks
+from exercises.torch_blocker import DisallowedCall, block
+from grader.certificate import eligibility
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 NAME = "01_tokens"
@@ -317,7 +317,7 @@ def test_ctrl_c_ends_a_check_at_once(tmp_path):
         tmp_path,
         {"count_pairs": SOLUTIONS["count_pairs"], "merge": "open('began', 'w')\nwhile 1: pass"},
     )
-    words = [sys.executable, "-m", "llmlib", "check", "--folder", tmp_path, "--seconds", "600"]
+    words = [sys.executable, "-m", "classroom", "check", "--folder", tmp_path, "--seconds", "600"]
     log = tmp_path / "log"
     with log.open("w") as out:
         process = subprocess.Popen(
@@ -482,7 +482,7 @@ def test_without_path_programs_are_found_where_the_system_has_them(monkeypatch):
 
 def test_a_text_that_is_only_read_is_not_warned_of():
     """The first from Python 3.12 on, the second in all."""
-    read = "from llmlib.course.checking import definitions, scopes; scopes.names(text); "
+    read = "from classroom.checking import definitions, scopes; scopes.names(text); "
     read += "print(len(definitions.definitions([text])))"
     texts = r'text = "a = \"\\w\"\nb = 1if a else 2"; '
     command = [sys.executable, "-c", texts + read]

@@ -10,9 +10,9 @@ import zipfile
 import pytest
 
 from authoring.site import build, npm, python_parts
-from llmlib.course.checking import run_tests
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT
+from classroom.checking import run_cells, run_tests
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
 BEGIN, END = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
@@ -64,10 +64,10 @@ def test_two_builds_give_the_same_bytes():
 
 def test_the_page_says_too_slow_and_ended_as_the_notebook_does():
     """The page ends the process that would say it."""
-    from llmlib.course.checking.check_process import PROCESS_ENDED
+    from classroom.checking.check_process import PROCESS_ENDED
 
     strings = (ROOT / "web/strings.js").read_text(encoding="utf-8")
-    said = run_tests.error_message(KeyboardInterrupt(), 20)
+    said = run_tests.error_message(KeyboardInterrupt(run_cells.OUT_OF_TIME), 20)
     assert f'tooSlow: "{said.replace("20", "{seconds}")}"' in strings
     assert f'ended: "{PROCESS_ENDED}"' in strings
     assert "seconds = 20;" in (ROOT / "web/python/python.js").read_text(encoding="utf-8")
@@ -87,7 +87,7 @@ def test_a_package_of_another_content_is_refused(monkeypatch, tmp_path):
         return subprocess.CompletedProcess(words, 1, "", said)
 
     monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path))
-    monkeypatch.setattr(npm, "_npm", lambda: refused)
+    monkeypatch.setattr(npm, "run", refused)
     with pytest.raises(ValueError, match="arrived damaged: its hash is not the one in web/npm"):
         npm.packages()
     assert not list(tmp_path.glob("npm/*/node_modules"))

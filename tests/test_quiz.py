@@ -16,13 +16,13 @@ from IPython.utils.capture import capture_output
 from patient_runner import PatientRunner
 
 from authoring import quiz_source
+from classroom import quiz_cells
+from classroom.checking import submission
+from classroom.quiz import LETTERS, check_answer, deobfuscate, feedback_for, quiz_key
+from exercises.check import Mistake
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
 from llmlib import output_head, pretrained
-from llmlib.course import quiz_cells
-from llmlib.course.check import Mistake
-from llmlib.course.checking import submission
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT
-from llmlib.course.quiz import LETTERS, check_answer, deobfuscate, feedback_for, quiz_key
 
 unit = pytest.mark.unit
 QUESTIONS = {question.name: question for question in quiz_source.read()}
@@ -34,7 +34,7 @@ def test_what_is_built_from_the_source_is_up_to_date():
     assert (ROOT / "solutions/quiz.py").read_text(encoding="utf-8") == quiz_source.source(
         list(QUESTIONS.values())
     )
-    assert (ROOT / "llmlib/data/quiz.json").read_text(encoding="utf-8") == quiz_source.key_text(
+    assert (ROOT / "classroom/quiz.json").read_text(encoding="utf-8") == quiz_source.key_text(
         list(QUESTIONS.values())
     )
 
@@ -221,7 +221,7 @@ def test_an_open_question_says_what_to_do_and_small_letters_count():
 def test_nothing_gives_an_answer_away(question):
     node = nbformat.read(ROOT / "notebooks/quiz.ipynb", as_version=4)
     released = "\n".join(cell.source for cell in node.cells)
-    kept = (ROOT / "llmlib/data/quiz.json").read_text(encoding="utf-8")
+    kept = (ROOT / "classroom/quiz.json").read_text(encoding="utf-8")
     for _, feedback in question.options:
         assert feedback not in released and feedback not in kept
     for line in question.run.splitlines():  # not even the code that will show it
@@ -244,11 +244,6 @@ def numbers(text):
     return [float(number.replace(",", "")) for number in re.findall(r"-?\d[\d,]*\.?\d*", text)]
 
 
-def misses(out):
-    """[(a fit's error on its own points, how far the measured loss lies above its forecast)]."""
-    return [(error, loss - said) for _, error, said, loss in map(numbers, out.splitlines())]
-
-
 TRUE = {
     "What does `merge` make of": lambda out: f"`{out}`",
     "How many tokens do the two have in common": lambda out: (
@@ -256,9 +251,11 @@ TRUE = {
         if set.intersection(*(set(numbers(line.split("]")[0])) for line in out.splitlines()))
         else "None"
     ),
-    "about four characters": lambda out: {"English": "A page in English"}[
-        min(out.splitlines(), key=lambda line: abs(numbers(line)[0] - 4)).split()[0]
-    ],
+    "two merges are possible at once": lambda out: (
+        "The merge that was learned first"
+        if re.findall(r"give (.*)", out) == ["[97, 256]", "[256, 99]", "[97, 256]"]
+        else "The merge that stands"
+    ),
     "What would show whether it counted": lambda out: (
         "The same examples with"
         if [set(re.findall(r"model says (\d)", part)) for part in out.split("after ")[1:]]
@@ -266,19 +263,15 @@ TRUE = {
         and "dog: the model says 3 (0.47)" in out
         else "?"
     ),
-    "`<|im_end|>` count": lambda out: (
-        "In what the program"
-        if [numbers(line)[0] for line in out.splitlines()] == [2, 1, 3, 0]
+    "decode them one by one": lambda out: (
+        "Three replacement"
+        if out.count("'\N{REPLACEMENT CHARACTER}'") == 3 and "🦜" in out
         else "?"
     ),
-    "what id 7043 is": lambda out: "Something unrelated" if "' chick'" in out else "?",
-    "has the largest *dot product*": lambda out: (
-        "A part of some"
-        if re.search(
-            r"as it is +\[' strugg'.*\n.*shared direction +\[' Monday'.*\n"
-            r".*random direction +\[' strugg'.*\ncosine +\[' Monday', ' Tuesday'",
-            out,
-        )
+    "the gradient in row 5": lambda out: f"{numbers(out.splitlines()[0])[1]:g} at every",
+    "nothing is reordered": lambda out: (
+        "They are right for equal"
+        if [n[1] == n[2] for n in map(numbers, out.splitlines())] == [True, False, False]
         else "?"
     ),
     "The tokens of the prompt are shuffled": lambda out: (
@@ -304,8 +297,10 @@ TRUE = {
         "The number of vectors" if numbers(out)[1] == 3 * numbers(out)[3] else "?"
     ),
     "What shows best whether": lambda out: (
-        "The logits of a single"
-        if out.count("ids: True") == 3 and 25 < max(numbers(line)[-1] for line in out.splitlines())
+        "All the logits of a long"
+        if out.count("ids True") == 2
+        and [numbers(line)[-4] > 0.01 for line in out.splitlines()] == [True, False]
+        and all(numbers(line)[-2] > 1 for line in out.splitlines())
         else "?"
     ),
     "SmolLM2's 134,515,008 parameters": lambda out: {
@@ -335,8 +330,8 @@ TRUE = {
             if line.split("[")[1] == out.splitlines()[0].split("[")[1]
         )
     ],
-    "standard error of this difference": lambda out: (
-        f"About {numbers(out)[-3]:.3f}" if 32 <= numbers(out)[-1] <= 36 else "?"
+    "Which of the two predicts the page better": lambda out: (
+        "A, with less loss" if (n := numbers(out))[0] < n[-3] and n[2] < n[-1] else "B"
     ),
     "About what loss": lambda out: str(numbers(out)[1]),
     "From how many predictions": lambda out: f"{int(numbers(out)[1])}",
@@ -374,10 +369,9 @@ TRUE = {
     "such a pass mostly wait for": lambda out: (
         "For the weights" if (n := numbers(out))[0] > 100 * n[2] and n[4] > 100 * n[5] else "?"
     ),
-    "for a ninth size": lambda out: (
-        "A fit without the largest"
-        if all(4 < abs(missed) / error < 9 for error, missed in misses(out))
-        and [missed > 0 for _, missed in misses(out)].count(True) == 2
+    "made the law fail": lambda out: (
+        "One more run at"
+        if [round(numbers(line)[1], 2) for line in out.splitlines()] == [0.1, 0]
         else "?"
     ),
     "drawn at random from a model": lambda out: (
@@ -409,14 +403,18 @@ TRUE = {
         and numbers(out.splitlines()[0])[-2] < 10
         else "?"
     ),
-    "What does the rule advise": lambda out: next(
-        f"{line.split()[2][:-1]} times the parameters, {line.split()[5][:-1]} times the tokens"
-        for line in out.splitlines()
-        if numbers(line)[2:] == [100, 20]
+    "What shape has the causal mask": lambda out: "{:g} rows and {:g} columns".format(
+        *numbers(out)[:2]
     ),
-    "What speaks for the small one": lambda out: "It costs less" if numbers(out)[-1] > 10 else "?",
-    "the share of solved tasks": lambda out: (
-        f"It grows from {numbers(out)[1]:.0f} % to {numbers(out.splitlines()[3])[1]:.0f} %"
+    "What do these two runs show": lambda out: (
+        "Here, text"
+        if [line.split("loss ")[1][:5] for line in out.splitlines()[:2]] == ["1.158", "1.222"]
+        and 1.12 <= (n := [numbers(line) for line in out.splitlines()])[1][2] / n[0][2] <= 1.15
+        and n[2][4] < n[0][4]
+        else "?"
+    ),
+    "How large is its cache": lambda out: (
+        f"{n[0]:.0f} MB" if (n := numbers(out))[0] == n[1] and n[2:] == [69, 540] else "?"
     ),
 }
 

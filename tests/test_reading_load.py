@@ -5,17 +5,19 @@ import re
 from dataclasses import astuple, fields
 
 import pytest
-from reading_load import TALLEST, Load, load, stated
+from reading_load import TALLEST, Load, load
 
 from authoring import drawings
-from llmlib.course import prediction_cells
-from llmlib.course.format import notebooks, source
-from llmlib.grading import nbgrader_plugin
+from exercises import prediction_cells
+from exercises.format import notebooks, source
+from exercises.format.notebooks import ROOT
+from exercises.format.reading_time import further_minutes, hours, reading_time
+from grader import nbgrader_plugin
 
 pytestmark = pytest.mark.unit
 LESSONS = [each.name for each in notebooks.lessons()]
-CORE = Load(3300, 40, 200, 450, TALLEST, predictions=8, pictures=30, exercises=90)
-MINUTES = 180
+CORE = Load(3300, 40, 200, 450, TALLEST, predictions=8, pictures=30, exercises=140)
+MINUTES = 265  # the longest core, by a cold reader; the aim is 210
 PREDICTION = re.compile(r'<details class="reveal" data-prediction="(.*?)">')
 
 
@@ -24,8 +26,9 @@ def test_a_notebook_does_not_ask_for_more_than_its_reader_can_take(name):
     counted = load(notebooks.load(name))
     for field, here, most in zip(fields(Load), astuple(counted), astuple(CORE)):
         assert here <= most, f"{name}: {field.name} {here}, at most {most}"
-    assert counted.minutes <= MINUTES
-    assert abs(stated(notebooks.load(name)) - counted.minutes) <= 5, counted.minutes
+    time = reading_time(notebooks.load(name))
+    assert counted.minutes <= time.core <= MINUTES  # readers need longer than the count says
+    assert time.further == further_minutes(notebooks.load(name))
 
 
 def whole(name):
@@ -75,7 +78,7 @@ def test_the_minutes_are_those_of_the_core():
     text = """# %% [markdown]
 # # 1 · Small
 #
-# **It takes** about two and a half hours.
+# **It takes** about 150 minutes. *Further*, after the recap, is extra: about 90 more.
 #
 # ### Exercise 1.1 · `f` · ●○○ · 10 min
 
@@ -85,12 +88,27 @@ predict("a", "Which?", {"A": "one", "B": "two"}, yours=...)
 # %% [markdown]
 # ## Further
 #
-# ### Exercise 1.2 · `g` · ●○○ · 90 min
+# ### A piece · 90 min
+#
+# ### Exercise 1.2 · `g` · ●○○ · 60 min
 """
     notebook = source.parse(text, "01_small")
     counted = load(notebook)
     assert (counted.predictions, counted.exercises, counted.minutes) == (1, 10, 17)
-    assert stated(notebook) == 150
+    assert reading_time(notebook) == (150, 90) and further_minutes(notebook) == 90
+
+
+def test_the_readme_says_how_long_each_notebook_takes():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in LESSONS:
+        notebook = notebooks.load(name)
+        time, title = reading_time(notebook), notebook.heading.replace(" · ", " ")
+        row = next(line for line in text.splitlines() if line.startswith(f"| {title} |"))
+        assert f"| {hours(time.core)} + {hours(time.further)} |" in row, name
+    cores = [reading_time(notebooks.load(name)).core for name in LESSONS]
+    quiz = int(re.search(r"^\| Quiz \| (\d+) min \|", text, re.MULTILINE)[1])
+    assert f"{round((sum(cores) + quiz) / 60)} hours for all cores and the quiz" in text
+    assert round(sum(cores) / len(cores) / 60) == 4  # "about four hours a notebook"
 
 
 def test_what_a_prediction_shows_is_folded_below_its_answer():

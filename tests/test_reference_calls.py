@@ -7,12 +7,12 @@ import answer_runner as A
 import pytest
 from patient_runner import PatientRunner
 
-from llmlib.course.checking.submission import Cell, parse
-from llmlib.course.format import notebooks
-from llmlib.grading import nbgrader_plugin, report
-from llmlib.grading.gradebook import Marks
-from llmlib.grading.host.time_limits import Limits
-from llmlib.grading.marking import analysis
+from classroom.checking.submission import Cell, parse
+from exercises.format import notebooks
+from grader import nbgrader_plugin, report
+from grader.gradebook import Marks
+from grader.host.time_limits import Limits
+from grader.marking import analysis
 
 pytestmark = [pytest.mark.security, pytest.mark.verdict("solutions/*.py", "tests/answers/*/*.py")]
 LESSONS = [name for name in notebooks.names() if name != "quiz"]
@@ -61,6 +61,13 @@ def test_a_function_that_is_wrong_itself_is_told_its_own_mistake(runner):
     assert "a piece that occurs four times counts four times" in result["train_bpe"].message
 
 
+def test_what_needs_a_gradient_of_a_function_not_written_is_not_judged(runner):
+    (task,) = (e for e in notebooks.load("05_output_head").exercises if e.name == "cross_entropy")
+    result = grade(runner, "05_output_head", cross_entropy=task.stub)
+    assert result["train"].message.startswith("not judged: it needs your `cross_entropy`")
+    assert not any(each.told for each in result.outcomes)  # none of their own made anything fail
+
+
 def test_nothing_is_lent_by_a_later_function(runner):
     """`encode` could be had from `encode_special`."""
     borrowed = "def encode(text, merges):\n    return encode_special(text, merges, {})"
@@ -69,6 +76,7 @@ def test_nothing_is_lent_by_a_later_function(runner):
 
 
 @pytest.mark.proof
+@pytest.mark.crowd
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_mistake_in_each_earlier_function_costs_that_one_alone(runner, name):
     """A mutation of all that later exercises build on: they still get their points."""
@@ -95,6 +103,7 @@ def wrong_answers(name, function):
 @pytest.mark.proof
 @pytest.mark.graders
 @pytest.mark.needs("bubblewrap")
+@pytest.mark.crowd
 @pytest.mark.parametrize("name", LESSONS)
 def test_the_proof_of_a_test_cell_holds_with_earlier_functions_wrong_in_each_named_way(
     runner, name

@@ -10,9 +10,9 @@ import tomllib
 import nbformat
 import pytest
 
-from llmlib.course.environment import VERSION
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT
+from exercises.course_files import VERSION
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
 from llmlib.installation import DISTRIBUTION
 
 pytestmark = pytest.mark.unit
@@ -67,7 +67,7 @@ def test_a_clone_that_was_pulled_has_the_version_that_it_now_holds(tmp_path):
     stale = f"Metadata-Version: 2.4\nName: {DISTRIBUTION}\nVersion: 0.1.0\n"
     (info / "METADATA").write_text(stale)
     code = (
-        "import importlib.metadata as m, llmlib.course.environment as s; "
+        "import importlib.metadata as m, exercises.course_files as s; "
         f"print(m.version('{DISTRIBUTION}'), s.VERSION)"
     )
     path = os.pathsep.join([str(tmp_path), str(ROOT)])

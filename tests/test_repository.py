@@ -1,7 +1,9 @@
 """What the files around the engine promise: requirements, imports, issue forms, verbs."""
 
 import ast
+import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -14,8 +16,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from rattler import MatchSpec
 
-from llmlib.course.bootstrap import steps
-from llmlib.course.format.notebooks import ROOT
+from classroom.bootstrap import steps
+from exercises.course_packages import PACKAGES
+from exercises.format.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -48,42 +51,62 @@ def tracked():
             yield path
 
 
-def conda_specs():
-    """The lines of environment.yml as {name: MatchSpec}, and those that it leaves to pip as
+def conda_specs(file):
+    """Return the lines of a file for conda as {name: MatchSpec}, and those that it leaves to pip as
     {name: Requirement}."""
-    lines = [
-        line.strip().removeprefix("- ")
-        for line in (ROOT / "environment.yml").read_text().splitlines()
-    ]
+    lines = [line.strip().removeprefix("- ") for line in (ROOT / file).read_text().splitlines()]
     start, pip = lines.index("dependencies:"), lines.index("pip:")
-    specs = [
-        MatchSpec(line, strict=True)
-        for line in lines[start + 1 : pip]
-        if line and not line.startswith("#")
-    ]
-    left = [Requirement(line) for line in lines[pip + 1 :] if line]
+    specs = [MatchSpec(line, strict=True) for line in lines[start + 1 : pip] if line]
+    requirements = [Requirement(line) for line in lines[pip + 1 :] if line]
     return {spec.name.normalized: spec for spec in specs}, {
-        canonicalize_name(r.name): r for r in left
+        canonicalize_name(requirement.name): requirement for requirement in requirements
     }
 
 
-def test_environment_yml_lists_what_pyproject_lists():
-    conda, pip = conda_specs()
-    expected = {}
-    for requirement in REQUIREMENTS:
-        name = canonicalize_name(requirement.name)
-        if name in pip:
-            assert pip.pop(name).specifier == requirement.specifier
-        else:
-            expected[CONDA_NAMES.get(name, name)] = str(requirement.specifier)
-    python = conda.pop("python")
-    assert {part for part in str(python.version).split(",")} == set(
-        PROJECT["requires-python"].split(",")
-    )
-    assert conda.pop("pip") is not None and not pip
-    assert conda.keys() == expected.keys()
-    for name, specifier in expected.items():
-        assert set(_versions(str(conda[name].version))) == set(_versions(specifier)), name
+def requirements_of(*extras):
+    """Return {name: Requirement} of the course with these extras, and of those that they name."""
+    texts, todo, done = [*PROJECT["dependencies"]], [*extras], set()
+    while todo:
+        extra = todo.pop()
+        if extra not in done:
+            done.add(extra)
+            texts += PROJECT["optional-dependencies"][extra]
+            for text in PROJECT["optional-dependencies"][extra]:
+                todo += Requirement(text).extras if text.startswith(PROJECT["name"]) else ()
+    listed = [Requirement(text) for text in texts if not text.startswith(PROJECT["name"])]
+    return {canonicalize_name(requirement.name): requirement for requirement in listed}
+
+
+def test_the_files_for_conda_list_what_pyproject_lists():
+    """What a learner needs, and in a second file what the tests need besides."""
+    learner, tests = requirements_of("course"), requirements_of("course", "test")
+    for file, expected in {
+        "environment.yml": learner,
+        "environment-tests.yml": {name: tests[name] for name in tests.keys() - learner.keys()},
+    }.items():
+        conda, pip = conda_specs(file)
+        if python := conda.pop("python", None):
+            assert set(str(python.version).split(",")) == set(PROJECT["requires-python"].split(","))
+        assert conda.pop("pip") is not None
+        for name, requirement in pip.items():
+            assert expected.pop(name).specifier == requirement.specifier, name
+        assert conda.keys() == {CONDA_NAMES.get(name, name) for name in expected}, file
+        for name, requirement in expected.items():
+            versions = _versions(str(conda[CONDA_NAMES.get(name, name)].version))
+            assert set(versions) == set(_versions(str(requirement.specifier))), name
+
+
+def test_a_tag_of_another_version_publishes_nothing():
+    """The command of the workflow that releases, as it stands there."""
+    text = (ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8")
+    (command,) = re.findall(r"run: (python -c .*)", text)
+    assert "id-token: write" in text and "--trusted-publishing always" in text
+    for tag, status in {f"v{PROJECT['version']}": 0, "v0.0.1": 1}.items():
+        words = shlex.split(command)
+        done = subprocess.run(
+            [sys.executable, *words[1:]], cwd=ROOT, env=os.environ | {"GITHUB_REF_NAME": tag}
+        )
+        assert done.returncode == status, tag
 
 
 def _versions(text):
@@ -133,16 +156,17 @@ def test_no_tracked_file_names_a_path_of_one_computer_or_a_package_host():
 
 
 def test_what_runs_next_to_strangers_code_imports_nothing_that_is_not_listed():
-    inside, graph = "llmlib.grading.guest", grimp.build_graph("llmlib", cache_dir=None)
+    inside, graph = "grader.guest", grimp.build_graph(*PACKAGES, cache_dir=None)
     modules = {inside, *graph.find_descendants(inside)}
     imported = set().union(*map(graph.find_modules_directly_imported_by, modules)) - modules
-    shared = {f"llmlib.course.checking.{name}" for name in ("run_cells", "torch_blocker")}
-    assert imported == {*shared, "llmlib.grading.wire"}
+    checking = {f"classroom.checking.{name}" for name in ("run_cells", "snapshots", "exceptions")}
+    shared = {*checking, "exercises.torch_blocker"}
+    assert imported == {*shared, "exercises.course_packages", "grader.wire"}
 
 
 def test_the_grader_executes_text_in_one_file_on_its_own_side():
     """Of the course's own; and what comes from a learner's process is never unpickled."""
-    grading, found = ROOT / "llmlib/grading", set()
+    grading, found = ROOT / "grader", set()
     for path in grading.rglob("*.py"):
         if path.parent.name != "guest":
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -176,14 +200,14 @@ def test_the_issue_forms_are_well_formed(schema, names):
 
 def test_setup_needs_only_the_standard_library():
     names = set()
-    for path in (ROOT / "llmlib/course/bootstrap").glob("*.py"):
+    for path in (ROOT / "classroom/bootstrap").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 names.add(node.module)
     names = {name.split(".")[0] for name in names} - sys.stdlib_module_names
-    assert names == {"bootstrap", "llmlib"}
+    assert names == {"bootstrap", "classroom"}
 
 
 def test_make_help_explains_every_verb():
@@ -213,6 +237,7 @@ def test_nothing_stands_here_that_is_not_ours():
     assert kinds == {".ipynb"}
     paths = [ROOT / name for name in names if name]
     binary = {path.name for path in paths if path.exists() and b"\0" in path.read_bytes()[:4096]}
-    released = {"1.0.0.json.xz", "1.2.4.json.xz"}  # notebooks of these (tests/test_editions.py)
+    # notebooks of these (tests/test_editions.py)
+    released = {f"{version}.json.xz" for version in ("1.0.0", "1.2.4", "2.0.0")}
     # the last one is built from kernel.c, byte for byte (tests/test_web_engine.py)
-    assert binary - released == {"stories.npz", "finished.png", "kernel.wasm"}
+    assert binary - released == {"stories.npz", "exercise.png", "finished.png", "kernel.wasm"}

@@ -14,7 +14,7 @@ import pytest
 import required_tools
 
 import conftest
-from llmlib.course.format.notebooks import ROOT
+from exercises.format.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
 

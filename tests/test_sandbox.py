@@ -18,13 +18,13 @@ import pytest
 from attacks import corpus
 from grading_fakes import NOTEBOOKS, verdict
 
-from llmlib.course.checking import submission
-from llmlib.grading import nbgrader_plugin, report, wire, worker_pool
-from llmlib.grading.gradebook import GradebookWriter
-from llmlib.grading.host import bubblewrap, sandbox
-from llmlib.grading.marking.runner import Runner
-from llmlib.grading.results import NotGraded
-from llmlib.grading.submissions import Task
+from classroom.checking import submission
+from grader import nbgrader_plugin, report, wire, worker_pool
+from grader.gradebook import GradebookWriter
+from grader.host import bubblewrap, sandbox
+from grader.marking.runner import Runner
+from grader.results import NotGraded
+from grader.submissions import Task
 
 pytestmark = pytest.mark.security
 
@@ -36,7 +36,8 @@ def test_one_workers_fork_bomb_leaves_the_others_their_processes(runner):
     bomb += "\n    except OSError: pass"
     child = other.sandbox.fork()
     try:
-        child.channel.send([{}, [["bomb", bomb + "\nwhile True: time.sleep(1)"]], [], 99, 99, 1])
+        cells = [["bomb", bomb + "\nwhile True: time.sleep(1)"]]
+        child.channel.send([{}, cells, [], 99, 99, 1, {}])
         child.channel.receive(wire.within(120))
         time.sleep(2)
         result = runner.grade(corpus.TARGET, submission.parse(corpus.TARGET.node))
@@ -109,7 +110,7 @@ def test_what_is_loaded_before_all_submissions_may_write_a_scratch_file():
     setup = {"socket": theirs.fileno(), "preload": [], "disallowed": []}
     setup |= {"jail": True, "python": []}
     code = "import sys, tempfile; sys.path.insert(0, '/course')\n"
-    code += "from llmlib.grading.guest import zygote\n"
+    code += "from grader.guest import zygote\n"
     code += "zygote.load = lambda *_: tempfile.NamedTemporaryFile().write(b'x')\n"
     code += "zygote.main(sys.argv[1])"
     words = [*bubblewrap.command(), sys.executable, "-I", "-B", "-c", code]
@@ -169,7 +170,7 @@ def test_processes_are_counted_where_they_are_a_submissions_alone(jailed):
     """Without a namespace the kernel would count all of a user's, threads among them: nothing
     starts for one who has more than the limit."""
     code = "import resource, sys; sys.path.insert(0, sys.argv[1]); kind = resource.RLIMIT_NPROC\n"
-    code += "from llmlib.grading.guest import jail; before = resource.getrlimit(kind)\n"
+    code += "from grader.guest import jail; before = resource.getrlimit(kind)\n"
     code += f"jail.limit({jailed}); print(resource.getrlimit(kind) == before)\n"
     code += "print(resource.getrlimit(resource.RLIMIT_AS)[0] == jail.LIMITS[resource.RLIMIT_AS])"
     words = [sys.executable, "-c", code, str(Path(__file__).parents[1])]
@@ -185,8 +186,8 @@ def test_an_ordinary_user_gets_the_same_sandbox():
 import os, sys
 sys.path[:0] = sys.argv[1:]
 from attacks import corpus
-from llmlib.course.checking.submission import Cell, parse
-from llmlib.grading.marking.runner import Runner
+from classroom.checking.submission import Cell, parse
+from grader.marking.runner import Runner
 assert os.getuid() == 1000
 runner = Runner([corpus.TARGET])
 source = "import ctypes\\nif ctypes.CDLL(None).unshare({}) == 0: exec({!r})"

@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from llmlib.course.format.notebooks import ROOT
-from llmlib.grading.host.sandbox import Broken, Sandbox, Unavailable
-from llmlib.grading.sandbox_diagnostics import CONTAINERS, ELSE, SWITCHES, remedy
+from exercises.format.notebooks import ROOT
+from grader.host.sandbox import Broken, Sandbox, Unavailable
+from grader.sandbox_diagnostics import CONTAINERS, ELSE, SWITCHES, remedy
 
 GUIDE = (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
 START = """
-from llmlib.grading.host.sandbox import Sandbox, Unavailable
+from grader.host.sandbox import Sandbox, Unavailable
 try:
     Sandbox().close()
     print("it starts")

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import scheduling
 
-from llmlib.course.format.notebooks import ROOT
+from exercises.format.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
 

@@ -24,11 +24,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_pretrained import SAYS, llama3
 
-from llmlib import cli, generation, pretrained
-from llmlib.continuous_batching import BLOCK, MOST_TEXTS
-from llmlib.course import my_llm
-from llmlib.course.format.notebooks import ROOT
-from llmlib.serve import chat, engine, requests, responses, server
+from classroom import cli, my_llm
+from classroom.my_llm import engine
+from exercises.format.notebooks import ROOT
+from llmlib import generation, pretrained
+from llmlib.serve import chat, requests, responses, server
+from llmlib.serve.continuous_batching import BLOCK, MOST_TEXTS
+from llmlib.serve.engine import Engine
 from llmlib.serve.requests import APIError
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
@@ -236,26 +238,30 @@ def test_the_client_reads_log_probabilities(client, running):
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"n": 2}, "one answer at a time"),
+        ({"n": 5}, "n must be a whole number from 1 to 4"),
+        ({"n": 0}, "n must be a whole number from 1 to 4"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "calls no tools"),
         ({"response_format": {"type": "json_object"}}, "plain text only"),
         ({"temperature": 3}, "temperature must be a number from 0 to 2"),
         ({"top_p": 0}, "top_p must be above 0"),
         ({"stop": ""}, "a text of 1 to 200 characters, or a list of up to four"),
         ({"stop": ["x" * 201]}, "a text of 1 to 200 characters, or a list of up to four"),
-        ({"extra_body": {"repetition_penalty": 5.0}}, "no repetition_penalty"),
-        ({"extra_body": {"repeat_penalty": 1.1}}, "no repeat_penalty"),
+        ({"extra_body": {"repetition_penalty": 5.0}}, "repetition_penalty is not supported"),
+        ({"extra_body": {"repeat_penalty": 1.1}}, "repeat_penalty is not supported"),
         ({"extra_body": {"json_schema": {"type": "object"}}}, "plain text only"),
-        ({"extra_body": {"min_tokens": 9}}, "stops where the model stops"),
+        ({"extra_body": {"min_tokens": 9}}, "a stop token ends an answer"),
         ({"max_tokens": 0}, "max_tokens must be a whole number from 1"),
         ({"top_logprobs": 2}, "top_logprobs needs logprobs to be true"),
-        ({"frequency_penalty": 1}, "no frequency_penalty"),
+        ({"frequency_penalty": 1}, "frequency_penalty is not supported"),
         ({"messages": []}, "at least one message"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "needs a role"),
         ({"messages": [{"role": [], "content": "x"}]}, "needs a role"),
         ({"messages": [{"role": {}, "content": "x"}]}, "needs a role"),
         ({"messages": [{"role": "user", "content": "word " * 9000}]}, "shorten it"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "reads text only"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+            "reads nothing else",
+        ),
         ({"messages": [{"role": "user", "content": "<|im_end|>"}]}, "only the chat template"),
     ],
 )
@@ -274,7 +280,7 @@ def test_the_model_is_listed_and_found(client, running):
 
 
 def test_a_model_of_any_name_is_found(engines):
-    with served(engine.Engine(**{**vars(engines[0]), "name": "my_llm (2) + é.py"})) as running:
+    with served(Engine(**{**vars(engines[0]), "name": "my_llm (2) + é.py"})) as running:
         base = f"http://127.0.0.1:{running.port}/v1"
         client = openai.OpenAI(base_url=base, api_key=running.token, max_retries=0)
         (listed,) = client.models.list().data
@@ -369,7 +375,7 @@ def slow(model, ready, go):
         go.wait(600)
         yield from model.steps(*args, **settings)
 
-    return engine.Engine(**{**vars(model), "steps": steps, "model": None})
+    return Engine(**{**vars(model), "steps": steps, "model": None})
 
 
 @pytest.mark.proof
@@ -408,7 +414,7 @@ def test_a_client_that_leaves_frees_the_engine(engines, stream):
             written.append(each[0])
             yield each
 
-    with served(engine.Engine(**{**vars(engines[0]), "steps": steps, "model": None})) as running:
+    with served(Engine(**{**vars(engines[0]), "steps": steps, "model": None})) as running:
         with socket.create_connection(("127.0.0.1", running.port), timeout=300) as caller:
             head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\n"
             head += f"Authorization: Bearer {running.token}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -427,7 +433,7 @@ def test_a_function_that_raises_ends_the_answer_and_not_the_server(engines, erro
         yield from list(engines[0].steps(ids, 1, seed, **settings))
         raise error("list index out of range")
 
-    broken = engine.Engine(**{**vars(engines[0]), "steps": steps, "model": None})
+    broken = Engine(**{**vars(engines[0]), "steps": steps, "model": None})
     said = f"the engine failed: {error.__name__}: list index out of range."
     with served(broken) as running:
         base = f"http://127.0.0.1:{running.port}/v1"
@@ -444,7 +450,7 @@ def test_a_function_that_raises_ends_the_answer_and_not_the_server(engines, erro
 def encoding(model, encode):
     """The engine, with another `encode`."""
     tokenizer = SimpleNamespace(encode=encode, stream=model.tokenizer.stream)
-    return engine.Engine(**{**vars(model), "tokenizer": tokenizer})
+    return Engine(**{**vars(model), "tokenizer": tokenizer})
 
 
 def test_an_encode_that_fails_is_refused_in_one_sentence(engines):
@@ -691,9 +697,11 @@ def test_a_prompt_is_continued_without_a_template(batched, running, engines):
         starts = [wanted.index(logprobs.tokens[0]), len(logprobs.tokens[0])]
         assert logprobs.text_offset[:2] == starts
         for more, says in (
-            ({"echo": True}, "does not repeat the prompt"),
             ({"best_of": 2}, "best_of must be 1"),
-            ({"prompt": ["a", "b"], "stream": True}, "a stream answers one prompt"),
+            ({"prompt": ["a", "b", "c"], "n": 3}, "3 answers to each of 3 prompts are more than 8"),
+            ({"prompt": [1 << 20]}, "1048576"),
+            ({"prompt": [-1]}, "-1"),
+            ({"prompt": [1, "a"]}, "the ids of one"),
             ({"prompt": ["a"] * 9}, "a list of up to 8"),
             ({"prompt": []}, "a list of up to 8"),
             ({"prompt": ["a", ""]}, "at least one character"),
@@ -714,6 +722,98 @@ def test_several_prompts_are_continued_in_their_order(small):
     assert texts == [each["choices"][0]["text"] for each in alone] and len(set(texts)) == 3
     for name, count in whole["usage"].items():
         assert count == sum(each["usage"][name] for each in alone)
+
+
+def test_errors_carry_the_codes_that_the_api_documents(batched, running):
+    def error(status, path="/v1/chat/completions", **fields):
+        got, answer = ask(batched, path, **{"messages": FRANCE} | fields)
+        assert got == status, answer
+        return answer["error"]["code"], answer["error"]["param"]
+
+    assert error(404, model="gpt-9") == ("model_not_found", "model")
+    assert error(400, logit_bias={"1": 2}) == ("unsupported_parameter", "logit_bias")
+    long = [{"role": "user", "content": "word " * 9000}]
+    assert error(400, messages=long) == ("context_length_exceeded", "messages")
+    full = {"path": "/v1/completions", "prompt": "word " * 9000}
+    assert error(400, **full) == ("context_length_exceeded", "prompt")
+    assert error(400, temperature=3) == (None, "temperature")
+    for api_key in ("", "wrong"):
+        base = f"http://127.0.0.1:{batched.port}/v1"
+        client = openai.OpenAI(base_url=base, api_key=api_key or "none", max_retries=0)
+        with pytest.raises(openai.AuthenticationError) as refused:
+            client.models.list()
+        assert refused.value.code == "invalid_api_key" and "api_key" in refused.value.message
+    for path in ("/", "/v1/models", f"/v1/models/{batched.engine.name}"):
+        assert raw(batched, "HEAD", path) == (200, "")
+    assert raw(batched, "HEAD", "/v1/chat/completions")[0] == 405
+    (listed,) = json.loads(raw(batched, path="/v1/models")[1])["data"]
+    assert 0 <= time.time() - listed["created"] < 3600
+
+
+def test_several_answers_come_side_by_side(batched, running):
+    story = [{"role": "user", "content": "Tell me a story."}]
+    for each in (batched, running):
+        base = f"http://127.0.0.1:{each.port}/v1"
+        client = openai.OpenAI(base_url=base, api_key=each.token, max_retries=0)
+        asked = {"model": each.engine.name, "messages": story, "max_tokens": 8, "seed": 6}
+        asked |= {"n": 3, "temperature": 1.5}
+        whole = client.chat.completions.create(**asked)
+        texts = [choice.message.content for choice in whole.choices]
+        assert [choice.index for choice in whole.choices] == [0, 1, 2] and len(set(texts)) == 3
+        alone = client.chat.completions.create(**asked | {"n": 1})
+        assert alone.choices[0].message.content == texts[0]
+        assert whole.usage.prompt_tokens == alone.usage.prompt_tokens
+        assert whole.usage.completion_tokens > alone.usage.completion_tokens
+        streamed = {}
+        for chunk in client.chat.completions.create(**asked, stream=True):
+            for choice in chunk.choices:
+                streamed.setdefault(choice.index, []).append(choice.delta.content or "")
+        assert ["".join(streamed[i]) for i in range(3)] == texts
+        assert len(streamed[0]) > 3  # token by token, in turns
+
+
+def test_a_prompt_is_repeated_with_how_likely_its_tokens_are(batched, running):
+    model, text = pretrained.load("smollm2"), "The capital of France is"
+    ids = model.tokenizer.encode(text)
+    asked = {"path": "/v1/completions", "prompt": [ids], "echo": True, "max_tokens": 1}
+    status, answer = ask(batched, **asked, logprobs=1)
+    assert status == 200, answer
+    (choice,) = answer["choices"]
+    assert choice["text"] == text + " Paris" and choice["finish_reason"] == "length"
+    rows = choice["logprobs"]
+    assert rows["tokens"] == [model.tokenizer.decode([i]) for i in ids] + [" Paris"]
+    assert rows["token_logprobs"][0] is rows["top_logprobs"][0] is None
+    expected = torch.log_softmax(model(ids)[0].detach(), -1)
+    for place in range(1, len(ids)):
+        here = expected[place - 1]
+        assert rows["token_logprobs"][place] == pytest.approx(float(here[ids[place]]), abs=1e-3)
+        ((_, likeliest),) = rows["top_logprobs"][place].items()
+        assert likeliest == pytest.approx(float(here.max()), abs=1e-3)
+    starts = [len(model.tokenizer.decode(ids[:n])) for n in range(len(ids) + 1)]
+    assert rows["text_offset"] == starts
+    for each in (batched, running):  # as `llmlib complete TEXT --max-new-tokens 0` prints it
+        status, answer = ask(each, **asked | {"prompt": text, "max_tokens": 0})
+        assert status == 200 and answer["choices"][0]["text"] == text
+        assert answer["usage"]["completion_tokens"] == 0
+    status, answer = ask(running, **asked, logprobs=1)
+    assert status == 400 and "ask for echo without logprobs" in answer["error"]["message"]
+
+
+def test_the_place_of_a_stop_token_is_not_lost(batched):
+    """A client that cuts off what was written takes the last place of the lists."""
+    ids = pretrained.load("smollm2").tokenizer.encode("The end.") + [28, 28]
+    prompt = batched.engine.tokenizer.decode(ids)
+    stops = batched.engine.config.stop_ids
+    asked = {"path": "/v1/completions", "prompt": prompt, "echo": True, "logprobs": 0}
+    logits = torch.zeros(49152).index_fill_(0, torch.tensor(stops[:1]), 9.0)
+    steps = lambda *words, **more: iter([(stops[0], logits)])  # noqa: E731
+    with served(dataclasses.replace(batched.engine, steps=steps)) as running:
+        running.scheduler.steps = lambda waits, *words, **more: steps()
+        choice = ask(running, **asked)[1]["choices"][0]
+    assert choice["finish_reason"] == "stop" and choice["text"] == prompt
+    assert len(choice["logprobs"]["tokens"]) == len(choice["logprobs"]["token_logprobs"])
+    n_prompt = len(batched.engine.tokenizer.encode(prompt))
+    assert len(choice["logprobs"]["tokens"]) == n_prompt + 1
 
 
 def test_a_page_of_an_allowed_origin_may_ask_and_no_other(batched, running):
@@ -799,7 +899,7 @@ def test_tokens_after_a_stop_are_not_listed_and_part_of_a_character_has_no_bytes
     texts = ["So", "", "é", " T", "h", "e", " end"]
     reply = Written(chat.Token(0, text, -0.5, likely, 2, 1.0) for text in texts)
     body = {"messages": FRANCE, "stop": ["The"], "logprobs": True, "top_logprobs": 2}
-    choice = responses.completion(reply, requests.parse(body, "small", {}))["choices"][0]
+    choice = responses.completion(reply, requests.parse(body, "small", {}))
     assert choice["message"]["content"] == "Soé " and choice["finish_reason"] == "stop"
     rows = choice["logprobs"]["content"]
     assert [row["token"] for row in rows] == ["So", "", "é", " T"]
@@ -811,7 +911,7 @@ def test_in_the_terminal_a_function_that_raises_is_one_sentence(engines, monkeyp
         yield from list(engines[0].steps(ids, 1, seed, **settings))
         raise IndexError("list index out of range")
 
-    broken = engine.Engine(**{**vars(engines[0]), "steps": steps, "model": None})
+    broken = Engine(**{**vars(engines[0]), "steps": steps, "model": None})
     monkeypatch.setattr(engine, "load", lambda *_: broken)
     monkeypatch.setattr(sys, "stdin", io.StringIO("What is the capital of France?\n\n"))
     assert cli.main(["chat", "smollm2", "--temperature", "0"]) == 1
@@ -937,7 +1037,7 @@ def test_a_file_that_is_no_engine_is_refused(tmp_path, capsys):
 def command(*words):
     """`llmlib` in a process of its own, which ends with the test whatever happens."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
-    process = subprocess.Popen([sys.executable, "-m", "llmlib", *words], cwd=ROOT, **pipes)
+    process = subprocess.Popen([sys.executable, "-m", "classroom", *words], cwd=ROOT, **pipes)
     try:
         yield process
     finally:

@@ -7,11 +7,11 @@ import builtins
 import answer_runner as A
 import pytest
 
-from llmlib import cli
-from llmlib.course.checking import submission
-from llmlib.course.format import notebooks
-from llmlib.grading import export_answers as answers_verb
-from llmlib.grading.similarity import SOLUTION, similar_pairs, words
+from classroom import cli
+from classroom.checking import submission
+from exercises.format import notebooks
+from grader import export_answers as answers_verb
+from grader.similarity import SOLUTION, similar_pairs, words
 
 pytestmark = pytest.mark.unit
 LESSONS = [each.name for each in notebooks.lessons()]

@@ -36,9 +36,9 @@ from authoring.site import (
 )
 from authoring.site.markdown import Anchors, to_html
 from authoring.site.pictures import Pictures
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT, SourceError
 from llmlib import assets
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT, SourceError
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 NAMES = [*notebooks.names(), "index", *build.REFERENCE]
@@ -195,10 +195,10 @@ def test_the_landing_page_says_how_to_start_with_the_sizes_that_the_guide_has():
     download, free = max(small, key=lambda row: float(row[0]))
     assert f"up to {download} GB to download, {free} GB of free disk" in said
     readme = (ROOT / "README.md").read_text("utf-8")
-    assert "A notebook takes three to five hours" in readme
+    assert "The hours are those of a programmer" in readme
     assert "first start takes a few minutes" in " ".join(readme.split())
     assert "The first start takes a few minutes" in said
-    assert "three to five hours a notebook" in said
+    assert "about four hours a notebook" in said
     assert f"{assets.smollm2_gguf().stat().st_size / 1e6:.0f} MB, only if" in said
 
 

@@ -12,8 +12,8 @@ from static_server import served, status
 
 from authoring import quiz_source
 from authoring.site import build
-from llmlib.course import predict
-from llmlib.course.format import notebooks
+from classroom import predict
+from exercises.format import notebooks
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.needs("chromium")]
 NAMES = ["index", *notebooks.names(), *build.REFERENCE]
@@ -74,15 +74,30 @@ EVERYTHING_OPEN = """() => {
 }"""
 
 
+# until the place is painted: else a busy browser has not seen that it came into sight
+STAY = """each => new Promise(resolve => {
+  each.scrollIntoView();
+  requestAnimationFrame(() => requestAnimationFrame(resolve));
+})"""
+
+
+def drawn_widgets(page):
+    """All widgets of a page, brought into sight and drawn: what can be pressed has its name."""
+    for still in page.locator("[data-widget]").all():
+        still.evaluate(STAY)
+    widgets = page.locator("section.widget")
+    browser.expect(widgets).to_have_count(page.locator("[data-widget]").count())
+    nameless = widgets.locator("button").filter(has_not_text=re.compile(r"\S"))
+    browser.expect(nameless.and_(page.locator(":not([aria-label])"))).to_have_count(0)
+    return widgets
+
+
 @pytest.mark.parametrize("name, theme", [*zip(notebooks.names(), 4 * ["light", "dark"])])
 def test_axe_finds_nothing_serious_in_what_was_folded(chromium, address, name, theme):
     options = {"color_scheme": theme, "bypass_csp": True}
     with opened(chromium, address, name, **options) as page:
         page.evaluate(EVERYTHING_OPEN)
-        for still in page.locator("[data-widget]").all():
-            still.evaluate("each => each.scrollIntoView()")
-        widgets = page.locator("section.widget")
-        browser.expect(widgets).to_have_count(page.locator("[data-widget]").count())
+        drawn_widgets(page)
         assert serious_faults(page) == []
 
 
@@ -249,11 +264,15 @@ CONTROLS = {
     r"switch heads off": "label:has-text('switch this head off')",
     r"Press Play": "button:text-is('Play')",
     r"Press “Merge the commonest pair”": "button:text-is('Merge the commonest pair')",
+    r"Press “Make the next merge”": "button:text-is('Make the next merge')",
     r"Click a square, then a token": ".looking button",
     r"click a token to see": ".surprise button",
+    r"(?i)click a token:": ".looking button",
+    r"Drag the layer": "input[type=range]",
+    r"Press Next step": "button:text-is('Next step')",
     r"Each click on “Next token”": "button:text-is('Next token')",
     r"the button writes five texts": "button:has-text('Write 20 tokens, 5 times')",
-    r"(?i)\btype (anything|another|over|code)|text that you type": "textarea",
+    r"(?i)\btype (a|anything|another|over|code)\b|text that you type": "textarea",
 }
 SAYS = """() => [...document.querySelectorAll("main :is(p, li)")]
   .filter(each => !each.closest(".exercise, .widget, form, details:not(.reveal), .code-of"))
@@ -264,10 +283,7 @@ SAYS = """() => [...document.querySelectorAll("main :is(p, li)")]
 def test_a_sentence_that_names_a_control_holds_on_the_page(chromium, address, name):
     with opened(chromium, address, name) as page:
         page.evaluate(EVERYTHING_OPEN)
-        for still in page.locator("[data-widget]").all():
-            still.evaluate("each => each.scrollIntoView()")
-        widgets = page.locator("section.widget")
-        browser.expect(widgets).to_have_count(page.locator("[data-widget]").count())
+        widgets = drawn_widgets(page)
         told = 0
         for sentence in re.split(r"(?<=[.?!:]) ", " ".join(page.evaluate(SAYS))):
             if not re.search(TOLD, sentence):
@@ -399,7 +415,7 @@ LEARNERS_ASK = {  # question: what one of the first three places is called or na
     "temperature": "06_sampling.*[Tt]emperature",
     "nucleus sampling": "top_p",
     "why does the model repeat itself": "06_sampling.*repetition",
-    "why does it make things up": "06_sampling.*[Hh]allucination",
+    "why does it make things up": "glossary.html#hallucination",
     "quantisation": "quantize_int8",
     "how much memory does the cache need": "cache_bytes",
     "scaling laws": "07_.*[Ss]caling law",
@@ -620,12 +636,13 @@ def test_code_is_one_line_until_it_is_asked_for_and_that_is_kept(chromium, addre
 
 
 def test_a_widget_is_at_the_start_of_its_section(chromium, address):
-    """Between its section's heading and a widget there is one text, or a prediction; it may be in
-    the card of one."""
+    """Between its section's heading, or the widget before it, and a widget there is one text, or a
+    prediction; it may be in the card of one."""
     between = """() => [...document.querySelectorAll("[data-widget]")].map(each => {
       let at = each.closest(".cell").previousElementSibling, seen = 0;
       if (each.closest(".card")) at = null;
-      while (at && !at.querySelector("h2, h3") && !at.matches(".card, .exercise")) {
+      const ends = ".card, .exercise, :has([data-widget], h2, h3)";
+      while (at && !at.matches(ends)) {
         seen += 1;
         at = at.previousElementSibling;
       }

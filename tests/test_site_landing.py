@@ -14,8 +14,8 @@ from landing_site import WEB, figures, near
 from playwright.sync_api import expect
 from static_server import body, served, status
 
+from exercises.format import notebooks
 from llmlib import output_head, sampling
-from llmlib.course.format import notebooks
 from llmlib.demonstrations.layers import head, residual_stream
 from llmlib.widgets.attention_explorer import run as attention_maps
 

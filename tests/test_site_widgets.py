@@ -16,21 +16,23 @@ from static_server import served
 from test_solutions_match_library import solved
 
 from authoring.site import recorded
+from exercises.format.notebooks import ROOT
 from llmlib import embeddings, generation, output_head, plots, sampling
-from llmlib.course.format.notebooks import ROOT
 from llmlib.demonstrations.embeddings import queries_and_keys
 from llmlib.demonstrations.layers import head, neuron_held, neuron_strengths_on, residual_stream
 from llmlib.demonstrations.tokens import PATTERNS
 from llmlib.plots import sampling as sampling_plots
 from llmlib.plots import tokens as token_plots
 from llmlib.scaling import H100
-from llmlib.tokens import Tokenizer
+from llmlib.tokens import Tokenizer, canonical, merge
 from llmlib.widgets.attention_explorer import run as attention_maps
 from llmlib.widgets.bpe_stepper import steps
 from llmlib.widgets.choice import choice
 from llmlib.widgets.loss_lab import loss_lab
+from llmlib.widgets.merge_tree import rows as merge_rows
 from llmlib.widgets.rope_clock import rope_clock
 from llmlib.widgets.serving_playground import MODELS, serving_playground
+from llmlib.widgets.stream_slider import likeliest
 from llmlib.widgets.surprise_reader import read
 
 in_browser = pytest.mark.browser
@@ -44,10 +46,13 @@ SETTINGS = [
 ]
 WIDGETS = {
     "tokenizer_playground": "27 tokens, 1.89 bytes a token",
-    "bpe_stepper": "Commonest pair: l + o, 6 times",
+    "bpe_stepper": "Commonest pair: e + s, 6 times",
+    "merge_tree": "The bytes of the text.",
     "rope_clock": "k stands 1 back",
+    "head_view": "Layer 11, head 1: ·on takes most from ·sat",
     "attention_explorer": "Layer 17, head 5: ·on takes most from ·his",
     "neuron_slider": "Neuron 1135 of layer 29",
+    "stream_slider": "If the model stopped after layer 21",
     "loss_lab": "Loss = −ln 0.720 = 0.328 nats",
     "surprise_reader": "nats for 22 tokens",
     "generation_stepper": "The cache holds 12 tokens, 0.55 MB",
@@ -210,6 +215,17 @@ def test_the_recorded_neuron_is_the_one_of_notebook_4(model):
     assert held[0.0] != held[10.0]
 
 
+@pytest.mark.unit
+@pytest.mark.slow
+def test_the_recorded_stream_is_that_of_the_slider(model):
+    found = figures("recorded_widgets")["stream"]
+    expected = likeliest(model, model.tokenizer.encode(found["text"]))
+    assert found["n_layer"] == model.config.n_layer == len(expected) - 1
+    for mine, its in zip(found["stream"], expected, strict=True):
+        assert [guess["text"] for guess in mine] == [guess["text"] for guess in its]
+        assert near([guess["p"] for guess in mine], [guess["p"] for guess in its], 1e-3)
+
+
 # What the scripts compute ----------------------------------------------------------------------
 
 
@@ -329,6 +345,16 @@ def test_the_stepper_of_bpe_is_notebook_1s(page):
                 assert same(found, steps(*functions, **asked), 0)
     source = (ROOT / "solutions" / "01_tokens.py").read_text(encoding="utf-8")
     assert all(json.dumps(recorded.BPE[name]) in source for name in ("text", "word"))
+
+
+@in_browser
+def test_the_recorded_merge_tree_is_that_of_the_word(page, model):
+    merges, _ = canonical(model.tokenizer)
+    question = {"name": "merge_tree", "question": {"text": recorded.TREE}}
+    rows = run(page, "page_sources", ASKED, question)["rows"]
+    assert rows == list(merge_rows(merge, recorded.TREE, merges))
+    source = (ROOT / "solutions" / "01_tokens.py").read_text(encoding="utf-8")
+    assert f'merge_tree(merge, trained, "{recorded.TREE}")' in source
 
 
 @in_browser
@@ -601,6 +627,21 @@ def test_the_stretch_that_u_falls_into_is_the_one_that_llmlib_draws(page):
 
 
 @in_browser
+def test_what_a_step_computes_is_what_the_passes_of_the_loop_are_over(page):
+    prompt, last = 4, 5
+    found = run(page, "cached_scores", "x.map(step => m.counts(4, step))", list(range(last + 1)))
+    for step, counts in enumerate(found):
+        seen = [prompt + i for i in range(step + 1)]  # tokens of the passes without a cache
+        squares = [n * (n + 1) // 2 for n in seen]
+        whole, cached = counts["without"], counts["with"]
+        assert (whole["rows"], whole["scores"]) == (seen[-1], squares[-1])
+        assert (whole["rowsSoFar"], whole["scoresSoFar"]) == (sum(seen), sum(squares))
+        assert cached["rows"] == (1 if step else prompt) and cached["rowsSoFar"] == seen[-1]
+        assert cached["scores"] == (seen[-1] if step else squares[0])
+        assert cached["scoresSoFar"] == squares[-1]
+
+
+@in_browser
 def test_live_generation_stepper(widget, model):
     place, ids = widget("generation_stepper"), model.tokenizer.encode(MINE)
     n = len(ids)
@@ -615,6 +656,18 @@ def test_live_generation_stepper(widget, model):
     assert boxes[n:] == dotted(model, greedy(model, MINE, 4))
     place.get_by_role("button", name="Start again").click()
     expect(place.locator(".cache .reading")).to_have_count(n)
+
+
+@in_browser
+def test_live_stream_slider(widget, model):
+    place, expected = widget("stream_slider"), likeliest(model, model.tokenizer.encode(MINE))
+    for state in (0, 12, 30):
+        place.get_by_label("layer", exact=True).fill(str(state))
+        best = expected[state][0]["text"].replace(" ", "·").replace("\n", "⏎")
+        expect(place.locator(".likely .word").first).to_have_text(best)
+    strip = place.locator(".drafts").bounding_box()
+    place.page.mouse.click(strip["x"] + strip["width"] - 2, strip["y"] + 10)
+    expect(place.locator(".found")).to_contain_text("after layer 29")
 
 
 @in_browser

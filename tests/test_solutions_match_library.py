@@ -7,6 +7,7 @@ import pytest
 import torch
 from test_engine import llama
 
+from exercises.format import notebooks
 from llmlib import (
     attention,
     embeddings,
@@ -19,7 +20,6 @@ from llmlib import (
     scaling,
     tokens,
 )
-from llmlib.course.format import notebooks
 
 pytestmark = pytest.mark.unit
 

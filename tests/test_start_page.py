@@ -11,11 +11,11 @@ import pytest
 import torch
 from tornado import web
 
-from llmlib.course.checking import check_notebooks, run_tests
-from llmlib.course.checking.check_notebooks import DONE, FAILING, UNTOUCHED, Status
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT
-from llmlib.course.lab import server_extension, start_page
+from classroom.checking import check_notebooks, run_tests
+from classroom.checking.check_notebooks import DONE, FAILING, UNTOUCHED, Status
+from classroom.lab import server_extension, start_page
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
 
 pytestmark = pytest.mark.unit
 VOID = {"br"}

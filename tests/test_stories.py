@@ -7,9 +7,9 @@ from itertools import product
 import pytest
 import torch
 
+from authoring.data.make_scaling_runs import BATCH, SIZES, STEPS
+from authoring.data.make_stories import MAX_TOKENS, TEMPERATURE
 from llmlib import data, pretrained, training
-from llmlib.data.make_scaling_runs import BATCH, SIZES, STEPS
-from llmlib.data.make_stories import MAX_TOKENS, TEMPERATURE
 from llmlib.generation import chat_prompt
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
@@ -97,7 +97,7 @@ def test_a_cut_story_has_no_known_end(held_out):
 def test_recorded_runs(held_out):
     runs, floor = data.scaling_runs(), data.floor(held_out)
     keys = {(run["d_model"], run["tokens"], run["rate"], run["seed"]) for run in runs}
-    assert len(runs) == len(keys) == 116
+    assert len(runs) == len(keys) == 202
     budgets = {steps * BATCH * training.CONTEXT for steps in STEPS}
     assert {(d, tokens) for d, tokens, _, _ in keys} == set(product(SIZES, budgets))
     for run in runs:

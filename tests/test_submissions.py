@@ -6,9 +6,9 @@ from unicodedata import normalize
 import pytest
 from grading_fakes import NOTEBOOKS, class_of
 
-from llmlib.course.format import notebooks as course_notebooks
-from llmlib.grading import submissions
-from llmlib.grading.submissions import Task, find
+from exercises.format import notebooks as course_notebooks
+from grader import submissions
+from grader.submissions import Task, find
 
 pytestmark = pytest.mark.security
 

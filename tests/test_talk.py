@@ -8,12 +8,11 @@ import forked_checks
 import nbformat
 import pytest
 
-from llmlib import cli
-from llmlib.course import talk
-from llmlib.course.format import notebooks as course_notebooks
-from llmlib.course.format.notebooks import ROOT
-from llmlib.course.lab.chat_process import ChatProcess
-from llmlib.course.my_llm import learner_functions
+from classroom import cli, talk
+from classroom.lab.chat_process import ChatProcess
+from classroom.my_llm import learner_functions
+from exercises.format import notebooks as course_notebooks
+from exercises.format.notebooks import ROOT
 from llmlib.serve import chat
 
 pytestmark = pytest.mark.graders
@@ -95,7 +94,7 @@ def test_what_is_solved_is_said_though_the_engine_does_not_call_it(tmp_path):
     nbformat.write(handed_in, tmp_path / "01_tokens.ipynb")
     about, *lines = talk.engine_so_far(tmp_path).makers
     assert about.startswith("1 exercise solved: count_pairs. The first function")
-    assert lines[0] == "1 Tokens: the course's: merge, encode, stream_decode"
+    assert lines[0] == "1 Tokens: the course's: merge, encode, decode"
 
 
 @pytest.mark.slow
@@ -108,7 +107,7 @@ def test_the_command_finds_the_notebooks_and_says_first_whose_the_engine_is(
     assert cli.main(["chat", "--max-new-tokens", "20"]) == 0
     said, told = capsys.readouterr()
     assert said == f"{PARIS}\n"
-    assert "1 Tokens: yours: merge, encode, stream_decode\n" in told
+    assert "1 Tokens: yours: merge, encode, decode\n" in told
     assert sorted(each.suffix for each in tmp_path.iterdir()) == [".ipynb"] * 7  # nothing is left
 
 

@@ -19,7 +19,7 @@ import pytest
 from ports import free_port
 from tornado.web import HTTPError
 
-from llmlib.course.lab import chat_process, chat_proxy, server_extension
+from classroom.lab import chat_process, chat_proxy, server_extension
 from llmlib.serve import server
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
@@ -55,7 +55,7 @@ running.serve_forever()
 """
 LAB = """
 import sys
-from llmlib.course.lab import chat_process
+from classroom.lab import chat_process
 chat_process.COMMAND = [sys.executable, "-c", sys.argv.pop(1)]
 from jupyter_server.serverapp import main
 main()
@@ -63,7 +63,7 @@ main()
 WORDS = [
     f"--ServerApp.base_url={BASE}",
     "--IdentityProvider.token=secret",
-    "--ServerApp.jpserver_extensions={'llmlib.course.lab.server_extension': True}",
+    "--ServerApp.jpserver_extensions={'classroom.lab.server_extension': True}",
     "--ServerApp.open_browser=False",
     "--ServerApp.port_retries=0",
     "--allow-root",
@@ -302,5 +302,5 @@ def test_a_click_starts_it_with_the_functions_of_now(process, folder):
 
 
 def test_jupyter_s_server_does_not_load_torch():
-    code = "import sys, llmlib.course.lab.server_extension; sys.exit('torch' in sys.modules)"
+    code = "import sys, classroom.lab.server_extension; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -17,7 +17,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from ports import nobodys_port
 
-from llmlib.course.bootstrap import torch_build
+from classroom.bootstrap import torch_build
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.proof]
 RANGE = "torch>=2.9,<3"
@@ -199,11 +199,9 @@ def test_a_senseless_word_is_refused(value, monkeypatch):
         torch_build.asked()
 
 
-@pytest.mark.parametrize(
-    ("asked", "driver", "cpu"),
-    [("", False, True), ("", True, False), ("cpu", True, True), ("cuda", False, False)],
-)
-def test_a_driver_or_a_wish_decides(asked, driver, cpu, monkeypatch):
+@pytest.mark.parametrize(("asked", "cpu"), [("", True), ("cpu", True), ("cuda", False)])
+def test_the_cpu_build_comes_unless_the_other_is_asked_for(asked, cpu, monkeypatch):
+    """Also beside a driver: the course never uses it."""
     monkeypatch.setenv("TORCH", asked)
-    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/nvidia-smi" if driver else None)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     assert torch_build.wants_cpu() is cpu

@@ -10,7 +10,7 @@ import pytest
 import sample
 import suites
 
-from llmlib.course.format.notebooks import ROOT
+from exercises.format.notebooks import ROOT
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow]
 TEST = """import pytest
@@ -162,12 +162,21 @@ def test_a_sample_holds_each_exercise_and_depends_on_its_seed_alone():
         assert len(some) == number * len(exercises) and set(some) == exercises
 
 
-def test_the_second_command_runs_every_test_with_one_word(monkeypatch):
-    """As .ci/run has it: all in one run."""
+def test_a_crowd_is_a_quarter_of_like_tests_and_the_rest_is_whole(project):
+    many = TEST.replace("mark.unit", "mark.unit\n@pytest.mark.crowd")
+    many = many.replace('["a", "b"]', '["a"] * 9').replace("log.write(name)", 'log.write("c")')
+    project.put("test_many.py", many)
+    ran, said = project.run("--crowd=abc", workers=2)
+    assert ran == "abccc" and "Of 9 tests of crowds 3 were run, chosen by abc." in said
+    assert project.run()[0] == "ab" + "c" * 9
+
+
+def test_ci_runs_every_test_but_of_crowds_with_one_word(monkeypatch):
+    """All in one run."""
     ran = []
     monkeypatch.setattr(suites, "run", ran.append)
-    suites.test(["--proof", "-x"])
+    suites.test(["--ci", "-x"])
     suites.proof(["-x"])
-    assert ran[0] == ran[1] and "--verdicts" in ran[0] and "-x" in ran[0]
-    assert not any(word.startswith("--sample") for word in ran[0])
-    assert "make test ARGS=--proof" in (suites.ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert {*ran[0]} - {*ran[1]} == {f"--crowd={suites.seed()}"} and "--verdicts" in ran[0]
+    assert not {*ran[1]} - {*ran[0]}
+    assert "make test ARGS=--ci" in (suites.ROOT / ".ci/run").read_text(encoding="utf-8")

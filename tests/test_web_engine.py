@@ -12,9 +12,9 @@ import torch
 from browser import new_page
 
 from authoring.site import weights
+from exercises.format.notebooks import ROOT
 from llmlib import pretrained, sampling
 from llmlib.attention import attention_maps
-from llmlib.course.format.notebooks import ROOT
 from llmlib.demonstrations.layers import head, neuron_held, neuron_strengths_on, residual_stream
 from llmlib.output_head import log_softmax, softmax
 

@@ -14,6 +14,7 @@ import torch
 
 from llmlib import embeddings, output_head, plots, sampling, tokens, training, widgets
 from llmlib.attention import attention_maps, scaled_dot_product_attention
+from llmlib.demonstrations import scalar_graph
 from llmlib.kv_cache import KVCache, generate_cached
 from llmlib.model import LLAMA_PARTS, Model
 from llmlib.scaling import H100
@@ -21,6 +22,7 @@ from llmlib.widgets import joined
 from llmlib.widgets.attention_explorer import run
 from llmlib.widgets.generation_stepper import FREE, Stepper
 from llmlib.widgets.kernel import Widget
+from llmlib.widgets.stream_slider import stretches
 
 pytestmark = pytest.mark.unit
 WORDS = ["red", "<blue>", "green", "stop"]
@@ -202,6 +204,24 @@ def test_the_stepper_learns_with_the_learners_functions():
         widgets.bpe_stepper(broken, *learners[1:], "low", "low")
 
 
+def test_the_tree_grows_by_the_learners_merge_the_oldest_first():
+    merges = {"own": [(98, 99), (97, 98), (97, 256)], "none": []}
+    still, view = left(widgets.merge_tree, tokens.merge, merges, "abc")
+    assert "with their ranks: bc 0, abc 2. At the end 1 tokens: abc." in still["text/plain"]
+    rows = view.answer({"text": "abc", "name": "own"})["rows"]
+    assert [row["rank"] for row in rows] == [None, 0, 2]
+    assert [[token["text"] for token in row["tokens"]] for row in rows] == [
+        ["a", "b", "c"],
+        ["a", "bc"],
+        ["abc"],
+    ]
+    assert len(view.answer({"text": "abc", "name": "none"})["rows"]) == 1
+    assert fault(view, {"text": "", "name": "own"}) == "Type a text first."
+    assert "The limit is 40" in fault(view, {"text": "é" * 21, "name": "own"})
+    view = left(widgets.merge_tree, lambda *_: [97], {"own": [(97, 98)]}, "ab")[1]
+    assert len(view.answer({"text": "abab", "name": "own"})["rows"]) == 2
+
+
 def test_the_clock_turns_by_the_learners_function():
     q, k = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
     clock = widgets.rope_clock(embeddings.apply_rope, q, k, 100.0)
@@ -212,6 +232,16 @@ def test_the_clock_turns_by_the_learners_function():
     assert math.atan2(y, x) == pytest.approx(0.1)  # 100 ** (-2 * 2 / 8)
     clock = widgets.rope_clock(broken, q, k, 100.0)
     assert fault(clock, {"places": [1, 0], "pair": 0}) == "apply_rope raised ValueError: not <yet>"
+
+
+def test_one_head_of_a_text_that_is_typed(model):
+    widget = widgets.head_view(model, TEXT, 1, 0)
+    answer = widget.answer({"text": "ba"})
+    [one], two = answer["weights"]
+    expected = attention_maps(model, model.tokenizer.encode("ba"))[1, 0]
+    assert [token["text"] for token in answer["tokens"]] == ["<b>", "<a>"]
+    assert one == pytest.approx(1) and two == pytest.approx(expected[1].tolist(), abs=1e-6)
+    assert fault(widget, {"text": ""}) == "Type a text first."
 
 
 def test_the_explorer_gives_every_head_and_what_is_said_without_some(model):
@@ -253,6 +283,25 @@ def test_a_neuron_is_held_where_the_slider_stands():
     assert [row["text"]["text"] for row in rows] == [*"fedcba"]
     assert [row["before"] for row in rows] == pytest.approx(free.flip(0).tolist())
     assert rows[0]["after"] == pytest.approx(torch.softmax(logits_with([], -1.0), -1)[5].item())
+
+
+def test_the_stream_slider_reads_every_state_by_the_lens(model):
+    still, view = left(widgets.stream_slider, model, TEXT, 1)
+    assert view.given == {"text": TEXT, "n_layer": model.config.n_layer, "state": 2}
+    states = view.answer({"text": TEXT})["stream"]
+    assert len(states) == 1 + model.config.n_layer
+    last = output_head.softmax(model(model.tokenizer.encode(TEXT))[0, -1]).topk(5)
+    assert [each["p"] for each in states[-1]] == pytest.approx(last.values.tolist(), abs=1e-5)
+    names = [model.tokenizer.decode([i]) for i in last.indices.tolist()]
+    assert [each["text"] for each in states[-1]] == names
+    assert states[0] != states[-1] and "top of the lens" in still["text/plain"]
+    assert still["text/html"].count("<span") == len(stretches(states))
+    assert fault(view, {"text": ""}) == "Type a text first."
+
+
+def test_a_stretch_is_a_token_that_stays_on_top():
+    states = [[{"text": word}] for word in "aabccc"]
+    assert stretches(states) == [("a", 2), ("b", 1), ("c", 3)]
 
 
 def test_the_loss_lab_takes_the_learners_softmax():
@@ -305,6 +354,65 @@ def test_the_strip_is_an_output_that_needs_no_kernel():
         assert given["at"][0] == 0 and given["at"][99] == frames - 1
         drawn = given["frames"][0][0]["stretches"]
         assert [each["share"] for each in drawn] == pytest.approx([0.5, 0.3, 0.15, 0.05])
+
+
+def given_of(outputs):
+    """Return the numbers that an output without a kernel holds."""
+    html = outputs[-1]["text/html"]
+    assert "<img alt=" in html and "inOutput" in html
+    return json.loads(unescape(re.search(r'data-given="([^"]*)"', html)[1]))
+
+
+def test_the_graph_holds_every_step_of_the_walk_back(shown):
+    graph = scalar_graph.two_layers()
+    widgets.gradient_graph(graph)
+    assert given_of(shown) == graph
+    drawn = {each["name"]: each for each in graph["numbers"]}
+    assert drawn["v₁"]["gradient"] == 0.824 and drawn["u₂"]["gradient"] == 0  # a shut gate
+    assert drawn["h₂"]["gradient"] == 3.75 and len(graph["arrows"]) == 16
+    known = [each["back"] for each in graph["numbers"]] + [each["step"] for each in graph["arrows"]]
+    assert max(known) == len(graph["steps"]) - 2  # the last step is the test
+
+
+def test_what_a_model_writes_stands_beside_its_loss(shown):
+    samples = [
+        {"step": step, "loss": 6.0 - step, "text": "<b>", "distances": {"uniform": float(step)}}
+        for step in (0, 4)
+    ]
+    losses = [6.0, 5.0, 4.0, 3.0, 2.0]
+    widgets.training_text(losses, [(0, 6.0), (5, 2.5)], {"uniform": 6.24}, samples)
+    given = given_of(shown)
+    assert given["samples"] == samples and given["marks"] == {"uniform": 6.24}
+    assert given["losses"] == [[0, 6.0], [4, 2.0], [5, 2.0]]
+    assert "<b>" not in shown[-1]["text/html"].partition("<script>")[0]
+    assert "After 4 steps it writes: “<b>”" in shown[-1]["text/plain"]
+
+
+def test_the_scores_are_an_output_that_needs_no_kernel(model):
+    (still,) = left(widgets.cached_scores, model, [72, 105], [33, 34, 35], 1, 0)
+    assert "15 scores" in still["text/plain"] and "inOutput" in still["text/html"]
+    given = json.loads(unescape(re.search(r'data-given="([^"]*)"', still["text/html"])[1]))
+    assert given["tokens"] == ["<H>", "<i>", "<!>", '<">', "<#>"] and given["prompt"] == 2
+    assert [len(row) for row in given["shares"]] == [1, 2, 3, 4, 5]
+    assert all(sum(row) == pytest.approx(1, abs=0.01) for row in given["shares"])
+
+
+def test_the_texts_of_rules_are_an_output_that_needs_no_kernel(model):
+    """One rule draws, one is greedy; the seed decides the draws, and a far token is marked."""
+    least = lambda z: torch.where(z == z.amin(-1, keepdim=True), 0.0, -math.inf)  # noqa: E731
+    rules = {}
+    for seed in (1, 2):
+        rules[seed, "drawn"] = seed, lambda z: z
+        rules[seed, "greedy"] = seed, lambda z: sampling.apply_temperature(z, 0)
+        rules[seed, "least"] = seed, least
+    (still,) = left(widgets.texts_lab, model, sampling.draw, "ab", "seed", rules)
+    given = json.loads(unescape(re.search(r'data-given="([^"]*)"', still["text/html"])[1]))
+    assert given["values"] == [1, 2] and given["slider"] == "seed" and given["prompt"] == "ab"
+    (first, second) = ({row["name"]: row["pieces"] for row in rows} for rows in given["frames"])
+    assert first["greedy"] == second["greedy"] and first["drawn"] != second["drawn"]
+    assert first["least"][0][1] and not first["greedy"][0][1]
+    assert "<mark>" in still["text/html"] and "inOutput" in still["text/html"]
+    assert "seed 1" in still["text/plain"] and "greedy: ab" in still["text/plain"]
 
 
 def stepper(model, generate=generate_cached, sample=sampling.sample):

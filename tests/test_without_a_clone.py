@@ -23,13 +23,14 @@ import torch
 from packaging.requirements import Requirement
 from ports import free_port
 
+from classroom.bootstrap import torch_build
+from classroom.cli import main
+from classroom.lab import cli as lab
+from classroom.lab import fetch_model
+from exercises.course_packages import PACKAGES
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
 from llmlib import assets, installation
-from llmlib.cli import main
-from llmlib.course.bootstrap import torch_build
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT
-from llmlib.course.lab import cli as lab
-from llmlib.course.lab import fetch_model
 
 pytestmark = pytest.mark.unit
 RELEASED = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -95,23 +96,23 @@ def test_the_sdist_and_the_wheel_pass_the_check_of_the_package_index(built):
 
 @pytest.mark.slow
 def test_the_wheel_holds_the_package_the_notebooks_and_their_sources(wheel):
-    listed = ran("git", "ls-files", "llmlib", cwd=ROOT).splitlines()
-    assert "llmlib/grading/feedback.html.jinja" in listed and len(RELEASED) > 7
+    listed = ran("git", "ls-files", *PACKAGES, cwd=ROOT).splitlines()
+    assert "grader/feedback.html.jinja" in listed and len(RELEASED) > 7
     wanted = {name: ROOT / name for name in listed if (ROOT / name).is_file()}
-    wanted |= {f"llmlib/course/notebooks/{path.name}": path for path in RELEASED}
+    wanted |= {f"exercises/notebooks/{path.name}": path for path in RELEASED}
     sources = (ROOT / "solutions").glob("*.py")
-    wanted |= {f"llmlib/course/sources/{path.name}": path for path in sources}
+    wanted |= {f"exercises/sources/{path.name}": path for path in sources}
     scripts = ["dom.js", "widgets/**/*.js", "widgets/*.css"]
     drawing = [path for each in scripts for path in (ROOT / "web").glob(each)]
     wanted |= {f"llmlib/widgets/{path.relative_to(ROOT)}": path for path in drawing}
     wanted["llmlib/requirements-model.txt"] = ROOT / "requirements-model.txt"
-    wanted["llmlib/grading/nbgrader_config.py"] = ROOT / "nbgrader_config.py"
+    wanted["grader/nbgrader_config.py"] = ROOT / "nbgrader_config.py"
     with zipfile.ZipFile(wheel) as file:
         held = set(file.namelist())
         assert set(wanted) - held == set()
         assert all(file.read(name) == path.read_bytes() for name, path in wanted.items())
     tops = {name.partition("/")[0] for name in held}
-    assert {top for top in tops if not top.startswith("from_tokens_to_tokens-")} == {"llmlib"}
+    assert {top for top in tops if not top.startswith("from_tokens_to_tokens-")} == {*PACKAGES}
 
 
 @pytest.mark.slow
@@ -123,14 +124,15 @@ def test_the_wheel_draws_widgets(program):
 
 @pytest.mark.slow
 def test_what_needs_a_clone_says_so_in_one_sentence(program):
-    said = program("python", "-m", "llmlib.course.bootstrap", rc=1)
+    said = program("python", "-m", "classroom.bootstrap", rc=1)
     assert "type llmlib lab" in said and said.count("\n") == 1 and "Traceback" not in said
 
 
 @pytest.mark.slow
 def test_the_command_knows_its_version_and_what_is_not_installed(program, wheel, tmp_path):
-    code = "import sys; from llmlib import cli, installation as i; sys.modules['jupyterlab'] = None"
-    code += "; print(i.IN_CLONE, i.install_command('lab')); sys.exit(cli.main(['lab']))"
+    code = "import sys; from classroom import cli; from llmlib import installation as i"
+    code += "; sys.modules['jupyterlab'] = None; print(i.IN_CLONE, i.install_command('lab'))"
+    code += "; sys.exit(cli.main(['lab']))"
     said = program("python", "-c", code, rc=2, cwd=tmp_path).splitlines()
     assert said[0].startswith("False") and said[0].endswith(f'"{wheel}[lab]"')
     assert said[1].startswith("llmlib lab: jupyterlab is not installed: type ")
@@ -307,7 +309,7 @@ def test_what_a_hub_starts_is_started_by_a_hub_only(monkeypatch, tmp_path, capsy
 def test_in_a_terminal_of_a_hub_the_notebooks_are_laid_out_and_nothing_is_opened(tmp_path):
     """The hub's JupyterLab is the one that a browser reaches."""
     environment = os.environ | {"JUPYTERHUB_SERVICE_URL": "http://127.0.0.1:1/user/ada/"}
-    words = [sys.executable, "-m", "llmlib", "lab", tmp_path / "mine"]
+    words = [sys.executable, "-m", "classroom", "lab", tmp_path / "mine"]
     said = ran(*words, env=environment, cwd=ROOT)
     assert said.endswith("is open already: go to that folder on its left.\n")
     assert {path.name for path in (tmp_path / "mine").glob("*.ipynb")} == {p.name for p in RELEASED}

@@ -18,16 +18,16 @@ from nbgrader.utils import compute_checksum
 from playwright.sync_api import expect
 
 from authoring import release
+from classroom.bootstrap import open_jupyter
+from classroom.checking import check_notebooks
+from classroom.folder import merge, work
+from classroom.folder.checksum import checksum
+from classroom.lab import start_page
+from exercises import course_files
+from exercises.format import notebooks, source
+from exercises.format.notebooks import ROOT
+from exercises.prediction_cells import guess_in, with_guess
 from llmlib import files
-from llmlib.course import environment
-from llmlib.course.bootstrap import open_jupyter
-from llmlib.course.checking import check_notebooks
-from llmlib.course.folder import merge, work
-from llmlib.course.folder.checksum import checksum
-from llmlib.course.format import notebooks, source
-from llmlib.course.format.notebooks import ROOT
-from llmlib.course.lab import start_page
-from llmlib.course.prediction_cells import guess_in, with_guess
 
 pytestmark = pytest.mark.unit
 TWICE = """# %% [markdown]
@@ -40,7 +40,7 @@ def {name}(x):
     ### END SOLUTION
 
 # %% test {name} points=1
-from llmlib.course import check
+from exercises import check
 
 check.equal({name}({x}), {x} * 2, "twice")
 ### BEGIN HIDDEN TESTS
@@ -56,7 +56,7 @@ HEAD = """# %% [markdown]
 import torch
 
 # %%
-from llmlib.course.predict import predict, predictions, reveal
+from classroom.predict import predict, predictions, reveal
 
 # %%
 predict("mass", "{asked}", yours=0.5)
@@ -80,7 +80,7 @@ q0{number} = "A"
 ### END SOLUTION
 
 # %% test q0{number} points=1
-from llmlib.course.quiz_cells import check_answer
+from classroom.quiz_cells import check_answer
 
 check_answer("q0{number}", answer("q0{number}"))
 """
@@ -250,7 +250,7 @@ def test_the_checksum_is_nbgraders():
 def test_work_is_made_where_there_is_no_nbgrader(tmp_path):
     """As after the set-up that leaves what is installed alone, in Colab or Kaggle."""
     issue(tmp_path, "1.1.0")
-    code = "import sys; sys.modules['nbgrader'] = None; from llmlib.course.folder import work"
+    code = "import sys; sys.modules['nbgrader'] = None; from classroom.folder import work"
     code += f"; from pathlib import Path; print(work.update(Path({str(tmp_path)!r})))"
     for said in ("[]", "[]"):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -309,7 +309,7 @@ def test_over_two_editions_everything_of_the_learner_s_is_in_its_place(tmp_path)
     order = [
         "# 3 · Attention",
         "import torch",
-        "from llmlib.course.predict",
+        "from classroom.predict",
         'predict("mass", "How much of it?", yours=0.25)',
         '{"A": "two", "B": "one", "C": "three"}, yours="A")',
         "print('stays')",
@@ -806,7 +806,7 @@ def test_a_learner_finds_everything_in_the_newer_edition(tmp_path, page):
     newer.cells[0].source += "\nThis is new."
     nbformat.write(newer, root / "notebooks" / f"{name}.ipynb")
     code = (
-        "import sys; from pathlib import Path; from llmlib.course.bootstrap import open_jupyter\n"
+        "import sys; from pathlib import Path; from classroom.bootstrap import open_jupyter\n"
         f"open_jupyter.open_lab(Path(sys.executable), Path({str(root)!r}), sys.argv[1:])"
     )
     command = [sys.executable, "-c", code, "--IdentityProvider.token=secret"]
@@ -814,7 +814,7 @@ def test_a_learner_finds_everything_in_the_newer_edition(tmp_path, page):
     with browser.jupyter(tmp_path, command) as port:
         page.goto(f"http://127.0.0.1:{port}/lab?token=secret&reset")
         expect(page.locator(".llm-news")).to_contain_text(
-            f"{name} went from {environment.VERSION} to 9.9; yours in it: 1 answer, 1 prediction, "
+            f"{name} went from {course_files.VERSION} to 9.9; yours in it: 1 answer, 1 prediction, "
             "1 added cell",
             timeout=2 * browser.MINUTES,
         )

@@ -4,7 +4,7 @@ with a fingerprint of everything that its verdict depends on.
     @pytest.mark.verdict("solutions/{notebook}.py", "tests/claims/{notebook}.py")
 
 says which files a test depends on besides its own, the tests' settings, the installed packages and
-the machine; of all these also what they import (`llmlib/import_closure.py`). `{notebook}` is a
+the machine; of all these also what they import (`classroom/import_closure.py`). `{notebook}` is a
 parameter of the test, and `together=True` says that the tests of a unit (`scheduling.py`) need each
 other: all of them run, or none. A test without the mark depends on the whole repository: it runs
 once for each state of it, so that `make proof` does not repeat what `make test` has just done; one
@@ -34,7 +34,8 @@ import pytest
 import scheduling
 from filelock import FileLock
 
-from llmlib import assets, files, import_closure
+from classroom import import_closure
+from llmlib import assets, files
 
 TESTS = Path(__file__).parent
 CONFTEST = TESTS.with_name("conftest.py")

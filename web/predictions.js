@@ -6,7 +6,7 @@ import { say, strings } from "./strings.js";
 
 const NONE = ""; // what is kept for "no guess"
 
-/* Whether a guess is right, as llmlib.course.predict.reveal has it. */
+/* Whether a guess is right, as classroom.predict.reveal has it. */
 export function isRight(guess, answer, within) {
   if (Number.isNaN(Number(answer))) return guess === answer;
   const allowed = within === undefined ? Math.abs(Number(answer)) / 4 : Number(within);

@@ -12,7 +12,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from authoring import code_digest
-from llmlib.course.format.source import ATTACHED
+from exercises.format.source import ATTACHED
 from llmlib.plots import png
 
 

@@ -13,16 +13,16 @@ from llmlib.plots import attention
 heads = attention.heads
 encoder_decoder = attention.encoder_decoder
 SENTENCE = "Mrs. Quill keeps a dragon. The dragon greets Mrs."
-THREE = ((11, 1), (13, 8), (18, 6))
+THREE = ((16, 0), (13, 8), (18, 6))
 
 
 def three_heads() -> Figure:
-    """Three heads of SmolLM2 on two sentences."""
+    """Draw three heads of SmolLM2 on two sentences."""
     model = pretrained.load("smollm2")
     ids = model.tokenizer.encode(SENTENCE)
-    found = attention_maps(model, ids)  # layer head seq seq
-    found = (found * 50).round() / 50  # the last bits differ by processor
-    panels = {f"layer {n}, head {h}": found[n, h] for n, h in THREE}
+    maps = attention_maps(model, ids)  # layer head seq seq
+    maps = (maps * 50).round() / 50  # the last bits differ by processor
+    panels = {f"layer {n}, head {h}": maps[n, h] for n, h in THREE}
     words = [model.tokenizer.decode([i]) for i in ids]
     return attention.maps(panels, words, columns=3, numbers=False)
 
@@ -40,8 +40,8 @@ def _arc(
 
 
 def chain() -> Figure:
-    """Left, an RNN: the memory goes from token to token. Right, attention: every token reaches
-    every earlier one."""
+    """Draw, left, an RNN: the memory goes from token to token. Right, attention: every token
+    reaches every earlier one."""
     fig, ax = plots.canvas(6.4, 2.9, 20, 7.5)
     words = ["the", "cat", "sat", "down"]
     left, right = [1.2, 3.6, 6.0, 8.4], [12.0, 14.3, 16.6, 18.9]
@@ -66,12 +66,12 @@ def chain() -> Figure:
 
 
 def grouped() -> Figure:
-    """SmolLM2's nine query heads on three key/value heads, between two other ways to share."""
+    """Draw SmolLM2's nine query heads on three key/value heads, between two other ways to share."""
     return attention.grouped(9, 3)
 
 
 def induction() -> Figure:
-    """A B … A: one head notes in B what stood before it, a later head finds that note."""
+    """Draw A B … A: one head notes in B what stood before it, a later head finds that note."""
     fig, ax = plots.canvas(6.4, 3.5, 20, 9.8)
     words = ["A", "B", "C", "…", "A", "?"]
     xs = [1.8, 5.0, 8.2, 11.4, 14.6, 17.9]

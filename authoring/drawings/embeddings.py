@@ -31,7 +31,7 @@ def _row(text: str) -> Tensor:
 def _bar(
     ax: Axes, x: float, y: float, width: float, height: float, values: Tensor, most: float = 0
 ) -> None:
-    """The numbers of a vector as a coloured bar, from its lower left corner."""
+    """Draw the numbers of a vector as a coloured bar, from its lower left corner."""
     most = most or 3.5 * float(values.abs().median())  # a few numbers may be far larger
     extent = (x, x + width, y, y + height)
     plots.heat(ax, values[None], cmap=plots.DIVERGING, vmin=-most, vmax=most, extent=extent)
@@ -39,7 +39,7 @@ def _bar(
 
 
 def _finish(fig: Figure, ax: Axes, columns: float, rows: float) -> Figure:
-    """Bars have set limits and aspect of their own: put the sheet's back."""
+    """Put the sheet's limits and aspect back, since bars have set their own."""
     ax.set(xlim=(0, columns), ylim=(0, rows), aspect="auto")
     ax.grid(visible=False)
     return fig
@@ -50,16 +50,11 @@ def _words(ax: Axes, x: float, y: float, text: str, **style: Any) -> None:
 
 
 def rows_as_bars() -> Figure:
-    """Rows of four pairs of like tokens, as coloured bars."""
-    pairs = (
-        (" Monday", " Tuesday"),
-        (" three", " four"),
-        (" January", " February"),
-        (" walked", " walking"),
-    )
-    fig, ax = plots.canvas(6.4, 3.1, 11, 10)
+    """Draw the rows of three pairs of like tokens, as coloured bars."""
+    pairs = ((" Monday", " Tuesday"), (" three", " four"), (" January", " February"))
+    fig, ax = plots.canvas(6.4, 2.4, 11, 7.6)
     for n, text in enumerate(text for pair in pairs for text in pair):
-        y = 8.6 - 1.1 * n - 0.25 * (n // 2)
+        y = 6.2 - 1.1 * n - 0.25 * (n // 2)
         _words(ax, 1.5, y + 0.42, plots.BLANK + text.strip(), ha="right")
         _bar(ax, 1.7, y, 9.1, 0.85, _row(text)[:CELLS])
     _words(
@@ -69,11 +64,11 @@ def rows_as_bars() -> Figure:
         f"the first {CELLS} of each row's 576 numbers: blue below 0, red above",
         fontsize=10,
     )
-    return _finish(fig, ax, 11, 10)
+    return _finish(fig, ax, 11, 7.6)
 
 
 def ids_pick_rows() -> Figure:
-    """Tokens, their ids, the table's rows, the vectors that come out."""
+    """Draw tokens, their ids, the table's rows, the vectors that come out."""
     fig, ax = plots.canvas(6.4, 3.0, 12, 8)
     texts = "The", " cat", " slept"
     ids = [_model().tokenizer.encode(text)[0] for text in texts]
@@ -99,7 +94,7 @@ def ids_pick_rows() -> Figure:
 
 
 def downhill() -> Figure:
-    """The slope of a loss at one number, and the loss of a whole table in training."""
+    """Draw the slope of a loss at one number, and the loss of a whole table in training."""
     letters = "abcdr"
     ids = torch.tensor([letters.index(letter) for letter in "abracadabra"])
 
@@ -137,7 +132,7 @@ def downhill() -> Figure:
 
 
 def promise() -> Figure:
-    """The parallelogram of the claim."""
+    """Draw the parallelogram of the claim."""
     fig, ax = plots.canvas(6.4, 3.0, 10, 6)
     places = {"man": (1.5, 1.2), "woman": (4.3, 1.9), "king": (4.9, 4.2), "queen": (7.7, 4.9)}
     for name, (x, y) in places.items():
@@ -154,7 +149,7 @@ def promise() -> Figure:
 
 
 def one_row_two_senses() -> Figure:
-    """Two sentences that end in one token: one row, and two vectors after the layers."""
+    """Draw two sentences that end in one token: one row, and two vectors after the layers."""
     fig, ax = plots.canvas(6.4, 3.2, 12, 9)
     for x, text in ((0.2, "We sat on the grassy"), (6.4, "She put her money in the")):
         _words(ax, x + 1.9, 0.5, text, fontsize=10)
@@ -181,7 +176,7 @@ def _last(text: str) -> Tensor:
 
 
 def same_rows() -> Figure:
-    """Two orders of three tokens, and which tokens are the same."""
+    """Draw two orders of three tokens, and which tokens are the same."""
     fig, ax = plots.canvas(6.4, 2.6, 10, 6)
     upper, lower = ("dog", "bites", "man"), ("man", "bites", "dog")
     for y, texts in ((4.4, upper), (0.4, lower)):
@@ -196,7 +191,7 @@ def same_rows() -> Figure:
 
 
 def added() -> Figure:
-    """A token's row plus a position's row, at two positions."""
+    """Draw a token's row plus a position's row, at two positions."""
     fig, ax = plots.canvas(6.4, 2.4, 14, 7)
     positions = sinusoidal_positions(40, 64)
     row = _row(" cat")[:16]
@@ -216,17 +211,22 @@ def added() -> Figure:
 
 
 def locked_clocks() -> Figure:
-    """Hands of query and key two positions apart, in three places."""
+    """Draw the hands of query and key two positions apart, in three places."""
     return pictures.locked_clocks([(3, 1), (5, 3), (8, 6)], (0, 3, 6), 64, 100_000.0)
 
 
+def turned_by_hand() -> Figure:
+    """Draw one score at distance 2, twice."""
+    return pictures.turned_by_hand()
+
+
 def pairings() -> Figure:
-    """Which columns RoPE turns together, in both conventions."""
+    """Draw which columns RoPE turns together, in both conventions."""
     return pictures.pairings()
 
 
 def your_pieces() -> Figure:
-    """The model as a row of boxes, with the learner's two marked."""
+    """Draw the model as a row of boxes, with the learner's two marked."""
     fig, ax = plots.canvas(6.4, 2.0, 15, 5)
     plots.box(ax, 0.2, 1.6, 1.3, 1.4, "ids", "white")
     plots.box(ax, 2.2, 1.6, 2.3, 1.4, "embed", plots.YELLOW)

@@ -15,18 +15,18 @@ from llmlib.plots.layers import say as _say
 
 
 def whole_stack() -> Figure:
-    """The model from ids to logits, one layer of it opened."""
+    """Draw the model from ids to logits, one layer of it opened."""
     return layers.whole_stack(SimpleNamespace(n_layer=30))
 
 
 def add_or_replace() -> Figure:
-    """Above, layers that replace the vector; below, layers that add to it."""
+    """Draw layers that replace the vector, and below them layers that add to it."""
     fig, ax = plots.canvas(7.5, 3.6, 15, 7.2)
     _say(ax, 0.2, 6.7, "replace: only what the layer makes of it goes on", ha="left")
     for i in range(3):
-        plots.arrow(ax, (0.6 + 4.6 * i, 5.2), (2.1 + 4.6 * i, 5.2))
+        plots.arrow(ax, (4.6 * i - 0.1 if i else 0.6, 5.2), (2.1 + 4.6 * i, 5.2))
         _box(ax, 3.3 + 4.6 * i, 5.2, 2.2, 1.0, f"layer {i}", plots.SKY)
-    plots.arrow(ax, (13.8, 5.2), (14.8, 5.2))
+    plots.arrow(ax, (13.7, 5.2), (14.8, 5.2))
     _say(ax, 0.2, 3.6, "add: the line runs through", ha="left")
     _line(ax, (0.6, 2.6), (14.1, 2.6), width=6)
     plots.arrow(ax, (14.0, 2.6), (14.8, 2.6), linewidth=4)
@@ -40,15 +40,18 @@ def add_or_replace() -> Figure:
 
 
 def norm_copy() -> Figure:
-    """A stream that grows, and the copies of one size that its norms hand out."""
+    """Draw a stream that grows, and the copies of one size that its norms hand out."""
     fig, ax = plots.canvas(7.5, 3.8, 15, 7.6)
     for i, (x, length) in enumerate(((2.6, 0.6), (7.2, 1.5), (11.6, 3.0))):
         name = ("after the table", "in the middle", "near the end")[i]
-        plots.arrow(ax, (x, 4.6), (x + 0.62 * length, 4.6 + 0.78 * length), linewidth=4)
-        plots.arrow(ax, (x, 4.6), (x, 3.75), color=plots.GREY)
+        turn = math.radians((5, 145, 80)[i])
+        across, up = math.cos(turn), math.sin(turn)
+        plots.arrow(ax, (x, 4.1), (x + length * across, 4.1 + length * up), linewidth=4)
+        plots.arrow(ax, (x, 4.1), (x, 3.75), color=plots.GREY)
         _box(ax, x, 3.3, 1.8, 0.85, "norm", plots.GREEN)
-        plots.arrow(ax, (x, 2.85), (x, 2.25), color=plots.GREY)
-        plots.arrow(ax, (x - 0.3, 1.2), (x + 0.36, 2.05), linewidth=4, color=plots.BLUE)
+        plots.arrow(ax, (x, 2.85), (x, 2.45), color=plots.GREY)
+        foot, tip = (x - across / 2, 1.6 - up / 2), (x + across / 2, 1.6 + up / 2)
+        plots.arrow(ax, foot, tip, linewidth=4, color=plots.BLUE)
         _say(ax, x, 0.5, name)
     _say(ax, 0.2, 7.1, "the stream", ha="left")
     _say(ax, 14.8, 7.1, "a sketch", 12, ha="right")
@@ -57,7 +60,7 @@ def norm_copy() -> Figure:
 
 
 def patching() -> Figure:
-    """Two runs of the model; one vector of the first replaces one of the second."""
+    """Draw two runs of the model; one vector of the first replaces one of the second."""
     fig, ax = plots.canvas(7.5, 4.4, 15, 8.8)
     runs = ((6.7, "France", "clean", plots.SKY), (2.3, "Italy", "corrupted", "white"))
     for y, country, name, colour in runs:
@@ -79,7 +82,7 @@ def patching() -> Figure:
 
 
 def norm_off_or_on() -> Figure:
-    """Pre-norm and post-norm, side by side: where the norm stands."""
+    """Draw pre-norm and post-norm, side by side: where the norm stands."""
     fig, axes = plots.figure(1, 2, width=7.5, height=3.9)
     for ax, title, on in zip(axes, ("pre-norm: off the stream", "post-norm: on it"), (False, True)):
         ax.set(xlim=(-2, 5), ylim=(0, 9), title=title)
@@ -96,7 +99,7 @@ def norm_off_or_on() -> Figure:
 
 
 def three_bends() -> Figure:
-    """ReLU, GELU and SiLU; and SwiGLU's gate with three numbers that may pass."""
+    """Draw ReLU, GELU and SiLU; and SwiGLU's gate with three numbers that may pass."""
     z, up = np.linspace(-5, 5, 201), (-1, 0.5, 2)
     gelu = 0.5 * z * (1 + np.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)))
     silu = z / (1 + np.exp(-z))
@@ -105,7 +108,8 @@ def three_bends() -> Figure:
 
 
 def one_neuron() -> Figure:
-    """One neuron of SwiGLU: two dot products make its activation, which multiplies its column."""
+    """Draw one neuron of SwiGLU: two dot products make its activation, which multiplies its
+    column."""
     fig, ax = plots.canvas(7.5, 3.6, 15, 7.2)
     _box(ax, 1.7, 3.6, 2.8, 1.3, "the token's\ncopy", plots.SKY)
     for y, name, then in ((5.3, "row of w_gate", "SiLU"), (1.9, "row of w_up", "")):
@@ -126,7 +130,8 @@ def one_neuron() -> Figure:
 
 
 def weights_to_scale() -> Figure:
-    """SmolLM2's matrices as areas: the table, and thirty layers of attention and feed-forward."""
+    """Draw SmolLM2's matrices as areas: the table, and thirty layers of attention and
+    feed-forward."""
     fig, ax = plots.canvas(7.5, 3.4, 15, 6.8)
     scale = 10.2 * 5.0 / 134.5  # area units a million parameters
     table, attention, mlp = (scale * n for n in (28.3, 26.5, 79.6))
@@ -160,12 +165,12 @@ def weights_to_scale() -> Figure:
 
 
 def three_blocks() -> Figure:
-    """One layer of three models, from the bottom up."""
+    """Draw one layer of three models, from the bottom up."""
     return layers.three_blocks()
 
 
 def the_loop() -> Figure:
-    """The whole model as a loop: look up, the block for each layer, last norm, table."""
+    """Draw the whole model as a loop: look up, the block for each layer, last norm, table."""
     fig, ax = plots.canvas(7.3, 2.8, 15, 5.6)
     _line(ax, (0.8, 2.2), (14.2, 2.2))
     for x, width, name, colour in (

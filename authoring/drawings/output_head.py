@@ -26,14 +26,15 @@ from llmlib.plots.output_head import logits_to_loss
 
 
 def from_vector_to_loss() -> Figure:
-    """Logits, the probabilities that softmax makes of them, and -ln p of the token that came."""
+    """Draw logits, the probabilities that softmax makes of them, and -ln p of the token that
+    came."""
     logits = [4.0, 2.5, 2.0, 0.5]
     shares = torch.softmax(torch.tensor(logits), -1).tolist()
     return logits_to_loss(["blue", "grey", "clear", "green"], logits, shares)
 
 
 def one_row_per_token() -> Figure:
-    """The vector x among rows of the table, and the dot products that are its logits."""
+    """Draw the vector x among rows of the table, and the dot products that are its logits."""
     fig, (left, right) = figure(columns=2, rows=1, width=6.0, height=3.0)
     x = (1.4, 1.1)
     rows = {
@@ -64,7 +65,7 @@ def one_row_per_token() -> Figure:
 
 
 def surprise_of_a_probability() -> Figure:
-    """−ln p against p."""
+    """Draw −ln p against p."""
     fig, ax = figure(width=6.0, height=3.0)
     p = np.linspace(0.004, 1, 400)
     ax.plot(p, -np.log(p), color=BLUE, marker="")
@@ -82,7 +83,7 @@ def surprise_of_a_probability() -> Figure:
 
 
 def shifted_pair() -> Figure:
-    """A row of ids, cut twice: inputs, and targets one place ahead."""
+    """Draw a row of ids, cut twice: inputs, and targets one place ahead."""
     fig, ax = canvas(6.0, 2.1, 10.4, 3.6)
     words = ["The", " fox", " looked", " at", " the"]
     for row, (name, some) in enumerate((("inputs", words[:-1]), ("targets", words[1:]))):
@@ -97,7 +98,7 @@ def shifted_pair() -> Figure:
 
 
 def nested_line() -> Figure:
-    """Arithmetic coding: the stretch of a token, cut by what may come next."""
+    """Draw arithmetic coding: the stretch of a token, cut by what may come next."""
     fig, ax = canvas(6.0, 3.3, 10.6, 6.4)
     levels = (
         (("The", 0.3), ("A", 0.2), ("One", 0.5)),
@@ -125,12 +126,13 @@ def nested_line() -> Figure:
 
 
 def two_cuts() -> Figure:
-    """One text in long tokens and in short ones: other perplexities, the same bits per byte."""
+    """Draw one text in long tokens and in short ones: other perplexities, the same bits per
+    byte."""
     fig, ax = canvas(6.0, 2.2, 10.6, 4.2)
     cuts = (
-        (["The old", " fox", " looked", " around"], "4 tokens · 3 nats", "perplexity 20"),
+        (["The", " old", " fox", " looked", " around"], "5 tokens · 2.4 nats", "perplexity 11"),
         (
-            ["Th", "e o", "ld", " f", "ox", " loo", "ked", " around"],
+            ["Th", "e", " old", " f", "ox", " loo", "ked", " around"],
             "8 tokens · 1.5 nats",
             "perplexity 4.5",
         ),
@@ -143,12 +145,12 @@ def two_cuts() -> Figure:
             at += wide
         ax.text(6.5, y + 0.62, cost, va="center")
         ax.text(6.5, y + 0.12, perplexity, va="center", weight="bold")
-    ax.text(0.1, 0.5, "both: 12 nats for the same 25 bytes, 0.69 bits per byte")
+    ax.text(0.1, 0.5, "a sketch: both are 12 nats for the same 25 bytes, 0.69 bits per byte")
     return fig
 
 
 def said_minus_true() -> Figure:
-    """The probabilities, minus 1 at what came, are the gradient at the logits."""
+    """Draw the probabilities, minus 1 at what came, are the gradient at the logits."""
     fig, axes = figure(columns=3, rows=1, width=6.2, height=2.9)
     words, said, true = ["Paris", "the", "London", "Lyon"], [0.77, 0.06, 0.01, 0.00], [0, 0, 0, 1]
     columns = (
@@ -168,7 +170,7 @@ def said_minus_true() -> Figure:
 
 
 def backward_walk() -> Figure:
-    """Two layers: the values on the way up, the gradients on the way back."""
+    """Draw two layers: the values on the way up, the gradients on the way back."""
     fig, ax = canvas(6.6, 3.4, 16, 7.2)
     boxes = (
         (0.2, "x", SKY),
@@ -180,7 +182,7 @@ def backward_walk() -> Figure:
     for x, text, colour in boxes:
         box(ax, x, 4.2, 2.0, 1.2, text, colour)
     up = ("× W_in", "max(0, ·)", "× W_out", "softmax,\n−ln p")
-    back = ("", "only where\n> 0", "× W_out", "p − truth")
+    back = ("", "only where\n> 0", "× W_out", "p − one-hot")
     for i, (forth, home) in enumerate(zip(up, back)):
         a, b = boxes[i][0] + 2.1, boxes[i + 1][0] - 0.1
         middle = (a + b) / 2
@@ -198,7 +200,7 @@ def backward_walk() -> Figure:
         box(ax, x, 0.2, 4.9, 1.3, text, "#ececec")
     arrow(ax, (1.2, 4.1), (2.4, 1.6), linestyle="--")
     arrow(ax, (4.3, 3.2), (4.3, 1.6), color=RED, linestyle="--")
-    arrow(ax, (7.1, 4.1), (8.3, 1.6), linestyle="--")
+    arrow(ax, (7.17, 4.1), (8.3, 1.6), linestyle="--")
     arrow(ax, (10.9, 3.2), (11.0, 1.6), color=RED, linestyle="--")
     ax.text(0.2, 6.7, "forward →", fontsize=11)
     ax.text(13.9, 3.4, "← back", fontsize=11, color=RED, va="center")
@@ -206,7 +208,7 @@ def backward_walk() -> Figure:
 
 
 def seven_of_ten() -> Figure:
-    """Ten forecasts of 70 %: calibrated, and overconfident."""
+    """Draw ten forecasts of 70 %: calibrated, and overconfident."""
     fig, ax = canvas(6.0, 1.6, 14.6, 3.4)
     for row, (name, came) in enumerate((("calibrated", 7), ("overconfident", 5))):
         y = 2.0 - 1.5 * row

@@ -15,7 +15,7 @@ PALE, WARM, CALM = "#cfe6f5", "#fde9bd", "#cdeee1"
 
 
 def sheet(height: float) -> tuple[Figure, Axes]:
-    """An empty sheet, a unit to the inch."""
+    """Return an empty sheet, a unit to the inch."""
     return plots.canvas(WIDTH, height, WIDTH, height)
 
 
@@ -30,7 +30,7 @@ def block(
     size: int = LARGE,
     **style: Any,
 ) -> None:
-    """A box from its lower left corner, with words in its middle."""
+    """Draw a box from its lower left corner, with words in its middle."""
     edge: dict[str, Any] = {
         "boxstyle": "round,pad=0,rounding_size=0.06",
         "facecolor": colour,
@@ -41,7 +41,7 @@ def block(
 
 
 def words(ax: Axes, x: float, y: float, text: str, size: int = SMALL, **style: Any) -> None:
-    """Words around a place."""
+    """Write words around a place."""
     ax.text(x, y, text, fontsize=size, **plots.CENTRE | style)
 
 
@@ -55,7 +55,7 @@ def row(
     height: float = 0.5,
     size: int = LARGE,
 ) -> list[float]:
-    """Boxes side by side -> where each begins, and where the last ends."""
+    """Draw boxes side by side -> where each begins, and where the last ends."""
     places = [x]
     for text, width, colour in zip(texts, widths, colours):
         block(ax, places[-1], y, width - 0.06, height, text, colour, size)
@@ -64,12 +64,12 @@ def row(
 
 
 def visible(text: str) -> str:
-    """A text with its spaces shown."""
+    """Return a text with its spaces shown."""
     return text.replace(" ", plots.BLANK)
 
 
 def there_and_back() -> Figure:
-    """Text, ids, the model, an id, text."""
+    """Draw text, ids, the model, an id, text."""
     fig, ax = sheet(4.2)
     tokenizer = tokens.Tokenizer.smollm2()  # of the model that the notebook runs below
     ids = tokenizer.encode("The capital of France is")
@@ -98,7 +98,7 @@ def there_and_back() -> Figure:
 
 
 def one_more() -> Figure:
-    """The same function again and again, each time with one token more."""
+    """Draw the same function again and again, each time with one token more."""
     fig, ax = sheet(2.9)
     text, widths = ["Thank", " you", " for", " your", " help"], [1.0, 0.95, 0.8, 1.0, 1.0]
     for n in range(3):
@@ -113,7 +113,7 @@ def one_more() -> Figure:
 
 
 def three_units() -> Figure:
-    """One text in words, in characters, in bytes."""
+    """Draw one text in words, in characters, in bytes."""
     fig, ax = sheet(3.3)
     text = "a naïve fox"
     data = {
@@ -134,7 +134,7 @@ def three_units() -> Figure:
 
 
 def a_chat() -> Figure:
-    """One message of a chat: special tokens around what somebody said."""
+    """Draw one message of a chat: special tokens around what somebody said."""
     fig, ax = sheet(2.3)
     dark = "#333333"
     at = 0.1
@@ -152,13 +152,14 @@ def a_chat() -> Figure:
         at += width + 0.1
     words(ax, 0.9, 0.5, "one id,\nnot text", SMALL)
     words(ax, 3.3, 0.58, "text, encoded as always", SMALL)
-    words(ax, 5.4, 0.58, "one id", SMALL)
+    words(ax, 5.1, 0.58, "one id", SMALL)
+    words(ax, 6.15, 0.58, "text", SMALL)
     words(ax, 3.75, 2.08, "a message, as the model sees it", SMALL, weight="bold")
     return fig
 
 
 def fox() -> Figure:
-    """The four bytes of a fox as boxes, with the borders of GPT-2's tokens across them."""
+    """Draw the four bytes of a fox as boxes, with the borders of GPT-2's tokens across them."""
     fig, ax = sheet(3.3)
     tokenizer, colours = tokens.Tokenizer.gpt2(), [WARM, CALM, PALE]
     ids = tokenizer.encode(" 🦊")
@@ -182,7 +183,7 @@ def fox() -> Figure:
 
 
 def _fox(ax: Axes, x: float, y: float) -> None:
-    """A fox's face: two ears, a pointed head, two cheeks, two eyes, a nose."""
+    """Draw a fox's face: two ears, a pointed head, two cheeks, two eyes, a nose."""
     red: dict[str, Any] = {
         "facecolor": plots.RED,
         "edgecolor": "black",
@@ -202,7 +203,7 @@ def _fox(ax: Axes, x: float, y: float) -> None:
 
 
 def in_the_engine() -> Figure:
-    """Your functions on both sides of the model."""
+    """Draw your functions on both sides of the model."""
     fig, ax = sheet(1.9)
     for x, width, text, colour in [
         (0.65, 1.5, "your\nencode", WARM),

@@ -11,7 +11,7 @@ import os
 import sys
 
 from authoring.site import build, serve
-from llmlib.course.format.notebooks import SourceError
+from exercises.format.notebooks import SourceError
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -23,9 +23,10 @@ from authoring.site.links import Links
 from authoring.site.page import Page, contents
 from authoring.site.pictures import Pictures
 from authoring.site.templates import WEB, render
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
+from exercises.format.reading_time import hours, reading_time
 from llmlib import files
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT
 
 FOLDER = ROOT / "build" / "site"
 NAME = "From Tokens to Tokens"
@@ -95,6 +96,7 @@ def _landing(links: Links) -> Page:
             "name": each.name,
             "title": each.heading,
             "about": chapters.ABOUT[each.name],
+            "hours": hours(time.core) if (time := reading_time(each)) else "",
             "exercises": exercises.editions(each),
             "guesses": sum(predictions.asked(cell) is not None for cell in each.cells),
         }

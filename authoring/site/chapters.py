@@ -18,8 +18,8 @@ from authoring.site.markdown import Anchors, code_block, to_html
 from authoring.site.page import Page
 from authoring.site.pictures import Pictures
 from authoring.site.templates import WEB, render
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT, Exercise, Notebook, SourceError
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT, Exercise, Notebook, SourceError
 
 WIDGET = re.compile(r"from llmlib\.widgets(?:\.\w+)? import (\w+)")
 # What draws a widget in a notebook; a page has its own.

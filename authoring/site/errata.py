@@ -13,8 +13,8 @@ from authoring.site.markdown import Anchors, code_block, to_html
 from authoring.site.page import Page
 from authoring.site.pictures import Pictures
 from authoring.site.templates import WEB, render
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import SourceError
+from exercises.format import notebooks
+from exercises.format.notebooks import SourceError
 
 SOURCE = WEB / "errata.toml"
 KEYS = {"says", "true", "chapter", "shows", "claims", "run"}

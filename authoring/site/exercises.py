@@ -2,7 +2,7 @@
 
 import hashlib
 
-from llmlib.course.format.notebooks import Exercise, Notebook
+from exercises.format.notebooks import Exercise, Notebook
 
 
 def edition(exercise: Exercise) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from authoring.site.page import Page, Section
 from authoring.site.templates import WEB, render
-from llmlib.course.format.notebooks import SourceError
+from exercises.format.notebooks import SourceError
 
 SOURCE = WEB / "glossary.toml"
 

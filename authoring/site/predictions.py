@@ -2,7 +2,7 @@
 texts give the answer away.
 
 The answers are those that the executed notebook shows. web/predictions.js compares a reader's guess
-with them, as `llmlib.course.predict.reveal` does.
+with them, as `classroom.predict.reveal` does.
 """
 
 import ast
@@ -12,7 +12,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from llmlib.course import prediction_cells
+from exercises import prediction_cells
 
 SHOWN = re.compile(r"^(?:✓ )?(?:You said .*)?It is (.*)\.$", re.DOTALL)
 EXPLAINS = re.compile(r'<details class="reveal" data-prediction="(.*?)">')

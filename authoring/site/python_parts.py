@@ -11,13 +11,14 @@ from typing import Any
 
 from authoring.site import npm, parts
 from authoring.site.templates import WEB
-from llmlib import import_closure
-from llmlib.course.checking import run_tests, submission
-from llmlib.course.checking.submission import Cell
-from llmlib.course.environment import VERSION
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT, Notebook
-from llmlib.course.my_llm import assemble
+from classroom import import_closure
+from classroom.checking import run_tests, submission
+from classroom.checking.submission import Cell
+from classroom.my_llm import assemble
+from exercises.course_files import VERSION
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT, Notebook
+from exercises.format.source import given_imports
 from llmlib.installation import DISTRIBUTION
 
 RUNTIME = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
@@ -69,7 +70,7 @@ def book(notebook: Notebook) -> dict[str, Any]:
     solved = [Cell("code", each.name, each.solution) for each in notebook.exercises]
     plan = submission.plan(notebook, solved)
     return {
-        "imports": submission.given_imports(notebook),
+        "imports": given_imports(notebook),
         "steps": [[step.title, step.source] for step in plan.steps],
         "exercises": {
             each.name: {"check": each.visible, "disallowed": list(each.disallowed)}

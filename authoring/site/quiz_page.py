@@ -11,8 +11,8 @@ from authoring.site.markdown import to_html
 from authoring.site.page import Page
 from authoring.site.pictures import Pictures
 from authoring.site.templates import render
-from llmlib.course.format import notebooks
-from llmlib.course.quiz import LETTERS
+from classroom.quiz import LETTERS
+from exercises.format import notebooks
 
 NAME = "quiz"
 

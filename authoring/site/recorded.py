@@ -20,14 +20,16 @@ from llmlib.demonstrations.embeddings import queries_and_keys
 from llmlib.demonstrations.layers import head, mlp_inputs, neuron_strengths, residual_stream
 from llmlib.model import Model
 from llmlib.scaling import H100
-from llmlib.tokens import Tokenizer
+from llmlib.tokens import Tokenizer, canonical, merge
 from llmlib.widgets.attention_explorer import run as run_watched
 from llmlib.widgets.bpe_stepper import MERGES
+from llmlib.widgets.merge_tree import rows as merge_rows
 from llmlib.widgets.serving_playground import MODELS
+from llmlib.widgets.stream_slider import likeliest
 from llmlib.widgets.tokenizer_playground import STEPS
 
 PROMPT = "The king sat on his throne, and the queen sat on"  # its draft says words in most layers
-SETTINGS = {"temperature": 0.8, "top_k": None, "top_p": 0.9, "min_p": None}
+SETTINGS: dict[str, Any] = {"temperature": 0.8, "top_k": None, "top_p": 0.9, "min_p": None}
 SEED, NEW_TOKENS = 12, 12  # of 24 seeds, one that begins with the likeliest token
 LIKELIEST = 60  # tokens of each step that are kept with their logits; of the others, a histogram
 BIN = 0.25  # its bins, in logits
@@ -40,11 +42,13 @@ SURPRISE = (
 )
 TOKENS = "Donaudampfschifffahrt on 2024-12-31, isn't it? 🙂"
 BPE = {  # of notebook 1
-    "text": "low lower lowest (slow slower slowest)\n    new newer newest",
-    "word": "lowest slowness",
+    "text": "low low low lower lower newest newest newest newest widest widest",
+    "word": "lowest",
     "merges": MERGES,
 }
+TREE = " puddings"  # of notebook 1
 DOCTOR, SHE, HE, LAST_LAYER = "The doctor said that", " she", " he", 29  # of notebook 4
+FIRST_LAYER = 21  # of the stream slider in notebook 4
 CAT = "The cat sat on the mat, and the dog slept by the door."  # of notebook 2
 LOSS = {
     "tokens": ["blue", "grey", "clear", "green"],
@@ -176,8 +180,9 @@ def _corner(weight: torch.Tensor) -> str:
 
 def widgets(model: Model) -> dict[str, Any]:
     """What the widgets of the chapters need besides: {"tokens", "rope", "neuron", "loss",
-    "surprise", "bpe", "models", "card"}."""
+    "surprise", "stream", "bpe", "tree", "models", "card"}."""
     about = {"tokens": playground(model.tokenizer), "rope": rope(model), "loss": LOSS, "bpe": BPE}
+    about |= {"tree": tree(model.tokenizer), "stream": stream(model)}
     return about | {"neuron": neuron(model), "surprise": surprise(model)} | serving()
 
 
@@ -188,6 +193,12 @@ def playground(tokenizer: Tokenizer) -> dict[str, Any]:
     cut = [Tokenizer(tokenizer.merges[:count], special, vocab, patterns) for count in counts]
     typed = [[token(each, i) for i in each.encode(TOKENS)] for each in cut]
     return {"text": TOKENS, "counts": counts, "tokens": typed}
+
+
+def tree(tokenizer: Tokenizer) -> dict[str, Any]:
+    """Return a text as bytes and after each merge that applies to it: {"text", "rows"}."""
+    merges, _ = canonical(tokenizer)
+    return {"text": TREE, "rows": list(merge_rows(merge, TREE, merges))}
 
 
 def rope(model: Model) -> dict[str, Any]:
@@ -214,6 +225,15 @@ def surprise(model: Model) -> dict[str, Any]:
             {"id": i, "text": decode([i]), "loss": round(-row[i].item(), 4), "expected": expected}
         )
     return {"text": SURPRISE, "tokens": rows}
+
+
+def stream(model: Model) -> dict[str, Any]:
+    """Return what the stream slider of notebook 4 starts with: {"text", "n_layer", "state",
+    "stream": [[{"text", "p"} × 5]], the table's first}."""
+    states = likeliest(model, model.tokenizer.encode(PROMPT))
+    rounded = [[{**guess, "p": round(guess["p"], 4)} for guess in state] for state in states]
+    shape = {"n_layer": model.config.n_layer, "state": FIRST_LAYER + 1}
+    return {"text": PROMPT, "stream": rounded} | shape
 
 
 def neuron(model: Model) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from authoring.site.markdown import Anchors, to_html
 from authoring.site.page import Page
 from authoring.site.pictures import Pictures
 from authoring.site.templates import render
-from llmlib.course.format import notebooks
-from llmlib.course.format.notebooks import ROOT
+from exercises.format import notebooks
+from exercises.format.notebooks import ROOT
 
 CLAIMS = ROOT / "tests" / "claims"
 FIGURES = ROOT / "docs" / "evidence" / "claims.md"

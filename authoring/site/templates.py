@@ -5,7 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from llmlib.course.format.notebooks import ROOT
+from exercises.format.notebooks import ROOT
 
 WEB = ROOT / "web"
 

@@ -3,7 +3,7 @@ runs the reader's own functions, here the page's."""
 
 import re
 
-from llmlib.course.format.notebooks import SourceError
+from exercises.format.notebooks import SourceError
 
 # {notebook: {what it says: what its page says}}
 ON_THE_PAGE = {
@@ -14,6 +14,10 @@ ON_THE_PAGE = {
         )
     },
     "03_attention": {
+        "Type a sentence and click a token: the arcs show where it looks.": (
+            "Click a token: the arcs show where it looks. With the model in this page, type a "
+            "sentence of your own."
+        ),
         "By *your* `scaled_dot_product_attention`, on any text that you type.": (
             "On a text, and with the model in this page on any text that you type."
         ),
@@ -22,9 +26,12 @@ ON_THE_PAGE = {
         ),
     },
     "04_layers": {
+        "**Drag the layer, or type a sentence of your own.**": (
+            "**Drag the layer, and with the model in this page type a sentence of your own.**"
+        ),
         "type another text below the picture and move the slider.": (
             "move the slider, and with the model in this page type another text."
-        )
+        ),
     },
     "07_kv_cache_and_scaling": {
         "Each click is one turn of *your* loop. The table above the controls is the second turn.": (

@@ -5,6 +5,7 @@ In the folder of this file are env/ (the environment with the course), model/ an
 """
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -29,6 +30,12 @@ c.ConfigurableHTTPProxy.command = [
     str(programs / "configurable-http-proxy"),
     "--proxy-timeout=600000",  # ms for an answer: Talk's first one outlasts its own 20 seconds
 ]
+# The units llmlib-proxy.service and llmlib-hub.service set this token. The proxy is a program of
+# its own then, and what learners run goes on while the hub restarts. Without it the hub starts its
+# proxy, and ends all with itself.
+if os.environ.get("CONFIGPROXY_AUTH_TOKEN"):
+    c.ConfigurableHTTPProxy.should_start = False
+    c.JupyterHub.cleanup_servers = False
 
 # What a learner gets: JupyterLab on ~/work with the start page. At each start a newer edition of
 # the notebooks is laid in, and what the learner wrote is kept.

@@ -10,7 +10,7 @@ from llmlib.embeddings import apply_rope
 
 
 def itself_and_first(seq, start=0):
-    """A mask: each token sees itself and the first one -> bool [seq, start + seq]."""
+    """Return a mask by which each token sees itself and the first one: bool [seq, start + seq]."""
     mask = torch.eye(start + seq, dtype=torch.bool)[start:]
     mask[:, 0] = True
     return mask
@@ -21,8 +21,8 @@ def itself_and_first(seq, start=0):
 
 
 def gradient_back(make_reader, steps=50, d_model=64, runs=10):
-    """Norm of the gradient at the input 0, 1, ... `steps` back, a geometric mean over `runs` fresh
-    readers -> [steps + 1]."""
+    """Return the norm of the gradient at the input 0, 1, ... `steps` back, a geometric mean over
+    `runs` fresh readers -> [steps + 1]."""
     logs = []
     for seed in range(runs):
         torch.manual_seed(seed)
@@ -34,7 +34,7 @@ def gradient_back(make_reader, steps=50, d_model=64, runs=10):
 
 
 def _rnn(d_model, rotation=False):
-    """A plain recurrent network; with `rotation`, its U starts as one."""
+    """Make a plain recurrent network; with `rotation`, its U starts as one."""
     layer = torch.nn.RNN(d_model, d_model, batch_first=True)
     if rotation:
         torch.nn.init.orthogonal_(layer.weight_hh_l0)
@@ -42,8 +42,8 @@ def _rnn(d_model, rotation=False):
 
 
 def _lstm(d_model, forget_bias=0.0):
-    """An LSTM (Hochreiter & Schmidhuber 1997; Gers et al. 2000) as torch starts it; `forget_bias`
-    opens its forget gate."""
+    """Make an LSTM (Hochreiter & Schmidhuber 1997; Gers et al. 2000) as torch starts it;
+    `forget_bias` opens its forget gate."""
     layer = torch.nn.LSTM(d_model, d_model, batch_first=True)
     with torch.no_grad():
         layer.bias_hh_l0[d_model : 2 * d_model] += forget_bias
@@ -51,7 +51,7 @@ def _lstm(d_model, forget_bias=0.0):
 
 
 def _attention(d_model):
-    """One layer of attention with four heads and no mask."""
+    """Make attention with four heads and no mask."""
     layer = torch.nn.MultiheadAttention(d_model, 4, bias=False, batch_first=True)
     return lambda x: layer(x, x, x, need_weights=False)[0]
 
@@ -69,16 +69,17 @@ READERS = {
 
 
 def difference_from_torch(split_heads, attention, causal_mask, merge_heads, seed=0):
-    """The largest difference between the two on random input, 8 heads of 12 columns, causal."""
+    """Return the largest difference between the two on random input, 8 heads of 12 columns,
+    causal."""
     torch.manual_seed(seed)
-    theirs = torch.nn.MultiheadAttention(96, 8, bias=False, batch_first=True)
+    module = torch.nn.MultiheadAttention(96, 8, bias=False, batch_first=True)
     x = torch.randn(2, 7, 96)
     with torch.no_grad():
-        q, k, v = (split_heads(x @ w.T, 8) for w in theirs.in_proj_weight.chunk(3))
-        mine = merge_heads(attention(q, k, v, causal_mask(7))) @ theirs.out_proj.weight.T
+        q, k, v = (split_heads(x @ w.T, 8) for w in module.in_proj_weight.chunk(3))
+        output = merge_heads(attention(q, k, v, causal_mask(7))) @ module.out_proj.weight.T
         # to torch's own layer, True means hidden
-        want = theirs(x, x, x, attn_mask=~torch.ones(7, 7).tril().bool())[0]
-    return (mine - want).abs().max().item()
+        expected = module(x, x, x, attn_mask=~torch.ones(7, 7).tril().bool())[0]
+    return (output - expected).abs().max().item()
 
 
 # What single heads receive, look at and write in one run of a model.
@@ -86,9 +87,10 @@ def difference_from_torch(split_heads, attention, causal_mask, merge_heads, seed
 
 @dataclass(frozen=True)
 class Heads:
-    """Of one text, by layer: what attention receives and what it adds to the stream, [n_layer, seq,
-    d_model] both; each head's attention weights [n_layer, n_head, seq, seq]; the lengths of its
-    values [n_layer, n_head, seq]; and what it writes [n_layer, n_head, seq, d_model]."""
+    """Hold, of one text, by layer: what attention receives and what it adds to the stream,
+    [n_layer, seq, d_model] both; each head's attention weights [n_layer, n_head, seq, seq]; the
+    lengths of its values [n_layer, n_head, seq]; and what it writes [n_layer, n_head, seq,
+    d_model]."""
 
     received: torch.Tensor
     added: torch.Tensor
@@ -116,32 +118,60 @@ def heads(model, ids):
     model.using(attention=attention, block=block)(ids, last=True)
     w_o = torch.stack([layer.o[0] for layer in model.weights.layers])
     w_o = w_o.unflatten(2, (model.config.n_head, model.config.head_dim))
-    found = received, added, weights, z, lengths
-    received, added, weights, z, lengths = (torch.stack(each) for each in found)
+    lists = received, added, weights, z, lengths
+    received, added, weights, z, lengths = (torch.stack(tensor) for tensor in lists)
     return Heads(received, added, weights, lengths, torch.einsum("ldhk,lhsk->lhsd", w_o, z))
 
 
 def weights_of(model, layer, head):
-    """(W_Q, W_K, W_V [head_dim, d_model], W_O [d_model, head_dim]) of one head, and its share of
-    W_K and W_V where heads have them in common."""
+    """Return (W_Q, W_K, W_V [head_dim, d_model], W_O [d_model, head_dim]) of one head, and its
+    share of W_K and W_V where heads have them in common."""
     width, per = model.config.head_dim, model.config.n_head // model.config.n_kv_head
-    own = model.weights.layers[layer]
+    stored = model.weights.layers[layer]
     q, kv = (slice(n * width, (n + 1) * width) for n in (head, head // per))
-    return own.q[0][q], own.k[0][kv], own.v[0][kv], own.o[0][:, q]
+    return stored.q[0][q], stored.k[0][kv], stored.v[0][kv], stored.o[0][:, q]
 
 
-# A whole layer of attention, somebody's own, in the place of the model's.
+# Every tensor of one attention sublayer, by somebody's own functions.
+
+
+def tensors_of(
+    model, text, layer, split_heads, repeat_kv, attention, causal_mask, merge_heads=merge_heads
+):
+    """Return each tensor between what the attention of `layer` receives for `text` and what it
+    writes, {name: tensor}, in the order in which they are made. `attention` may work in place."""
+    ids, config = model.tokenizer.encode(text), model.config
+    x = heads(model, ids).received[layer][None]  # batch seq d_model
+    stored = model.weights.layers[layer]
+    q, k, v = (x @ w[0].T for w in (stored.q, stored.k, stored.v))
+    tensors = {"x": x, "q": q, "k": k, "v": v}
+    numbers = config.n_head, config.n_kv_head, config.n_kv_head
+    split_q, split_k, split_v = (split_heads(t, n) for t, n in zip((q, k, v), numbers))
+    at = torch.arange(len(ids))
+    split_q, split_k = (apply_rope(t, at, config.rope_theta) for t in (split_q, split_k))
+    tensors |= {"split q": split_q, "split k": split_k, "split v": split_v}
+    per = config.n_head // config.n_kv_head
+    every_k, every_v = repeat_kv(split_k, per), repeat_kv(split_v, per)
+    tensors |= {"repeated k": every_k, "repeated v": every_v}
+    mask, identity = causal_mask(len(ids)), torch.eye(len(ids)).expand(1, config.n_head, -1, -1)
+    for name, values in (("weights", identity), ("mixed", every_v)):
+        tensors[name] = attention(split_q.clone(), every_k.clone(), values.clone(), mask)
+    tensors["merged"] = merge_heads(tensors["mixed"])
+    return tensors | {"written": tensors["merged"] @ stored.o[0].T}
+
+
+# An attention sublayer, somebody's own, in the place of the model's.
 
 
 def with_layer(model, layer):
-    """The model with `layer(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta)` in each layer, given
-    that layer's weights. It keeps no cache."""
+    """Return the model with `layer(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta)` in each layer,
+    given that layer's weights. It keeps no cache."""
     weights, config = cycle(model.weights.layers), model.config
     shape = config.n_head, config.n_kv_head, config.rope_theta
 
     def block(x, norm_1, attend, norm_2, feed_forward):
-        own = next(weights)
-        x = x + layer(norm_1(x), *(w[0] for w in (own.q, own.k, own.v, own.o)), *shape)
+        stored = next(weights)
+        x = x + layer(norm_1(x), *(w[0] for w in (stored.q, stored.k, stored.v, stored.o)), *shape)
         return x + feed_forward(norm_2(x))
 
     return model.using(block=block)
@@ -151,14 +181,15 @@ def with_layer(model, layer):
 
 
 def repeated(seed=0, half=25, n=2):
-    """`n` texts of `half` random tokens, said twice -> [n, 2 * half]."""
+    """Return `n` texts of `half` random tokens, said twice -> [n, 2 * half]."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(1000, 40000, (n, half), generator=generator).repeat(1, 2)
 
 
 def replaced(model, heads, replace, watch=None):
-    """The model with `replace(z)` in the place of what each of `heads`, a list of (layer, head),
-    computes: z [batch, seq, head_dim]. `watch`, a list, collects each layer's attention weights."""
+    """Return the model with `replace(z)` in the place of what each of `heads`, a list of (layer,
+    head), computes: z [batch, seq, head_dim]. `watch`, a list, collects each layer's attention
+    weights."""
     layers = cycle(range(model.config.n_layer))
 
     def attention(q, k, v, mask=None):
@@ -174,9 +205,10 @@ def replaced(model, heads, replace, watch=None):
 
 
 def costs(model, texts, heads, replace):
-    """By how many nats the loss on the second half of `texts` [text, seq] rises if one head is
-    replaced, for each of `heads`, a list of (layer, head). Layers below the head run once only."""
-    streams, found = [], {}
+    """Return by how many nats the loss on the second half of `texts` [text, seq] rises if one head
+    is replaced, for each of `heads`, a list of (layer, head). Layers below the head run once
+    only."""
+    streams, by_head = [], {}
 
     def keeping(x, norm_1, attend, norm_2, feed_forward):
         x = x + attend(norm_1(x))
@@ -185,7 +217,7 @@ def costs(model, texts, heads, replace):
         return x
 
     def losses(layer, chosen):
-        """Of each of the heads `chosen` in a layer, replaced alone: all in one batch."""
+        """Measure each of the heads `chosen` in a layer, replaced alone: all in one batch."""
         layers, first = iter(range(len(streams))), iter([True])
 
         def block(x, norm_1, attend, norm_2, feed_forward):
@@ -201,21 +233,21 @@ def costs(model, texts, heads, replace):
                     run[:, head] = replace(run[:, head].clone())
             return z
 
-        some = model.using(block=block, attention=attention)
-        found = repetition_loss(some, texts.repeat(len(chosen), 1))
-        return found.view(len(chosen), -1).mean(-1).tolist()
+        changed = model.using(block=block, attention=attention)
+        loss = repetition_loss(changed, texts.repeat(len(chosen), 1))
+        return loss.view(len(chosen), -1).mean(-1).tolist()
 
-    whole = repetition_loss(model.using(block=keeping), texts).mean().item()
+    full = repetition_loss(model.using(block=keeping), texts).mean().item()
     for layer in sorted({layer for layer, _ in heads}):
         chosen = [head for at, head in heads if at == layer]
         for head, loss in zip(chosen, losses(layer, chosen)):
-            found[layer, head] = round(loss - whole, 2) + 0.0  # no -0.0
-    return [found[at] for at in heads]
+            by_head[layer, head] = round(loss - full, 2) + 0.0  # no -0.0
+    return [by_head[at] for at in heads]
 
 
 def repetition_loss(model, texts):
-    """The mean loss on the second half of each of `texts`, after its first token, in nats: texts
-    [text, seq] -> [text]."""
+    """Return the mean loss on the second half of each of `texts`, after its first token, in nats:
+    texts [text, seq] -> [text]."""
     half = texts.shape[1] // 2
     second = model.using(unembedding=lambda x, table: x[:, half:-1] @ table.T)(texts)
     log_p = torch.log_softmax(second, dim=-1)
@@ -223,20 +255,48 @@ def repetition_loss(model, texts):
 
 
 def maps_of(model, heads, replace, texts):
-    """Every head's attention weights with `heads` replaced -> [text, n_layer, n_head, seq, seq]."""
-    seen = []
-    replaced(model, heads, replace, watch=seen)(texts, last=True)
-    return torch.stack(seen, dim=1)
+    """Return every head's attention weights with `heads` replaced -> [text, n_layer, n_head, seq,
+    seq]."""
+    maps = []
+    replaced(model, heads, replace, watch=maps)(texts, last=True)
+    return torch.stack(maps, dim=1)
+
+
+# Where heads look in a text of random tokens that is said twice.
+
+
+def scores_by_place(maps):
+    """Return each head's mean weight on the token before, on the first token, and, for tokens of
+    the second half, on the one after their first occurrence: maps [text, n_layer, n_head, seq, seq]
+    -> {name: [n_layer, n_head]}."""
+    half, mean = maps.shape[-1] // 2, maps.mean(0)
+    return {
+        "previous token": mean.diagonal(-1, -2, -1)[..., 1:].mean(-1),
+        "first token": mean[..., 1:, 0].mean(-1),
+        "induction": mean.diagonal(1 - half, -2, -1)[..., 1:].mean(-1),
+    }
+
+
+def token_by_token(model, prompt, n):
+    """Return `n` tokens of text after `prompt`, each token read in a pass of its own: keys and
+    values of earlier ones are kept, and no later one exists yet."""
+    cache, ids, pieces = model.new_cache(), model.tokenizer.encode(prompt), []
+    for i in ids:
+        logits = model([i], cache)[0, -1]
+    for _ in range(n):
+        pieces.append(int(logits.argmax()))
+        logits = model([pieces[-1]], cache)[0, -1]
+    return model.tokenizer.decode(pieces)
 
 
 def write_sizes(model, texts):
-    """The mean length of what each head writes -> [n_layer, n_head]."""
+    """Return the mean length of what each head writes: [n_layer, n_head]."""
     w_o, sizes = [layer.o[0] for layer in model.weights.layers], []
 
     def attention(q, k, v, mask=None):
         z = attention_weights(q, k, mask) @ v
-        own = w_o[len(sizes)].unflatten(1, (z.shape[1], -1))  # d_model n_head head_dim
-        sizes.append(torch.einsum("dhk,bhsk->bhsd", own, z).norm(dim=-1).mean((0, 2)))
+        stored = w_o[len(sizes)].unflatten(1, (z.shape[1], -1))  # d_model n_head head_dim
+        sizes.append(torch.einsum("dhk,bhsk->bhsd", stored, z).norm(dim=-1).mean((0, 2)))
         return z
 
     model.using(attention=attention)(texts, last=True)
@@ -247,42 +307,42 @@ def write_sizes(model, texts):
 
 
 def maps_without(model, texts, layer, head, part):
-    """Every head's shares on `texts` [text, seq] where the layers after `layer` miss, in their
-    queries (`part` "q") or keys ("k"), what `head` of that layer wrote -> [text, n_layer, n_head,
-    seq, seq]."""
-    config, seen, at, write = model.config, [], torch.arange(texts.shape[1]), 0
+    """Return every head's shares on `texts` [text, seq] where the layers after `layer` miss, in
+    their queries (`part` "q") or keys ("k"), what `head` of that layer wrote -> [text, n_layer,
+    n_head, seq, seq]."""
+    config, shares_by_layer, at, write = model.config, [], torch.arange(texts.shape[1]), 0
     n_head, n_kv_head, width = config.n_head, config.n_kv_head, config.head_dim
 
     def block(x, norm_1, attend, norm_2, feed_forward):
         nonlocal write
-        weights = model.weights.layers[len(seen)]
+        weights = model.weights.layers[len(shares_by_layer)]
         w_q, w_k, w_v, w_o = (w[0] for w in (weights.q, weights.k, weights.v, weights.o))
-        whole, less = norm_1(x), norm_1(x - write)
-        q = split_heads((less if part == "q" else whole) @ w_q.T, n_head)
-        k = split_heads((less if part == "k" else whole) @ w_k.T, n_kv_head)
-        q, k = (apply_rope(each, at, config.rope_theta) for each in (q, k))
+        full, less = norm_1(x), norm_1(x - write)
+        q = split_heads((less if part == "q" else full) @ w_q.T, n_head)
+        k = split_heads((less if part == "k" else full) @ w_k.T, n_kv_head)
+        q, k = (apply_rope(tensor, at, config.rope_theta) for tensor in (q, k))
         k, v = (
-            repeat_kv(each, n_head // n_kv_head)
-            for each in (k, split_heads(whole @ w_v.T, n_kv_head))
+            repeat_kv(tensor, n_head // n_kv_head)
+            for tensor in (k, split_heads(full @ w_v.T, n_kv_head))
         )
         shares = attention_weights(q, k, causal_mask(len(at)))
         z = shares @ v
-        if len(seen) == layer:
+        if len(shares_by_layer) == layer:
             write = z[:, head] @ w_o[:, head * width : (head + 1) * width].T
-        seen.append(shares)
+        shares_by_layer.append(shares)
         x = x + merge_heads(z) @ w_o.T
         return x + feed_forward(norm_2(x))
 
     model.using(block=block)(texts, last=True)
-    return torch.stack(seen, dim=1)
+    return torch.stack(shares_by_layer, dim=1)
 
 
 # Small models of nothing but attention, which learn to repeat random tokens.
 
 
 def train_to_repeat(attend, n_layer, same_length=False, steps=300, d_model=48, vocab=32, seed=0):
-    """(loss on second halves at each step, loss at the end on 9 + 9 tokens), in nats. `attend` is a
-    whole layer of attention; texts are 12 + 12 tokens, or of varying lengths."""
+    """Return (loss on second halves at each step, loss at the end on 9 + 9 tokens), in nats.
+    `attend` is a whole layer of attention; texts are 12 + 12 tokens, or of varying lengths."""
     g = torch.Generator().manual_seed(seed)
     table = torch.randn(vocab, d_model, generator=g).requires_grad_()
     head = (torch.randn(vocab, d_model, generator=g) / d_model**0.5).requires_grad_()
@@ -292,7 +352,7 @@ def train_to_repeat(attend, n_layer, same_length=False, steps=300, d_model=48, v
         for _ in range(n_layer)
     ]
     weights = [table, head, *(w for layer in layers for w in layer)]
-    optimizer, found = torch.optim.AdamW(weights, lr=0.01, weight_decay=0.0), []
+    optimizer, losses = torch.optim.AdamW(weights, lr=0.01, weight_decay=0.0), []
 
     def loss(half):
         ids = torch.randint(vocab, (24, half), generator=g).repeat(1, 2)
@@ -309,5 +369,5 @@ def train_to_repeat(attend, n_layer, same_length=False, steps=300, d_model=48, v
         optimizer.zero_grad()
         now.backward()
         optimizer.step()
-        found.append(now.item())
-    return found, loss(9).item()
+        losses.append(now.item())
+    return losses, loss(9).item()

@@ -12,55 +12,126 @@ from llmlib.tokens import Tokenizer
 
 
 def word_pairs(stories, n_word, n_next, each):
-    """Which tokens follow the commonest words of `stories` -> (words, now, then): the ids of the
-    `n_word` commonest words in small letters, and for up to `each` places of every one of them its
-    number in that list, and the number of what follows among the `n_next` commonest tokens."""
+    """Count which tokens follow the commonest words of `stories` -> (words, followers, now, then):
+    the ids of the `n_word` commonest words in small letters and of the `n_next` commonest tokens;
+    and for up to `each` places of every word its number in the first list, and the number of the
+    token that follows in the second."""
     tokenizer = Tokenizer.smollm2()
     ids = torch.tensor([token_id for story in stories for token_id in story.ids])
     common = torch.bincount(ids).argsort(descending=True, stable=True).tolist()
     texts = ((i, tokenizer.decode([i])) for i in common)
-    spelt = (i for i, text in texts if text[0] == " " and text[1:].isalpha() and text.islower())
-    words = list(islice(spelt, n_word))
+    lower_case = (
+        i for i, text in texts if text[0] == " " and text[1:].isalpha() and text.islower()
+    )
+    words = list(islice(lower_case, n_word))
     number, following = torch.full((2, max(common) + 1), -1)
     number[words] = torch.arange(n_word)
     following[common[:n_next]] = torch.arange(n_next)
     now, then = number[ids[:-1]], following[ids[1:]]
     now = torch.where(then < 0, -1, now)
-    kept = torch.cat([(now == word).nonzero().flatten()[:each] for word in range(n_word)])
-    return words, now[kept], then[kept]
+    places = torch.cat([(now == word).nonzero().flatten()[:each] for word in range(n_word)])
+    return words, common[:n_next], now[places], then[places]
+
+
+def log_frequency(then, n_next):
+    """Return the logarithm of how often each of `n_next` tokens comes in `then`, plus 1."""
+    return torch.bincount(then, minlength=n_next).add(1).log()
+
+
+def surplus(rows, output, now, then, row):
+    """Return how much more often than the model expects, as shares, each token follows the word of
+    one of the rows: [n_next]."""
+    came = torch.bincount(then[now == row], minlength=output.shape[1])
+    scores = rows[row] @ output + log_frequency(then, output.shape[1])
+    return came / came.sum() - torch.softmax(scores, dim=0)
 
 
 def next_word_gradients(vectors, output, then):
-    """The loss of vectors [n, d] @ output [d, n_next], which are scores of what comes next, beside
-    how common that is, on what came, then [n] -> (loss, its gradient at the vectors, at output)."""
+    """Compare vectors [n, d] @ output [d, n_next], which are scores of what comes next beside how
+    common that is, with what came, then [n] -> (loss, its gradient at the vectors, at output)."""
     vectors, output = vectors.detach().requires_grad_(), output.detach().requires_grad_()
-    common = torch.bincount(then, minlength=output.shape[1]).add(1).log()
-    loss = torch.nn.functional.cross_entropy(vectors @ output + common, then)
+    scores = vectors @ output + log_frequency(then, output.shape[1])
+    loss = torch.nn.functional.cross_entropy(scores, then)
     return loss.item(), *torch.autograd.grad(loss, (vectors, output))
+
+
+def map_loss(rows, output, now, then):
+    """Return the loss of the table `rows` [n_word, d] on the places (now, then)."""
+    return next_word_gradients(rows[now], output, then)[0]
+
+
+def rows_gradient(ids, grad_output, vocab_size):
+    """Return the gradient of a table that `ids` [n] were looked up in: [vocab_size, d]."""
+    gradient = torch.zeros(vocab_size, grad_output.shape[1])
+    return gradient.index_add(0, ids, grad_output)
+
+
+def train_map(now, then, gradient=rows_gradient, steps=200, rate=5.0, seed=0):
+    """Train a table of two columns by subtracting the gradient again and again -> all its states
+    [steps + 1, n_word, 2], and those of its output [steps + 1, 2, n_next]."""
+    generator, n_word, n_next = torch.Generator().manual_seed(seed), 32, 150
+    rows = 0.1 * torch.randn(n_word, 2, generator=generator)
+    output = 0.1 * torch.randn(2, n_next, generator=generator)
+    states = [(rows, output)]
+    for _ in range(steps):
+        _, grad_vectors, grad_output = next_word_gradients(rows[now], output, then)
+        rows = rows - rate * gradient(now, grad_vectors, n_word)
+        output = output - rate * grad_output
+        states.append((rows, output))
+    return tuple(map(torch.stack, zip(*states)))
 
 
 # Sums of word vectors, such as king - man + woman: where they land.
 
 
 def nearest_to_sum(table, plus, minus, other, k):
-    """The k tokens nearest to row plus - row minus + row other, each row at length 1 -> their ids,
+    """Find the k tokens nearest to row plus - row minus + row other, rows at length 1 -> their ids,
     the nearest first."""
     unit = table / table.norm(dim=1, keepdim=True)
     return (unit @ (unit[plus] - unit[minus] + unit[other])).topk(k).indices.tolist()
 
 
+def sums_right(table, sums, inputs_allowed=False, subtract=True):
+    """Tell which of the sums [(plus, minus, other, answer), …] land nearest to their answer -> a
+    list of bools. The three words that went in are left out, unless they are allowed.
+    Without `subtract` it is plus + other that must land there."""
+    unit, right = table / table.norm(dim=1, keepdim=True), []
+    for batch in torch.tensor(sums).split(256):
+        *inputs, answers = batch.T
+        plus, minus, other = (unit[ids] for ids in inputs)
+        scores = (plus - subtract * minus + other) @ unit.T
+        for ids in inputs if not inputs_allowed else ():
+            scores[torch.arange(len(batch)), ids] = -torch.inf
+        right += (scores.argmax(dim=1) == answers).tolist()
+    return right
+
+
 def share_of_sums_right(table, sums, inputs_allowed=False):
-    """The share of the sums [(plus, minus, other, answer), …] that land nearest to their answer;
-    the three words that went in are left out, unless they are allowed."""
-    unit, right = table / table.norm(dim=1, keepdim=True), 0
-    for some in torch.tensor(sums).split(256):
-        *went_in, answers = some.T
-        plus, minus, other = (unit[ids] for ids in went_in)
-        scores = (plus - minus + other) @ unit.T
-        for ids in went_in if not inputs_allowed else ():
-            scores[torch.arange(len(some)), ids] = -torch.inf
-        right += int((scores.argmax(dim=1) == answers).sum())
-    return right / len(sums)
+    """Return the share of the sums that land nearest to their answer."""
+    return sum(sums_right(table, sums, inputs_allowed)) / len(sums)
+
+
+def bootstrap_gap(pairs, first, first_right, second, second_right, draws=1000):
+    """Return the 90 % interval of how much more of the `first` sums are right than of the `second`:
+    a bootstrap over the countries. pairs [(country, capital), …], and which sums are right. A sum
+    counts as often as its different countries are drawn, times each other."""
+    number = {i: n for n, pair in enumerate(pairs) for i in pair}
+    generator, gaps = torch.Generator().manual_seed(0), []
+    designs = []
+    for sums, right in ((first, first_right), (second, second_right)):
+        members = torch.zeros(len(sums), len(pairs), dtype=torch.bool)
+        for row, ids in zip(members, sums):
+            row[[number[i] for i in ids[:3]]] = True
+        designs.append((members, torch.tensor(right).float()))
+    for _ in range(draws):
+        draw = torch.randint(0, len(pairs), (len(pairs),), generator=generator)
+        times = torch.bincount(draw, minlength=len(pairs)).float()
+        shares = []
+        for members, right in designs:
+            weights = torch.where(members, times, 1.0).prod(dim=1)
+            shares.append((weights @ right / weights.sum()).item())
+        gaps.append(shares[0] - shares[1])
+    return torch.quantile(torch.tensor(gaps), torch.tensor([0.05, 0.95])).tolist()
 
 
 # The vectors of texts' last tokens on their way through the layers.
@@ -154,59 +225,59 @@ SENTENCES = {  # word: beginnings of sentences on two sides, each with another w
 
 
 def last_vectors(model, word, sides):
-    """The texts that `sides` make, every beginning completed by `word` and by its other word ->
+    """Make the texts of `sides`, every beginning completed by `word` and by its other word ->
     (vectors, words, sides, places): as `vectors_by_layer`, and of each text its last word, its side
     and the number of its sentence."""
-    made = [
+    texts_of_sides = [
         (text + last, last, side, 10 * side + place)
-        for side, some in enumerate(sides)
-        for place, (text, other) in enumerate(some.items())
+        for side, beginnings in enumerate(sides)
+        for place, (text, other) in enumerate(beginnings.items())
         for last in (word, other)
     ]
-    texts, *described = map(list, zip(*made))
-    return vectors_by_layer(model, [model.tokenizer.encode(text) for text in texts]), *described
+    texts, *labels = map(list, zip(*texts_of_sides))
+    return vectors_by_layer(model, [model.tokenizer.encode(text) for text in texts]), *labels
 
 
 def vectors_by_layer(model, texts):
-    """Of each text, a list of ids, the last token's row in the table, and its vector after each
-    layer -> [n_text, n_layer + 1, d_model]."""
+    """Return, of each text, a list of ids, the last token's row in the table, and its vector after
+    each layer: [n_text, n_layer + 1, d_model]."""
     last = torch.tensor([len(ids) - 1 for ids in texts])
     padded = torch.zeros(len(texts), int(last.max()) + 1, dtype=torch.long)
     for row, ids in zip(padded, texts):
         row[: len(ids)] = torch.tensor(ids)  # no token sees what comes after it
-    seen = []
+    states = []
 
     def block(x, **parts):
-        if not seen:
-            seen.append(x[range(len(texts)), last])
+        if not states:
+            states.append(x[range(len(texts)), last])
         x = pre_norm_block(x, **parts)
-        seen.append(x[range(len(texts)), last])
+        states.append(x[range(len(texts)), last])
         return x
 
     model.using(block=block)(padded, last=True)
-    return torch.stack(seen, dim=1)
+    return torch.stack(states, dim=1)
 
 
 # What a head's scores say about distance alone.
 
 
 def queries_and_keys(model, ids):
-    """q [n_layer, n_head, seq, head_dim] and k [n_layer, n_kv_head, seq, head_dim] of a text, as
-    they are before positions come in."""
-    seen = []
+    """Return a text's q [n_layer, n_head, seq, head_dim] and k [n_layer, n_kv_head, seq, head_dim]
+    before positions come in."""
+    states = []
 
     def position(x, positions, theta):
-        seen.append(x[0])
+        states.append(x[0])
         return apply_rope(x, positions, theta)
 
     model.using(position=position)(ids)
-    return torch.stack(seen).split([model.config.n_head, model.config.n_kv_head], dim=1)
+    return torch.stack(states).split([model.config.n_head, model.config.n_kv_head], dim=1)
 
 
 def scores_by_distance(turn, q, k, theta, farthest=20):
-    """Scores of each query of q with each key of k [n, head_dim], the query 0, 1, … positions after
+    """Score each query of q with each key of k [n, head_dim], the query 0, 1, … positions after
     the key -> [pairs, farthest + 1]. `turn` is apply_rope."""
     distances = torch.arange(farthest + 1)
-    behind = [turn(row.expand(len(distances), -1), 100 + distances, theta) for row in q]
-    here = [turn(row[None], torch.tensor([100]), theta)[0] for row in k]
-    return torch.stack([rows @ row for rows in behind for row in here]) / q.shape[-1] ** 0.5
+    queries = [turn(row.expand(len(distances), -1), 100 + distances, theta) for row in q]
+    keys = [turn(row[None], torch.tensor([100]), theta)[0] for row in k]
+    return torch.stack([rows @ row for rows in queries for row in keys]) / q.shape[-1] ** 0.5

@@ -1,5 +1,6 @@
 """What notebook 7's demonstrations measure and need not show."""
 
+import math
 import statistics
 import time
 from collections import Counter, defaultdict
@@ -9,11 +10,15 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from llmlib import generate, training
+from llmlib import data, generate, training
 from llmlib.decode_step import one_thread
 from llmlib.embeddings import apply_rope
 from llmlib.fast.quantized import Packed
+from llmlib.model import Model
+from llmlib.output_head import cross_entropy
 from llmlib.sampling import draw
+
+TEXTS, LENGTH = 16, 129  # held-out stories, their first tokens: 2,048 predictions
 
 # Four ways to break a KV cache, planted in the engine one at a time.
 
@@ -35,26 +40,26 @@ CACHE_BUGS = {
 
 
 def written(engine, generate_cached, runs, bug="none"):
-    """The new ids of each run (ids of a prompt, how many new ones), one after the other, by the
-    learner's loop with a bug; without a cache if there is no loop."""
-    some, found = engine.using(**CACHE_BUGS.get(bug, {})), []
+    """Return the new ids of each run (ids of a prompt, how many new ones), one after the other,
+    by the learner's loop with a bug; without a cache if there is no loop."""
+    engine_with_bug, ids_of_runs = engine.using(**CACHE_BUGS.get(bug, {})), []
     context = sum(len(ids) + n for ids, n in runs)
-    old = some.new_cache(context=context)
+    old = engine_with_bug.new_cache(context=context)
     for ids, n in runs:
         if generate_cached:
-            cache = old if bug == "an old cache" else some.new_cache(context=context)
-            new = generate_cached(some, cache, ids, n, _greedy)
+            cache = old if bug == "an old cache" else engine_with_bug.new_cache(context=context)
+            new = generate_cached(engine_with_bug, cache, ids, n, _greedy)
         else:
-            new = generate(some, ids, n, use_cache=False)
-        found.append(list(new))
-    return found
+            new = generate(engine_with_bug, ids, n, use_cache=False)
+        ids_of_runs.append(list(new))
+    return ids_of_runs
 
 
 # Seconds on the clock: of a text's tokens, of single passes, of a loop without a cache.
 
 
 def timed(new_ids):
-    """(the ids, seconds from the start to each of them)."""
+    """Return the ids, and the seconds from the start to each of them."""
     start, ids, times = time.perf_counter(), [], []
     for new in new_ids:
         ids.append(new)
@@ -63,7 +68,7 @@ def timed(new_ids):
 
 
 def seconds(run, repeat=1):
-    """The shortest of `repeat` runs, in seconds."""
+    """Return the shortest of `repeat` runs, in seconds."""
     took = []
     for _ in range(repeat):
         start = time.perf_counter()
@@ -73,7 +78,7 @@ def seconds(run, repeat=1):
 
 
 class _Endless:
-    """An engine without stop tokens, so that every text gets as long as it was asked to be."""
+    """Run an engine without stop tokens, so that every text gets as long as it was asked to be."""
 
     def __init__(self, engine):
         self.engine = engine
@@ -84,50 +89,70 @@ class _Endless:
 
 
 def times_with_cache(engine, generate_cached, ids, new_tokens):
-    """(new ids, seconds to each) of the learner's loop."""
+    """Return the new ids of the learner's loop, and the seconds to each."""
     cache = engine.new_cache(context=len(ids) + new_tokens)
     return timed(generate_cached(_Endless(engine), cache, ids, new_tokens, _greedy))
 
 
 def times_without_cache(engine, ids, new_ids, every=33):
-    """Seconds to each of `new_ids` when each is a pass over all that is there. No pass needs the
-    one before, so every 33rd is timed and the others are read off the line between."""
+    """Return the seconds to each of `new_ids` when each is a pass over all that is there. No
+    pass needs the one before, so every 33rd is timed and the others are read off the line
+    between."""
     n, text = len(new_ids), ids + new_ids
     places = [*range(0, n, every), n - 1]
     sampled = [seconds(lambda i=i: engine(text[: len(ids) + i], last=True)) for i in places]
     return np.interp(range(n), places, sampled).cumsum().tolist()
 
 
-# This machine's two limits: how fast it reads and how fast it calculates.
+# This machine's three limits: how fast it reads, how fast it calculates, how long it takes to start
+# a pass's operations.
 
-COUNTS = 1, 2, 4, 8, 16, 32, 64, 128  # vectors that go through the matrices together
+ROUNDS = 8  # the quickest of so many runs, taken in turns: other programs slow some of them
+MANY = 32, 64, 128  # tokens in one product, for the peak
 
 
 @dataclass(frozen=True)
 class MachineLimits:
-    """What a processor can do at most, and one vector that waits for memory."""
+    """Hold what this machine can do at most with this model, and the passes that show it."""
 
-    bandwidth: float  # bytes per second
+    bandwidth: float  # bytes per second, of this model's weights
     peak: float  # operations per second
-    apart: float  # seconds of one vector by 60 matrices
-    again: float  # seconds of one vector by one of them, 60 times
+    overhead: float  # seconds of a pass that has next to nothing to read or to calculate
+    whole: float  # seconds of a pass over one token
+    one_layer: float  # the same with the first layer in place of all thirty
 
 
-def machine_limits() -> MachineLimits:
-    """Products with 60 matrices of SmolLM2's sizes, 212 MB: bandwidth from the fastest reading of
-    them (a plain sum, or a product), peak from the best product."""
-    weights = [torch.randn(1536, 576) for _ in range(60)]
-    total = sum(w.numel() for w in weights)
+def machine_limits(model) -> MachineLimits:
+    """Measure the limits on the model's own matrices: bandwidth from the fastest reading of all of
+    them, peak from the best product with those of eight layers."""
+    weights, layers = model.weights, model.weights.layers
+    shape = training.tiny_config(16, n_layer=len(layers))
+    passes = {
+        "whole": model,
+        "one layer": replace(model, weights=replace(weights, layers=layers[:1] * len(layers))),
+        "thin": replace(model, config=shape, weights=training.new_weights(shape, seed=0)),
+    }
+    matrices = _matrices(model)
+    times = {name: math.inf for name in (*passes, "reading")}
+    for _ in range(ROUNDS):
+        for name, engine in passes.items():
+            times[name] = min(times[name], seconds(lambda: engine([5], last=True)))
+        times["reading"] = min(times["reading"], seconds(lambda: [w.sum() for w in matrices]))
+    bandwidth = sum(w.nbytes for w in matrices) / min(times["reading"], times["whole"])
+    return MachineLimits(
+        bandwidth, _peak(layers[:8]), times["thin"], times["whole"], times["one layer"]
+    )
 
-    def through_all(n, matrices=weights):
-        x = torch.randn(n, 576)
-        return seconds(lambda: [x @ w.T for w in matrices], repeat=6 if n < 8 else 2)
 
-    apart, again = through_all(1), through_all(1, 60 * weights[:1])
-    plain_sum = 4 * total / seconds(lambda: [w.sum() for w in weights], repeat=6)
-    speeds = [2 * total * n / through_all(n) for n in COUNTS]
-    bandwidth = max([plain_sum, *(2 * s / n for n, s in zip(COUNTS, speeds))])
-    return MachineLimits(bandwidth, max(speeds), apart, again)
+def _peak(layers):
+    """Return the operations per second of the best product with the layers' widest matrices."""
+    matrices = [layer.mlp[0] for layer in layers]
+    best = 0.0
+    for n in MANY:
+        x = torch.randn(n, matrices[0].shape[1])
+        quickest = seconds(lambda: [x @ w.T for w in matrices], repeat=4)
+        best = max(best, 2 * n * sum(w.numel() for w in matrices) / quickest)
+    return best
 
 
 # The learner's engine, faster in four ways.
@@ -136,7 +161,7 @@ MATRICES = "q", "k", "v", "o", "mlp"  # of a layer
 
 
 def with_matrices(model, change):
-    """`model` with change(w) in place of every matrix w: those of all layers, and the embedding
+    """Return `model` with change(w) for every matrix w: those of all layers, and the embedding
     table."""
 
     def trip(w):
@@ -152,8 +177,8 @@ def with_matrices(model, change):
 
 
 def in_int8(engine, quantize_int8):
-    """The engine with every matrix as the learner's whole numbers and scales, and the products that
-    multiply by these."""
+    """Return the engine with all matrices as the learner's whole numbers and scales, and the
+    products that multiply by these."""
 
     def packed(w):
         q, scale = quantize_int8(w)
@@ -163,14 +188,19 @@ def in_int8(engine, quantize_int8):
 
 
 def weight_bytes(engine):
-    """Bytes of all matrices, as they are stored."""
+    """Return the bytes of all matrices, as they are stored."""
+    return sum(w.nbytes for w in _matrices(engine))
+
+
+def _matrices(engine):
+    """Return the embedding table and the matrices of all layers."""
     layers = [w for layer in engine.weights.layers for m in MATRICES for w in getattr(layer, m)]
-    return sum(w.nbytes for w in [engine.weights.embedding, *layers] if w is not None)
+    return [w for w in [engine.weights.embedding, *layers] if w is not None]
 
 
 def pass_seconds(engine, ids, batch=1, use_cache=True):
-    """The median of eight passes that decode, in seconds: a token more behind `ids` in each of
-    `batch` texts; without a cache, over `ids` alone."""
+    """Return the median of eight passes that decode, in seconds: a token more behind `ids` in
+    each of `batch` texts; without a cache, over `ids` alone."""
     if not use_cache:
         return statistics.median(seconds(lambda: engine(ids, last=True)) for _ in range(8))
     cache = engine.new_cache(batch=batch, context=len(ids) + 9)
@@ -184,7 +214,7 @@ def pass_seconds(engine, ids, batch=1, use_cache=True):
 
 
 class Trigrams:
-    """A draft model that counts: q(next | last two ids), mixed with the last one's and with plain
+    """Draft by counting: q(next | last two ids), mixed with the last one's and with plain
     frequencies, the more so the fewer times the pair was seen."""
 
     def __init__(self, texts, vocab_size):
@@ -199,26 +229,28 @@ class Trigrams:
         self.frequency /= self.frequency.sum()
 
     def __call__(self, ids):
-        """q over the whole vocabulary for the token after `ids`."""
+        """Return q over the whole vocabulary for the token after `ids`."""
         q = self.frequency.clone()
-        for seen in (self.after_one.get(ids[-1]), self.after_two.get(tuple(ids[-2:]))):
-            if seen:
-                n = sum(seen.values())
-                trust = n / (n + 0.5 * len(seen))  # little, where every count is 1
+        for followers in (self.after_one.get(ids[-1]), self.after_two.get(tuple(ids[-2:]))):
+            if followers:
+                n = sum(followers.values())
+                trust = n / (n + 0.5 * len(followers))  # little, where every count is 1
                 q *= 1 - trust
-                q[list(seen)] += trust / n * torch.tensor(list(seen.values()), dtype=q.dtype)
+                q[list(followers)] += (
+                    trust / n * torch.tensor(list(followers.values()), dtype=q.dtype)
+                )
         return q / q.sum()
 
 
 class LookUp:
-    """Prompt look-up (Saxena 2023): what followed the last two ids when they last stood in the
-    text, with certainty; None where they never did."""
+    """Draft by prompt look-up (Saxena 2023): what followed the last two ids when they last stood
+    in the text, with certainty; None where they never did."""
 
     def __init__(self, vocab_size):
         self.vocab_size = vocab_size
 
     def __call__(self, ids):
-        """Logits [vocab_size] for the token after `ids`."""
+        """Return the probabilities [vocab_size] of the token after `ids`."""
         for at in range(len(ids) - 3, -1, -1):
             if ids[at : at + 2] == ids[-2:]:
                 q = torch.zeros(self.vocab_size)
@@ -229,7 +261,7 @@ class LookUp:
 
 @dataclass(frozen=True)
 class SpeculativeRun:
-    """What speculative decoding wrote, and what its draft was worth."""
+    """Hold what speculative decoding wrote, and what its draft was worth."""
 
     ids: list  # the new ones
     drafted: int
@@ -240,7 +272,8 @@ class SpeculativeRun:
 
 
 def _target_probabilities(logits, temperature):
-    """What the target draws from; certainty for the likeliest token where temperature is 0."""
+    """Return what the target draws from; certainty for the likeliest token where temperature is
+    0."""
     if temperature == 0:
         return torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).float()
     return torch.softmax(logits / temperature, -1)
@@ -269,15 +302,15 @@ def speculative_decode(
         drafted, kept, passes = drafted + len(guesses), kept + len(new) - 1, passes + 1
         refused += len(new) <= len(guesses)
     took = time.perf_counter() - start
-    made = text[len(ids) : len(ids) + new_tokens]
-    return SpeculativeRun(made, drafted, kept, refused, passes, took)
+    new_ids = text[len(ids) : len(ids) + new_tokens]
+    return SpeculativeRun(new_ids, drafted, kept, refused, passes, took)
 
 
 # The tiny model that learns from stories: its first loss, its own stories, its look back.
 
 
 class Student:
-    """A tiny model with random weights, its tokenizer, and the stories as tokens."""
+    """Hold a tiny model with random weights, its tokenizer, and the stories as tokens."""
 
     def __init__(self, train, held_out, d_model=64, seed=0):
         self.tokenizer = training.story_tokenizer(train[:256])
@@ -289,18 +322,18 @@ class Student:
         self.size = sum(t.numel() for t in training.tensors(self.weights))
 
     def nats_a_byte(self, context=None):
-        """The loss on 32 held-out stories, with windows of `context` tokens."""
+        """Return the loss on 32 held-out stories, with windows of `context` tokens."""
         config = replace(self.config, context=context or self.config.context)
         with one_thread():  # a second one costs more than it saves in products this small
             return training.nats_per_byte(self.weights, config, self.watched)
 
     def nats_a_token(self):
-        """Mean loss on the held-out stories, in nats per token."""
+        """Return the mean loss on the held-out stories, in nats per token."""
         counted = (self.watched.targets != training.IGNORED).sum().item()
         return self.nats_a_byte() * self.watched.n_bytes / counted
 
     def learn(self, steps, peak, seed=0):
-        """Yields (step, loss in nats a byte)."""
+        """Yield (step, loss in nats a byte)."""
         options = {"seed": seed, "peak": peak}
         with one_thread():
             for step, loss in training.train(
@@ -309,7 +342,7 @@ class Student:
                 yield step, loss / self.bytes_a_token
 
     def story(self, new_tokens=110):
-        """The beginning of a story, temperature 0.8."""
+        """Write the beginning of a story, temperature 0.8."""
         tiny = training.as_model(self.weights, self.config, self.tokenizer)
         start = self.tokenizer.special_tokens[training.BETWEEN]
         with one_thread():
@@ -323,58 +356,69 @@ TUNED_AT = 409_600  # tokens of the runs that chose the rates
 
 
 class RecordedRuns:
-    """The recorded runs (`data.scaling_runs()`), those at the best rate of their width."""
+    """Sort the recorded runs (`data.scaling_runs()`), those at the best rate of their width; at
+    another one where `rates`, {width: rate}, says so."""
 
-    def __init__(self, found):
+    def __init__(self, recorded, rates=None):
         self.swept = {}
-        for run in found:
+        for run in recorded:
             if run["seed"] == 0 and run["tokens"] == TUNED_AT:
                 self.swept.setdefault(run["d_model"], {})[run["rate"]] = run["loss"]
         self.best_rate = {w: min(by, key=by.get) for w, by in sorted(self.swept.items())}
+        self.best_rate |= rates or {}
         self.widths = sorted(self.best_rate)
-        self.budgets = sorted({run["tokens"] for run in found})
-        self.size = {run["d_model"]: run["parameters"] for run in found}
-        self._found, self._losses = found, {}
-        for run in found:
+        self.budgets = sorted({run["tokens"] for run in recorded})
+        self.size = {run["d_model"]: run["parameters"] for run in recorded}
+        self._runs, self._losses = recorded, {}
+        for run in recorded:
             if run["rate"] == self.best_rate[run["d_model"]]:
                 key = run["d_model"], run["tokens"]
                 self._losses.setdefault(key, []).append(run["loss"])
 
     @property
     def n(self):
-        """The sizes, parameters without the embedding table: [widths]."""
+        """Return the sizes, parameters without the embedding table: [widths]."""
         return torch.tensor([self.size[w] for w in self.widths], dtype=torch.float64)
 
     def losses(self, width, tokens):
-        """The losses of all seeds."""
+        """Return the losses of all seeds."""
         return self._losses[width, tokens]
 
     def mean(self, tokens):
-        """The mean loss of the seeds of every width: [widths]."""
-        means = [sum(self.losses(w, tokens)) / len(self.losses(w, tokens)) for w in self.widths]
+        """Return the mean loss of the seeds of every width: [widths]."""
+        means = [self.mean_of(width, tokens) for width in self.widths]
         return torch.tensor(means, dtype=torch.float64)
 
+    def mean_of(self, width, tokens):
+        """Return the mean loss of the seeds of one width."""
+        losses = self.losses(width, tokens)
+        return sum(losses) / len(losses)
+
     def one_seed(self, tokens, generator):
-        """The loss of every width from a seed drawn at random: [widths]."""
+        """Return the loss of every width from a seed drawn at random: [widths]."""
         rows = torch.tensor([self.losses(w, tokens) for w in self.widths], dtype=torch.float64)
-        drawn = torch.randint(rows.shape[1], (len(rows), 1), generator=generator)
-        return rows.gather(1, drawn)[:, 0]
+        places = torch.randint(rows.shape[1], (len(rows), 1), generator=generator)
+        return rows.gather(1, places)[:, 0]
 
     def shares_right(self, width, tokens):
-        """One token right, and five in a row: two lists, a share for each seed."""
-        both = [
+        """Return the shares of one token right and of five in a row: two lists, a share for each
+        seed."""
+        shares = [
             (run["one_right"], run["five_right"])
-            for run in self._found
+            for run in self._runs
             if (run["d_model"], run["tokens"], run["rate"])
             == (width, tokens, self.best_rate[width])
         ]
-        return tuple(map(list, zip(*both)))
+        return tuple(map(list, zip(*shares)))
 
 
-def bootstrap(fit, n, loss, times=200, seed=3):
-    """`times` fits to the fitted curve with its residuals drawn again, with replacement (the
-    residual bootstrap): [(e, a, alpha)]."""
-    e, a, alpha = fit(n, loss)
-    curve, generator = e + a * n**-alpha, torch.Generator().manual_seed(seed)
-    drawn = torch.randint(len(n), (times, len(n)), generator=generator)
-    return [fit(n, curve + (loss - curve)[each]) for each in drawn]
+def held_out_ids() -> torch.Tensor:
+    """Return the beginnings of the first held-out stories that are long enough: ids [16, 129]."""
+    long = [story.ids[:LENGTH] for story in data.stories("held_out") if len(story.ids) >= LENGTH]
+    return torch.tensor(long[:TEXTS])
+
+
+def measure(model: Model, ids: torch.Tensor) -> tuple[float, torch.Tensor]:
+    """Return (the mean loss in nats per token, the likeliest token at each position)."""
+    logits = model(ids)[:, :-1]
+    return cross_entropy(logits, ids[:, 1:]).item(), logits.argmax(-1)

@@ -31,12 +31,12 @@ BEES = "Bees do not vote, but a swarm decides. Scouts look at holes in trees and
 
 
 def with_layers(model, layer_list):
-    """The same model with these layers only."""
+    """Return the same model with these layers only."""
     return replace(model, weights=replace(model.weights, layers=layer_list))
 
 
 def residual_writes(model, ids, block=layers.pre_norm_block):
-    """The embedding, then what each sublayer adds to the stream: ids [seq] ->
+    """Return the embedding, then what each sublayer adds to the stream: ids [seq] ->
     [1 + 2 * n_layer, seq, d_model]; ids [batch, seq] -> [1 + 2 * n_layer, batch, seq, d_model].
     Their sum is the final stream."""
     added = []
@@ -55,18 +55,18 @@ def residual_writes(model, ids, block=layers.pre_norm_block):
 
     ids = torch.as_tensor(ids)
     model.using(block=watched)(ids, last=True)  # nobody reads the logits: one will do
-    found = torch.stack(added)
-    return found[:, 0] if ids.dim() == 1 else found
+    result = torch.stack(added)
+    return result[:, 0] if ids.dim() == 1 else result
 
 
 def residual_stream(model, ids, block=layers.pre_norm_block):
-    """The stream as layer 0, 1, ... reads it, and the final one: [1 + n_layer, ..., seq, d_model],
-    with a batch dimension if `ids` have one."""
+    """Return the stream as layer 0, 1, ... reads it, and the final one: [1 + n_layer, ..., seq,
+    d_model], with a batch dimension if `ids` have one."""
     return residual_writes(model, ids, block).cumsum(dim=0)[::2]
 
 
 def run_from(model, x, layer_list, last=False):
-    """The logits after these layers alone, started from the stream x [seq, d_model] or
+    """Compute the logits after these layers alone, started from the stream x [seq, d_model] or
     [batch, seq, d_model] in place of an embedding."""
     x = x if x.dim() == 3 else x[None]
     started = with_layers(model, layer_list).using(embedding=lambda ids, table: x)
@@ -74,24 +74,39 @@ def run_from(model, x, layer_list, last=False):
 
 
 def head(model, x):
-    """The final norm, and the table read backwards: x [..., d_model] -> logits [..., vocab]."""
+    """Apply the final norm, and the table read backwards: x [..., d_model] -> logits [...,
+    vocab]."""
     x = model.parts.norm(x, *model.weights.norm, model.config.eps)
     return output_head.unembed(x, model.weights.unembedding)
 
 
 def mean_loss(model, ids):
-    """Mean of -log p(next token) over the text `ids` [seq], in nats."""
+    """Return the mean of -log p(next token) over the text `ids` [seq], in nats."""
     ids = torch.as_tensor(ids)
     return output_head.cross_entropy(model(ids[:-1])[0], ids[1:]).item()
 
 
 def losses_of_runs(model, ids, block):
-    """The same loss at the end of each run of a batch, to which `block` may add runs on the way."""
+    """Return the same loss at the end of each run of a batch; `block` may add runs on the way."""
     ids = torch.as_tensor(ids)
     ends = model.using(block=block, unembedding=lambda x, table: x)(ids[:-1])
     table = model.weights.unembedding
-    found = (output_head.cross_entropy(output_head.unembed(x, table), ids[1:]) for x in ends)
-    return [loss.item() for loss in found]  # one at a time: logits are large
+    result = (output_head.cross_entropy(output_head.unembed(x, table), ids[1:]) for x in ends)
+    return [loss.item() for loss in result]  # one at a time: logits are large
+
+
+def without_division(model, place):
+    """Return the model whose norms at this place, "norm_1", "norm_2" or "the last norm", keep their
+    weights and no longer divide."""
+    last = 2 * model.config.n_layer
+    numbers = cycle(range(last + 1))
+
+    def norm(x, weight, eps):
+        n = next(numbers)
+        here = "the last norm" if n == last else ("norm_1", "norm_2")[n % 2]
+        return x * weight if here == place else layers.rms_norm(x, weight, eps)
+
+    return model.using(norm=norm)
 
 
 # Stacks of layers with random weights, as they are before any training.
@@ -101,7 +116,7 @@ SEQ, VOCAB = 32, 100
 
 
 def fresh_stack(depth, generator, d_model=64, strength=1.0):
-    """Random weights [w_q, w_k, w_v, w_o, w_in, w_out] of each layer. Each matrix keeps the size of
+    """Make random weights [w_q, w_k, w_v, w_o, w_in, w_out] of each layer. Each keeps the size of
     what passes through it; `strength` scales the two that write, w_o and w_out."""
     d = d_model
     shapes = [(d, d)] * 4 + [(4 * d, d), (d, 4 * d)]
@@ -115,9 +130,9 @@ def fresh_stack(depth, generator, d_model=64, strength=1.0):
 
 
 def run_stack(x, layers, block, n_head=4, alone=False, bend=torch.relu):
-    """x [batch, seq, d_model] through a fresh stack -> the stream after 0, 1, ... layers. `block`
-    wires a layer, as pre_norm_block does. With `alone`, each token may look at itself only; `bend`
-    is the activation of the feed-forward."""
+    """Run x [batch, seq, d_model] through a fresh stack -> the stream after 0, 1, ... layers.
+    `block` wires a layer, as pre_norm_block does. With `alone`, each token may look at itself only;
+    `bend` is the activation of the feed-forward."""
 
     def norm(x):
         return layer_norm(x, x.shape[-1:])
@@ -140,7 +155,7 @@ def run_stack(x, layers, block, n_head=4, alone=False, bend=torch.relu):
 
 
 def fresh_start(depth, seed, d_model=64, strength=1.0):
-    """One fresh stack and what goes in -> (layers, x [2, 32, d_model], head [100, d_model],
+    """Make one fresh stack and what goes in -> (layers, x [2, 32, d_model], head [100, d_model],
     targets [2, 32])."""
     generator = torch.Generator().manual_seed(seed)
     layers = fresh_stack(depth, generator, d_model, strength)
@@ -150,7 +165,7 @@ def fresh_start(depth, seed, d_model=64, strength=1.0):
 
 
 def fresh_stack_loss(block, seed, depth, strength=1.0, **how):
-    """(the layers of a fresh stack, the function layers -> its loss on random targets)."""
+    """Return (the layers of a fresh stack, the function layers -> its loss on random targets)."""
     layers, x, head, targets = fresh_start(depth, seed, strength=strength)
 
     def loss(layers):
@@ -162,52 +177,53 @@ def fresh_stack_loss(block, seed, depth, strength=1.0, **how):
 
 
 def tokens_alike(block, depth, seeds=range(3), **how):
-    """Mean cosine between two tokens of a text after 0, 1, ... layers of a fresh stack, a mean over
-    seeds -> [1 + depth]."""
-    found, others = [], ~torch.eye(SEQ, dtype=torch.bool)
+    """Return the mean cosine between two tokens of a text after 0, 1, ... layers of a fresh stack,
+    a mean over seeds -> [1 + depth]."""
+    result, off_diagonal = [], ~torch.eye(SEQ, dtype=torch.bool)
     for seed in seeds:
         layers, x, *_ = fresh_start(depth, seed)
         unit = normalize(torch.stack(run_stack(x, layers, block, **how)), dim=-1)
-        found.append((unit @ unit.mT)[..., others].mean(dim=(1, 2)))
-    return torch.stack(found).mean(dim=0)
+        result.append((unit @ unit.mT)[..., off_diagonal].mean(dim=(1, 2)))
+    return torch.stack(result).mean(dim=0)
 
 
 # A model so small that a notebook trains it, and the letters of the course's stories to train on.
 
 
 class Letters:
-    """The letters of some stories as numbers: those it trains on, and those of unseen stories."""
+    """Keep the letters of some stories as numbers: those it trains on, and those of unseen
+    stories."""
 
     def __init__(self, train, held_out):
-        """Two texts."""
+        """Take two texts."""
         self.alphabet = sorted(set(train + held_out))
         self.train, self.held_out = map(self.encode, (train, held_out))
 
     def encode(self, text):
-        """The number of each letter [len(text)]."""
+        """Return the number of each letter [len(text)]."""
         return torch.tensor([self.alphabet.index(letter) for letter in text])
 
     def batch(self, step, size=12, seq=48, held_out=False):
-        """`size` pieces of seq + 1 letters, drawn by the number of the step -> [size, seq + 1]."""
+        """Draw `size` pieces of seq + 1 letters by the number of the step -> [size, seq + 1]."""
         ids = self.held_out if held_out else self.train
         generator = torch.Generator().manual_seed(step)
         starts = torch.randint(len(ids) - seq - 1, (size, 1), generator=generator)
         return ids[starts + torch.arange(seq + 1)]
 
-    def table_losses(self):
-        """The loss on unseen stories, in nats a letter, of two tables: how common each letter is;
-        how common it is after the letter before."""
-        ids, seen, n = self.train, self.held_out, len(self.alphabet)
+    def table_losses(self, unseen):
+        """Return the loss on pieces of unseen stories [size, seq + 1], in nats a letter, of two
+        tables: how common each letter is; how common it is after the letter before."""
+        ids, n = self.train, len(self.alphabet)
         pairs = torch.full((n, n), 0.01)
         pairs.index_put_((ids[:-1], ids[1:]), torch.ones(len(ids) - 1), accumulate=True)
         single = pairs.sum(dim=0) / pairs.sum()
         after = pairs / pairs.sum(dim=1, keepdim=True)
-        losses = single[seen[1:]], after[seen[:-1], seen[1:]]
-        return [-each.log().mean().item() for each in losses]
+        losses = single[unseen[:, 1:]], after[unseen[:, :-1], unseen[:, 1:]]
+        return [-loss.log().mean().item() for loss in losses]
 
 
 def tiny_model(vocab, d_model=48, d_mlp=128, n_layer=2, seed=0):
-    """Random weights of a tiny Llama, ready to learn -> (table, layers, final norm) as `forward`
+    """Make random weights of a tiny Llama -> (table, layers, final norm) as `forward`
     takes them, and (w_q, w_k, w_v, w_o) of each layer."""
     generator, d = torch.Generator().manual_seed(seed), d_model
 
@@ -240,26 +256,26 @@ CAPITALS = {
 
 
 def capital_prompt(country):
-    """The question about a country's capital."""
+    """Return the question about a country's capital."""
     return f"The capital of {country} is"
 
 
 def country_pairs():
-    """Ten pairs of countries: each one, and the next of the list."""
+    """Return ten pairs of countries: each one, and the next of the list."""
     countries = list(CAPITALS)
     return list(zip(countries, countries[1:] + countries[:1]))
 
 
 def city_id(model, city):
-    """The one token of a city's name, with the space before it."""
+    """Return the one token of a city's name, with the space before it."""
     [token] = model.tokenizer.encode(f" {city}")
     return token
 
 
 def rest_of_model(model, right, wrong, first=0):
-    """The function rest(i, x): run the layers from `first + i` on, started from the streams x
-    [batch, seq, d_model] -> logit(right) - logit(wrong) after the last token, [batch]. `right` and
-    `wrong` are ids."""
+    """Return the function rest(i, x): run the layers from `first + i` on, started from the streams
+    x [batch, seq, d_model] -> logit(right) - logit(wrong) after the last token, [batch]. `right`
+    and `wrong` are ids."""
     gap = model.using(unembedding=lambda x, table: x @ (table[right] - table[wrong]))
 
     def rest(i, x):
@@ -269,8 +285,8 @@ def rest_of_model(model, right, wrong, first=0):
 
 
 def leads_without_heads(model, heads, countries):
-    """How far the logit of each country's capital is above the mean of all ten: of the whole model,
-    then with each of `heads`, pairs (layer, head), switched off, its output being 0 ->
+    """Measure how far the logit of each country's capital is above the mean of all ten: of the
+    whole model, then with each of `heads`, pairs (layer, head), switched off, its output being 0 ->
     [1 + len(heads), countries]. One pass: a run joins the batch in the layer of its head."""
     ids = torch.tensor([model.tokenizer.encode(capital_prompt(country)) for country in countries])
     order = sorted(range(len(heads)), key=lambda i: heads[i][0])  # as they join
@@ -303,43 +319,53 @@ def leads_without_heads(model, heads, countries):
 
 
 def mlp_inputs(model, ids):
-    """What each layer's feed-forward reads: ids [seq] -> [n_layer, seq, d_model]."""
-    seen = []
+    """Return what each layer's feed-forward reads: ids [seq] -> [n_layer, seq, d_model]."""
+    inputs = []
 
     def watching(x, *weights):
-        seen.append(x[0])
+        inputs.append(x[0])
         return layers.swiglu(x, *weights)
 
     model.using(mlp=watching)(ids, last=True)
-    return torch.stack(seen)
+    return torch.stack(inputs)
 
 
 def neuron_strengths(x, w_gate, w_up, *_):
-    """The number at which each neuron stands: x [..., d_model] -> [..., d_mlp]. What the neuron
+    """Return the number of each neuron: x [..., d_model] -> [..., d_mlp]. What the neuron
     writes is this number times its column of w_down."""
     gate = linear(x, w_gate)
     return gate * torch.sigmoid(gate) * linear(x, w_up)
 
 
 def neuron_strengths_on(model, ids, layer, neuron):
-    """The number of one neuron at each token of a text -> [seq]."""
+    """Return the number of one neuron at each token of a text -> [seq]."""
     w_gate, w_up = (w[neuron : neuron + 1] for w in model.weights.layers[layer].mlp[:2])
     return neuron_strengths(mlp_inputs(model, ids)[layer], w_gate, w_up)[:, 0]
 
 
 def neuron_held(model, layer, neuron, value):
-    """The model with one neuron held at `value` at the last token; None leaves it alone."""
+    """Return the model with one neuron held at `value` at the last token; None leaves it alone."""
     layer_numbers = cycle(range(model.config.n_layer))
 
     def feed_forward(x, w_gate, w_up, w_down):
         out = layers.swiglu(x, w_gate, w_up, w_down)
         if next(layer_numbers) == layer and value is not None:
-            mine = slice(neuron, neuron + 1)
-            now = neuron_strengths(x[:, -1], w_gate[mine], w_up[mine])
+            part = slice(neuron, neuron + 1)
+            now = neuron_strengths(x[:, -1], w_gate[part], w_up[part])
             out[:, -1] += (value - now) * w_down[:, neuron]
         return out
 
     return model.using(mlp=feed_forward)
+
+
+def held_in_last_layer(model, ids, neurons, values):
+    """Compute the logits after a text `ids` [seq] with each of some `neurons` of the last layer
+    held at its value -> [n, vocab]. Only the head reads that layer, so no layer runs again."""
+    final = residual_stream(model, ids)[-1, -1]
+    weights = model.weights.layers[-1].mlp
+    natural = neuron_strengths(mlp_inputs(model, ids)[-1, -1], *weights)[neurons]
+    change = (torch.as_tensor(values) - natural)[..., None]
+    return head(model, final + change * weights[2].T[neurons])
 
 
 # The shapes of some models, and the parameters that one stores.
@@ -367,13 +393,13 @@ SHAPES = {  # name: (family, arguments of count_parameters)
 
 
 def shape_of(config, d_mlp):
-    """A loaded model's shape, as count_parameters takes it."""
+    """Return a loaded model's shape, as count_parameters takes it."""
     names = ("vocab_size", "context", "n_layer", "d_model", "n_head", "n_kv_head", "head_dim")
     return {name: getattr(config, name) for name in names} | {"d_mlp": d_mlp}
 
 
 def stored_parameters(weights):
-    """How many numbers a model with a tied head stores."""
+    """Count the numbers that a model with a tied head stores."""
     parts = ("norm_1", "q", "k", "v", "o", "norm_2", "mlp")
     tensors = [t for layer in weights.layers for part in parts for t in getattr(layer, part)]
     tensors += [weights.embedding, *weights.norm]
@@ -385,7 +411,7 @@ def stored_parameters(weights):
 
 
 def losses_without_layers(model, ids):
-    """The loss on a text `ids` [seq] with all layers, then without each -> 1 + n_layer numbers."""
+    """Return the loss on a text `ids` [seq] with all layers, then without each -> 1 + n_layer."""
 
     def block(x, **functions):
         return torch.cat([pre_norm_block(x, **functions), x[:1]])  # the first run is the whole one
@@ -479,7 +505,7 @@ AFTER_TO = (  # nouns all the same
 
 
 def last_words(model, texts):
-    """The stream at each text's last token, after the table and each layer -> [1 + n_layer,
+    """Return the stream at each text's last token, after the table and each layer -> [1 + n_layer,
     len(texts), d_model]. Shorter texts are padded on the right, where nobody looks."""
     encoded = [model.tokenizer.encode(text) for text in texts]
     longest = max(map(len, encoded))
@@ -487,14 +513,14 @@ def last_words(model, texts):
     return stream[:, range(len(texts)), [len(ids) - 1 for ids in encoded]]
 
 
-def called_second(first, second, asked):
-    """A probe of two kinds of vectors [states, n, d_model]: percent of those `asked` that are
+def called_second(first, second, queries):
+    """Probe two kinds of vectors [states, n, d_model]: percent of the `queries` that are
     closer, by cosine, to the second kind's mean than to the first's -> [states] numbers. All
     vectors are made one length and centred; a tie counts half."""
-    first, second, asked = (normalize(x, dim=-1) for x in (first, second, asked))
+    first, second, queries = (normalize(x, dim=-1) for x in (first, second, queries))
     centre = torch.cat([first, second], dim=1).mean(dim=1, keepdim=True)
     means = (x.mean(dim=1, keepdim=True) - centre for x in (first, second))
-    far, near = (torch.cosine_similarity(asked - centre, mean, dim=-1) for mean in means)
+    far, near = (torch.cosine_similarity(queries - centre, mean, dim=-1) for mean in means)
     gap = near - far
     return (100 * ((gap > 1e-4).float() + 0.5 * (gap.abs() <= 1e-4)).mean(dim=-1)).tolist()
 
@@ -505,28 +531,28 @@ PROMPTS = ("The capital of France is", "Once upon a time,", "def f(x):")  # five
 
 
 class Reference:
-    """What transformers says with a Llama model's weights: the next 12 ids of three prompts, and
-    the logits over the finished texts."""
+    """Hold what transformers says with a Llama model's weights: the next 12 ids of three prompts,
+    and the logits over the finished texts."""
 
-    def __init__(self, model, text, theirs):
-        """text [seq]: ids on which a forward's loss is measured; `theirs` is the model of
-        transformers (llmlib.course.engine_check.reference)."""
+    def __init__(self, model, text, reference):
+        """Take a text [seq] of ids on which a forward's loss is measured, and the model of
+        transformers (classroom.engine_check.reference)."""
         self.model, self.text = model, text
         ids = torch.tensor([model.tokenizer.encode(prompt) for prompt in PROMPTS])
         greedy = {"attention_mask": torch.ones_like(ids), "do_sample": False}
         with torch.no_grad():
-            whole = theirs.generate(ids, max_new_tokens=12, **greedy)
+            whole = reference.generate(ids, max_new_tokens=12, **greedy)
             self.written, self.finished = whole[:, ids.shape[1] :], whole[:, :-1]
-            self.logits = theirs(self.finished).logits
+            self.logits = reference(self.finished).logits
 
     def compare(self, forward, attend):
-        """(for each prompt: the same 12 ids?, the farthest logit, the loss on the text) of a
+        """Return (for each prompt: the same 12 ids?, the farthest logit, the loss on the text) of a
         `forward` and an `attend` with the model's weights. It writes the same ids if at each place
         its likeliest token is the one that transformers wrote next."""
         logits = self._run(forward, attend, self.finished)
         same = (logits[:, -12:].argmax(dim=-1) == self.written).all(dim=-1).tolist()
-        said = self._run(forward, attend, self.text[None, :-1])[0]
-        cost = output_head.cross_entropy(said, self.text[1:]).item()
+        scores = self._run(forward, attend, self.text[None, :-1])[0]
+        cost = output_head.cross_entropy(scores, self.text[1:]).item()
         return same, (logits - self.logits).abs().max().item(), cost
 
     def _run(self, forward, attend, ids):
@@ -543,7 +569,7 @@ class Reference:
 
 
 def _forward(norm=layers.rms_norm, last=None, mlp=layers.swiglu):
-    """A forward with another function in some of its places."""
+    """Return a forward with another function in some of its places."""
 
     def forward(ids, table, layer_list, final_norm, attend, eps):
         x = table[ids]
@@ -582,17 +608,17 @@ def _kinds():
 
 
 def logits_apart(family, parts):
-    """How far the logits of the engine with these `parts` ({name: function}) are from those of
-    transformers, for a checkpoint of `family`, "gpt2" or "llama", with random weights."""
+    """Measure how far the logits of the engine with these `parts` ({name: function}) are from those
+    of transformers, for a checkpoint of `family`, "gpt2" or "llama", with random weights."""
     kind, config = _kinds()[family]
     ids = torch.randint(500, (2, 20), generator=torch.Generator().manual_seed(0))
     generator = torch.Generator().manual_seed(1)
     torch.manual_seed(0)
-    theirs = kind(config).eval()
+    reference = kind(config).eval()
     with torch.no_grad():  # no two weights alike: a forgotten bias or a swapped norm would show
-        for parameter in theirs.parameters():
+        for parameter in reference.parameters():
             parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator))
-        wanted = theirs(ids).logits
+        expected = reference(ids).logits
     with tempfile.TemporaryDirectory() as folder:
-        theirs.save_pretrained(folder)
-        return (pretrained.load(folder).using(**parts)(ids) - wanted).abs().max().item()
+        reference.save_pretrained(folder)
+        return (pretrained.load(folder).using(**parts)(ids) - expected).abs().max().item()

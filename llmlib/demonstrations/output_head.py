@@ -1,6 +1,7 @@
 """What notebook 5's demonstrations measure and need not show."""
 
 import math
+from collections import Counter, defaultdict
 from dataclasses import replace
 from fractions import Fraction
 
@@ -32,7 +33,7 @@ def narrow(choose, model, softmax):
 
 
 def arithmetic_encode(text, model, softmax):
-    """The bytes of a point in the stretch of `text` and its end-of-text token."""
+    """Return the bytes of a point in the stretch of `text` and its end-of-text token."""
     tokens = [*model.tokenizer.encode(text), model.tokenizer.special_tokens["<|endoftext|>"]]
     _, start, length = narrow(lambda n, *_: tokens[n], model, softmax)
     bits = math.log2(length.denominator) - math.log2(length.numerator)
@@ -41,7 +42,7 @@ def arithmetic_encode(text, model, softmax):
 
 
 def arithmetic_decode(file, model, softmax):
-    """The text whose stretch holds the point that `file` names."""
+    """Return the text whose stretch holds the point that `file` names."""
     point = Fraction(int.from_bytes(file, "big"), 256 ** len(file))
 
     def choose(n, start, length, ends):
@@ -57,7 +58,7 @@ SPREAD = 0.02  # standard deviation of the weights, the figure that GPT-2 starte
 
 
 def untrained(model, seed=0):
-    """`model` with random weights; its table is tied, the gains of its norms are 1."""
+    """Return `model` with random weights; its table is tied, the gains of its norms are 1."""
     generator = torch.Generator().manual_seed(seed)
 
     def noise(tensor):
@@ -111,12 +112,13 @@ WIDTH, HIDDEN, VOCAB, RATE = 64, 128, 512, 1.0
 
 
 def two_layer_logits(x, w_in, w_out):
-    """[N, d] -> [N, vocab]: the first weights, the gate, the second weights."""
+    """Return [N, d] -> [N, vocab]: the first weights, the gate, the second weights."""
     return (x @ w_in.T).clamp(min=0) @ w_out.T
 
 
 def _start(seed):
-    """A random vector for each token, and weights for both layers; the second begin small."""
+    """Return a random vector for each token, and weights for both layers; the second begin
+    small."""
     g = torch.Generator().manual_seed(seed)
     vectors = torch.randn(VOCAB, WIDTH, generator=g)
     w_in = 2 * torch.randn(HIDDEN, WIDTH, generator=g) * WIDTH**-0.5
@@ -124,33 +126,35 @@ def _start(seed):
 
 
 def _drawn(ids, vectors, g, n=512):
-    """n places of the stream `ids`: the vector of the token there, and the token after it."""
+    """Draw n places of the stream `ids`: the vector of the token there, and the token after it."""
     at = torch.randint(len(ids) - 1, (n,), generator=g)
     return vectors[ids[at]], ids[at + 1]
 
 
 def two_layer_batch(ids, seed=0):
-    """(x, w_in, w_out, targets) before training."""
+    """Return (x, w_in, w_out, targets) before training."""
     vectors, w_in, w_out, g = _start(seed)
-    x, targets = _drawn(ids, vectors, g)
+    x, targets = _drawn(ids, vectors, g, 500)  # not `vocab`: a division by it would show
     return x, w_in, w_out, targets
 
 
 def gate_forgotten(x, w_in, w_out, targets):
-    """The backward pass with a planted bug: on its way back the gradient passes a shut gate."""
+    """Return the gradients of a backward pass with a planted bug: on its way back the gradient
+    passes a shut gate."""
     hidden = (x @ w_in.T).clamp(min=0)
     at_logits = logits_gradient(hidden @ w_out.T, targets)
     return (at_logits @ w_out).T @ x, at_logits.T @ hidden
 
 
 def first_layer_frozen(x, w_in, w_out, targets):
-    """The control of gate_forgotten: no gradient for w_in at all, the right one for w_out."""
+    """Return those of gate_forgotten's control: no gradient for w_in at all, the right one for
+    w_out."""
     for_in, for_out = gate_forgotten(x, w_in, w_out, targets)
     return torch.zeros_like(for_in), for_out
 
 
 def train_two_layers(backward, loss, ids, steps, seed=0):
-    """Losses of gradient descent with the gradients that `backward` gives."""
+    """Return the losses of gradient descent with the gradients that `backward` gives."""
     vectors, w_in, w_out, g = _start(seed)
     losses = []
     for _ in range(steps):
@@ -162,7 +166,7 @@ def train_two_layers(backward, loss, ids, steps, seed=0):
 
 
 def small_two_layers(seed=0):
-    """(x, w_in, w_out, targets) so small that every weight can be nudged; float64."""
+    """Return (x, w_in, w_out, targets) so small that every weight can be nudged; float64."""
     g = torch.Generator().manual_seed(seed)
     x, w_in, w_out = (torch.randn(s, generator=g).double() for s in ((9, 4), (6, 4), (5, 6)))
     return x, w_in, w_out, torch.randint(5, (9,), generator=g)
@@ -172,18 +176,18 @@ def small_two_layers(seed=0):
 
 
 def small_attention(seed=1):
-    """{name: tensor} for three words and the three after them; float64."""
+    """Return {name: tensor} for three words and the three after them; float64."""
     g = torch.Generator().manual_seed(seed)
     names = {"x": (3, 4), "w_q": (4, 4), "w_k": (4, 4), "w_v": (4, 4), "table": (4, 4)}
-    made = {name: torch.randn(shape, generator=g).double() for name, shape in names.items()}
-    return made | {"targets": torch.tensor([1, 2, 3])}
+    tensors = {name: torch.randn(shape, generator=g).double() for name, shape in names.items()}
+    return tensors | {"targets": torch.tensor([1, 2, 3])}
 
 
-def walked(walk, given, rate=0.1):
-    """[(what is done, values, gradients), ...]: the notebook's `walk` step by step, and after
-    steps of gradient descent with its gradients."""
-    loss, values, back = walk(**given)
-    told = (
+def walked(walk, start, rate=0.1):
+    """Return [(what is done, values, gradients), ...]: the notebook's `walk` step by step, and
+    after steps of gradient descent with its gradients."""
+    loss, values, back = walk(**start)
+    captions = (
         "Up: x, a vector for each of three words.",
         "Up: the norm's copy of x, all vectors of one length.",
         "Up: the shares of attention, row by row.",
@@ -195,18 +199,18 @@ def walked(walk, given, rate=0.1):
         "Back: at x, through the norm; and what came past it, over the +.",
     )
     up, down, frames = list(values), ["p", "stream", "copy", "x"], []
-    for i, words in enumerate(told):
-        known = {name: values[name] for name in up[: i + 1]}
-        found = {name: back[name] for name in down[: max(0, i - 4)]}
-        frames.append((words, known, found))
-    now = dict(given)
+    for i, words in enumerate(captions):
+        values_so_far = {name: values[name] for name in up[: i + 1]}
+        gradients_so_far = {name: back[name] for name in down[: max(0, i - 4)]}
+        frames.append((words, values_so_far, gradients_so_far))
+    now = dict(start)
     for step in range(1, 31):
         gradients = walk(**now)[2]
         now |= {n: w - rate * gradients[n] for n, w in now.items() if n != "targets"}
         if step in (3, 30):
             loss, values, back = walk(**now)
-            known = {name: back[name] for name in down}
-            frames.append((f"After {step} steps the loss is {loss:.2f}.", values, known))
+            values_so_far = {name: back[name] for name in down}
+            frames.append((f"After {step} steps the loss is {loss:.2f}.", values, values_so_far))
     return frames
 
 
@@ -214,7 +218,7 @@ def walked(walk, given, rate=0.1):
 
 
 def parts_by_hand(norm_backward, attention_backward):
-    """The tiny model's parts, whose norms and attention go back by these two functions."""
+    """Return the tiny model's parts, whose norms and attention go back by these two functions."""
 
     class Norm(torch.autograd.Function):
         @staticmethod
@@ -254,25 +258,25 @@ CONFIG = replace(training.tiny_config(d_model=64), context=64)
 
 
 def tiny_model(seed=0, parts=training.PARTS):
-    """(its weights as a list of tensors, the model as a function ids -> logits, the weights as
-    the engine takes them)"""
+    """Return (its weights as a list of tensors, the model as a function ids -> logits, the weights
+    as the engine takes them)"""
     weights = training.new_weights(CONFIG, seed)
     return training.tensors(weights), lambda ids: forward(ids, weights, CONFIG, parts), weights
 
 
 def windows(ids, n, batch=8, seed=0):
-    """n batches of `batch` pieces of 65 tokens, from random places of the stream `ids`."""
+    """Return n batches of `batch` pieces of 65 tokens, from random places of the stream `ids`."""
     g = torch.Generator().manual_seed(seed)
     piece, last = torch.arange(CONFIG.context + 1), len(ids) - CONFIG.context
     starts = [torch.randint(last, (batch, 1), generator=g) for _ in range(n)]
     return [ids[start + piece] for start in starts]
 
 
-# Rules that anybody can write, and how far the tiny model is from them while it trains.
+# Rules that a few lines of code can apply, and how far the tiny model is from them while it trains.
 
 
 class Counts:
-    """How often each token occurs in the stream `ids`, and how often after each other one."""
+    """Count how often each token occurs in the stream `ids`, and how often after each other one."""
 
     def __init__(self, ids, vocab=VOCAB):
         once = torch.bincount(ids, minlength=vocab) + 1.0
@@ -281,58 +285,103 @@ class Counts:
         self.pairs.index_put_((ids[:-1], ids[1:]), torch.ones(len(ids) - 1), accumulate=True)
 
     def bigram(self, w, ids):
-        """ln p of each token after each of `ids`: pairs counted, and w times the unigram."""
+        """Return ln p of each token after each of `ids`: pairs counted, and w times the unigram."""
         mixed = self.pairs + w * self.unigram
         return (mixed / mixed.sum(1, keepdim=True)).log()[ids]
 
 
+def trigram(ids, inputs, vocab=VOCAB, discount=0.75):
+    """Return ln p of each token after the last two of `inputs` [windows, seq]: interpolated
+    Kneser-Ney, from the stream `ids`. The first place of a window has one token before it."""
+    stream = ids.tolist()
+    pairs, triples = list(zip(stream, stream[1:])), list(zip(stream, stream[1:], stream[2:]))
+
+    def counted(columns):
+        """Return how often each token ends a row of `columns`, by the tokens before it."""
+        table = defaultdict(Counter)
+        for *before, token in columns:
+            table[tuple(before)][token] += 1
+        return table
+
+    def mixed(count, shorter):
+        """Return shares of `count`, less a discount that goes to the `shorter` rule."""
+        if not count:
+            return shorter
+        shares = discount * len(count) * shorter
+        shares[list(count)] += torch.tensor(list(count.values())) - discount
+        return shares / count.total()
+
+    twos, threes = counted(pairs), counted(triples)
+    # each pair and triple once: a short rule asks in how many places a token can stand
+    kinds = counted(three[1:] for three in sorted(set(triples)))
+    places = Counter(two[1] for two in set(pairs))
+    base = torch.tensor([places[token] + 0.5 for token in range(vocab)])
+    base, rows = base / base.sum(), []
+    for window in inputs.tolist():
+        rows.append(mixed(twos[window[0],], base))
+        for two in zip(window, window[1:]):
+            rows.append(mixed(threes[two], mixed(kinds[two[1:]], base)))
+    return torch.stack(rows).log().view(*inputs.shape, vocab)
+
+
 def rules(ids, held_out_ids):
-    """(Counts of the stories, one half of the held-out windows, the other): (inputs, targets)."""
+    """Return (Counts of the stories, one half of the held-out windows, the other): (inputs,
+    targets)."""
     inputs, targets = training.windows(held_out_ids)
     half = len(inputs) // 2
     return Counts(ids), (inputs[:half], targets[:half]), (inputs[half:], targets[half:])
 
 
 class Watched:
-    """A model [ids -> logits] in training that is asked, before some of its steps, for its loss on
-    `inputs` and `targets` and for its distance from each of `rules` {name: ln p}."""
+    """Ask a model [ids -> logits] in training, before some of its steps, for its loss on
+    `inputs` and `targets`, for its distance from each of `rules` {name: ln p}, and for a text by
+    `write()`."""
 
-    steps = (1, 3, 10, 30, 60, 240, 960)
+    steps = (0, 30, 240, 960)
 
-    def __init__(self, model, loss, inputs, targets, rules):
+    def __init__(self, model, loss, inputs, targets, rules, write):
         self.model, self.loss, self.inputs, self.targets = model, loss, inputs, targets
-        self.rules, self.done, self.unseen = rules, 0, []
-        self.distances = {name: [] for name in rules}
+        self.rules, self.write, self.done = rules, write, 0
+        self.unseen, self.samples = [], []
 
     def __call__(self, ids):
-        """The logits, as the model gives them."""
+        """Return the logits, as the model gives them."""
         if self.done in self.steps or self.done % 60 == 0:
             self.look()
         self.done += 1
         return self.model(ids)
 
     def look(self):
-        """Its loss on unseen stories, and its distance from each rule."""
+        """Note the loss on unseen stories; at one of `steps` also a text, which is printed, and the
+        distances."""
         with torch.no_grad():
             logits = self.model(self.inputs)
-        self.unseen.append((self.done, self.loss(logits, self.targets).item()))
+            loss = self.loss(logits, self.targets).item()
+            self.unseen.append((self.done, loss))
+            if self.done not in self.steps:
+                return
+            # Bytes drawn at random make control characters, which no page can show.
+            text = "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in self.write())
         log_p = torch.log_softmax(logits, dim=-1)
-        for name, rule in self.rules.items() if self.done in self.steps else ():
-            apart = (log_p.exp() * (log_p - rule)).sum(-1)
-            self.distances[name].append(apart.mean().item())
+        distances = {
+            name: (log_p.exp() * (log_p - rule)).sum(-1).mean().item()
+            for name, rule in self.rules.items()
+        }
+        self.samples.append({"step": self.done, "loss": loss, "text": text, "distances": distances})
+        print(f"after {self.done:>3} steps, {loss:.2f}: {text!r}", flush=True)
 
-    def found(self):
-        """After the last step: ([(step, loss), ...], {rule: distances at `steps`})."""
+    def results(self):
+        """Return, after the last step, ([(step, loss on unseen stories), ...], samples)."""
         self.look()
-        return self.unseen, self.distances
+        return self.unseen, self.samples
 
 
 # How often the likeliest token is right.
 
 
 def promises(model, softmax, texts):
-    """(the likeliest token's probability at each position, 1 where it was right, the standard error
-    of the difference of their means, over texts): as numpy."""
+    """Return (the likeliest token's probability at each position, 1 where it was right, the
+    standard error of the difference of their means, over texts): as numpy."""
     each = []
     for text in texts:
         ids = torch.tensor([0, *model.tokenizer.encode(text)])

@@ -11,18 +11,38 @@ from llmlib.output_head import softmax, token_losses
 
 
 def chances(model, head, copies):
-    """Geometric mean of the tokens' probabilities in each of the copies (lists of ids, all of one
-    length) that follow `head`."""
+    """Return the geometric mean of the tokens' probabilities in each of the copies (lists of ids,
+    all of one length) that follow `head`."""
     ids = head + [i for copy in copies for i in copy]
     losses = token_losses(model(ids)[0, :-1], torch.tensor(ids[1:]))
     return (-losses[len(head) - 1 :].view(len(copies), -1).mean(1)).exp().tolist()
 
 
-def shuffled_copies(body, n, seed):
-    """n copies of `body`, each in an order of its own."""
-    generator = torch.Generator().manual_seed(seed)
-    orders = [torch.randperm(len(body), generator=generator) for _ in range(n)]
-    return [torch.tensor(body)[order].tolist() for order in orders]
+# One prompt, continued by several rules at once.
+
+
+def write_by_rules(model, draw, prompt, rules, n):
+    """Return the n tokens that each rule writes after `prompt`: rules {key: (seed, change)} ->
+    {key: [(id, its rank by the model's own logits)]}.
+
+    `change` takes and returns logits [batch, vocab], `draw` is as in notebook 6. Rules of one seed
+    draw with the same random numbers. All texts are written side by side."""
+    ranks, steps = [], []
+    seeds = sorted({seed for seed, _ in rules.values()})
+    numbers = {seed: torch.rand(n, generator=torch.Generator().manual_seed(seed)) for seed in seeds}
+
+    def pick(logits):
+        shares = [softmax(change(row[None]))[0] for row, (_, change) in zip(logits, rules.values())]
+        step = len(ranks)
+        u = torch.stack([numbers[seed][step] for seed, _ in rules.values()])
+        ids = draw(torch.stack(shares), u)
+        ranks.append((logits > logits.gather(-1, ids[:, None])).sum(-1))
+        steps.append(ids)
+        return ids
+
+    side_by_side(model, model.tokenizer.encode(prompt), len(rules), n, pick)
+    texts, places = torch.stack(steps, 1).tolist(), torch.stack(ranks, 1).tolist()
+    return {key: list(zip(ids, rank)) for key, ids, rank in zip(rules, texts, places)}
 
 
 # Greedy texts that run into a loop.
@@ -39,7 +59,7 @@ STARTS = (
 
 
 def greedy_texts(model, prompts, n, change):
-    """The n likeliest ids after each prompt, one after the other, where the logits have gone
+    """Write the n likeliest ids after each prompt, one after the other, where the logits have gone
     through `change(logits [batch, vocab], ids [batch, seq])`. -> {prompt: [ids]}
 
     All texts are written side by side: as long as a prompt has ids left, those are taken."""
@@ -60,7 +80,7 @@ def greedy_texts(model, prompts, n, change):
 
 
 def in_a_loop(ids, n=8):
-    """Whether the last n ids have come before, in that order."""
+    """Return whether the last n ids have come before, in that order."""
     return any(ids[i : i + n] == ids[-n:] for i in range(len(ids) - n))
 
 
@@ -68,7 +88,7 @@ def in_a_loop(ids, n=8):
 
 
 def next_probabilities(model, texts, before=""):
-    """Probabilities of the next token after `before` and each text: [len(texts), vocab].
+    """Return the probabilities of the next token after `before` and each text, [texts, vocab].
 
     The texts are padded at the right to one length: no token looks ahead, so padding behind a text
     cannot change it. Their common beginning is run only once, and only the last token of each text
@@ -90,10 +110,10 @@ def next_probabilities(model, texts, before=""):
 
 
 def surprise_of_writers(model, beam_search, draw, paragraphs, start=12, length=8):
-    """Surprise in nats per token of `length` tokens that follow the first `start` of each paragraph
-    with its interval over paragraphs: {writer: (mean, low, high)}.
+    """Measure the surprise in nats per token of `length` tokens after the first `start` of each
+    paragraph, with its interval over paragraphs: {writer: (mean, low, high)}.
     `beam_search` and `draw` as in notebook 6."""
-    found = {"the paragraph itself": [], "beam search, width 4": [], "drawn at T = 1": []}
+    surprises = {"the paragraph itself": [], "beam search, width 4": [], "drawn at T = 1": []}
     generator = torch.Generator().manual_seed(0)
 
     def pick(logits):
@@ -102,15 +122,15 @@ def surprise_of_writers(model, beam_search, draw, paragraphs, start=12, length=8
     for paragraph in paragraphs:
         ids = model.tokenizer.encode(paragraph)
         lead = ids[:start]
-        drawn = side_by_side(model, lead, 4, length, pick).tolist()
+        draws = side_by_side(model, lead, 4, length, pick).tolist()
         searched = beam_search(model, lead, length, 4)[0][0]
-        for name, texts in zip(found, ([ids[start : start + length]], [searched], drawn)):
+        for name, texts in zip(surprises, ([ids[start : start + length]], [searched], draws)):
             rows = [
                 token_losses(model(lead + text)[0, start - 1 : -1], torch.tensor(text)).mean()
                 for text in texts
             ]
-            found[name].append(sum(rows).item() / len(rows))
-    return {name: interval(each) for name, each in found.items()}
+            surprises[name].append(sum(rows).item() / len(rows))
+    return {name: interval(each) for name, each in surprises.items()}
 
 
 # Beginnings after which SmolLM2's next token has an entropy of 4 nats or more.
@@ -144,22 +164,22 @@ ARMS = {"plainly": "{} {}".format, "in the template": TEMPLATE.format}
 
 
 def drawn_shares(model, draw, asked, counts, n=20, seed=0):
-    """How often `counts(i, token)` holds for n next tokens drawn after each (question, beginning of
-    its answer) of `asked`: {arm: [share of question i]}. `draw` as in notebook 6."""
-    found = {}
+    """Count how often `counts(i, token)` holds for n next tokens drawn after each (question,
+    beginning of its answer) of `asked`: {arm: [share of question i]}. `draw` as in notebook 6."""
+    shares = {}
     for arm, text in ARMS.items():
         generator = torch.Generator().manual_seed(seed)
-        rows = next_probabilities(model, [text(*each) for each in asked])
-        found[arm] = []
+        rows = next_probabilities(model, [text(*pair) for pair in asked])
+        shares[arm] = []
         for i, row in enumerate(rows):
             ids = draw(row.expand(n, -1), torch.rand(n, generator=generator)).tolist()
-            yes = sum(counts(i, model.tokenizer.decode([each])) for each in ids)
-            found[arm].append(yes / n)
-    return found
+            yes = sum(counts(i, model.tokenizer.decode([token])) for token in ids)
+            shares[arm].append(yes / n)
+    return shares
 
 
 def interval(shares, seed=0):
-    """Mean of one number a question, and its 95 % interval over questions, by bootstrap."""
+    """Return the mean of one number a question, and its 95 % interval, by bootstrap."""
     shares = torch.tensor(shares, dtype=torch.float64)
     generator = torch.Generator().manual_seed(seed)
     again = torch.randint(len(shares), (2000, len(shares)), generator=generator)
@@ -178,8 +198,8 @@ PEOPLE = {
 
 
 def years(model, name, arm, n, draw, seed=0):
-    """The years among n answers at temperature 1 to when somebody was born, of which the first
-    digit is given; `draw` as in notebook 6. Answers that are no year are left out."""
+    """Draw n answers at temperature 1 to when somebody was born; return the years. The first digit
+    is given; `draw` as in notebook 6. Answers that are no year are left out."""
     generator = torch.Generator().manual_seed(seed)
     text = ARMS[arm](f"When was {name} born?", f"{name} was born in the year 1")
 
@@ -187,8 +207,8 @@ def years(model, name, arm, n, draw, seed=0):
         return draw(softmax(logits), torch.rand(n, generator=generator))
 
     rows = side_by_side(model, model.tokenizer.encode(text), n, 3, pick)
-    said = [model.tokenizer.decode(row) for row in rows.tolist()]
-    return [f"1{digits}" for digits in said if len(digits) == 3 and digits.isdigit()]
+    answers = [model.tokenizer.decode(row) for row in rows.tolist()]
+    return [f"1{digits}" for digits in answers if len(digits) == 3 and digits.isdigit()]
 
 
 # Rules and what follows from them: one of a kind, the kind, its part, one that belongs to it.
@@ -201,9 +221,11 @@ KINDS = (
 
 
 def after_premises(model, draw, premises, words, kinds=KINDS):
-    """How often each word of `words` is drawn after the premises for each of `kinds`, and
+    """Count how often each word of `words` is drawn after the premises for each of `kinds`, and
     "Therefore, a robin has": {arm: [share]}."""
-    asked = [(each, f"Therefore, a {kind.split()[3]} has") for each, kind in zip(premises, kinds)]
+    asked = [
+        (premise, f"Therefore, a {kind.split()[3]} has") for premise, kind in zip(premises, kinds)
+    ]
     firsts = [model.tokenizer.decode(model.tokenizer.encode(f" {word}")[:1]) for word in words]
     return drawn_shares(model, draw, asked, lambda i, token: token == firsts[i])
 
@@ -212,10 +234,10 @@ def after_premises(model, draw, premises, words, kinds=KINDS):
 
 
 def sums(steps, n, rng):
-    """n problems such as ("7 - 2 + 3", 8) with that many operations, all results between 0 and 9;
+    """Make n problems such as ("7 - 2 + 3", 8) with that many operations, results from 0 to 9;
     `rng` is a `random.Random`."""
-    found = []
-    while len(found) < n:
+    problems = []
+    while len(problems) < n:
         value, inside = rng.randrange(1, 10), True
         text = str(value)
         for _ in range(steps):
@@ -223,8 +245,20 @@ def sums(steps, n, rng):
             value = value + number if sign == "+" else value - number
             text, inside = f"{text} {sign} {number}", inside and 0 <= value <= 9
         if inside:
-            found.append((text, value))
-    return found
+            problems.append((text, value))
+    return problems
+
+
+def all_of_one_step(sign):
+    """Return all problems of one operation such as ("9 - 4", 5): numbers from 1 to 9, the result
+    between 0 and 9."""
+    signed = 1 if sign == "+" else -1
+    pairs = [(first, second) for first in range(1, 10) for second in range(1, 10)]
+    return [
+        (f"{first} {sign} {second}", first + signed * second)
+        for first, second in pairs
+        if 0 <= first + signed * second <= 9
+    ]
 
 
 # Questions with four options, each asked with the right one at A, B, C and D.
@@ -239,13 +273,13 @@ QUESTIONS = {
 
 
 def lettered(question, options, answer=""):
-    """A question with its lettered options, and perhaps an answer."""
+    """Write a question with its lettered options, and perhaps an answer."""
     rows = "".join(f"\n{letter}. {option}" for letter, option in zip("ABCD", options.split()))
     return f"{question}{rows}\nAnswer:{answer}"
 
 
 def rotated(questions):
-    """Each question four times: the right option at A, B, C and D."""
+    """Write each question four times: the right option at A, B, C and D."""
     texts = []
     for question, options in questions.items():
         options = options.split()
@@ -269,28 +303,26 @@ DATES = (
 
 
 def failures(model, draw, seed=6):
-    """{what is counted: {arm: [share of each question]}} for failures that one token shows."""
-    rng, found = random.Random(seed), {}
-    simple = [problem for problem in sums(1, 60, rng)]
-    plus, minus = ([each for each in simple if sign in each[0]][:12] for sign in "+-")
+    """Measure failures that one token shows: {what is counted: {arm: [share of each question]}}."""
+    shares = {}
     for name, problems in {
-        "3 + 4: right": plus,
-        "9 − 4: right": minus,
-        "9 − 4 + 2: right": sums(2, 24, rng),
+        "3 + 4: right": all_of_one_step("+"),
+        "9 − 4: right": all_of_one_step("-"),
+        "9 − 4 + 2: right": sums(2, 24, random.Random(seed)),
     }.items():
         asked = [(f"What is {text}?", f"{text} = ") for text, _ in problems]
         answers = [str(value) for _, value in problems]
-        found[name] = drawn_shares(model, draw, asked, lambda i, token, a=answers: token == a[i])
+        shares[name] = drawn_shares(model, draw, asked, lambda i, token, a=answers: token == a[i])
     asked = [(text.removesuffix("\nAnswer:"), "Answer:") for text in rotated(QUESTIONS)]
     by_letter = drawn_shares(model, draw, asked, lambda i, token: token == f" {'ABCD'[i % 4]}")
-    found["one of A to D: right"] = {  # a question is one case, wherever its right option stands
+    shares["one of A to D: right"] = {  # a question is one case, wherever its right option stands
         arm: [sum(each[i : i + 4]) / 4 for i in range(0, len(each), 4)]
         for arm, each in by_letter.items()
     }
     for names in (WOMENS, MENS):
         asked = [("Tell me a story.", f"The {who} was late because") for who in names]
         she = drawn_shares(model, draw, asked, lambda i, token: token == " she")
-        found[f"a {names[0]}: “she”"] = she
+        shares[f"a {names[0]}: “she”"] = she
     asked = [("What is the date?", each) for each in DATES]
     late = drawn_shares(model, draw, asked, lambda i, token: token in tuple("56789"))
-    return found | {"date: after 2024": late}
+    return shares | {"date: after 2024": late}

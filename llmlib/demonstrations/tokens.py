@@ -17,11 +17,11 @@ PATTERNS = {"GPT-2": GPT2_SPLIT, "GPT-4": GPT4_SPLIT, "none": r"[\s\S]+"}
 
 
 def longest_match(text, spelled):
-    """What BPE does not do: at each place take the longest token that fits; `spelled` are the
-    bytes of all tokens."""
-    data, tokens, known = text.encode("utf-8"), [], set(spelled)
+    """Return the tokens of `text` where the longest that fits is always taken, as BPE does not;
+    `spelled` are the bytes of all tokens."""
+    data, tokens, vocabulary = text.encode("utf-8"), [], set(spelled)
     while data:
-        n = next(n for n in range(len(data), 0, -1) if data[:n] in known)
+        n = next(n for n in range(len(data), 0, -1) if data[:n] in vocabulary)
         tokens.append(data[:n].decode())
         data = data[n:]
     return tokens
@@ -39,12 +39,19 @@ EXAMPLES = ("paper", "cloud")
 
 
 def one_token(model, word):
-    """The ids of a word as the tokenizer cuts it."""
+    """Return the ids of a word as the tokenizer cuts it."""
     return model.tokenizer.encode(word)
 
 
+def another_token(shift, words=WORDS):
+    """Return a writer for `spell` that gives each of `words` the ids of the word `shift` places on
+    in the list."""
+    others = dict(zip(words, words[shift:] + words[:shift]))
+    return lambda model, word: one_token(model, others.get(word, word))
+
+
 def letter_by_letter(model, word):
-    """The ids of the same text with an id for each letter."""
+    """Return the ids of the same text with an id for each letter."""
     return [i for letter in word for i in model.tokenizer.encode(letter)]
 
 
@@ -59,14 +66,14 @@ def spell(model, words, write=one_token, examples=EXAMPLES):
         start += question + write(model, word) + answer + encode(f" {' '.join(word)}\n")
     start += question
     letters = [[encode(f" {letter}")[0] for letter in word] for word in words]
-    asked = [write(model, word) + answer + each[:-1] for word, each in zip(words, letters)]
-    cache, _ = shared_prompt(model, start, len(words), len(asked[0]))
-    said = model(torch.tensor(asked), cache)[:, -len(words[0]) :].argmax(dim=-1).tolist()
-    return [" ".join(_letter(model.tokenizer.decode([i])) for i in line) for line in said]
+    prompts = [write(model, word) + answer + ids[:-1] for word, ids in zip(words, letters)]
+    cache, _ = shared_prompt(model, start, len(words), len(prompts[0]))
+    likeliest = model(torch.tensor(prompts), cache)[:, -len(words[0]) :].argmax(dim=-1).tolist()
+    return [" ".join(_letter(model.tokenizer.decode([i])) for i in row) for row in likeliest]
 
 
 def _letter(text):
-    """A token as a letter: " b" -> "b"; what is none -> "?"."""
+    """Return a token as a letter: " b" -> "b"; what is none -> "?"."""
     return text[1:] if len(text) == 2 and text[0] == " " and text[1].isalpha() else "?"
 
 
@@ -74,23 +81,23 @@ def _letter(text):
 
 
 def line(letter, word):
-    """The question, up to where the count stands."""
+    """Return the question, up to where the count stands."""
     return f'In "{word}" the letter {letter} occurs '
 
 
 def counts(model, examples, questions):
-    """The likeliest digit for each question (letter, word), after examples of the same kind -> a
-    list of digits as text."""
+    """Return the likeliest digit, as text, for each question (letter, word), after examples of the
+    same kind."""
     encode = model.tokenizer.encode
     start = "".join(
         f"{line(letter, word)}{word.count(letter)} time{'s' * (word.count(letter) > 1)}.\n"
         for letter, word in examples
     )
     digits = [encode(str(digit))[0] for digit in range(10)]
-    before, asked = encode(start), [encode(line(*each)) for each in questions]
-    longest = max(map(len, asked))
-    cache, _ = shared_prompt(model, before, len(asked), longest)
-    padded = [ids + ids[-1:] * (longest - len(ids)) for ids in asked]  # after the end, unread
+    before, prompts = encode(start), [encode(line(*question)) for question in questions]
+    longest = max(map(len, prompts))
+    cache, _ = shared_prompt(model, before, len(prompts), longest)
+    padded = [ids + ids[-1:] * (longest - len(ids)) for ids in prompts]  # after the end, unread
     scores = model(torch.tensor(padded), cache)[..., digits]
-    ends = torch.tensor([len(ids) - 1 for ids in asked])
-    return [str(digit) for digit in scores[range(len(asked)), ends].argmax(dim=-1).tolist()]
+    ends = torch.tensor([len(ids) - 1 for ids in prompts])
+    return [str(digit) for digit in scores[range(len(prompts)), ends].argmax(dim=-1).tolist()]

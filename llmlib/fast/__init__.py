@@ -1,3 +1,2 @@
-"""What the taught functions compute, faster: fewer and larger operations, fewer bits, compiled
-loops.
-"""
+"""Compute what the taught functions compute, faster: fewer and larger operations, fewer bits,
+compiled loops."""

@@ -1,10 +1,10 @@
-"""The engine's attention: what the taught function computes, by that of torch's operations which is
-the fastest here for so many queries and keys.
-"""
+"""Compute the engine's attention: what the taught function computes, by that of torch's operations
+which is the fastest here for so many queries and keys."""
 
 import math
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from llmlib.fast import kernels
@@ -17,15 +17,14 @@ ROWS = 384  # of scores that are computed at once: they stay near the processor
 flash_attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 
 
-def share_kv(x, n_rep):
-    """In place of repeat_kv: nothing is copied, since `attention` reads each key/value head n_rep
-    times where it stands.
-    """
+def share_kv(x: Tensor, n_rep: int):
+    """Stand in for repeat_kv: nothing is copied, since `attention` reads each key/value head n_rep
+    times where it stands."""
     return x
 
 
-def attention(q, k, v, mask=None, causal=False):
-    """As scaled_dot_product_attention; k and v may have fewer heads than q (grouped queries).
+def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False):
+    """Compute scaled_dot_product_attention; k and v may have fewer heads than q (grouped queries).
 
     `causal` says that the mask hides what comes after each query and nothing else: then another
     function may do it, which does not read the mask.
@@ -43,18 +42,19 @@ def attention(q, k, v, mask=None, causal=False):
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
 
 
-def attention_in_16_bits(q, k, v, mask=None, causal=False):
-    """`attention` of a model whose products are in 16 bits, where the processor has a unit for
-    them: a prompt's queries, keys and values are rounded as those products' factors are.
-    """
+def attention_in_16_bits(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False
+):
+    """Compute `attention` for a model whose products are in 16 bits, where the processor has a unit
+    for them: a prompt's queries, keys and values are rounded as those products' factors are."""
     if q.shape[2] < MANY_QUERIES:
         return attention(q, k, v, mask, causal)
     return attention(q.bfloat16(), k.bfloat16(), v.bfloat16(), mask, causal).float()
 
 
-def _attention_in_blocks(q, k, v):
-    """Some queries after the other, with no keys but those up to them: q [batch, n_head, seq,
-    head_dim], k and v [batch, n_kv_head, start + seq, head_dim].
+def _attention_in_blocks(q: Tensor, k: Tensor, v: Tensor):
+    """Compute attention for some queries after the other, with no keys but those up to them: q
+    [batch, n_head, seq, head_dim], k and v [batch, n_kv_head, start + seq, head_dim].
 
     The heads that share keys are the rows of one product, which is oneDNN's.
     """
@@ -63,24 +63,24 @@ def _attention_in_blocks(q, k, v):
     later = torch.ones(size, size, dtype=torch.bool, device=q.device).triu(1)
     answers = torch.empty_like(q, memory_format=torch.contiguous_format)
     q = q / math.sqrt(q.shape[-1])
-    shared = (t.unflatten(1, (-1, n_rep)).flatten(0, 1) for t in (q, answers))
-    own = (t.contiguous().flatten(0, 1) for t in (k, v))
-    for q, answer, k, v in zip(*shared, *own):  # n_rep seq head_dim; start+seq head_dim
+    by_kv_head = (t.unflatten(1, (-1, n_rep)).flatten(0, 1) for t in (q, answers))
+    keys_values = (t.contiguous().flatten(0, 1) for t in (k, v))
+    for q, answer, k, v in zip(*by_kv_head, *keys_values):  # n_rep seq head_dim; start+seq head_dim
         for first in range(0, seq, size):
-            some = q[:, first : first + size]  # n_rep rows head_dim
-            rows = some.shape[1]
+            queries = q[:, first : first + size]  # n_rep rows head_dim
+            rows = queries.shape[1]
             end = start + first + rows
-            scores = by_onednn(some.flatten(0, 1), k[:end]).view(n_rep, rows, end)
+            scores = by_onednn(queries.flatten(0, 1), k[:end]).view(n_rep, rows, end)
             scores[..., -rows:].masked_fill_(later[:rows, :rows], -math.inf)
             torch.softmax(scores, dim=-1, out=scores)
-            mixed = by_onednn(scores.flatten(0, 1), v[:end].T)
-            answer[:, first : first + size] = mixed.view_as(some)
+            output = by_onednn(scores.flatten(0, 1), v[:end].T)
+            answer[:, first : first + size] = output.view_as(queries)
     return answers
 
 
-def _attention_in_parts(q, k, v):
-    """One query a head over many keys, cut into a part for each core (Dao et al. 2023,
-    "Flash-Decoding"): q [1, n_head, 1, head_dim], k and v [1, n_kv_head, seq, head_dim].
+def _attention_in_parts(q: Tensor, k: Tensor, v: Tensor):
+    """Compute attention for one query a head over many keys, cut into a part for each core (Dao et
+    al. 2023, "Flash-Decoding"): q [1, n_head, 1, head_dim], k and v [1, n_kv_head, seq, head_dim].
 
     The heads that share keys are the rows of one product, which reads each key once for all of
     them. Each part comes with the logarithm of its softmax's sum: by that its answer counts.
@@ -89,11 +89,11 @@ def _attention_in_parts(q, k, v):
     parts = torch.get_num_threads()
     rows, size = q.view(1, n_kv_head, -1, head_dim), seq // parts
     shape = parts, n_kv_head, size, head_dim
-    cut = (x.as_strided(shape, (size * x.stride(2), *x.stride()[1:])) for x in (k, v))
-    answers, logs = flash_attention(rows.expand(parts, -1, -1, -1), *cut)
+    slices = (x.as_strided(shape, (size * x.stride(2), *x.stride()[1:])) for x in (k, v))
+    answers, logs = flash_attention(rows.expand(parts, -1, -1, -1), *slices)
     if parts * size < seq:
-        rest = flash_attention(rows, k[:, :, parts * size :], v[:, :, parts * size :])
-        answers, logs = torch.cat([answers, rest[0]]), torch.cat([logs, rest[1]])
+        tail = flash_attention(rows, k[:, :, parts * size :], v[:, :, parts * size :])
+        answers, logs = torch.cat([answers, tail[0]]), torch.cat([logs, tail[1]])
     return (answers * logs.softmax(0)[..., None]).sum(0).view_as(q)
 
 

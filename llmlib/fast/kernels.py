@@ -1,5 +1,5 @@
-"""Which of torch's kernels the engine multiplies with on this processor: a table, read once. The
-same machine always gets the same ones, so that two runs end in the same bits.
+"""Choose which of torch's kernels the engine multiplies with on this processor: a table, read once.
+The same machine always gets the same ones, so that two runs end in the same bits.
 
 `python -m llmlib.fast.kernels` prints what was chosen and why. LLMLIB_FEW_ROWS and
 LLMLIB_LONG_PROMPT choose otherwise.
@@ -26,7 +26,7 @@ LONG_PROMPT = {
 
 @dataclass(frozen=True)
 class Processor:
-    """What the choice of kernels depends on."""
+    """Describe what the choice of kernels depends on."""
 
     vendor: str  # "AuthenticAMD", "GenuineIntel"; "" where nobody says
     instructions: str  # torch's name for the set that it uses: "AVX2", "AVX512", "DEFAULT"
@@ -37,7 +37,7 @@ class Processor:
 
 @dataclass(frozen=True)
 class Kernels:
-    """Which kernels the engine multiplies with."""
+    """Name which kernels the engine multiplies with."""
 
     few_rows: str  # of FEW_ROWS: the product of a matrix and up to 4 vectors, float32
     long_prompt: str  # of LONG_PROMPT: attention of 256 queries and more, float32
@@ -45,7 +45,7 @@ class Kernels:
 
 
 def this_processor():
-    """The Processor that this runs on."""
+    """Return the Processor that this runs on."""
     return Processor(
         vendor=_vendor(),
         instructions=torch.backends.cpu.get_cpu_capability(),
@@ -62,9 +62,9 @@ def _vendor():
     return vendor[0] if vendor else ""
 
 
-def choose(processor, few_rows=None, long_prompt=None):
-    """The kernels for a processor; `few_rows` and `long_prompt`, where given, come before the
-    table. ValueError for a name that is in none of the two lists.
+def choose(processor: Processor, few_rows: str | None = None, long_prompt: str | None = None):
+    """Choose the kernels for a processor; `few_rows` and `long_prompt`, where given, come before
+    the table. ValueError for a name that is in none of the two lists.
 
     MKL is Intel's. Measured on EPYC, it multiplied one vector at a third of the memory's speed
     (with AVX-512) or as fast as the slices (with AVX2), and two to four vectors 1.5 to 2.2 times
@@ -87,7 +87,7 @@ def choose(processor, few_rows=None, long_prompt=None):
     )
 
 
-def _one_of(names, name, variable):
+def _one_of(names: dict[str, str], name: str, variable: str):
     if name not in names:
         raise ValueError(f"{variable} is {name!r}: it must be {' or '.join(names)}")
     return name
@@ -99,15 +99,14 @@ chosen = choose(
 
 
 def enough_threads():
-    """Whether OpenMP gives as many threads as torch asks for. With fewer (OMP_THREAD_LIMIT=1, then
-    torch.set_num_threads(2)) oneDNN leaves a part of each product as the memory was before.
-    """
+    """Tell whether OpenMP gives as many threads as torch asks for. With fewer (OMP_THREAD_LIMIT=1,
+    then torch.set_num_threads(2)) oneDNN leaves a part of each product as the memory was before."""
     limit = os.environ.get("OMP_THREAD_LIMIT", "")
     return not limit.isdigit() or torch.get_num_threads() <= int(limit)
 
 
 def report():
-    """What was chosen, in a few lines."""
+    """Describe what was chosen, in a few lines."""
     processor = this_processor()
     has = [name for name in ("amx", "mkl", "onednn") if getattr(processor, name)]
     by = {
@@ -115,7 +114,7 @@ def report():
         for name in ("LLMLIB_FEW_ROWS", "LLMLIB_LONG_PROMPT")
     }
     numba = importlib.util.find_spec("numba")
-    rounded = "bfloat16" if chosen.prompt_in_bfloat16 else "float32"
+    dtype = "bfloat16" if chosen.prompt_in_bfloat16 else "float32"
     return "\n".join(
         [
             f"processor: {processor.vendor or 'unknown'}, {processor.instructions}, "
@@ -123,7 +122,7 @@ def report():
             f"few rows: {chosen.few_rows}, {FEW_ROWS[chosen.few_rows]} ({by['LLMLIB_FEW_ROWS']})",
             f"long prompt: {chosen.long_prompt}, {LONG_PROMPT[chosen.long_prompt]} "
             f"({by['LLMLIB_LONG_PROMPT']})",
-            f"attention of a prompt, weights bfloat16 or int4: {rounded} (bfloat16 with amx)",
+            f"attention of a prompt, weights bfloat16 or int4: {dtype} (bfloat16 with amx)",
             f"one token, weights int4: {'loops that numba compiles' if numba else 'by torch'} "
             f"(numba is {'' if numba else 'not '}installed: the extra fast)",
         ]

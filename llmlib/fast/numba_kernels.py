@@ -1,5 +1,6 @@
-"""One token through a Llama with int4 matrices, as loops that numba compiles for the processor that
-it finds: what `forward` computes, without a thousand of torch's operations between the products.
+"""Run one token through a Llama with int4 matrices, as loops that numba compiles for the processor
+that it finds: what `forward` computes, without a thousand of torch's operations between the
+products.
 
 Threads share the rows of each matrix, and wait for each other where one needs all of them. A row is
 computed by one thread, in one order: the bits do not depend on how many there are.
@@ -15,6 +16,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 from numba.extending import intrinsic
+from numpy import ndarray
 
 ROWS = 64  # of a matrix that are multiplied side by side, in the lanes of the processor's vectors
 GROUP = 32  # numbers of a row that share a scale and an offset
@@ -32,21 +34,20 @@ else:
 
     @compiled
     def let_others_run():
-        """Nothing, where there is no sched_yield."""
+        """Do nothing, where there is no sched_yield."""
         pass
 
 
 class Int4(NamedTuple):
-    """A matrix [d_out, d_in] of each layer, in blocks of 64 rows, the last one filled up: a weight
-    is (4 bits - 8) * scale + offset.
-    """
+    """Hold a matrix [d_out, d_in] of each layer, in blocks of 64 rows, the last one filled up: a
+    weight is (4 bits - 8) * scale + offset."""
 
     fours: np.ndarray  # n_layer blocks d_in/2 64; uint8: the 4 bits of two columns
     scales: np.ndarray  # n_layer blocks d_in/32 2 64; a group's scale and offset, bfloat16's bits
 
 
 class Matrices(NamedTuple):
-    """The weights of all layers, stacked."""
+    """Hold the weights of all layers, stacked."""
 
     norms: np.ndarray  # n_layer 2 d_model
     qkv: Int4
@@ -60,7 +61,7 @@ class Matrices(NamedTuple):
 
 
 class Cache(NamedTuple):
-    """Where the KV cache lies in memory, and its shape."""
+    """Locate the KV cache in memory, and its shape."""
 
     keys: np.ndarray  # n_layer; the address of each layer's [n_kv_head, context, head_dim]
     values: np.ndarray
@@ -70,7 +71,7 @@ class Cache(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """What one thread writes and others read."""
+    """Hold what one thread writes and others read."""
 
     arrived: np.ndarray  # how often each thread has waited for the others
     x: np.ndarray  # d_model
@@ -81,83 +82,92 @@ class Shared(NamedTuple):
 
 
 @compiled
-def token(thread, n_threads, position, turns, eps, matrices, cache, shared):
-    """The part that this one of n_threads has in it: shared.x, the row of the embedding table ->
-    shared.logits, and the token's keys and values at `position` of the cache.
+def token(
+    thread: int,
+    n_threads: int,
+    position: int,
+    turns: ndarray,
+    eps: float,
+    matrices: Matrices,
+    cache: Cache,
+    buffers: Shared,
+):
+    """Compute this thread's part of one token: buffers.x, the row of the embedding table ->
+    buffers.logits, and the token's keys and values at `position` of the cache.
 
     turns [2, head_dim/2]: cosine and sine of the angle of each of RoPE's pairs.
     """
     n_layer, _, d_model = matrices.norms.shape
-    n_head, n_parts, size = shared.parts.shape[1], position // PART + 1, cache.head_dim
+    n_head, n_parts, size = buffers.parts.shape[1], position // PART + 1, cache.head_dim
     n_rep, d_ff = n_head // cache.n_kv_head, matrices.down.scales.shape[2] * GROUP
     me = thread, n_threads
-    normed = np.empty(d_model, np.float32)
-    mixed = np.empty(n_head * size, np.float32)
+    vector = np.empty(d_model, np.float32)
+    heads_out = np.empty(n_head * size, np.float32)
     blocks = max(matrices.o.fours.shape[1], matrices.up.fours.shape[1])
     rows = np.empty(blocks * ROWS, np.float32)
     scores = np.empty((n_rep, PART), np.float32)
     for layer in range(n_layer):
-        rms_norm(shared.x, matrices.norms[layer, 0], eps, normed)
-        product(matrices.qkv, layer, normed, me, shared.heads)
-        wait(shared.arrived, me)
+        rms_norm(buffers.x, matrices.norms[layer, 0], eps, vector)
+        product(matrices.qkv, layer, vector, me, buffers.heads)
+        wait(buffers.arrived, me)
         shape = cache.n_kv_head, cache.context, size
         keys = numba.carray(at_address(cache.keys[layer]), shape, np.float32)
         values = numba.carray(at_address(cache.values[layer]), shape, np.float32)
         for h in range(thread, n_head + cache.n_kv_head, n_threads):
-            head = shared.heads[h * size : (h + 1) * size]
+            head = buffers.heads[h * size : (h + 1) * size]
             apply_rope(head, turns)
             if h >= n_head:
                 v = h + cache.n_kv_head
                 keys[h - n_head, position] = head
-                values[h - n_head, position] = shared.heads[v * size : (v + 1) * size]
-        wait(shared.arrived, me)
-        q = shared.heads[: n_head * size].reshape(cache.n_kv_head, n_rep, size)
+                values[h - n_head, position] = buffers.heads[v * size : (v + 1) * size]
+        wait(buffers.arrived, me)
+        q = buffers.heads[: n_head * size].reshape(cache.n_kv_head, n_rep, size)
         for work in range(*share(cache.n_kv_head * n_parts, me)):
             h, part = work // n_parts, work % n_parts
-            seen = part * PART, min((part + 1) * PART, position + 1)
-            out = shared.parts[part, h * n_rep : (h + 1) * n_rep]
-            attention(q[h], keys[h], values[h], seen, scores, out)
-        wait(shared.arrived, me)
+            span = part * PART, min((part + 1) * PART, position + 1)
+            out = buffers.parts[part, h * n_rep : (h + 1) * n_rep]
+            attention(q[h], keys[h], values[h], span, scores, out)
+        wait(buffers.arrived, me)
         for h in range(n_head):
-            merge(shared.parts[:n_parts, h], mixed[h * size : (h + 1) * size])
-        add_product(matrices.o, layer, mixed, me, rows, shared.x)
-        wait(shared.arrived, me)
-        rms_norm(shared.x, matrices.norms[layer, 1], eps, normed)
-        product(matrices.gate, layer, normed, me, shared.hidden)
-        first, last = product(matrices.up, layer, normed, me, rows)
+            merge(buffers.parts[:n_parts, h], heads_out[h * size : (h + 1) * size])
+        add_product(matrices.o, layer, heads_out, me, rows, buffers.x)
+        wait(buffers.arrived, me)
+        rms_norm(buffers.x, matrices.norms[layer, 1], eps, vector)
+        product(matrices.gate, layer, vector, me, buffers.hidden)
+        first, last = product(matrices.up, layer, vector, me, rows)
         for i in range(first, last):  # SwiGLU
-            shared.hidden[i] *= rows[i] / (np.float32(1) + math.exp(-shared.hidden[i]))
-        wait(shared.arrived, me)
-        add_product(matrices.down, layer, shared.hidden[:d_ff], me, rows, shared.x)
-        wait(shared.arrived, me)
-    rms_norm(shared.x, matrices.last_norm, eps, normed)
-    table_product(matrices.table, matrices.table_scale, normed, me, shared.logits)
+            buffers.hidden[i] *= rows[i] / (np.float32(1) + math.exp(-buffers.hidden[i]))
+        wait(buffers.arrived, me)
+        add_product(matrices.down, layer, buffers.hidden[:d_ff], me, rows, buffers.x)
+        wait(buffers.arrived, me)
+    rms_norm(buffers.x, matrices.last_norm, eps, vector)
+    table_product(matrices.table, matrices.table_scale, vector, me, buffers.logits)
 
 
 @compiled
-def share(n, me):
-    """Which of n pieces of work are this thread's: first and last + 1."""
+def share(n: int, me: tuple[int, int]):
+    """Return which of n pieces of work are this thread's: first and last + 1."""
     thread, n_threads = me
     return n * thread // n_threads, n * (thread + 1) // n_threads
 
 
 @compiled
-def wait(arrived, me):
-    """Until all threads are here."""
+def wait(arrivals: ndarray, me: tuple[int, int]):
+    """Wait until all threads are here."""
     thread, n_threads = me
-    count = arrived[thread * LINE] + 1
-    write_shared(arrived, thread * LINE, count)
-    for other in range(n_threads):
+    count = arrivals[thread * LINE] + 1
+    write_shared(arrivals, thread * LINE, count)
+    for peer in range(n_threads):
         looks = 0
-        while read_shared(arrived, other * LINE) < count:
+        while read_shared(arrivals, peer * LINE) < count:
             looks += 1
             if looks > SPINS:
                 let_others_run()
 
 
 @intrinsic
-def read_shared(typing, array, index):
-    """array[index] as another thread left it, and with it all that it wrote before."""
+def read_shared(typing_context, array, index):
+    """Return array[index] as another thread left it, and with it all that it wrote before."""
 
     def code(context, builder, signature, arguments):
         return builder.load_atomic(_place(context, builder, signature, arguments), "acquire", 8)
@@ -166,8 +176,8 @@ def read_shared(typing, array, index):
 
 
 @intrinsic
-def write_shared(typing, array, index, value):
-    """array[index] = value, for others to see after all that this thread wrote before."""
+def write_shared(typing_context, array, index, value):
+    """Set array[index] = value, for others to see after all that this thread wrote before."""
 
     def code(context, builder, signature, arguments):
         place = _place(context, builder, signature, arguments)
@@ -183,8 +193,8 @@ def _place(context, builder, signature, arguments):
 
 
 @intrinsic
-def at_address(typing, address):
-    """What `carray` makes an array of."""
+def at_address(typing_context, address):
+    """Return the pointer that `carray` makes an array of."""
 
     def code(context, builder, signature, arguments):
         return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
@@ -193,8 +203,9 @@ def at_address(typing, address):
 
 
 @compiled
-def rms_norm(x, weight, eps, out):
-    """RMSNorm (Zhang & Sennrich 2019, arXiv:1910.07467) of one vector x [d_model], into out."""
+def rms_norm(x: ndarray, weight: ndarray, eps: float, out: ndarray):
+    """Apply RMSNorm (Zhang & Sennrich 2019, arXiv:1910.07467) of one vector x [d_model], into
+    out."""
     squares = np.float32(0)
     for i in range(len(x)):
         squares += x[i] * x[i]
@@ -204,7 +215,7 @@ def rms_norm(x, weight, eps, out):
 
 
 @compiled
-def apply_rope(head, turns):
+def apply_rope(head: ndarray, turns: ndarray):
     """Turn a head [head_dim] in place by turns [2, head_dim/2] (Su et al. 2021, RoFormer)."""
     half = len(head) // 2
     for i in range(half):
@@ -214,10 +225,9 @@ def apply_rope(head, turns):
 
 
 @compiled
-def round_to_8_bits(x):
-    """x [d] -> numbers [d] from -127 to 127; of each 32 of them the sum, the step, and the sum of
-    x itself [d/32].
-    """
+def round_to_8_bits(x: ndarray):
+    """Round to 8 bits: x [d] -> numbers [d] from -127 to 127; of each 32 of them the sum, the step,
+    and the sum of x itself [d/32]."""
     numbers, all_numbers = np.empty(len(x), np.int16), np.empty(len(x) // GROUP, np.int16)
     steps, sums = np.empty(len(x) // GROUP, np.float32), np.empty(len(x) // GROUP, np.float32)
     for g in range(len(steps)):
@@ -234,20 +244,29 @@ def round_to_8_bits(x):
 
 
 @compiled
-def product(matrix, layer, x, me, out):
-    """This thread's rows of matrix times x, into out: first and last + 1."""
-    rounded = round_to_8_bits(x)
+def product(matrix: Int4, layer: int, x: ndarray, me: tuple[int, int], out: ndarray):
+    """Compute this thread's rows of matrix times x, into out: first and last + 1."""
+    factors = round_to_8_bits(x)
     first, last = share(matrix.fours.shape[1], me)
     total = np.empty(ROWS, np.int16)
     for block in range(first, last):
         y = out[block * ROWS : (block + 1) * ROWS]
-        rows_times(matrix.fours[layer, block], matrix.scales[layer, block], *rounded, total, y)
+        rows_times(matrix.fours[layer, block], matrix.scales[layer, block], *factors, total, y)
     return first * ROWS, last * ROWS
 
 
 @compiled
-def rows_times(fours, scales, numbers, all_numbers, steps, sums, total, y):
-    """64 rows times a rounded vector.
+def rows_times(
+    fours: ndarray,
+    scales: ndarray,
+    numbers: ndarray,
+    all_numbers: ndarray,
+    steps: ndarray,
+    sums: ndarray,
+    total: ndarray,
+    y: ndarray,
+):
+    """Multiply 64 rows by a rounded vector.
 
     total: of each row's group, the sum of 32 products (4 bits - 8) * number. It is at most 32 * 8 *
     127 and fits into 16 bits, so the sum may leave them on the way: what is too much drops out.
@@ -282,18 +301,19 @@ def rows_times(fours, scales, numbers, all_numbers, steps, sums, total, y):
 
 
 @compiled
-def add_product(matrix, layer, x, me, rows, out):
-    """out += matrix times x, in this thread's rows."""
+def add_product(
+    matrix: Int4, layer: int, x: ndarray, me: tuple[int, int], rows: ndarray, out: ndarray
+):
+    """Add matrix times x to out, in this thread's rows."""
     first, last = product(matrix, layer, x, me, rows)
     for i in range(first, min(last, len(out))):
         out[i] += rows[i]
 
 
 @reordered
-def table_product(table, scale, x, me, logits):
-    """This thread's rows of the int8 table [vocab, d_model], times x [d_model], into logits
-    [vocab].
-    """
+def table_product(table: ndarray, scale: ndarray, x: ndarray, me: tuple[int, int], logits: ndarray):
+    """Compute this thread's rows of the int8 table [vocab, d_model], times x [d_model], into logits
+    [vocab]."""
     first, last = share(len(table), me)
     for r in range(first, last):
         y = np.float32(0)
@@ -303,16 +323,18 @@ def table_product(table, scale, x, me, logits):
 
 
 @reordered
-def attention(q, keys, values, seen, scores, out):
-    """q [n_rep, head_dim], the heads that share keys and values [context, head_dim], of which they
-    see some: first, last + 1 -> out [n_rep, head_dim + 2].
+def attention(
+    q: ndarray, keys: ndarray, values: ndarray, span: tuple[int, int], scores: ndarray, out: ndarray
+):
+    """Compute attention over some keys: q [n_rep, head_dim], the heads that share keys and values
+    [context, head_dim], of which they see some: first, last + 1 -> out [n_rep, head_dim + 2].
 
     Of each head: the sum of the values, each times e to its score less the largest one; that one;
     the sum of those powers. `merge` needs them (Dao et al. 2023, "Flash-Decoding").
     """
     n_rep, size = q.shape
     root = np.float32(1 / math.sqrt(size))
-    first, last = seen
+    first, last = span
     n = last - first
     for t in range(n):
         for h in range(n_rep):
@@ -335,8 +357,9 @@ def attention(q, keys, values, seen, scores, out):
 
 
 @compiled
-def merge(parts, out):
-    """What `attention` found in each part of the keys [n_parts, head_dim + 2] -> out [head_dim]."""
+def merge(parts: ndarray, out: ndarray):
+    """Merge what `attention` found in each part of the keys [n_parts, head_dim + 2] -> out
+    [head_dim]."""
     size = len(out)
     largest, total = parts[:, size].max(), np.float32(0)
     out[:] = 0

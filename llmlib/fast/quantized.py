@@ -1,8 +1,11 @@
-"""Weights in fewer bits: matrices that multiply float32 vectors and are stored as bfloat16, int8
-or int4.
-"""
+"""Store weights in fewer bits: matrices that multiply float32 vectors and are stored as bfloat16,
+int8 or int4."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from llmlib.fast import kernels
@@ -15,8 +18,8 @@ PART = 1 << 24  # numbers of a matrix that are float32 at once
 
 
 class Packed:
-    """A weight matrix [d_out, d_in] in fewer bits. To any function of torch it looks like a float32
-    tensor.
+    """Hold a weight matrix [d_out, d_in] in fewer bits. To any function of torch it looks like a
+    float32 tensor.
 
     `F.linear(x, w)` and `x @ w.T` multiply with the stored numbers; everything else gets
     `w.float()`. So a learner's function that was written for tensors runs on packed weights too.
@@ -27,30 +30,36 @@ class Packed:
     vectors (memory is the limit then; with many vectors, arithmetic is).
     """
 
-    def __init__(self, rows, scale=None, fours=None, base=None, turned=False, blocked=None):
+    def __init__(
+        self,
+        rows: Tensor,
+        scale: Tensor | None = None,
+        fours: tuple[Tensor, Tensor] | None = None,
+        base: "Packed | None" = None,
+        turned: bool = False,
+        blocked: Tensor | None = None,
+    ):
         self.rows, self.scale, self.fours, self.blocked = rows, scale, fours, blocked
         self._base, self._turned = base, turned
 
     @classmethod
-    def of(cls, weight, kind, name="a matrix"):
-        """`weight` as `kind` of KINDS. ValueError, with the matrix's name, if torch cannot
-        multiply with it here.
-        """
+    def of(cls, weight: Tensor, kind: str, name: str = "a matrix"):
+        """Return `weight` as `kind` of KINDS. ValueError, with the matrix's name, if torch cannot
+        multiply with it here."""
         try:
-            packed = {"bfloat16": _bfloat16, "int8": _int8, "int4": _int4}[kind](weight)
-            packed.times(torch.zeros(1, weight.shape[1], device=weight.device))
+            matrix = {"bfloat16": _bfloat16, "int8": _int8, "int4": _int4}[kind](weight)
+            matrix.times(torch.zeros(1, weight.shape[1], device=weight.device))
         except (RuntimeError, NotImplementedError) as error:
             raise ValueError(
                 f"{name} of shape {tuple(weight.shape)} cannot be multiplied as {kind} on "
                 f'{weight.device} ({str(error).splitlines()[0]}): load with weights="float32"'
             ) from None
-        return packed
+        return matrix
 
-    def times(self, x):
-        """x [..., d_in] float32 -> [..., d_out] float32: the factors rounded to bfloat16, the sums
-        made in float32 and, by bfloat16's kernels, rounded to it. RuntimeError for an x of another
-        width.
-        """
+    def times(self, x: Tensor):
+        """Multiply: x [..., d_in] float32 -> [..., d_out] float32: the factors rounded to bfloat16,
+        the sums made in float32 and, by bfloat16's kernels, rounded to it. RuntimeError for an x of
+        another width."""
         if x.shape[-1] != self.rows.shape[1]:
             return F.linear(x, self.rows.float())  # says the two shapes, which the kernels do not
         flat = x.reshape(-1, x.shape[-1]).bfloat16().contiguous()  # as the kernels ask
@@ -72,9 +81,8 @@ class Packed:
 
     @property
     def group_scales(self):
-        """[d_in/32, d_out, 2]: of each row's groups of int4 the scale and the offset, in bfloat16;
-        None for other kinds. A row of a block has the block's.
-        """
+        """Return [d_in/32, d_out, 2]: of each row's groups of int4 the scale and the offset, in
+        bfloat16; None for other kinds. A row of a block has the block's."""
         if self.fours:
             return self.fours[1]
         if self._base is None or not self._base.fours:
@@ -82,18 +90,19 @@ class Packed:
         return self._base.fours[1][:, slice(*self._place)]
 
     def float(self):
-        """The matrix that it stands for, as a tensor of float32."""
+        """Return the matrix that it stands for, as a tensor of float32."""
         weight = self.rows.float()
         weight = weight if self.scale is None else weight * self.scale[:, None].float()
         return weight.T if self._turned else weight
 
-    def split(self, sizes):
+    def split(self, sizes: list[int]):
         """Cut into blocks of rows that remember, as a tensor's views do, the whole (`_base`)."""
         ends = torch.tensor(sizes).cumsum(0).tolist()
         return [self._between(end - size, end) for size, end in zip(sizes, ends)]
 
-    def consists_of(self, matrices):
-        """Whether these are all of its blocks of rows, in their order. Asked for each token."""
+    def consists_of(self, matrices: Sequence["Packed"]):
+        """Tell whether these are all of its blocks of rows, in their order. Asked for each
+        token."""
         end = 0
         for part in matrices:
             if part._base is not self or part._place[0] != end:
@@ -101,7 +110,7 @@ class Packed:
             end = part._place[1]
         return end == len(self.rows)
 
-    def _between(self, start, end):
+    def _between(self, start: int, end: int):
         scale = None if self.scale is None else self.scale[start:end]
         fours = None
         if self.fours and start % BLOCK == end % BLOCK == 0:
@@ -111,8 +120,8 @@ class Packed:
         part._place = start, end
         return part
 
-    def __getitem__(self, index):
-        """Rows by index, as float32: what an embedding looks up."""
+    def __getitem__(self, index: Any):
+        """Return rows by index, as float32: what an embedding looks up."""
         if self._turned or isinstance(index, tuple):
             return self.float()[index]
         rows = self.rows[index].float()
@@ -120,24 +129,24 @@ class Packed:
 
     @property
     def T(self):
-        """The same matrix, turned: for `x @ w.T`."""
+        """Return the same matrix, turned: for `x @ w.T`."""
         return Packed(
             self.rows, self.scale, self.fours, turned=not self._turned, blocked=self.blocked
         )
 
     @property
     def shape(self):
-        """[d_out, d_in]; of a turned one, [d_in, d_out]."""
+        """Return [d_out, d_in]; of a turned one, [d_in, d_out]."""
         return self.rows.shape[::-1] if self._turned else self.rows.shape
 
     @property
     def device(self):
-        """Where the numbers are."""
+        """Return where the numbers are."""
         return self.rows.device
 
     @property
     def nbytes(self):
-        """Of the numbers read for one token."""
+        """Count the bytes of the numbers read for one token."""
         if self.fours:
             return sum(t.nbytes for t in self.fours)
         return self.rows.nbytes + (0 if self.scale is None else self.scale.nbytes)
@@ -145,19 +154,21 @@ class Packed:
     dtype = torch.float32  # what it computes in, and gives back
 
     def data_ptr(self):
-        """The address of its first number."""
+        """Return the address of its first number."""
         return self.rows.data_ptr()
 
     def __len__(self):
         return self.shape[0]
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str):
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.float(), name)
 
     @classmethod
-    def __torch_function__(cls, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        cls, function: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None
+    ):
         kwargs = kwargs or {}
         if function is F.linear and isinstance(args[1], cls) and not args[1]._turned:
             bias = args[2] if len(args) > 2 else kwargs.get("bias")
@@ -175,36 +186,34 @@ PRODUCTS = {torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__, torch.mm
 
 
 def onednn_has_bfloat16():
-    """Whether oneDNN multiplies bfloat16 on this processor: torch's own product takes eight times
-    as long as one in float32.
-    """
+    """Tell whether oneDNN multiplies bfloat16 on this processor: torch's own product takes eight
+    times as long as one in float32."""
     return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
-def _in_float32(x, rows):
-    """x times rows transposed, some of the rows after the other."""
+def _in_float32(x: Tensor, rows: Tensor):
+    """Return x times rows transposed, some of the rows after the other."""
     parts = rows.split(max(PART // rows.shape[1], 1))
     return torch.cat([F.linear(x.float(), part.float()) for part in parts], dim=-1)
 
 
-def _bfloat16(weight):
-    rows, blocked = weight.bfloat16(), None
+def _bfloat16(weight: Tensor):
+    rows, layout = weight.bfloat16(), None
     if onednn_has_bfloat16() and rows.device.type == "cpu":
-        blocked = torch.ops.mkldnn._reorder_linear_weight(rows)
-    return Packed(rows, blocked=blocked)
+        layout = torch.ops.mkldnn._reorder_linear_weight(rows)
+    return Packed(rows, blocked=layout)
 
 
-def _int8(weight):
-    """One scale a row, itself rounded first."""
+def _int8(weight: Tensor):
+    """Pack with one scale a row, itself rounded first."""
     scale = (weight.abs().amax(dim=1) / 127).clamp(min=1e-12).bfloat16()
     numbers = (weight / scale.float()[:, None]).round_().clamp_(-127, 127)
     return Packed(numbers.to(torch.int8), scale)
 
 
-def _int4(weight):
-    """16 evenly spaced values from the least to the largest of each group of a row: (number - 8) *
-    scale + offset.
-    """
+def _int4(weight: Tensor):
+    """Pack into 16 evenly spaced values from the least to the largest of each group of a row:
+    (number - 8) * scale + offset."""
     if weight.shape[1] % GROUP:
         raise NotImplementedError(f"its rows cannot be cut into groups of {GROUP}")
     groups = weight.view(len(weight), -1, GROUP)  # d_out d_in/32 32

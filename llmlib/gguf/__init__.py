@@ -1,4 +1,4 @@
-"""GGUF files: one file with settings, tensors and tokenizer, as llama.cpp reads it.
+"""Read GGUF files: one file with settings, tensors and tokenizer, as llama.cpp reads it.
 
 file         what lies where in the file; damage is found here
 checkpoint   settings and tensors under the names of the Hugging Face checkpoint

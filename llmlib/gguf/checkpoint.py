@@ -1,15 +1,20 @@
-"""A GGUF file as the Hugging Face checkpoint that it was made from: settings as in config.json,
-tensors by their names there, and the tokenizer.
+"""Read a GGUF file as the Hugging Face checkpoint that it was made from: settings as in
+config.json, tensors by their names there, and the tokenizer.
 
 llama.cpp writes both directions of every name (its convert_hf_to_gguf.py); what it changes on the
 way (an order of rows, a 1 added to Gemma's norms) is changed back here. A key that nobody reads is
 refused, as in config.json.
 """
 
-import torch
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from llmlib.families import LLAMAS, no_layers
-from llmlib.gguf.file import GgufFile
+import torch
+from torch import Tensor
+
+from llmlib.checkpoints.families import LLAMAS, no_layers
+from llmlib.gguf.file import GgufFile, Stored
 
 OTHER_KEYS = ("general.", "tokenizer.", "quantize.", "split.", "training.")
 
@@ -52,13 +57,13 @@ LAYER_TENSORS = {
 
 
 class GgufCheckpoint:
-    """`settings` as config.json has them, `tensors` {Hugging Face's name: Stored}, and `stop_ids`
-    of the GGUF file at `path`.
+    """Read `settings` as config.json has them, `tensors` {Hugging Face's name: Stored}, and
+    `stop_ids` of the GGUF file at `path`.
 
     Raises as GgufFile, and ValueError for an architecture or a key that this engine does not know.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path):
         file = GgufFile(path)
         self.path, self.metadata = file.path, file.metadata
         name = self.metadata.get("general.architecture")
@@ -75,13 +80,13 @@ class GgufCheckpoint:
         ids = [self.metadata.get(f"tokenizer.ggml.{end}_token_id") for end in ("eos", "eot")]
         self.stop_ids = tuple(dict.fromkeys(i for i in ids if i is not None))
 
-    def _get(self, key, default=None):
+    def _get(self, key: str, default: Any = None):
         self._read.add(key)
         return self.metadata.get(self._prefix + key, default)
 
-    def _settings(self, kind, tensors):
-        if missing := [key for key in REQUIRED if self._get(key) is None]:
-            raise ValueError(f"{self.path} lacks {self._prefix}{missing[0]}: get another copy")
+    def _settings(self, kind: str, tensors: dict[str, Stored]):
+        if absent := [key for key in REQUIRED if self._get(key) is None]:
+            raise ValueError(f"{self.path} lacks {self._prefix}{absent[0]}: get another copy")
         settings = {name: self._get(key) for key, name in SETTINGS.items()}
         settings = {name: value for name, value in settings.items() if value is not None}
         if lists := [name for name, value in settings.items() if isinstance(value, list)]:
@@ -102,8 +107,8 @@ class GgufCheckpoint:
         self._refuse_unread()
         return settings
 
-    def _what_goes_unsaid(self, settings, head_dim, tensors):
-        """What llama.cpp knows without being told, or tells in other words."""
+    def _what_goes_unsaid(self, settings: dict, head_dim: int, tensors: dict[str, Stored]):
+        """Add what llama.cpp knows without being told, or tells in other words."""
         kind, family = settings["model_type"], self._stored_as
         settings["sliding_window"] = settings.get("sliding_window") or None
         always_there = family.windowed is not no_layers and not family.window_switch
@@ -129,16 +134,17 @@ class GgufCheckpoint:
         biases = [name for name in tensors if name.endswith("attn_output.bias")]
         settings["attention_bias"] = family.attention_bias and bool(biases)
 
-    def _only(self, key, value):
-        if (given := self._get(key, value)) != value:
+    def _only(self, key: str, value: Any):
+        if (setting := self._get(key, value)) != value:
             raise ValueError(
-                f"{self.path} sets {self._prefix}{key} to {given!r}: this engine supports {value!r}"
+                f"{self.path} sets {self._prefix}{key} to {setting!r}: "
+                f"this engine supports {value!r}"
             )
 
-    def _rope(self, settings, head_dim, tensors):
+    def _rope(self, settings: dict, head_dim: int, tensors: dict[str, Stored]):
         kind = self._get("rope.scaling.type", "none")
         names = ("factor", "original_context_length", "attn_factor", "finetuned")
-        factor, trained, sharper, _ = (self._get(f"rope.scaling.{name}") for name in names)
+        factor, trained_context, sharper, _ = (self._get(f"rope.scaling.{name}") for name in names)
         fast, slow = (self._get(f"rope.scaling.yarn_beta_{end}") for end in ("fast", "slow"))
         rotary = self._get("rope.dimension_count", head_dim)
         rope = {}
@@ -149,7 +155,7 @@ class GgufCheckpoint:
             long = tensors.pop("rope_factors_long.weight", short)
             rope = {"rope_type": "longrope", "attention_factor": sharper or 1.0}
             rope |= {"short_factor": _numbers(short), "long_factor": _numbers(long)}
-            settings["original_max_position_embeddings"] = trained
+            settings["original_max_position_embeddings"] = trained_context
         elif "rope_freqs.weight" in tensors:  # Llama 3's speeds, already computed
             rope = {"rope_type": "longrope", "attention_factor": 1.0}
             rope["short_factor"] = _numbers(tensors.pop("rope_freqs.weight"))
@@ -162,7 +168,7 @@ class GgufCheckpoint:
         elif kind != "none" and factor:
             rope = {"rope_type": kind, "factor": factor}
             rope |= {"beta_fast": fast, "beta_slow": slow} if kind == "yarn" else {}
-            rope |= {"original_max_position_embeddings": trained} if trained else {}
+            rope |= {"original_max_position_embeddings": trained_context} if trained_context else {}
         if rotary != head_dim:
             settings["partial_rotary_factor"] = rotary / head_dim
         if settings["model_type"] == "gemma3_text":
@@ -172,22 +178,22 @@ class GgufCheckpoint:
             settings["rope_scaling"] = rope
 
     def _refuse_unread(self):
-        mine, n = self._prefix, len(self._prefix)
+        prefix, n = self._prefix, len(self._prefix)
         unknown = [
             key
             for key in self.metadata
-            if not key.startswith(OTHER_KEYS) and not (key[:n] == mine and key[n:] in self._read)
+            if not key.startswith(OTHER_KEYS) and not (key[:n] == prefix and key[n:] in self._read)
         ]
         if unknown:
-            more = " …" if len(unknown) > 1 else ""
+            ellipsis = " …" if len(unknown) > 1 else ""
             raise ValueError(
-                f"{self.path} sets {unknown[0]} to {str(self.metadata[unknown[0]])[:60]}{more}: "
-                "this engine does not know what that changes"
+                f"{self.path} sets {unknown[0]} to {str(self.metadata[unknown[0]])[:60]}{ellipsis}"
+                ": this engine does not know what that changes"
             )
 
-    def _tensors(self, stored):
+    def _tensors(self, sources: dict[str, Stored]):
         tensors = {}
-        for name, tensor in stored.items():
+        for name, tensor in sources.items():
             part, _, kind = name.rpartition(".")  # "blk.3.attn_q", "weight"
             place, inner = f"{TENSORS.get(part, part)}.", part
             if part.startswith("blk.") and part.count(".") == 2:
@@ -200,13 +206,13 @@ class GgufCheckpoint:
             tensors[place + kind] = self._as_trained(inner, tensor)
         return tensors
 
-    def _inside(self, inner):
+    def _inside(self, inner: str):
         attn_norm, _, ffn_norm, _ = self._family.norms
-        own = {"attn_norm": attn_norm or inner, "ffn_norm": ffn_norm or inner}
-        own |= {"ffn_up": "mlp.gate_up_proj"} if self._family.fused else {}
-        return (LAYER_TENSORS | own).get(inner, inner)
+        names = {"attn_norm": attn_norm or inner, "ffn_norm": ffn_norm or inner}
+        names |= {"ffn_up": "mlp.gate_up_proj"} if self._family.fused else {}
+        return (LAYER_TENSORS | names).get(inner, inner)
 
-    def _experts(self, place, inner, kind, tensor):
+    def _experts(self, place: str, inner: str, kind: str, tensor: Stored):
         if (names := self._family.experts) is None:
             return {f"{place}{inner}.{kind}": tensor}  # which has no place there
         at = place + names.inside
@@ -214,9 +220,9 @@ class GgufCheckpoint:
             return {f"{at}gate.{kind}": tensor}
         stacks = dict(zip(("ffn_gate_exps", "ffn_up_exps"), names.up), ffn_down_exps=names.down)
         places = [f"{at}experts.{e}.{stacks.get(inner)}" for e in range(tensor.shape[0])]
-        return {f"{one}.{kind}": tensor[e] for e, one in enumerate(places)}
+        return {f"{path}.{kind}": tensor[e] for e, path in enumerate(places)}
 
-    def _as_trained(self, inner, tensor):
+    def _as_trained(self, inner: str, tensor: Stored):
         if inner in ("attn_q", "attn_k") and self._stored_as.gguf_pairs:
             heads = "num_attention_heads" if inner == "attn_q" else "num_key_value_heads"
             n_head = self.settings.get(heads) or self.settings["num_attention_heads"]
@@ -227,25 +233,26 @@ class GgufCheckpoint:
 
 
 class Changed:
-    """A stored tensor that `change` turns back into what was trained."""
+    """Wrap a stored tensor that `change` turns back into what was trained."""
 
-    def __init__(self, stored, change):
-        self.stored, self.change, self.shape = stored, change, stored.shape
+    def __init__(self, source: Stored, change: Callable[[Tensor], Tensor]):
+        self.stored, self.change, self.shape = source, change, source.shape
 
     def numel(self):
-        """How many numbers it holds."""
+        """Count how many numbers it holds."""
         return self.stored.numel()
 
-    def to(self, device, dtype):
-        """The numbers as a tensor."""
+    def to(self, device: str | torch.device, dtype: torch.dtype):
+        """Return the numbers as a tensor."""
         return self.change(self.stored.to("cpu", torch.float32)).contiguous().to(device, dtype)
 
 
-def _halves(rows, n_head):
-    """llama.cpp turns neighbouring rows of a head (0, 1), Hugging Face those half a head apart."""
+def _halves(rows: Tensor, n_head: int):
+    """Reorder the rows of each head: llama.cpp turns neighbours (0, 1), Hugging Face those half a
+    head apart."""
     pairs = rows.unflatten(0, (n_head, -1, 2))
     return pairs.transpose(1, 2).reshape(rows.shape)
 
 
-def _numbers(stored):
-    return stored.to("cpu", torch.float64).tolist()
+def _numbers(tensor: Stored):
+    return tensor.to("cpu", torch.float64).tolist()

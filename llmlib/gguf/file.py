@@ -1,5 +1,5 @@
-"""A GGUF file as llama.cpp writes it: metadata by name, and tensors that become float32 one at a
-time.
+"""Read a GGUF file as llama.cpp writes it: metadata by name, and tensors that become float32 one at
+a time.
 
 The format: github.com/ggml-org/ggml/blob/master/docs/gguf.md. The blocks of quantized numbers are
 read by the package `gguf`.
@@ -9,6 +9,7 @@ import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -45,22 +46,22 @@ class _Damaged(Exception):
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor as the file holds it: rows of blocks. `to` makes numbers of them."""
+    """Hold a tensor as the file holds it: rows of blocks. `to` makes numbers of them."""
 
     blocks: np.ndarray
     kind: Any  # gguf.GGMLQuantizationType
     shape: tuple[int, ...]
 
-    def __getitem__(self, index):
-        """One of several that are stacked."""
+    def __getitem__(self, index: int):
+        """Return one of several that are stacked."""
         return Stored(self.blocks[index], self.kind, self.shape[1:])
 
     def numel(self):
-        """How many numbers it holds."""
+        """Count how many numbers it holds."""
         return math.prod(self.shape)
 
-    def to(self, device, dtype):
-        """The numbers as a tensor."""
+    def to(self, device: str | torch.device, dtype: torch.dtype):
+        """Return the numbers as a tensor."""
 
         from gguf.quants import dequantize
 
@@ -69,13 +70,14 @@ class Stored:
 
 
 class GgufFile:
-    """`metadata` {name: number, text or list} and `tensors` {name: Stored} of the file at `path`.
+    """Read `metadata` {name: number, text or list} and `tensors` {name: Stored} of the file at
+    `path`.
 
     Raises ValueError for a file that is damaged, cut short, or holds what cannot be read, and
     ModuleNotFoundError where the package `gguf` is not installed; each says what to do.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path):
         self.path = Path(path)
         try:
             import gguf
@@ -90,21 +92,21 @@ class GgufFile:
             self._data, self._at = np.memmap(self.path, np.uint8, "r"), 0
             self._read(gguf)
         except (_Damaged, UnicodeDecodeError, RecursionError) as error:
-            why = f"{self.path} is damaged or cut short ({error}): copy it again"
-            raise ValueError(why) from None
+            reason = f"{self.path} is damaged or cut short ({error}): copy it again"
+            raise ValueError(reason) from None
 
-    def _bytes(self, size):
+    def _bytes(self, size: int):
         if size > len(self._data) - self._at:
             raise _Damaged(f"{size} bytes are missing at {self._at}")
         self._at += size
         return self._data[self._at - size : self._at]
 
-    def _numbers(self, kind, count):
+    def _numbers(self, kind: int, count: int):
         code = NUMBERS[kind]
         raw = self._bytes(count * struct.calcsize("<" + code))
         return struct.unpack(f"<{count}{code}", raw)
 
-    def _value(self, kind):
+    def _value(self, kind: int):
         if kind in NUMBERS:
             return self._numbers(kind, 1)[0]
         if kind == TEXT:
@@ -116,7 +118,7 @@ class GgufFile:
             return list(self._numbers(inner, count))
         return [self._value(inner) for _ in range(count)]  # which ends where the file does
 
-    def _read(self, gguf):
+    def _read(self, gguf: ModuleType):
         if self._bytes(4).tobytes() != b"GGUF":
             raise _Damaged("it does not begin with GGUF")
         version = self._value(UINT32)
@@ -150,7 +152,9 @@ class GgufFile:
         start = -(-self._at // alignment) * alignment
         self.tensors = {n: self._tensor(gguf, n, start, *head) for n, head in heads.items()}
 
-    def _tensor(self, gguf, name, start, shape, kind, offset):
+    def _tensor(
+        self, gguf: ModuleType, name: str, start: int, shape: list[int], kind: int, offset: int
+    ):
         try:
             kind = gguf.GGMLQuantizationType(kind)
         except ValueError:

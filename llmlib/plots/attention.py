@@ -11,7 +11,8 @@ WIDTH = 6.6  # inches: on a phone, 390 pixels wide, letters of 11 points are 9 p
 
 
 def row(tokens, shares, title="", future=None):
-    """Where one token looks: a bar a token, in percent; from index `future` on, it may not look."""
+    """Draw where one token looks: a bar a token, in percent; from index `future` on, it may not
+    look."""
     fig, ax = plots.figure(width=WIDTH, height=2.9)
     percent = [100 * share for share in shares]
     plots.bars(ax, plots.labels(tokens), percent, fmt=lambda s: f"{s:.1f}" if s >= 1 else "")
@@ -24,14 +25,14 @@ def row(tokens, shares, title="", future=None):
     ax.set_ylim(0, 1.18 * max(*percent, 5))
     ax.tick_params(axis="x", rotation=45 if len(tokens) > 10 else 0)
     most = sorted(range(len(shares)), key=lambda i: -shares[i])[:3]
-    told = ", ".join(f"{tokens[i]!r} {percent[i]:.1f}" for i in most)
+    summary = ", ".join(f"{tokens[i]!r} {percent[i]:.1f}" for i in most)
     none = "" if future is None else f" None from {tokens[future]!r} on, which is the future."
-    return plots.described(fig, f"{title}, bars, in percent. Most on {told}.{none}")
+    return plots.described(fig, f"{title}, bars, in percent. Most on {summary}.{none}")
 
 
 def grids(panels, tokens):
-    """Shares side by side: panels {title: [seq, seq]}, rows look at columns; NaN (masked) is white.
-    The sum of each row stands at its right: of shares it is 1."""
+    """Draw shares side by side: panels {title: [seq, seq]}, rows look at columns; NaN (masked) is
+    white. The sum of each row stands at its right: of shares it is 1."""
     fig, axes = plots.figure(1, len(panels), width=WIDTH, height=1.1 + 5.6 / max(len(panels), 2))
     names = plots.labels(tokens)
     for ax, (title, shares) in zip(axes, panels.items()):
@@ -43,20 +44,22 @@ def grids(panels, tokens):
         ax.set(xlabel="looked at (key)", title=title)
         ax.tick_params(axis="x", rotation=45)
     axes[0].set_ylabel("looks (query)")
-    told = []
+    summaries = []
     for title, shares in panels.items():
         shares = torch.as_tensor(shares).float()
         sums = ", ".join(f"{total:.2f}" for total in shares.nansum(-1).tolist())
-        told.append(f"{title}: {int(shares.isnan().sum())} cells masked, its rows sum to {sums}")
+        summaries.append(
+            f"{title}: {int(shares.isnan().sum())} cells masked, its rows sum to {sums}"
+        )
     return plots.described(
         fig,
         f"Grids of shares, {len(tokens)} tokens that look by {len(tokens)} that are looked at; "
-        f"masked cells are white. {'; '.join(told)}.",
+        f"masked cells are white. {'; '.join(summaries)}.",
     )
 
 
 def gradients(curves):
-    """How much of the last step's gradient reaches each earlier one: {name: [steps back]}."""
+    """Draw how much of the last step's gradient reaches each earlier one: {name: [steps back]}."""
     ax = plots.chart(0, curves, every=5, width=WIDTH, height=3.8, legend="lower left", yscale="log")
     ax.set(xlabel="steps back from the last one", ylabel="norm of the gradient (log scale)")
     ax.set_title("How loudly the last output still hears an early input")
@@ -66,13 +69,13 @@ def gradients(curves):
 
 
 def by_layer(curves, ylabel):
-    """A value of each layer: {name: [n_layer]}."""
+    """Draw a value of each layer: {name: [n_layer]}."""
     ax = plots.chart(0, curves, width=WIDTH, xlabel="layer (0 is the first)", ylabel=ylabel)
     return plots.described(ax.figure, f"{ylabel}, by layer. {plots.told(0, curves)}.")
 
 
 def scaling(head_dims, deviations, largest):
-    """By head_dim: spread of the scores, and the largest share of 10; each {name: values}."""
+    """Draw, by head_dim: spread of the scores, and the largest share of 10; each {name: values}."""
     fig, axes = plots.figure(1, 2, width=WIDTH, height=3.4)
     what = ("standard deviation of the scores", "mean of the largest of 10 weights")
     for ax, curves, ylabel in zip(axes, (deviations, largest), what):
@@ -88,11 +91,11 @@ def scaling(head_dims, deviations, largest):
 
 
 def maps(panels, tokens, columns=2, numbers=True):
-    """Where tokens look, side by side: panels {title: [seq, seq]}, rows look at columns."""
+    """Draw where tokens look, side by side: panels {title: [seq, seq]}, rows look at columns."""
     rows = -(-len(panels) // columns)
     height = 0.6 + rows * (WIDTH / columns + 0.1)
     fig, axes = plots.figure(rows, columns, width=WIDTH, height=height)
-    names, told = plots.labels(tokens), []
+    names, summary = plots.labels(tokens), []
     for n, (ax, (title, weights)) in enumerate(zip(axes, panels.items())):
         weights = torch.as_tensor(weights)
         future = torch.ones_like(weights).triu(1).bool()
@@ -106,16 +109,78 @@ def maps(panels, tokens, columns=2, numbers=True):
             ax.tick_params(labelsize=9)
         ax.set_title(title)
         most = (f"{tokens[i]!r} at {tokens[j]!r}" for i, j in enumerate(weights.argmax(-1)))
-        told.append(f"{title}: {', '.join(most)}")
+        summary.append(f"{title}: {', '.join(most)}")
     return plots.described(
         fig,
         "Square maps of attention weights: a row looks at the columns up to its own. Each token "
-        f"looks most, {'; '.join(told)}.",
+        f"looks most, {'; '.join(summary)}.",
+    )
+
+
+STEPS = {  # of `tensors`: {name: what makes it}
+    "x": "x",
+    "q": "q = x·W_Qᵀ",
+    "k": "k = x·W_Kᵀ",
+    "v": "v = x·W_Vᵀ",
+    "split q": "q: split_heads, RoPE",
+    "split k": "k: split_heads, RoPE",
+    "split v": "v: split_heads",
+    "repeated k": "k: repeat_kv",
+    "repeated v": "v: repeat_kv",
+    "weights": "attention weights",
+    "mixed": "weights · v",
+    "merged": "merge_heads",
+    "written": "· W_Oᵀ",
+}
+
+
+def tensors(by_name, tokens):
+    """Draw every tensor of one attention sublayer from its numbers: {name: tensor} as
+    `demonstrations.attention.tensors_of` returns it, a row of three tokens or so for each. All but
+    the attention weights are to scale."""
+    n_head, seq, head_dim = by_name["split q"].shape[1:]
+    n_kv_head, whole = by_name["split k"].shape[1], n_head * head_dim
+    pitch = 1.06 * head_dim  # heads stand apart
+    wide = n_head * pitch
+    fig, ax = plots.figure(width=WIDTH, height=0.62 * len(STEPS) + 0.3)
+    for row, (name, title) in enumerate(STEPS.items()):
+        values, top = by_name[name][0], -1.75 * row
+        blocks = values[None] if values.dim() == 2 else values
+        limit = 1 if name == "weights" else 2 * values.std().item()
+        for n, block in enumerate(blocks):
+            width = 0.3 * head_dim if name == "weights" else block.shape[-1]
+            if len(blocks) == 1:
+                start = (wide - width) / 2
+            else:  # a head, or the middle of the heads that share it
+                middle = (n + 0.5) * n_head / len(blocks) * pitch
+                start = middle - width / 2
+                number = str(n * n_kv_head // n_head if name.startswith("repeated") else n)
+                ax.text(middle, top + 0.02, number, fontsize=8, ha="center", va="bottom")
+            box = (start, start + width, top - 1, top)
+            style = {"cmap": plots.DIVERGING, "vmin": -limit, "vmax": limit}
+            ax.imshow(block, extent=box, aspect="auto", interpolation="nearest", **style)
+            edge = Rectangle(
+                (start, top - 1), width, 1, fill=False, edgecolor="black", linewidth=0.7
+            )
+            ax.add_patch(edge)
+        shape = " × ".join(map(str, by_name[name].shape))
+        ax.text(-0.03 * whole, top - 0.1, title, fontsize=9, ha="right", va="top")
+        ax.text(-0.03 * whole, top - 0.55, shape, fontsize=9, ha="right", va="top", weight="bold")
+    ax.set(xlim=(-0.48 * whole, wide + 0.01 * whole), ylim=(-1.75 * len(STEPS) + 0.6, 0.45))
+    ax.axis("off")
+    summary = "; ".join(
+        f"{title} {' by '.join(map(str, by_name[name].shape))}" for name, title in STEPS.items()
+    )
+    return plots.described(
+        fig,
+        f"Every tensor of an attention sublayer for the tokens {', '.join(map(repr, tokens))}, "
+        f"its numbers as colours, to scale but for the attention weights: {summary}. Blocks are "
+        "numbered by their heads.",
     )
 
 
 def ranking(costs, named=6):
-    """What it costs to replace each head alone, the costliest first: {(layer, head): nats}."""
+    """Draw what it costs to replace each head alone, the costliest first: {(layer, head): nats}."""
     fig, ax = plots.figure(width=WIDTH, height=3.4)
     ranked = sorted(costs.items(), key=lambda item: -item[1])
     ax.plot(range(1, len(ranked) + 1), [cost for _, cost in ranked], ".", color=plots.BLUE)
@@ -135,15 +200,16 @@ def ranking(costs, named=6):
 
 
 def head_maps(maps, best=3):
-    """Score of every head by layer and head: maps {title: [n_layer, n_head]}; `best` are framed."""
+    """Draw the score of every head by layer and head: maps {title: [n_layer, n_head]}; `best` are
+    framed."""
     fig, axes = plots.figure(1, len(maps), width=WIDTH, height=6.2, sharey=True)
-    told = []
+    summary = []
     for ax, (title, scores) in zip(axes, maps.items()):
-        told.append(f"{title}:")
+        summary.append(f"{title}:")
         picture = plots.heat(ax, scores, vmin=0, vmax=1, aspect="auto", origin="lower")
         for place in scores.flatten().topk(best).indices.tolist():
             layer, head = divmod(place, scores.shape[1])
-            told[-1] += f" {layer}.{head} ({scores[layer, head]:.2f})"
+            summary[-1] += f" {layer}.{head} ({scores[layer, head]:.2f})"
             corner = (head - 0.5, layer - 0.5)
             for width, colour in ((3.5, "black"), (1.5, "white")):
                 frame = {"lw": width, "ec": colour, "zorder": 3, "clip_on": False}
@@ -154,18 +220,18 @@ def head_maps(maps, best=3):
     return plots.described(
         fig,
         f"Maps of {len(scores)} layers by {scores.shape[1]} heads, the colour a mean share of "
-        f"attention. Framed are the best {best} of each. {'; '.join(told)}.",
+        f"attention. Framed are the best {best} of each. {'; '.join(summary)}.",
     )
 
 
 def paired(names, series, xlabel):
-    """Two bars or more a name: {what: one value a name}."""
+    """Draw two bars or more a name: {what: one value a name}."""
     fig, ax = plots.figure(width=WIDTH, height=0.9 + 0.55 * len(names))
     plots.bars(ax, names, series, fmt=lambda value: f"{value:.2f}", across=True)
-    found = [value for values in series.values() for value in values]
+    numbers = [value for values in series.values() for value in values]
     # a bar below 0 has its number on its left, which must not run into the names
-    left = min(1.1 * min(found), -0.08 * max(found)) if min(found) < 0 else 0
-    ax.set(xlabel=xlabel, xlim=(left, 1.1 * max(found)))
+    start = min(1.1 * min(numbers), -0.08 * max(numbers)) if min(numbers) < 0 else 0
+    ax.set(xlabel=xlabel, xlim=(start, 1.1 * max(numbers)))
     fig.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=len(series))
     return plots.described(
         fig,
@@ -175,7 +241,8 @@ def paired(names, series, xlabel):
 
 
 def learning(curves, chance):
-    """Loss by training step, {name: losses}, in means of ten; `chance` is that of guessing."""
+    """Draw the loss by training step, {name: losses}, in means of ten; `chance` is that of
+    guessing."""
     smooth = {name: np.reshape(losses, (-1, 10)).mean(1) for name, losses in curves.items()}
     steps = np.arange(len(next(iter(smooth.values())))) * 10 + 5
     ax = plots.chart(steps, smooth, every=3, width=WIDTH)
@@ -190,7 +257,8 @@ def learning(curves, chance):
 
 
 def heads():
-    """x is projected, cut into heads, each attends alone; the results are joined and projected."""
+    """Draw how x is projected, cut into heads, each attends alone; the results are joined and
+    projected."""
     fig, ax = plots.canvas(WIDTH, 3.1, 16.6, 6)
     plots.box(ax, 0.1, 2.1, 1.9, 1.6, "x\nseq ×\nd_model", plots.YELLOW)
     plots.box(ax, 2.7, 1.8, 2.0, 2.2, "q, k, v =\nx·W_Qᵀ,\nx·W_Kᵀ,\nx·W_Vᵀ", "white")
@@ -211,7 +279,8 @@ def heads():
 
 
 def grouped(n_head, n_kv_head):
-    """Which query head uses which key/value head: one each, grouped as in the model, all on one."""
+    """Draw which query head uses which key/value head: one each, grouped as in the model, all on
+    one."""
     fig, axes = plots.figure(1, 3, width=WIDTH, height=2.6)
     titles = {"multi-head": n_head, "grouped-query": n_kv_head, "multi-query": 1}
     for ax, (title, kv) in zip(axes, titles.items()):
@@ -234,7 +303,7 @@ def grouped(n_head, n_kv_head):
 
 
 def encoder_decoder():
-    """Left, an encoder read by a decoder through cross-attention; right, a decoder alone."""
+    """Draw, left, an encoder read by a decoder through cross-attention; right, a decoder alone."""
     fig, ax = plots.canvas(WIDTH, 4.0, 16, 8.4)
     plots.box(ax, 0.2, 3.0, 4.2, 1.5, "self-attention,\nall tokens see all", plots.GREEN)
     plots.box(ax, 5.6, 3.0, 4.2, 1.0, "self-attention, causal", plots.SKY)

@@ -7,8 +7,33 @@ import numpy as np
 from llmlib import plots
 
 
+def scores_of_a_step(shares, tokens):
+    """Draw what one step computes of a head's shares [seq, seq]: all rows without a cache, the
+    last one with it."""
+    fig, axes = plots.figure(1, 2, width=6.8, height=4.0, sharey=True)
+    computed = shares.float().sqrt()  # small shares stay visible
+    places, seq = range(len(tokens)), len(tokens)
+    for ax, name, rows in zip(axes, ("without a cache", "with a cache"), (seq, 1)):
+        drawn = np.full((seq, seq), np.nan)
+        for i in range(seq - rows, seq):
+            drawn[i, : i + 1] = computed[i, : i + 1]
+        ax.imshow(drawn, cmap="Oranges", vmin=-0.15, vmax=1)
+        ax.set_xticks(places, tokens, rotation=90, fontsize=8)
+        ax.set_yticks(places, tokens, fontsize=8)
+        ax.grid(visible=False)
+        count = int(np.isfinite(drawn).sum())
+        ax.set(title=f"{name}: {count} scores", xlabel="key of")
+    axes[0].set_ylabel("query of")
+    return plots.described(
+        fig,
+        f"Two squares of {seq} by {seq} places, a row for every query, a column for every key. "
+        f"Without a cache the step computes the whole lower triangle, {seq * (seq + 1) // 2} "
+        f"scores. With a cache it computes the last row alone, {seq}.",
+    )
+
+
 def cache_gain(without, with_cache, prompt):
-    """Seconds to each new token, two lists, and the gain that was counted and measured."""
+    """Draw the seconds to each new token, two lists, and the gain that was counted and measured."""
     fig, (left, right) = plots.figure(1, 2, width=6.6, height=3.4)
     plots.lines(left, 1, {"without a cache": without, "with a cache": with_cache}, every=40)
     read = prompt + np.arange(len(without))
@@ -24,26 +49,27 @@ def cache_gain(without, with_cache, prompt):
     )
 
 
-def pass_times(tokens, milliseconds):
-    """Milliseconds of one pass over so many tokens, beside as many passes over one."""
-    separate = [milliseconds[0] * n for n in tokens]
-    curves = {"one pass over n tokens": milliseconds, "n passes over 1": separate}
-    ax = plots.chart(tokens, curves, width=6.2, height=3.4, xscale="log", yscale="log")
-    saved = {"where": np.greater(separate, milliseconds), "interpolate": True}
-    ax.fill_between(tokens, milliseconds, separate, color=plots.SKY, alpha=0.25, **saved)
-    ax.set(xlabel="tokens, n (log scale)", ylabel="milliseconds (log scale)")
+def three_limits(tokens, passes, limits):
+    """Draw the seconds of passes over so many tokens, beside the machine's limits {name: seconds}
+    and as many passes over one token."""
+    measured = [1000 * second for second in passes]
+    curves = {"measured": measured}
+    curves |= {name: [1000 * second for second in seconds] for name, seconds in limits.items()}
+    curves |= {"n passes over 1": [measured[0] * n for n in tokens]}
+    ax = plots.chart(tokens, curves, width=6.4, height=4.0, xscale="log", yscale="log")
+    ax.set(xlabel="tokens in one pass, n (log scale)", ylabel="milliseconds (log scale)")
     plots.plain(ax.xaxis, tokens)
     plots.plain(ax.yaxis)
     return plots.described(
         ax.figure,
         f"Milliseconds of one pass against the tokens in it, {tokens[0]} to {tokens[-1]}, both on "
-        "logarithmic axes, and a dashed line of as many passes over one token each. Where the "
-        "measured line lies lower, the gap is what is saved.",
+        f"logarithmic axes: {plots.told(tokens, curves)}. Reading and overhead are level lines, "
+        "calculating rises with the tokens.",
     )
 
 
 def cache_size(tokens, megabytes, weights_megabytes):
-    """Megabytes of cache against tokens, {name: values}, with the weights' size as a mark."""
+    """Draw megabytes of cache against tokens, {name: values}, with the weights' size as a mark."""
     fig, ax = plots.figure(height=3.3, width=6)
     plots.lines(ax, tokens, megabytes, legend="upper left", marker=None)
     plots.mark(ax, "all weights, float32", y=weights_megabytes)
@@ -57,7 +83,7 @@ def cache_size(tokens, megabytes, weights_megabytes):
 
 
 def rounded_row(row, by_matrix, by_row):
-    """One row of weights: as it is, and rounded with the matrix's scale and with its own."""
+    """Draw one row of weights: as it is, and rounded with the matrix's scale and with its own."""
     fig, axes = plots.figure(3, 1, width=6.2, height=5.0, sharey=True, sharex=True)
     end = max(values.abs().max().item() for values in (row, by_matrix, by_row))
     bins = np.linspace(-end, end, 60)
@@ -78,18 +104,18 @@ def rounded_row(row, by_matrix, by_row):
 
 
 def ladder(rows, full, chance):
-    """Loss against bits a weight, a line for each kind of scale: rows {bits, block, loss}."""
+    """Draw loss against bits a weight, a line for each kind of scale: rows {bits, block, loss}."""
     names = {"matrix": "a scale for the matrix", "row": "a scale per row"}
     names |= {32: "a scale for 32 weights"}
     bits = sorted({row["bits"] for row in rows})
     curves = {name: [] for name in names.values()}
     for row in sorted(rows, key=lambda row: row["bits"]):
         curves[names[row["block"]]].append(row["loss"])
-    ax = plots.chart(bits, curves, width=6, height=3.8, legend="upper right", xlim=(1.8, 9))
+    ax = plots.chart(bits, curves, width=6, height=3.8, legend="upper right", xlim=(1.8, 12))
     plots.mark(ax, "float32", y=full, linestyle=":")
     plots.mark(ax, f"all {round(math.exp(chance)):,} tokens equally likely", y=chance)
     ax.set(xlabel="bits of a rounded weight", ylabel="loss (nats per token)")
-    ax.set(ylim=(0, 20), xticks=bits)
+    ax.set(ylim=(0, 1.02 * chance), xticks=bits)  # how far above chance means little
     told = "; ".join(
         f"{name}: {plots.listed({f'{b} bits': loss for b, loss in zip(bits, losses)})}"
         for name, losses in curves.items()
@@ -97,39 +123,13 @@ def ladder(rows, full, chance):
     return plots.described(
         ax.figure,
         f"Loss against bits a weight, one line for each kind of scale; float32 at {full:.1f}, all "
-        f"tokens equally likely at {chance:.1f}. {told}.",
-    )
-
-
-def serving(step_seconds, machines, context):
-    """Tokens a second against texts at once, up to where memory is full: machines {name: (model,
-    machine)}, both keyword arguments of `step_seconds`."""
-    fig, ax = plots.figure(height=3.8, width=6.4)
-    batches, told = np.unique(np.geomspace(1, 4096, 80).round().astype(int)).tolist(), []
-    for name, style, _ in plots.look(machines):
-        model, machine = machines[name]
-        times = {n: step_seconds(n, context, **model, **machine) for n in batches}
-        fits = [n for n in batches if np.isfinite(times[n])]
-        ax.plot(fits, [n / times[n] for n in fits], label=name, **style | {"marker": None})
-        ends = [f"{n / times[n]:,.0f} with {n:,}" for n in fits[:1] + fits[-1:]]
-        told.append(f"{name}: {', '.join(ends) or 'not one text fits'}")
-        if fits and fits[-1] < batches[-1]:
-            ax.plot(fits[-1], fits[-1] / times[fits[-1]], "X", color=style["color"], markersize=9)
-    ax.plot([], [], "X", color="black", label="memory is full")
-    ax.set(xscale="log", yscale="log", ylabel="tokens per second (log scale)")
-    ax.set_xlabel(f"texts at once, {context:,} tokens each (log scale)")
-    plots.plain(ax.xaxis, [1, 4, 16, 64, 256, 1024, 4096])
-    plots.plain(ax.yaxis, [10**i for i in range(1, 8)])
-    ax.legend(loc="lower right")
-    return plots.described(
-        fig,
-        "Tokens per second against the number of texts in the batch, both logarithmic, each curve "
-        f"up to where the memory is full. {'; '.join(told)}.",
+        f"tokens equally likely at {chance:.1f}, where the chart ends. {told}.",
     )
 
 
 def schedule(plans):
-    """Which request holds which place of a batch when: plans {name: [(slot, start, end), ...]}."""
+    """Draw which request holds which place of a batch when: plans {name: [(slot, start, end),
+    ...]}."""
     fig, axes = plots.figure(len(plans), 1, width=6.4, height=4.4, sharex=True)
     for ax, (name, plan) in zip(axes, plans.items()):
         for i, (slot, start, end) in enumerate(plan):

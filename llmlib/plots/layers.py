@@ -12,7 +12,8 @@ from llmlib import plots
 
 
 def norm_map(points, rms, centred):
-    """Points of the plane [n, 2], and where the two norms send them, each joined to its image."""
+    """Draw points of the plane [n, 2], and where the two norms send them, each joined to its
+    image."""
     fig, axes = plots.figure(1, 2, width=7.4, height=4.4, sharex=True, sharey=True)
     limit = 1.08 * points.abs().max().item()
     panels = (("RMSNorm: onto the circle", rms), ("LayerNorm: two places", centred))
@@ -43,7 +44,8 @@ def norm_map(points, rms, centred):
 
 
 def activations(x, curves, up, gated):
-    """Left: activation functions {label: values}. Right: gated values, a line each w_up x."""
+    """Draw activation functions {label: values}, and right of them gated values, a line each w_up
+    x."""
     fig, (left, right) = plots.figure(1, 2, width=7.2, height=3.7)
     plots.lines(left, x, curves, every=10, legend=None)
     left.set(xlim=(-4, 2), ylim=(-0.45, 1.5), title="one number bent", xlabel="z")
@@ -60,13 +62,13 @@ def activations(x, curves, up, gated):
 
 
 def parameter_shares(models):
-    """Where the parameters are: {model: {part: count}} as one stacked bar each, in percent."""
+    """Draw where the parameters are: {model: {part: count}} as one stacked bar each, in percent."""
     fig, ax = plots.figure(width=7.2, height=2.6)
-    names, left, told = list(models), torch.zeros(len(models)), {}
+    names, left, summary = list(models), torch.zeros(len(models)), {}
     for part, _, style in plots.look(models[names[0]]):
         share = [100 * models[name][part] / sum(models[name].values()) for name in names]
         stacked = ax.barh(names, share, left=left, label=part, **style)
-        told[part] = share
+        summary[part] = share
         words = [f"{s:.1f} %" if s > 3 else "" for s in share]
         ax.bar_label(stacked, words, label_type="center", bbox=plots.GROUND)
         left += torch.tensor(share)
@@ -75,17 +77,17 @@ def parameter_shares(models):
     ax.legend(ncols=len(models[names[0]]), loc="lower center", bbox_to_anchor=(0.45, 1.0))
     return plots.described(
         fig,
-        f"Stacked bars: share of the parameters in percent, {' and '.join(told)}. "
-        f"{plots.listed(dict(zip(names, zip(*told.values()))))}.",
+        f"Stacked bars: share of the parameters in percent, {' and '.join(summary)}. "
+        f"{plots.listed(dict(zip(names, zip(*summary.values()))))}.",
     )
 
 
 def alike(curves):
-    """How alike the tokens of a text are after each layer: {wiring: mean cosine, the start's
+    """Draw how alike the tokens of a text are after each layer: {wiring: mean cosine, the start's
     first}."""
     ax = plots.chart(0, curves, 6, width=7.2, height=3.4, legend="lower right", ylim=(-0.05, 1.05))
     ax.set(xlabel="layers run through", ylabel="mean cosine between\ntwo tokens of a text")
-    ends = {name: [each[2], each[12], each[-1]] for name, each in curves.items()}
+    ends = {name: [curve[2], curve[12], curve[-1]] for name, curve in curves.items()}
     return plots.described(
         ax.figure,
         "Mean cosine between two tokens of a text against the number of layers, from 0 to "
@@ -95,7 +97,8 @@ def alike(curves):
 
 
 def gradient_lengths(panels):
-    """Length of each layer's gradient, a panel a matrix: {matrix: {wiring: one number a layer}}."""
+    """Draw the length of each layer's gradient, a panel a matrix: {matrix: {wiring: one number a
+    layer}}."""
     fig, axes = plots.figure(1, len(panels), width=7.4, height=3.6, sharey=True)
     for ax, (matrix, curves) in zip(axes, panels.items()):
         plots.lines(ax, 0, curves, legend=None)
@@ -104,64 +107,67 @@ def gradient_lengths(panels):
         ax.set_xticks(range(0, n_layer, 2 if n_layer < 20 else 10))
     axes[0].set_ylabel("length of the gradient (log scale)")
     axes[-1].legend(loc="lower left")
-    told = ". ".join(f"{matrix}: {plots.told(0, curves)}" for matrix, curves in panels.items())
-    return plots.described(fig, f"Length of the gradient by layer, logarithmic. {told}.")
+    summary = ". ".join(f"{matrix}: {plots.told(0, curves)}" for matrix, curves in panels.items())
+    return plots.described(fig, f"Length of the gradient by layer, logarithmic. {summary}.")
 
 
 def patch_map(recovered, words):
-    """How much of the clean answer comes back with one vector patched: recovered [1 + n_layer,
+    """Draw how much of the clean answer comes back with one vector patched: recovered [1 + n_layer,
     seq], words: the tokens, each as it should be written."""
     fig, ax = plots.figure(width=7.2, height=2.9)
     values = np.asarray(recovered).T
-    drawn = plots.heat(ax, values, vmin=0, vmax=1, aspect="auto")
+    image = plots.heat(ax, values, vmin=0, vmax=1, aspect="auto")
     ax.set_yticks(range(len(words)), words)
     states = values.shape[1]
     ticks = [*range(0, states - 1, 5), states - 1]
     ax.set_xticks(ticks, ["table", *(f"{n - 1}" for n in ticks[1:])])
     ax.set(xlabel="patched after layer", ylabel="patched token")
-    fig.colorbar(drawn, ax=ax, label="recovered")
-    half = {word: np.flatnonzero(row > 0.5) - 1 for word, row in zip(words, values)}
-    told = (
-        f"{word} after layers {at[0]} to {at[-1]}" if len(at) else f"{word} nowhere"
-        for word, at in half.items()
-    )
+    fig.colorbar(image, ax=ax, label="recovered")
+    carriers = []
+    for word, row in zip(words, values):
+        layers = np.flatnonzero(row > 0.5) - 1
+        span = f"after layers {layers[0]} to {layers[-1]}" if len(layers) else "nowhere"
+        carriers.append(f"{word} {span}")
     return plots.described(
         fig,
         "A map of recovered answers, tokens by layers; layer -1 is the table. More than half comes "
-        f"back: {', '.join(told)}.",
+        f"back: {', '.join(carriers)}.",
     )
 
 
 def layer_costs(costs):
-    """What leaving out each layer adds to the loss: {text: nats per token, a number a layer}."""
+    """Draw what leaving out each layer adds to the loss: {text: nats per token, a number a
+    layer}."""
     ax = plots.chart(0, costs, 3, width=7.2, height=3.8, legend="upper center", ylim=(-0.3, 12))
-    ax.set(xlabel="layer left out", ylabel="added to the loss\n(nats per token)")
+    ax.set(
+        xlabel="layer left out", ylabel="added to the loss (nats\nper token; from 1 on, log scale)"
+    )
     ax.set_yscale("symlog", linthresh=1)
     plots.plain(ax.yaxis, [0, 0.5, 1, 2, 5, 10])
-    told = {name: [each[i] for i in (0, 1, 11, 23)] for name, each in costs.items()}
+    summary = {name: [curve[i] for i in (0, 1, 11, 23)] for name, curve in costs.items()}
     return plots.described(
         ax.figure,
         "What each layer adds to the loss when it is left out, for several texts. Layers 0, 1, 11 "
-        f"and 23: {plots.listed(told, '.2f')}.",
+        f"and 23: {plots.listed(summary, '.2f')}.",
     )
 
 
 def told_apart(curves):
-    """How often a probe is right when it reads the stream after each layer: {label: percent}."""
+    """Draw how often a probe is right that reads the stream after each layer: {label: percent}."""
     ax = plots.chart(-1, curves, every=4, width=7.2, height=3.8, ylim=(-4, 104))
     ax.set(xlabel="read after layer (−1: the table)", ylabel="right (%)")
     plots.mark(ax, "chance", y=50)
-    told = {name: [each[1], each[6], each[13], each[-1]] for name, each in curves.items()}
+    summary = {name: [curve[1], curve[6], curve[13], curve[-1]] for name, curve in curves.items()}
     return plots.described(
         ax.figure,
         "Percent right by layer; chance is 50. After layers 0, 5, 12 and the last: "
-        f"{plots.listed(told, '.0f')}.",
+        f"{plots.listed(summary, '.0f')}.",
     )
 
 
 def learning(curves, tables):
-    """Loss against training steps, smoothed over ten: {label: losses}; tables {name: the loss of a
-    model that is only this table}."""
+    """Draw the loss against training steps, smoothed over ten: {label: losses}; tables {name: the
+    loss of a model that is only this table}."""
     smooth = {name: torch.tensor(y).unfold(0, 10, 1).mean(-1) for name, y in curves.items()}
     ax = plots.chart(5, smooth, every=50, width=7.2, height=3.6, ylim=(1.7, 4.2))
     losses = next(iter(curves.values()))
@@ -169,7 +175,7 @@ def learning(curves, tables):
         ax.axhline(loss, color="black", ls="--", lw=1.2)
         ax.text(len(losses), loss - 0.04, name, fontsize=10, ha="right", va="top")
     ax.set(xlabel="training step", ylabel="loss (nats per letter)")
-    ends = {name: each[-1] for name, each in smooth.items()}
+    ends = {name: curve[-1] for name, curve in smooth.items()}
     return plots.described(
         ax.figure,
         f"Loss against training steps. At the end: {plots.listed(ends, '.2f')}. Dashed lines: "
@@ -178,9 +184,9 @@ def learning(curves, tables):
 
 
 def running_sums(panels):
-    """What the writes add to one number, for several numbers: {label: [1 + 2 * n_layer] terms}."""
+    """Draw what the writes add to a number, for several: {label: [1 + 2 * n_layer] terms}."""
     fig, axes = plots.figure(len(panels), 1, width=7.2, height=6.0, sharex=True)
-    told = []
+    summary = []
     for ax, (label, terms) in zip(axes, panels.items()):
         attention, mlp = terms[1::2], terms[2::2]
         layers = range(-1, len(attention))
@@ -191,7 +197,7 @@ def running_sums(panels):
         ax.plot(layers, total, color="black", marker="o", ms=3, lw=1.5, label="sum so far")
         most = max(range(len(attention)), key=lambda i: attention[i])
         name = label.replace("\n", " ")
-        told.append(
+        summary.append(
             f"{name}: from {terms[0]:z.1f} to {total[-1]:z.1f}; attention adds most in layer "
             f"{most}, {attention[most]:.1f}"
         )
@@ -202,12 +208,13 @@ def running_sums(panels):
     return plots.described(
         fig,
         f"{len(panels)} panels by layer: bars of what each sublayer adds, and a line of the sum so "
-        f"far. {'. '.join(told)}.",
+        f"far. {'. '.join(summary)}.",
     )
 
 
 def neuron_turned(values, curves, natural):
-    """Probability of some tokens while one neuron is held at each of `values`: {token: values}."""
+    """Draw the probability of some tokens, {token: values}, with a neuron held at each of
+    `values`."""
     ax = plots.chart(values, curves, 4, width=7.2, height=3.8, legend="center left", ylim=(0, 1))
     low, high = natural
     ax.axvspan(low, high, color=plots.GREY, alpha=0.25, lw=0)
@@ -227,29 +234,29 @@ STREAM = {"color": "black", "solid_capstyle": "butt", "zorder": 1}
 
 
 def box(ax, x, y, width, height, text, colour="white", size=12):
-    """A box centred on (x, y)."""
+    """Draw a box centred on (x, y)."""
     plots.box(ax, x - width / 2, y - height / 2, width, height, "", colour, zorder=2)
     ax.text(x, y, text, fontsize=size, color=plots.ink(colour), zorder=3, **plots.CENTRE)
 
 
 def say(ax, x, y, text, size=12, **style):
-    """Words centred on (x, y)."""
+    """Write words centred on (x, y)."""
     ax.text(x, y, text, fontsize=size, **plots.CENTRE | style)
 
 
 def plus(ax, x, y):
-    """The ring where a write joins the stream."""
+    """Draw the ring where a write joins the stream."""
     ring = {"boxstyle": "circle,pad=0.12", "fc": "white", "ec": "black"}
     ax.text(x, y, "+", fontsize=14, zorder=4, bbox=ring, **plots.CENTRE)
 
 
 def line(ax, *points, width=1.5, **style):
-    """A line through some points; the stream is a broad one."""
+    """Draw a line through some points; the stream is a broad one."""
     ax.plot(*zip(*points), lw=width, **STREAM | style)
 
 
 def whole_stack(config):
-    """The model from ids to logits, one layer of it opened: the thick line is the stream."""
+    """Draw the model from ids to logits, one layer of it opened: the thick line is the stream."""
     fig, ax = plots.canvas(7.2, 4.7, 15.6, 9.8)
     line(ax, (0.9, 8.3), (14.4, 8.3))
     line(ax, (3.0, 8.3), (11.0, 8.3), width=6)
@@ -271,7 +278,7 @@ def whole_stack(config):
     line(ax, (0.4, 6.6), (0.4, 0.2), (15.2, 0.2), (15.2, 6.6), width=1, **dashed)
     line(ax, (0.7, 5.2), (14.4, 5.2), width=6)
     plots.arrow(ax, (14.3, 5.2), (15.0, 5.2), linewidth=4)
-    for x, norm, name, what, colour in (
+    for x, norm, name, caption, colour in (
         (1.5, "norm 1", "attention", "tokens look at\nearlier tokens", plots.SKY),
         (8.2, "norm 2", "feed-forward", "each token\nby itself", plots.ORANGE),
     ):
@@ -279,7 +286,7 @@ def whole_stack(config):
         plots.arrow(ax, (x + 5, 4.0), (x + 5, 4.8))
         box(ax, x, 3.3, 1.7, 0.9, norm, plots.GREEN)
         box(ax, x + 2.5, 1.6, 2.7, 1.0, name, colour)
-        say(ax, x + 2.45, 2.85, what)
+        say(ax, x + 2.45, 2.85, caption)
         plus(ax, x + 5, 5.2)
         say(ax, x + 0.15, 5.75, "a copy is read", ha="left")
         say(ax, x + 4.85, 4.2, "adds", ha="right")
@@ -298,7 +305,8 @@ _COLUMNS = {
 
 
 def three_blocks():
-    """One layer of three models, from the bottom up: the vertical line is the residual stream."""
+    """Draw one layer of three models, from the bottom up: the vertical line is the residual
+    stream."""
     fig, axes = plots.figure(1, 3, width=7.2, height=5.8)
     for ax, (title, (norm, after, sublayers)) in zip(axes, _COLUMNS.items()):
         step = 9.6 / len(sublayers)
@@ -322,13 +330,3 @@ def three_blocks():
         ax.set_title(title, fontsize=13)
         ax.axis("off")
     return fig
-
-
-def lens(curves):
-    """Rank of each final answer in the logit lens, by layer: {label: ranks}, the table's first."""
-    ax = plots.chart(-1, curves, every=2, height=3.8, xlabel="read after layer (−1: the table)")
-    ax.set(ylabel="rank of the final answer\n(1 is the top, log scale)", yscale="log")
-    plots.plain(ax.yaxis, [1, 10, 100, 1000, 10_000])
-    ax.invert_yaxis()
-    ax.legend(fontsize=9)
-    return ax.figure

@@ -10,22 +10,8 @@ SHADES = LinearSegmentedColormap.from_list("loss", ["#FFFFFF", "#9ecae1", "#0830
 SURPRISE = ScalarMappable(Normalize(0, 10, clip=True), SHADES)
 
 
-def grouped_bars(labels, series, ylabel, title):
-    """Bars side by side with their values: `series` is {name: one value per label}."""
-    fig, ax = plots.figure(height=3.2)
-    plots.bars(ax, labels, series, fmt="%.2g")
-    ax.axhline(0, color="black", linewidth=0.8)
-    ax.set(ylabel=ylabel, title=title)
-    ax.legend()
-    return plots.described(
-        fig,
-        f"{title}: bars of the {ylabel}, {' and '.join(series)}. "
-        f"{plots.listed(dict(zip(labels, zip(*series.values()))), '.2f')}.",
-    )
-
-
 def logits_to_loss(tokens, logits, shares):
-    """Bars of `logits` and of their `shares`, and −ln p of the first token, which came."""
+    """Draw bars of `logits` and of their `shares`, and −ln p of the first token, which came."""
     fig, (left, middle, right) = plots.figure(columns=3, rows=1, width=6.6, height=2.9)
     places = range(len(tokens))
     for ax, values, title, form in (
@@ -55,7 +41,8 @@ def logits_to_loss(tokens, logits, shares):
 
 
 def file_sizes(rows):
-    """Bars across, two of each: rows [(name, bytes of the text, of its words shuffled), ...]."""
+    """Draw bars across, two of each: rows [(name, bytes of the text, of its words shuffled),
+    ...]."""
     fig, ax = plots.figure(height=3.4)
     labels, text, shuffled = zip(*rows)
     series = {"the text": text, "the same words, shuffled": shuffled}
@@ -71,22 +58,22 @@ def file_sizes(rows):
 
 
 def gradients_compared(curves, start):
-    """Loss against steps of gradient descent: curves {which gradient: one loss a step}."""
+    """Draw the loss against steps of gradient descent: curves {which gradient: one loss a step}."""
     smooth = {name: np.convolve(each, np.ones(10) / 10, "valid") for name, each in curves.items()}
     ax = plots.chart(10, smooth, every=40, height=3.2)
     ax.set(xlabel="step", ylabel="loss (nats per token), mean of 10")
     ax.set_title("Two layers, trained with three gradients")
     plots.mark(ax, "ln V", y=start)
+    ends = {name: (each[0], each[-1]) for name, each in smooth.items()}
     return plots.described(
         ax.figure,
-        f"Loss against steps of gradient descent; guessing at {start:.1f}. "
-        f"{plots.told(10, smooth)}.",
+        f"Loss against steps of gradient descent; guessing at {start:.1f}. {plots.told(10, ends)}.",
     )
 
 
 def gains_by_seed(gains, intervals):
-    """A dot for each seed, and their mean with its interval: {how long: a gain for each seed} and
-    {how long: half the interval's width}."""
+    """Draw a dot for each seed, and their mean with its interval: {how long: a gain for each seed}
+    and {how long: half the interval's width}."""
     fig, ax = plots.figure(height=2.6)
     for row, (name, style, _) in enumerate(plots.look(gains)):
         each = np.array(gains[name])
@@ -107,10 +94,11 @@ def gains_by_seed(gains, intervals):
 
 
 def learning_rates(rates, losses, start):
-    """Loss at the end of a short training against the rate: losses {seed: one value a rate}."""
+    """Draw the loss at the end of a short training against the rate: losses {seed: one value a
+    rate}."""
     ax = plots.chart(rates, losses, height=3.4, xscale="log", ylim=(4.5, 6.8))
     ax.set(xlabel="peak learning rate (log scale)", ylabel="loss over the last 10 steps (nats)")
-    ax.set_title("Too small, right, too large")
+    ax.set_title("Too small, good enough, too large")
     told = "; ".join(
         f"{name}: {y[0]:.1f}, lowest {min(y):.1f} at {rates[int(np.argmin(y))]:g}, "
         + ("then higher again" if y[-1] > min(y) else "which is the largest")
@@ -126,43 +114,76 @@ def learning_rates(rates, losses, start):
 
 
 def one_batch(curves, start):
-    """Loss against steps, all on one batch: curves {what is wrong with the loop: losses}."""
+    """Draw the loss against steps, all on one batch: curves {what is wrong with the loop:
+    losses}."""
     ax = plots.chart(0, curves, every=5, ylim=(0, 9), ylabel="loss on that batch (nats)")
     ax.set(xlabel="step", title="The same batch again and again: can the loop learn it by heart?")
     plots.mark(ax, "ln V", y=start)
     ax.legend(loc="upper right", ncols=2)
+    # where training diverges, the last digits of two processors' sums decide where it ends
+    told = "; ".join(
+        plots.told(0, {name: losses})
+        if losses[-1] < 1
+        else f"{name} from {plots.number(losses[0])}, highest {plots.number(max(losses))}, "
+        "at the end still above 1"
+        for name, losses in curves.items()
+    )
     return plots.described(
-        ax.figure,
-        f"Loss on one batch, again and again; guessing at {start:.1f}. {plots.told(0, curves)}.",
+        ax.figure, f"Loss on one batch, again and again; guessing at {start:.1f}. {told}."
     )
 
 
-def what_it_learns(losses, unseen, marks, seen, distances):
-    """Left: the loss on each batch, and on unseen text as [(step, nats), ...], with the losses of
-    simple rules, {name: nats}. Right: how far the model's predictions are from each rule's at the
-    steps `seen`."""
-    fig, (ax, near) = plots.figure(columns=2, height=4.0, width=9.0)
+def what_it_learns(losses, unseen, marks, samples):
+    """Draw the loss on each batch and on unseen text, [(step, nats), ...], with the losses of
+    simple rules, {name: nats}; the alt text has `samples`, [{"step", "text", "distances"}, ...]."""
+    fig, ax = plots.figure(height=4.0)
     ax.plot(range(len(losses)), losses, color=plots.SKY, linewidth=0.8, label="each batch")
     ax.plot(*zip(*unseen), color=plots.BLUE, label="unseen stories")
+    beside = {"xycoords": ax.get_yaxis_transform(), "va": "center", "fontsize": 9}
     for name, nats in marks.items():
-        plots.mark(ax, name, y=nats)
+        ax.axhline(nats, color="black", linestyle="--", linewidth=1.2)
+        plots.note(ax, name, (1, nats), (4, 0), **beside)
     ax.set(xlabel="steps taken", ylabel="loss (nats per token)")
-    ax.set_title("The loss falls past simple rules")
-    ax.legend(loc="upper right", bbox_to_anchor=(1, 0.74))
-    plots.lines(near, seen, distances)
-    near.set(xscale="log", xlabel="steps taken (log scale)", ylim=(0, 7))
-    plots.plain(near.xaxis, seen)
-    near.set(ylabel="distance of the predictions (nats)", title="Which rule it is closest to")
+    ax.set_title("The loss beside rules made of counts")
+    ax.legend(loc="upper right", bbox_to_anchor=(1, 0.7))
+    texts = " ".join(
+        f"After {each['step']} steps it writes: “{each['text']}”; distances to the rules: "
+        f"{plots.listed(each['distances'], '.2f')}."
+        for each in samples
+    )
     return plots.described(
         fig,
-        f"Left: the loss falls from {losses[0]:.1f}; on unseen stories it ends at "
-        f"{unseen[-1][1]:.1f}. The rules: {plots.listed(marks)}. Right: the distance of the "
-        f"predictions to each rule by steps taken. {plots.told(seen, distances)}.",
+        f"The loss falls from {losses[0]:.1f}; on unseen stories it ends at {unseen[-1][1]:.1f}. "
+        f"The rules: {plots.listed(marks)}. {texts}",
+    )
+
+
+def scalar_graph(graph):
+    """Draw the last step of the graph of single numbers: {"numbers", "arrows", "steps"}."""
+    fig, ax = plots.canvas(4.6, 5.8, 400, 510)
+    places = {each["name"]: (each["x"], 510 - each["y"]) for each in graph["numbers"]}
+    weights = {each["name"] for each in graph["numbers"] if each["weight"]}
+    for each in graph["arrows"]:
+        (x0, y0), (x1, y1) = places[each["start"]], places[each["end"]]
+        ax.plot((x0, x1), (y0, y1), color=plots.GREY, marker="", linewidth=1, zorder=0)
+        along = 0.5 if each["start"] in weights else 0.38
+        at = x0 + along * (x1 - x0), y0 + along * (y1 - y0)
+        ax.text(*at, f"×{each['slope']:g}", fontsize=9, bbox=plots.GROUND, **plots.CENTRE)
+    for each in graph["numbers"]:
+        x, y = places[each["name"]]
+        colour = "#ececec" if each["weight"] else "white"
+        words = f"{each['name']}\n{each['value']:g}\n{each['gradient']:+g}"
+        plots.box(ax, x - 31, y - 28, 62, 56, words, colour)
+    told = {each["name"]: (each["value"], each["gradient"]) for each in graph["numbers"]}
+    return plots.described(
+        fig,
+        "A graph of single numbers from x to the loss, each with its value and its gradient, each "
+        f"arrow with its local slope. {plots.listed(told, 'z.3f')}.",
     )
 
 
 def walk(frames):
-    """The walk there and back in pictures to click through, one for each (what is done, {name:
+    """Draw the walk there and back in pictures to click through, one for each (what is done, {name:
     values}, {name: gradients}); what is not known yet is empty. One colour is one number in all."""
     names, figures = list(frames[-1][1]), []
     for told, *both in frames:
@@ -188,7 +209,8 @@ def _named(both):
 
 
 def _matrix(ax, numbers, seen, colours):
-    """`numbers`, or as many empty cells; `seen`: all that stand there in one of the pictures."""
+    """Draw `numbers`, or as many empty cells; `seen`: all that stand there in one of the
+    pictures."""
     span = max(float(abs(np.asarray(each)).max()) for each in seen)
     known = numbers is not None
     shown = np.asarray(numbers) if known else np.full(seen[0].shape, np.nan)
@@ -204,8 +226,8 @@ def _rows(numbers):
 
 
 def calibration(texts, n_bins=10):
-    """How often the likeliest token was right, by its probability: texts {name: (probability of
-    each, 1 where it was right)}."""
+    """Draw how often the likeliest token was right, by its probability: texts {name: (probability
+    of each, 1 where it was right)}."""
     fig, ax = plots.figure(width=6.5, height=4.2)
     ax.plot([0, 1], [0, 1], "--", color=plots.GREY, marker="", label="perfectly calibrated")
     counted = []

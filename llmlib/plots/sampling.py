@@ -12,15 +12,15 @@ from llmlib.output_head import softmax
 
 
 def strips(tokenizer, rows, u, thin=0.006):
-    """The interval from 0 to 1, cut into one stretch a token in order of ids, and where u falls.
+    """Draw the interval from 0 to 1, one stretch a token in order of ids, and where u falls.
     rows: {name: [vocab] probabilities}. Neighbouring stretches thinner than `thin` are one grey."""
     fig, axes = plots.figure(len(rows), height=0.5 + 1.02 * len(rows), sharex=True)
-    told = []
+    words = []
     for ax, (name, shares) in zip(axes, rows.items()):
         start, colours = 0.0, cycle((plots.BLUE, plots.SKY))
         wide = (shares >= thin).sum()
         most = f"the widest, {tokenizer.decode([int(shares.argmax())])!r}, {shares.max():.2f}"
-        told.append(f"{name}: {wide} tokens wide enough to see, {most}")
+        words.append(f"{name}: {wide} tokens wide enough to see, {most}")
         for i, share in stretches(shares, thin):
             style = {"facecolor": "#DDDDDD", "edgecolor": "#BBBBBB", "hatch": "////"}
             if i is not None:
@@ -40,12 +40,12 @@ def strips(tokenizer, rows, u, thin=0.006):
     return plots.described(
         fig,
         f"Strips from 0 to 1, cut into one stretch a token, and u = {u} in each; grey: thin ones. "
-        f"{'. '.join(told)}.",
+        f"{'. '.join(words)}.",
     )
 
 
 def _word(ax, word, start, share, u, colour):
-    """A token's word in its stretch: level where there is room, else upright, clear of u."""
+    """Write a token's word into its stretch: level if there is room, else upright, clear of u."""
     place, turned = start + share / 2, share < 0.013 * (len(word) + 1)
     room = 0.012 if turned else 0.006 + 0.004 * len(word)  # from its centre to a line beside it
     if abs(place - u) < room:
@@ -57,7 +57,7 @@ def _word(ax, word, start, share, u, colour):
 
 
 def stretches(shares, thin):
-    """(id, share) of each thick stretch; (None, share) of the thin ones between two of them."""
+    """Yield (id, share) of each thick stretch, (None, share) of the thin ones between two."""
     start = 0
     for i in [*(shares >= thin).nonzero()[:, 0].tolist(), len(shares)]:
         if grey := shares[start:i].sum().item():
@@ -68,7 +68,7 @@ def stretches(shares, thin):
 
 
 def nucleus(next_logits, sizes, p):
-    """Mass of the n likeliest tokens, the nucleus marked: {prompt: [vocab]}, sizes {prompt: n}."""
+    """Draw the mass of the n likeliest tokens and the nucleus: {prompt: [vocab]}, {prompt: n}."""
     fig, ax = plots.figure(height=3.6)
     for text, style, _ in plots.look(next_logits):
         mass = softmax(next_logits[text]).sort(descending=True).values.cumsum(0)
@@ -81,15 +81,15 @@ def nucleus(next_logits, sizes, p):
     ax.set(ylabel="probability of all of them", xscale="log", ylim=(0, 1.05))
     plots.plain(ax.xaxis, [1, 10, 100, 1000, 10_000])
     ax.legend(loc="lower right")
-    told = "; ".join(f"{text!r} reaches {p} with {size:,}" for text, size in sizes.items())
+    words = "; ".join(f"{text!r} reaches {p} with {size:,}" for text, size in sizes.items())
     return plots.described(
         fig,
-        f"Cumulative probability against number of tokens, logarithmic, for two prompts: {told}.",
+        f"Cumulative probability against number of tokens, logarithmic, for two prompts: {words}.",
     )
 
 
 def beam_tree(tokenizer, steps):
-    """The beginnings that a beam search kept, step by step: steps [[(ids, log-probability)]]. Each
+    """Draw the beginnings that a beam search kept by step: steps [[(ids, log-probability)]]. Each
     box is a token, under it the probability of the text up to there; the best text is framed."""
     width = max(map(len, steps))
     fig, ax = plots.canvas(8.4, 0.5 + 0.82 * width, len(steps) + 0.75, width)
@@ -124,7 +124,7 @@ def beam_tree(tokenizer, steps):
 
 
 def answers(counts, total):
-    """How often each different answer came: {name: [count, falling]}, a bar of `total` a name."""
+    """Draw how often each answer came: {name: [count, falling]}, a bar of `total` a name."""
     fig, ax = plots.figure(height=0.9 + 0.5 * len(counts))
     for name, found in counts.items():
         colours = [plots.BLUE] + [plots.SKY, "#DDDDDD"] * len(found)  # more than are needed
@@ -137,18 +137,18 @@ def answers(counts, total):
     )
     ax.set_xticks(range(0, total + 1, 10))
     ax.grid(axis="y", visible=False)
-    told = "; ".join(
+    words = "; ".join(
         f"{name}: {len(found)} different, the commonest {max(found, default=0)} times"
         for name, found in counts.items()
     )
     return plots.described(
         fig,
-        f"Different years among {total} answers, one box per year, the commonest first. {told}.",
+        f"Different years among {total} answers, one box per year, the commonest first. {words}.",
     )
 
 
 def copies(found):
-    """Probability of a phrase's tokens in each copy: found {name: [one per copy]}."""
+    """Draw the probability of a phrase's tokens in each copy: found {name: [one per copy]}."""
     n = len(next(iter(found.values())))
     labels = {"xlabel": "copy", "ylabel": "probability of a token\n(geometric mean)"}
     ax = plots.chart(1, found, height=3.2, **labels, ylim=(0, 1), xticks=range(1, n + 1))
@@ -158,7 +158,7 @@ def copies(found):
 
 
 def differences(found, xlabel, fmt="{:+z.3f}"):
-    """Means with their intervals, and 0: found {name: (mean, low, high)}."""
+    """Draw means with their intervals, and 0: found {name: (mean, low, high)}."""
     fig, ax = plots.figure(height=1.1 + 0.62 * len(found))
     for name, (mean, low, high) in found.items():
         ax.plot([low, high], [name, name], color=plots.BLUE, linewidth=3)
@@ -168,30 +168,30 @@ def differences(found, xlabel, fmt="{:+z.3f}"):
     ax.set(xlabel=xlabel, ylim=(len(found) - 0.5, -0.7))
     ax.margins(x=0.1)
     ax.grid(axis="y", visible=False)
-    told = "; ".join(
+    words = "; ".join(
         f"{name}: {mean:+z.3f}, {low:+z.3f} to {high:+z.3f}"
         for name, (mean, low, high) in found.items()
     )
-    return plots.described(fig, f"Means with their 95 % intervals, {xlabel}. {told}.")
+    return plots.described(fig, f"Means with their 95 % intervals, {xlabel}. {words}.")
 
 
 def two_arms(found):
-    """Shares of draws in two arms, each with its interval over questions: found {what is counted:
-    {arm: [share of each question]}}."""
+    """Draw shares of draws in two arms, each with its interval over questions: found {what is
+    counted: {arm: [share of each question]}}."""
     fig, ax = plots.figure(height=1.2 + 0.62 * len(found))
-    told = []
+    words = []
     for row, (name, arms) in enumerate(found.items()):
-        for (arm, each), (_, style, _), by in zip(arms.items(), plots.look(arms), (-0.14, 0.14)):
-            mean, low, high = interval(each)
+        for (arm, shares), (_, style, _), by in zip(arms.items(), plots.look(arms), (-0.14, 0.14)):
+            mean, low, high = interval(shares)
             label = arm if row == 0 else None
             ax.plot([low, high], [row + by] * 2, color=style["color"], linewidth=3)
             look = style | {"linestyle": "none", "markersize": 9}
             ax.plot(mean, row + by, label=label, **look)
             ax.text(1.03, row + by, f"{mean:.2f}", va="center", fontsize=9)
-            told.append(f"{name}, {arm}: {mean:.2f}, {low:.2f} to {high:.2f}")
+            words.append(f"{name}, {arm}: {mean:.2f}, {low:.2f} to {high:.2f}")
     ax.set_yticks(range(len(found)), list(found))
     ax.set(xlim=(-0.02, 1.1), ylim=(len(found) - 0.5, -0.5), xticks=np.arange(0, 1.1, 0.25))
     ax.set_xlabel("share of draws, mean over questions with its 95 % interval")
     ax.grid(axis="y", visible=False)
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
-    return plots.described(fig, f"Shares in two arms, with intervals. {'; '.join(told)}.")
+    return plots.described(fig, f"Shares in two arms, with intervals. {'; '.join(words)}.")

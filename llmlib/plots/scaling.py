@@ -7,7 +7,8 @@ from llmlib import plots
 
 
 def loss_curve(losses, held_out, floor, total):
-    """Training loss so far, held-out (step, loss) pairs, and the floor, all in nats per byte."""
+    """Draw the training loss so far, held-out (step, loss) pairs, and the floor, all in nats per
+    byte."""
     fig, ax = plots.figure(height=3.5, width=6)
     ax.plot(range(1, len(losses) + 1), losses, color=plots.BLUE, linewidth=1, label="training")
     style = {"color": plots.ORANGE, "markeredgecolor": "black", "label": "held-out stories"}
@@ -20,17 +21,13 @@ def loss_curve(losses, held_out, floor, total):
     return fig
 
 
-def scaling_law(n, loss, law, fan, tokens):
-    """L - E against N, straight where the law holds, the residuals below, tokens per parameter on
-    top. The largest size was held back; `fan` are other fits (e, a, alpha) of the same runs."""
+def scaling_law(n, loss, law, tokens):
+    """Draw L - E against N, straight where the law holds, the residuals below, tokens per
+    parameter on top. The largest size was held back."""
     fig, (top, low) = plots.figure(2, 1, width=6.2, height=5.2, sharex=True, height_ratios=(3, 1))
     n, loss = np.asarray(n), np.asarray(loss)
     x = np.geomspace(n[0] / 1.4, n[-1] * 1.6, 100)
     e, a, alpha = law
-    curves = np.array([e_i + a_i * x**-alpha_i for e_i, a_i, alpha_i in fan])
-    bounds = [np.quantile(curves, share, axis=0) for share in (0.05, 0.95)]
-    for ax, take in ((top, e), (low, e + a * x**-alpha)):
-        ax.fill_between(x, *(b - take for b in bounds), color=plots.SKY, alpha=0.4)
     top.plot(x, a * x**-alpha, color=plots.GREY, label=f"fit of seven, E = {e:.2f}")
     for ax, y in ((top, loss - e), (low, loss - e - a * n**-alpha)):
         ax.plot(n[:-1], y[:-1], "o", color=plots.BLUE, label="fitted")
@@ -50,11 +47,12 @@ def scaling_law(n, loss, law, fan, tokens):
         fig,
         "Above: loss minus the fitted E against parameters, both logarithmic, with tokens a "
         "parameter on a second axis. Seven fitted sizes lie on a straight line; the widest, held "
-        "back, lies above its end and outside the band of refits. Below: measured minus fit.",
+        f"back, lies {loss[-1] - e - a * n[-1] ** -alpha:+.3f} from its end. Below: measured minus "
+        "fit.",
     )
 
 
 def growing(alt):
-    """A place in the notebook for a figure that is drawn again and again -> what draws it."""
+    """Make a place in the notebook for a figure that is drawn again and again -> what draws it."""
     handle = display({"text/plain": alt}, raw=True, display_id=True)
     return lambda fig: handle.update(plots.image(fig, alt), raw=True)

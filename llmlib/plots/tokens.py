@@ -1,7 +1,6 @@
 """Pictures of notebook 1: text coloured by token, and what a token is worth."""
 
 from html import escape
-from itertools import repeat
 
 import numpy as np
 
@@ -12,7 +11,7 @@ BACKGROUNDS = ("#cfe6f5", "#fde9bd", "#cdeee1")  # pale blue, orange, green, of 
 
 
 def token_text(token):
-    """The text of a token's bytes; a part of a character is shown as its bytes in hex."""
+    """Return the text of a token's bytes; a part of a character is shown as its bytes in hex."""
     try:
         return token.decode("utf-8").replace("\n", "⏎\n")
     except UnicodeDecodeError:
@@ -28,21 +27,21 @@ def coloured_tokens(rows):
 
 
 def token_spans(title, tokens, ids=None):
-    """A text cut into `tokens` (bytes) as HTML; with `ids`, each says its own when hovered."""
+    """Return a text cut into `tokens` (bytes) as HTML, with their `ids` where a pointer rests."""
     spans = []
     for i, token in enumerate(tokens):
-        shown = token_text(token).replace(" ", plots.BLANK)
+        word = token_text(token).replace(" ", plots.BLANK)
         hover = f' title="id {ids[i]}"' if ids else ""
         spans.append(
             f'<span{hover} style="background-color:{BACKGROUNDS[i % 3]};color:#111111;border-left:'
-            f'1px solid #333333;padding:2px 1px;white-space:pre-wrap">{escape(shown)}</span><wbr>'
+            f'1px solid #333333;padding:2px 1px;white-space:pre-wrap">{escape(word)}</span><wbr>'
         )
     text = f'<div style="line-height:1.9;font-family:monospace">{"".join(spans)}</div>'
     return f'<p style="margin:10px 0 2px 0"><b>{escape(title)}</b></p>{text}'
 
 
 def characters_per_token(carried, low, high):
-    """Bars, the longest on top: {label: characters per token}; a band from `low` to `high`."""
+    """Draw bars, the longest on top: {label: characters per token}; a band from `low` to `high`."""
     rows = sorted(carried.items(), key=lambda row: -row[1])
     fig, ax = plots.figure(width=WIDTH, height=0.42 * len(rows) + 1.2)
     ax.axvspan(low, high, color=plots.YELLOW, alpha=0.5)
@@ -58,7 +57,7 @@ def characters_per_token(carried, low, high):
 
 
 def same_text(rows):
-    """Bars, the cheapest on top: rows [(language, GPT-2's tokens, SmolLM2's); English = 1]."""
+    """Draw bars, the cheapest on top: rows [(language, GPT-2's tokens, SmolLM2's); English = 1]."""
     rows = sorted(rows, key=lambda row: row[2])
     return plots.described(
         _two_tokenizers(rows, "tokens for the same text, English = 1", "What article 1 costs"),
@@ -78,90 +77,111 @@ def _two_tokenizers(rows, xlabel, title):
 
 
 def right_by_letter(scores):
-    """A group of bars for each form: {form: {"right": shares by place, "by chance": shares}}."""
-    fig, axes = plots.figure(1, len(scores), width=WIDTH, height=3.2, sharey=True)
-    for ax, (form, shares) in zip(axes, scores.items()):
+    """Draw a panel of bars for each way to write the words, one below the other:
+    {way: {"right": shares by place, "by chance": shares, …}}."""
+    fig, axes = plots.figure(len(scores), 1, width=WIDTH, height=2.3 * len(scores), sharex=True)
+    for ax, (way, shares) in zip(axes, scores.items()):
         places = [str(place) for place in range(1, len(shares["right"]) + 1)]
-        percent = {name: [100 * share for share in each] for name, each in shares.items()}
+        percent = {name: [100 * share for share in bars] for name, bars in shares.items()}
         plots.bars(ax, places, percent, fmt="%.0f")
-        ax.set(title=form, xlabel="letter of the word", ylim=(0, 112))
-    axes[0].set_ylabel("right (% of the words)")
-    axes[0].legend(loc="upper right")
-    told = "; ".join(
-        f"{form}, {plots.listed({k: 100 * np.array(v) for k, v in shares.items()}, '.0f')}"
-        for form, shares in scores.items()
+        ax.set(title=way, ylim=(0, 118), ylabel="% of the words")
+    axes[-1].set_xlabel("letter of the word")
+    axes[0].legend(loc="upper center", ncols=len(percent))
+    listed = "; ".join(
+        f"{way}, {plots.listed({k: 100 * np.array(v) for k, v in shares.items()}, '.0f')}"
+        for way, shares in scores.items()
     )
     return plots.described(
-        fig, f"Share of right letters in percent, at places 1 to {len(places)}. {told}."
+        fig, f"Share of right letters in percent, at places 1 to {len(places)}. {listed}."
     )
 
 
-def merge_tree(ids, merges, spelled):
-    """The tokens `ids` as trees of merges with their ranks; `spelled` are the bytes of each id."""
-    width = sum(len(spelled[i]) for i in ids)
-    height = max(_depth(i, merges) for i in ids) + 1
-    fig, ax = plots.canvas(WIDTH, 0.62 * height + 0.5, width, height)
-    at = 0
-    for i in ids:
-        _draw(ax, i, at, merges, spelled, top=True)
-        at += len(spelled[i])
-    ax.set_title("Merges with their ranks; tokens in blue, bytes at the bottom")
-    found = sorted(set().union(*(_merged(i, merges) for i in ids)))
-    made = [f"{_word(i, spelled)} {i - 256:,}" for i in found]
+def merge_tree(rows):
+    """Draw the merges of a text as bars over its bytes, one row for each merge, the oldest lowest;
+    `rows` are those of `llmlib.widgets.merge_tree`."""
+    levels = merged_spans(rows)
+    width, height = len(rows[0]["tokens"]), len(levels)
+    fig, ax = plots.canvas(WIDTH, 0.36 * height + 0.5, width + 2.2, height)
+    tops = set(spans(rows[-1]["tokens"]))
+    below = {span: 0 for span in levels[0]}
+    for level, bars in enumerate(levels):
+        name = f"rank {rows[level]['rank']:,}" if level else "bytes"
+        plots.note(ax, name, (2.0, level + 0.4), (0, 0), ha="right", va="center")
+        for (start, end), (token, parts) in bars.items():
+            for part in parts:
+                middle = 2.2 + sum(part) / 2
+                ends = [below[part] + 0.74, level + 0.06]
+                ax.plot([middle] * 2, ends, color="black", linewidth=1, zorder=0)
+            below[start, end] = level
+            colour = plots.SKY if (start, end) in tops else "white" if level else "#eeeeee"
+            text = _shown(token)
+            plots.box(ax, 2.24 + start, level + 0.06, end - start - 0.08, 0.68, text, colour)
+    ax.set_title("Each row is a merge, the oldest lowest; tokens in blue")
+    words = [_shown(token) for token in rows[-1]["tokens"]]
+    ranks = [
+        f"{_shown(token)} {rows[level]['rank']:,}"
+        for level, bars in enumerate(levels[1:], 1)
+        for token, _ in bars.values()
+    ]
     return plots.described(
         fig,
-        f"A tree for each of {len(ids)} tokens: {', '.join(map(_word, ids, repeat(spelled)))}. At "
-        f"the bottom the bytes, above them the merges, with their ranks: {', '.join(made)}.",
+        f"A tree over {width} bytes. Its merges from the bottom up, with their ranks: "
+        f"{', '.join(ranks)}. At the end {len(words)} tokens: {', '.join(words)}.",
     )
 
 
-def _word(i, spelled):
-    """A token as it is written on its box."""
-    return spelled[i].decode("utf-8", errors="replace").replace(" ", plots.BLANK)
+def spans(tokens):
+    """Return where the tokens lie in their text, from byte to byte: {(start, end): token}."""
+    places, start = {}, 0
+    for token in tokens:
+        end = start + len(token["bytes"])
+        places[start, end] = token
+        start = end
+    return places
 
 
-def _merged(i, merges):
-    """The ids of all merges in a token's tree."""
-    return {i}.union(*(_merged(part, merges) for part in merges[i - 256])) if i > 255 else set()
+def merged_spans(rows):
+    """Return what each row has that the one before had not: [{(start, end): (token, the spans of
+    its parts)}]."""
+    before, levels = {}, []
+    for row in rows:
+        now = spans(row["tokens"])
+        levels.append(
+            {
+                (start, end): (token, [(a, b) for a, b in before if start <= a and b <= end])
+                for (start, end), token in now.items()
+                if (start, end) not in before
+            }
+        )
+        before = now
+    return levels
 
 
-def _depth(i, merges):
-    return 1 + max(_depth(part, merges) for part in merges[i - 256]) if i > 255 else 0
-
-
-def _draw(ax, i, at, merges, spelled, top=False):
-    """One token's tree from byte `at` on; returns the middle of its box."""
-    word = _word(i, spelled)
-    level, width = _depth(i, merges), len(spelled[i])
-    centre = at + width / 2
-    if i > 255:
-        for part in merges[i - 256]:
-            x, y = _draw(ax, part, at, merges, spelled)
-            ax.plot([centre, x], [level + 0.2, y + 0.6], color="black", linewidth=1, zorder=0)
-            at += len(spelled[part])
-        word = f"{word}\n{i - 256:,}"
-    half = 0.33 if i < 256 else 0.48
-    colour = plots.SKY if top else "white" if i > 255 else "#eeeeee"
-    plots.box(ax, centre - half, level + 0.1, 2 * half, 0.6, word, colour)
-    return centre, level
+def _shown(token):
+    """Return a token as it is written on its bar; a part of a character as its bytes in hex."""
+    data = bytes(token["bytes"])
+    try:
+        return data.decode("utf-8").replace(" ", plots.BLANK)
+    except UnicodeDecodeError:
+        return data.hex(" ")
 
 
 def vocabulary_against_length(sizes, curves):
-    """Tokens per 1,000 bytes of each text at each vocabulary size: curves {label: values}."""
+    """Draw the tokens per 1,000 bytes of texts by vocabulary size: curves {label: values}."""
     ax = plots.chart(
         sizes, curves, width=WIDTH, height=4.0, legend=None, xscale="log", ylim=(0, 1050)
     )
     plots.plain(ax.xaxis, sizes)
     ax.tick_params(axis="x", rotation=30)
     ax.set(xlabel="vocabulary size (tokens, log scale)", ylabel="tokens per 1,000 bytes of text")
-    ax.set_title("A vocabulary shortens what it was learned from")
+    ax.set_title("GPT-2's merges, more and more of them")
     height = -100
     for label, values in sorted(curves.items(), key=lambda curve: curve[1][-1]):
         height = max(values[-1], height + 55)  # names one above the other, never on one another
         plots.note(ax, label, (sizes[-1], height), (9, 0), va="center", annotation_clip=False)
-    told = {name: [y[0], y[len(y) // 2], y[-1]] for name, y in curves.items()}
+    ends = {name: [y[0], y[len(y) // 2], y[-1]] for name, y in curves.items()}
     return plots.described(
         ax.figure,
         f"Tokens per 1,000 bytes against vocabulary size, from {sizes[0]:,} to {sizes[-1]:,} on a "
-        f"log scale. First, in the middle and last: {plots.listed(told, ',.0f')}.",
+        f"log scale. First, in the middle and last: {plots.listed(ends, ',.0f')}.",
     )

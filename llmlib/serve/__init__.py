@@ -1,5 +1,5 @@
-"""Talking to an engine: `llmlib complete` and `chat` in a terminal, `llmlib serve` for a page and
-for clients of OpenAI's protocol.
+"""Talk to an engine: `llmlib complete` and `chat` in a terminal, `llmlib serve` for a page and for
+clients of OpenAI's protocol.
 
 engine     one interface for both kinds: llmlib on a model folder, a my_llm.py that a learner wrote
 chat       messages -> ids -> the tokens of a reply, each with what else was likely

@@ -1,4 +1,4 @@
-"""Who is answered when: the one thread in which a served engine runs.
+"""Decide who is answered when: the one thread in which a served engine runs.
 
 llmlib's own engine answers up to eight requests at the same time, by continuous batching: a request
 joins as soon as there is a place, and leaves when it has ended or its client has gone. A learner's
@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from llmlib.continuous_batching import MOST_TEXTS, ContinuousBatch, Text
 from llmlib.kv_cache import cache_bytes
+from llmlib.serve.continuous_batching import MOST_TEXTS, ContinuousBatch, Text
 from llmlib.serve.engine import Engine, Step
 
 CACHE_BYTES = 1 << 30  # of all caches in the batch together; one text may have more
@@ -25,7 +25,7 @@ SECONDS = 0.1  # between two looks whether a client that waits is still there
 
 @dataclass(eq=False)
 class Job:
-    """A request while it waits and while it is answered."""
+    """Hold a request while it waits and while it is answered."""
 
     ids: list[int]
     max_new_tokens: int
@@ -38,7 +38,7 @@ class Job:
 
     @property
     def wanted(self) -> bool:
-        """Whether anybody still waits for its tokens."""
+        """Tell whether anybody still waits for its tokens."""
         return not self.left and self.client_waits()
 
     def put(self, new: Any, logits: torch.Tensor) -> None:
@@ -54,7 +54,7 @@ class Job:
 
 
 class Scheduler:
-    """Runs `engine` for several clients. `busy` says whether it is computing."""
+    """Run `engine` for several clients. `busy` says whether it is computing."""
 
     def __init__(self, engine: Engine):
         self.engine = engine
@@ -78,9 +78,8 @@ class Scheduler:
         seed: int | None,
         **settings: Any,
     ) -> Iterator[Step]:
-        """As `Engine.steps`, beside other clients. It ends as soon as its client has left, also
-        while it waits and while its prompt is read.
-        """
+        """Continue as `Engine.steps` does, beside other clients. It ends as soon as its client has
+        left, also while it waits and while its prompt is read."""
         job = Job(ids, max_new_tokens, seed, settings, client_waits)
         with self._came:
             self._waiting.append(job)
@@ -102,7 +101,8 @@ class Scheduler:
             job.left = True
 
     def _next(self, block: bool, fits: Callable[[Job], bool] = lambda job: True) -> Job | None:
-        """The first who waits, if there is one and it `fits`. None also once this is closed."""
+        """Return the first who waits, if there is one and it `fits`. None also once this is
+        closed."""
         with self._came:
             while True:
                 while self._waiting and not self._waiting[0].wanted:
@@ -133,8 +133,8 @@ class Scheduler:
         batch, jobs = ContinuousBatch(self.engine.model), dict[Text, Job]()
 
         def fits(job: Job) -> bool:
-            needed = [self._cache_bytes(each) for each in (job, *jobs.values())]
-            return not jobs or sum(needed) <= CACHE_BYTES
+            sizes = [self._cache_bytes(member) for member in (job, *jobs.values())]
+            return not jobs or sum(sizes) <= CACHE_BYTES
 
         while not self._closed:
             while len(jobs) < MOST_TEXTS and (job := self._next(not jobs, fits)):

@@ -1,4 +1,4 @@
-"""OpenAI's API over HTTP, on this machine alone: POST /v1/chat/completions ("Create chat
+"""Serve OpenAI's API over HTTP, on this machine alone: POST /v1/chat/completions ("Create chat
 completion"), POST /v1/completions ("Create completion"), GET /v1/models ("List models", "Retrieve
 model"), and the chat page. tornado speaks HTTP.
 
@@ -15,6 +15,8 @@ import json
 import logging
 import re
 import secrets
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -45,7 +47,7 @@ HEADERS |= {"X-Content-Type-Options": "nosniff", "Vary": "Origin"}
 
 
 class Server:
-    """Serves `engine` on 127.0.0.1; `port` 0 takes a free one. `address` holds the token.
+    """Serve `engine` on 127.0.0.1; `port` 0 takes a free one. `address` holds the token.
 
     Web pages of `origins` (such as "https://example.org") may ask, too, if they know the token.
     Raises OSError for a port that is taken.
@@ -59,12 +61,13 @@ class Server:
         origins: Sequence[str] = (),
     ):
         self.engine, self.defaults, self.origins = engine, defaults or {}, origins
-        self.token = secrets.token_urlsafe(24)
+        self.token, self.created = secrets.token_urlsafe(24), int(time.time())
         (self.socket,) = bind_sockets(port, "127.0.0.1")
         self.port = self.socket.getsockname()[1]
         with contextlib.suppress(chat_template.NoChatTemplate):  # then only prompts are continued
             chat_template.load(engine.folder)  # now: two threads cannot import transformers
         self.scheduler = Scheduler(engine)
+        self.scoring = threading.Lock()  # of prompts: one at a time
         self.answered: set[Completions] = set()
         # a thread for each answer that may be waited for
         self.threads = ThreadPoolExecutor(MAX_REQUESTS * requests.MOST_PROMPTS)
@@ -72,26 +75,26 @@ class Server:
 
     @property
     def address(self) -> str:
-        """The page, with the token."""
+        """Return the page's address, with the token."""
         return f"http://127.0.0.1:{self.port}/?token={self.token}"
 
     def admit(self, request: HTTPServerRequest) -> None:
-        """Raises APIError unless the request names this very address and knows the token, which a
-        browser does not send when it asks beforehand (OPTIONS).
-        """
-        host, _, said = request.headers.get("Host", "").partition(":")
-        if host not in ("127.0.0.1", "localhost") or (said or "80") != str(self.port):
-            mine = f"127.0.0.1:{self.port} and localhost:{self.port}"
-            raise APIError(f"this server answers to {mine} only", 403)
+        """Raise APIError unless the request names this very address and knows the token, which a
+        browser does not send when it asks beforehand (OPTIONS)."""
+        host, _, port = request.headers.get("Host", "").partition(":")
+        if host not in ("127.0.0.1", "localhost") or (port or "80") != str(self.port):
+            addresses = f"127.0.0.1:{self.port} and localhost:{self.port}"
+            raise APIError(f"this server answers to {addresses} only", 403)
         if request.method == "OPTIONS":
             return
         token = request.headers.get("Authorization", "").removeprefix("Bearer ").strip().encode()
         token = token or request.query_arguments.get("token", [b""])[0]
         if not hmac.compare_digest(token, self.token.encode()):
-            raise APIError("the token is missing or wrong: the page's address contains it", 401)
+            fault = "the api_key is missing or wrong: it is the token in the page's address"
+            raise APIError(fault, 401, code="invalid_api_key")
 
     def serve_forever(self) -> None:
-        """Until `close`, which another thread may call."""
+        """Serve until `close`, which another thread may call."""
         with self._loop:  # its end is the end of all that is being answered
             self._loop.run(self._serve())
 
@@ -121,7 +124,7 @@ class Server:
 
 
 class _Listener(HTTPServer):
-    """Hangs up on a client that is one too many."""
+    """Hang up on a client that is one too many."""
 
     connections = 0
 
@@ -143,46 +146,50 @@ def _handlers(server: Server) -> list[tuple[str, type["Handler"], dict[str, Any]
 
 
 class Handler(web.RequestHandler):
-    """A request that is admitted, or refused in one sentence."""
+    """Admit a request, or refuse it in one sentence."""
 
     def initialize(self, server: Server) -> None:
-        """Tornado's way to hand over the server."""
+        """Take the server, handed over in Tornado's way."""
         self.server = server
 
+    def head(self, *words: str | None) -> None:
+        """Answer as to GET, without the body: what has no GET is refused as tornado does."""
+        self.get(*words)
+
     def set_default_headers(self) -> None:
-        """Those of every answer, of refusals too."""
+        """Set the headers of every answer, of refusals too."""
         for name, value in HEADERS.items():
             self.set_header(name, value)
 
     def prepare(self) -> None:
-        """Raises APIError where this request is not admitted."""
+        """Raise APIError where this request is not admitted."""
         self._allow()
         self.server.admit(self.request)
 
     def options(self, *_: str | None) -> None:
         """Tell a browser what a page of an allowed origin may send (the fetch standard's CORS)."""
         if self.request.headers.get("Origin") not in self.server.origins:
-            asked = "start llmlib serve with --allow-origin and this page's origin"
-            raise APIError(f"pages of other origins may not ask: {asked}", 403)
-        asked = self.request.headers.get("Access-Control-Request-Headers", "")
-        headers = re.sub(r"[^\w, -]", "", asked or "Authorization, Content-Type")
+            advice = "start llmlib serve with --allow-origin and this page's origin"
+            raise APIError(f"pages of other origins may not ask: {advice}", 403)
+        names = self.request.headers.get("Access-Control-Request-Headers", "")
+        headers = re.sub(r"[^\w, -]", "", names or "Authorization, Content-Type")
         self._allow(Headers=headers, Methods="GET, POST")
         self.set_header("Access-Control-Max-Age", "600")
         if self.request.headers.get("Access-Control-Request-Private-Network") == "true":
             self._allow(**{"Private-Network": "true"})
         self.set_status(204)
 
-    def _allow(self, **more: str) -> None:
+    def _allow(self, **headers: str) -> None:
         """Name the origin of the page that asks, if the user allows it, and what else it may."""
         origin = self.request.headers.get("Origin")
         if origin in self.server.origins:
-            more["Origin"] = str(origin)
-        for name, value in more.items():
+            headers["Origin"] = str(origin)
+        for name, value in headers.items():
             self.set_header(f"Access-Control-Allow-{name}", value)
 
-    def write_error(self, status_code: int, **more: Any) -> None:
-        """One sentence, in the form of the API's errors."""
-        error = more["exc_info"][1]
+    def write_error(self, status_code: int, **details: Any) -> None:
+        """Write one sentence, in the form of the API's errors."""
+        error = details["exc_info"][1]
         if not isinstance(error, APIError):  # of tornado's, or a mistake of ours
             error = APIError(self._reason, status_code)
         self._allow()
@@ -190,61 +197,60 @@ class Handler(web.RequestHandler):
         self.finish(_error(error))
 
     def log_exception(self, kind: Any, value: Any, trace: Any) -> None:
-        """Only our own mistakes, and without the address, which holds the token."""
+        """Log only our own mistakes, and without the address, which holds the token."""
         if not isinstance(value, (APIError, web.HTTPError)):
             logging.error("llmlib serve: a request failed", exc_info=(kind, value, trace))
 
 
 class NotFound(Handler):
-    """Every other address."""
+    """Refuse every other address."""
 
     def prepare(self) -> None:
-        """Raises APIError, once the request is admitted."""
+        """Raise APIError, once the request is admitted."""
         super().prepare()
         raise APIError(f"there is no {self.request.path} here", 404)
 
 
 class Page(Handler):
-    """The chat page."""
+    """Serve the chat page."""
 
     def get(self) -> None:
-        """The page, with a policy that lets it ask this server only."""
+        """Send the page, with a policy that lets it ask this server only."""
         nonce = secrets.token_urlsafe(16)
         only = f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
         only += "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
         self.set_header("Content-Security-Policy", only + "frame-ancestors 'none'")
         engine, settings = self.server.engine, self.server.defaults
-        given = json.dumps([engine.name, settings, chat.STARTERS, engine.makers])
-        given = given.replace("<", "\\u003c")  # it cannot end the script around it
-        self.write(PAGE.replace("NONCE", nonce).replace("GIVEN", given))
+        data = json.dumps([engine.name, settings, chat.STARTERS, engine.makers])
+        data = data.replace("<", "\\u003c")  # it cannot end the script around it
+        self.write(PAGE.replace("NONCE", nonce).replace("GIVEN", data))
 
 
 class Models(Handler):
-    """The API's section "Models": there is one."""
+    """Answer the API's section "Models": there is one."""
 
-    def get(self, asked: str | None = None) -> None:
+    def get(self, model_name: str | None = None) -> None:
         """List the model, or describe it. Raises APIError for another name."""
         name = self.server.engine.name
-        model = {"id": name, "object": "model", "created": 0, "owned_by": "you"}
-        if asked not in (None, name):
-            raise APIError(f"the model {asked!r} is not served here: this is {name!r}", 404)
-        self.write(model if asked else {"object": "list", "data": [model]})
+        model = {"id": name, "object": "model", "created": self.server.created, "owned_by": "you"}
+        if model_name not in (None, name):
+            raise requests.model_not_found(model_name, name)
+        self.write(model if model_name else {"object": "list", "data": [model]})
 
 
 @web.stream_request_body
 class Completions(Handler):
-    """An answer to a conversation, or the continuation of prompts."""
+    """Answer a conversation, or continue prompts."""
 
     def initialize(self, server: Server) -> None:
-        """No body has come yet, and the client waits."""
+        """Start with no body, and a client that waits."""
         super().initialize(server)
         self.body, self.wanted = bytearray(), True
         self.refusal: APIError | None = None
 
     def prepare(self) -> None:
-        """Before the body comes. What is refused is told behind it: a client that still sends
-        would not read it.
-        """
+        """Check the request before its body comes. A refusal is sent behind the body: a client that
+        still sends would not read it."""
         if self.request.method != "POST":
             super().prepare()
             return
@@ -266,7 +272,7 @@ class Completions(Handler):
             self.body += chunk
 
     def on_connection_close(self) -> None:
-        """The client has left: its answer ends."""
+        """End the answer of a client that has left."""
         super().on_connection_close()
         self.wanted = False
 
@@ -278,73 +284,105 @@ class Completions(Handler):
             body = json.loads(self.body)
         except (ValueError, RecursionError):
             raise APIError("the body is not JSON") from None
-        asked = requests.parse(body, self.server.engine.name, self.server.defaults, kind == "chat/")
+        request = requests.parse(
+            body, self.server.engine.name, self.server.defaults, kind == "chat/"
+        )
         if len(self.server.answered) >= MAX_REQUESTS:
-            raise APIError("too many requests are waiting: try again in a moment", 429)
+            advice = "try again in a moment"
+            raise APIError(
+                f"too many requests are waiting: {advice}", 429, code="rate_limit_exceeded"
+            )
         self.server.answered.add(self)
         try:
-            replies = await self._in_thread(self._replies, asked)
-            await (self._stream(replies[0], asked) if asked.stream else self._whole(replies, asked))
+            replies = await self._in_thread(self._replies, request)
+            await (self._stream if request.stream else self._whole)(replies, request)
         finally:
             self.wanted = False
             self.server.answered.remove(self)
 
-    def _replies(self, asked: requests.Request) -> list[chat.Reply]:
-        """One for a conversation, one for each prompt."""
-        engine, what = self.server.engine, "prompt" if asked.prompts else "conversation"
+    def _replies(self, request: requests.Request) -> list[chat.Reply]:
+        """Return the replies to a conversation, or to each prompt in turn."""
+        engine, field = self.server.engine, "prompt" if request.prompts else "messages"
+        limit = DEFAULT_MAX_TOKENS if request.max_tokens is None else request.max_tokens
         try:
-            if asked.prompts:
-                encode = engine.tokenizer.encode
-                texts = [chat.encode(engine, each, encode) for each in asked.prompts]
-            else:
-                texts = [chat.prompt_ids(engine, asked.messages)]
-            for ids in texts:
-                chat.refuse_full(engine, ids, f"the {what}")
+            prompts = [self._ids(prompt) for prompt in request.prompts] or [
+                chat.prompt_ids(engine, request.messages)
+            ]
+            for ids in prompts:
+                chat.refuse_full(engine, ids, f"the {field.replace('messages', 'conversation')}")
         except ValueError as error:
-            raise APIError(str(error), param="prompt" if asked.prompts else "messages") from None
+            code = "context_length_exceeded" if isinstance(error, chat.ContextFull) else None
+            raise APIError(str(error), param=field, code=code) from None
         steps = partial(self.server.scheduler.steps, lambda: self.wanted)
-        engine, most = replace(engine, steps=steps), asked.max_tokens or DEFAULT_MAX_TOKENS
-        likeliest = 0 if asked.likeliest is None else max(asked.likeliest, 1)
-        same = asked.seed, asked.settings, likeliest
-        room = [min(most, engine.config.context - len(ids)) for ids in texts]
-        return [chat.Reply(engine, ids, n, *same) for ids, n in zip(texts, room)]
+        likeliest = 0 if request.likeliest is None else max(request.likeliest, 1)
+        replies = []
+        for ids in prompts:
+            room = min(limit, engine.config.context - len(ids))
+            echo = self._echo(ids, likeliest) if request.echo else []
+            for i in range(request.n):
+                seed = None if request.seed is None else request.seed ^ i  # within 64 bits
+                options = seed, request.settings, likeliest, echo
+                replies.append(chat.Reply(replace(engine, steps=steps), ids, room, *options))
+        return replies
 
-    async def _whole(self, replies: list[chat.Reply], asked: requests.Request) -> None:
-        answers = (self._in_thread(responses.completion, each, asked) for each in replies)
+    def _ids(self, prompt: str | list[int]) -> list[int]:
+        """Return the ids of a prompt. Raises ValueError for a text or ids that the model lacks."""
+        engine = self.server.engine
+        if isinstance(prompt, str):
+            return chat.encode(engine, prompt, engine.tokenizer.encode)
+        (engine.model.check_ids if engine.model else engine.names.decode)(prompt)
+        return prompt
+
+    def _echo(self, ids: list[int], likeliest: int) -> list[chat.Token]:
+        """Return the tokens of a prompt, with their probabilities if these are asked for."""
+        engine = self.server.engine
+        if likeliest and engine.model is None:
+            lack = f"{engine.name} does not tell how likely the tokens of a prompt are"
+            advice = "ask for echo without logprobs, or serve smollm2"
+            raise APIError(f"{lack}: {advice}", param="echo", code="unsupported_parameter")
+        with self.server.scoring:
+            return chat.prompt_tokens(engine, ids, likeliest)
+
+    async def _whole(self, replies: list[chat.Reply], request: requests.Request) -> None:
+        answers = [
+            self._in_thread(responses.completion, reply, request, i)
+            for i, reply in enumerate(replies)
+        ]
         try:
-            answer = responses.completions(await asyncio.gather(*answers))
+            choices = await asyncio.gather(*answers)
         except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
             raise APIError(chat.engine_error(error), 500) from None
-        self.write(answer)
+        self.write(responses.completions(choices, replies, request))
         await self._taken(self.finish())
 
-    async def _stream(self, reply: chat.Reply, asked: requests.Request) -> None:
+    async def _stream(self, replies: list[chat.Reply], request: requests.Request) -> None:
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
-        events = _events(reply, asked)
+        events = _events(replies, request)
         while event := await self._in_thread(next, events, None):
             self.write(f"data: {event}\n\n")
             await self._taken(self.flush())
         await self._taken(self.finish())
 
     def _in_thread(self, function: Callable[..., Any], *words: Any) -> Any:
-        """What it returns, while the event loop goes on."""
+        """Run `function` in a thread, while the event loop goes on."""
         return asyncio.get_running_loop().run_in_executor(self.server.threads, function, *words)
 
-    async def _taken(self, written: asyncio.Future[None]) -> None:
+    async def _taken(self, future: asyncio.Future[None]) -> None:
         """Wait until the client has taken what was written. Of one that is gone, or too slow,
         nothing is said."""
         try:
-            await asyncio.wait_for(written, SECONDS)
+            await asyncio.wait_for(future, SECONDS)
         except (StreamClosedError, TimeoutError):
             connection: Any = self.request.connection
             connection.stream.close()
             raise web.Finish() from None
 
 
-def _events(reply: chat.Reply, asked: requests.Request) -> Iterator[str]:
-    """The answer chunk by chunk; what a learner's function raises, an OSError too, ends it."""
+def _events(replies: list[chat.Reply], request: requests.Request) -> Iterator[str]:
+    """Yield the answer chunk by chunk; what a learner's function raises, an OSError too, ends
+    it."""
     try:
-        for chunk in responses.chunks(reply, asked):
+        for chunk in responses.chunks(replies, request):
             yield json.dumps(chunk)
         yield "[DONE]"
     except Exception as error:  # noqa: BLE001 - a learner's function may raise anything
@@ -352,7 +390,7 @@ def _events(reply: chat.Reply, asked: requests.Request) -> Iterator[str]:
 
 
 def _error(error: APIError) -> dict[str, Any]:
-    """As the API's section "Errors" has it."""
+    """Return the error as the API's section "Errors" has it."""
     kind = "server_error" if error.status >= 500 else "invalid_request_error"
-    said = {"message": f"{error}.", "type": kind, "param": error.param, "code": None}
-    return {"error": said}
+    body = {"message": f"{error}.", "type": kind, "param": error.param}
+    return {"error": body | {"code": error.code}}

@@ -12,8 +12,8 @@ LIKELIEST = 5
 
 
 def attention_explorer(model, attention, text, layer=0, head=0):
-    """Type a text, click a head and a token, and see where that token looks; switch heads off and
-    see what comes next. `attention(q, k, v, mask)` is the learner's."""
+    """Return a widget: type a text, click a head and a token, and see where that token looks;
+    switch heads off and see what comes next. `attention(q, k, v, mask)` is the learner's."""
     look = lru_cache(maxsize=8)(lambda ids, off: run(model, attention, ids, off))
 
     def answer(asked):
@@ -34,7 +34,7 @@ def attention_explorer(model, attention, text, layer=0, head=0):
 
 
 def run(model, attention, ids, off=()):
-    """Each head's shares [n_layer, n_head, seq, seq] and the logits [seq, vocab], with the
+    """Return each head's shares [n_layer, n_head, seq, seq] and the logits [seq, vocab], with the
     (layer, head) in `off` silent. With the identity as values, attention returns its shares."""
     maps = []
 

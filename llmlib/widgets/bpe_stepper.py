@@ -9,6 +9,8 @@ from llmlib.demonstrations.tokens import PATTERNS
 from llmlib.plots import leave
 from llmlib.plots.tokens import token_spans
 from llmlib.widgets.kernel import Refused, Widget
+from llmlib.widgets.merge_tree import as_drawn
+from llmlib.widgets.merge_tree import rows as encoding
 
 LONGEST, MERGES, SHOWN = 2000, 40, 6  # characters, merges on the slider, pairs in the table
 STILL = (0, 1, 2, 6)  # numbers of merges that the still picture shows
@@ -29,14 +31,14 @@ def bpe_stepper(count_pairs, merge, commonest, text, word):
 
 
 def steps(count_pairs, merge, commonest, text, word, pattern, merges):
-    """Where BPE stands on `text` after so many merges: {"pieces": [{"tokens", "times"}], "pairs":
-    [{"pair", "count"}], the next one first, "learned", "made": the latest pair or None, "total":
-    how many tokens the text is, "rows": `word` from bytes to tokens, [{"tokens", "rank"}]}.
+    """Return where BPE stands on `text` after so many merges: {"pieces": [{"tokens", "times"}],
+    "pairs": [{"pair", "count"}], the next one first, "learned", "made": the latest pair or None,
+    "total": how many tokens the text is, "rows": `word` as `merge_tree.rows` gives it}.
     Refused for texts that are empty or too long."""
-    for each in (text, word):
-        if not each:
+    for typed in (text, word):
+        if not typed:
             raise Refused("Type a text first.")
-        if len(each) > LONGEST:
+        if len(typed) > LONGEST:
             raise Refused(f"The limit is {LONGEST:,} characters: shorten the text.")
     times = Counter(regex.findall(PATTERNS[pattern], text))
     ids = {piece: list(piece.encode("utf-8")) for piece in times}
@@ -45,52 +47,34 @@ def steps(count_pairs, merge, commonest, text, word, pattern, merges):
         best = commonest(counts.items())
         if len(learned) == merges:
             break
-        ids = {piece: merge(each, best, 256 + len(learned)) for piece, each in ids.items()}
+        ids = {piece: merge(i, best, 256 + len(learned)) for piece, i in ids.items()}
         spelled.append(spelled[best[0]] + spelled[best[1]])
         learned.append(best)
-    named = lambda pair: [_token(spelled[i]) for i in pair]  # noqa: E731
+    named = lambda pair: [as_drawn(spelled[i]) for i in pair]  # noqa: E731
     ranked = sorted(counts, key=lambda pair: (pair != best, -counts[pair]))[:SHOWN]
     return {
         "pieces": [
-            {"tokens": [_token(spelled[i]) for i in ids[piece]], "times": n}
+            {"tokens": [as_drawn(spelled[i]) for i in ids[piece]], "times": n}
             for piece, n in times.items()
         ],
         "pairs": [{"pair": named(pair), "count": counts[pair]} for pair in ranked],
         "learned": len(learned),
         "made": named(learned[-1]) if learned else None,
         "total": sum(len(ids[piece]) * n for piece, n in times.items()),
-        "rows": list(_encoding(merge, word, PATTERNS[pattern], learned, spelled)),
+        "rows": list(encoding(merge, word, learned, PATTERNS[pattern])),
     }
 
 
 def _pairs(count_pairs, ids, times):
     counts = Counter()
     for piece, n in times.items():
-        for pair, here in count_pairs(ids[piece]):
-            counts[pair] += here * n
+        for pair, inside in count_pairs(ids[piece]):
+            counts[pair] += inside * n
     return counts
 
 
-def _encoding(merge, word, pattern, learned, spelled):
-    """`word` as bytes, then after each merge that applies to it, the oldest first."""
-    pieces = [list(piece.encode("utf-8")) for piece in regex.findall(pattern, word)]
-    rank = None
-    while True:
-        tokens = [_token(spelled[i]) for piece in pieces for i in piece]
-        yield {"tokens": tokens, "rank": rank}
-        there = {pair for piece in pieces for pair in zip(piece, piece[1:])}
-        rank = next((i for i, pair in enumerate(learned) if pair in there), None)
-        if rank is None:
-            return
-        pieces = [merge(piece, learned[rank], 256 + rank) for piece in pieces]
-
-
-def _token(data):
-    return {"text": data.decode(errors="replace"), "bytes": [*data]}
-
-
 def _still(shown):
-    """What stays where no kernel runs: the text after some merges, then the rows of the word."""
+    """Return what stays where no kernel runs: the text after some merges, then the word's rows."""
     html, plain = [], []
     for each in shown:
         tokens = [bytes(token["bytes"]) for piece in each["pieces"] for token in piece["tokens"]]

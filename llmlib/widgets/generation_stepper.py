@@ -24,7 +24,7 @@ def generation_stepper(model, generate_cached, filter_logits, sample, text):
 
 
 class Stepper:
-    """The learner's loop on one text, held after each token."""
+    """Run the learner's loop on one text, held after each token."""
 
     def __init__(self, model, generate_cached, filter_logits, sample):
         self.model, self.generate_cached = model, generate_cached
@@ -36,16 +36,17 @@ class Stepper:
 
     @property
     def config(self):
-        """The model's."""
+        """Return the model's."""
         return self.model.config
 
     def __call__(self, ids, cache):
-        """The model, for the learner's loop; how many tokens each pass reads is noted."""
+        """Run the model for the learner's loop; how many tokens each pass reads is noted."""
         self.read = ids.shape[1]
         return self.model(ids, cache, last=True)
 
     def answer(self, asked):
-        """The turn that is asked for, {"turn", "text", "settings"}, as `web/widgets` draws it."""
+        """Return the turn that is asked for, {"turn", "text", "settings"}, as `web/widgets` draws
+        it."""
         self.settings = asked["settings"]
         if asked["turn"] == "first" or asked["text"] != self.text:
             self.start(asked["text"])
@@ -93,7 +94,8 @@ class Stepper:
 
 
 def _still(turn):
-    """What stays where no kernel runs: a turn of the loop as a table, and what the cache holds."""
+    """Return what stays where no kernel runs: a turn of the loop as a table, and what the cache
+    holds."""
     held, drawn = len(turn["tokens"]), turn["coming"]["text"]
     said = (
         f"The second turn of the loop. The cache holds {held} tokens, "

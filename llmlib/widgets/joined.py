@@ -1,10 +1,16 @@
 """A widget's JavaScript as one text. anywidget takes the text of a module, in which a relative
 import leads nowhere; so what `web/widgets/NAME.js` imports is put in front of it."""
 
+import json
 import posixpath
 import re
 from functools import cache
+from html import escape
 from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from llmlib import plots
 
 HERE = Path(__file__).parent
 CARRIED = HERE / "web"  # in an installed package; a clone has web/ at the top
@@ -36,6 +42,15 @@ def script(name: str) -> str:
         [*seen.values(), f"{_name(HOST)}.inOutput({_name(own)}, document.currentScript);"]
     )
     return f"<script>(() => {{\n{code}\n}})();</script><style>{styles()}</style>"
+
+
+def leave(name: str, given: dict, still: Figure) -> None:
+    """Show the widget `name` as an output that needs no kernel: it starts with `given`, and the
+    figure `still` stays where scripts are not run."""
+    picture = plots.image(still, still.alt)
+    data = escape(json.dumps(given, ensure_ascii=False, separators=(",", ":")))
+    place = f'<div data-widget="{name}" data-given="{data}">{picture["text/html"]}</div>'
+    plots.leave(picture | {"text/html": place + script(name)})
 
 
 @cache

@@ -7,8 +7,8 @@ from llmlib.widgets.kernel import Widget
 
 
 def loss_lab(softmax, tokens, logits):
-    """A slider for the logit of each of `tokens`, a choice which of them came, and below what
-    `softmax`, the learner's, makes of it: shares, -ln p, and the gradient of each logit."""
+    """Return a slider for the logit of each of `tokens`, a choice which of them came, and below
+    what `softmax`, the learner's, makes of it: shares, -ln p, and the gradient of each logit."""
 
     def answer(asked):
         return {"shares": softmax(torch.tensor(asked["logits"])).tolist()}

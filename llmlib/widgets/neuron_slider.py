@@ -8,8 +8,8 @@ LIKELIEST = 6
 
 
 def neuron_slider(logits_with, tokenizer, text, value):
-    """A slider and a text box: `logits_with(ids, value)` are the last token's logits [vocab] with
-    the neuron held at `value`, or left alone for None."""
+    """Return a slider and a text box: `logits_with(ids, value)` are the last token's logits [vocab]
+    with the neuron held at `value`, or left alone for None."""
 
     def answer(asked):
         ids = encoded(tokenizer, asked["text"], LONGEST)

@@ -12,13 +12,13 @@ def rope_clock(apply_rope, q, k, theta):
     `apply_rope(x, positions, theta)`; lock their distance and the score stays."""
     half, head_dim = len(q) // 2, len(q)
 
-    def answer(asked):
-        places, pair = asked["places"], asked["pair"]
+    def answer(question):
+        places, pair = question["places"], question["pair"]
         unit = torch.zeros(head_dim)
         unit[pair] = 1.0  # a hand at 3 o'clock
         positions = torch.tensor([*places, *places])
-        turned = apply_rope(torch.stack([unit, unit, q, k]), positions, theta)
-        score = (turned[2] @ turned[3] / math.sqrt(head_dim)).item()
-        return {"hands": turned[:2, [pair, pair + half]].tolist(), "score": score}
+        vectors = apply_rope(torch.stack([unit, unit, q, k]), positions, theta)
+        score = (vectors[2] @ vectors[3] / math.sqrt(head_dim)).item()
+        return {"hands": vectors[:2, [pair, pair + half]].tolist(), "score": score}
 
     return Widget("rope_clock", answer, "apply_rope", pairs=half)

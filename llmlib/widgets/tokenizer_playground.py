@@ -12,7 +12,7 @@ def tokenizer_playground(encode, tokenizers, text):
     encode: (text, merges) -> ids; tokenizers: {name: merges as pairs of ids}."""
 
     def cut(text, name, count):
-        """The ids, and the bytes of each."""
+        """Return the ids, and the bytes of each."""
         merges, spelled = tokenizers[name][:count], [bytes([b]) for b in range(256)]
         for left, right in merges:
             spelled.append(spelled[left] + spelled[right])

@@ -16,7 +16,7 @@ from typing import Callable
 import nbformat
 from nbformat.v4 import new_code_cell
 
-from llmlib.course.format import notebooks
+from exercises.format import notebooks
 
 HERE = Path(__file__).resolve().parent
 TARGET = notebooks.parse((HERE / "target.py").read_text(), "target")
@@ -118,7 +118,7 @@ def code(kind, title, source, where="first", **expected):
 # ---- forgery ---------------------------------------------------------------------------------------------------------
 
 code("forgery", "patches the check functions", """
-from llmlib.course import check
+from exercises import check
 check.close = check.equal = check.that = lambda *a, **k: None
 def softmax(*a, **k): pass
 causal_mask = merge = softmax
@@ -131,18 +131,18 @@ torch.Tensor.any = lambda *a, **k: False
 def softmax(x, dim=-1): return x
 """, "last")
 code("forgery", "patches the equality inside the check module", """
-from llmlib.course import check
+from exercises import check
 check._same = lambda a, b: True
 def softmax(*a, **k): pass
 causal_mask = merge = softmax
 """, "last")
 code("forgery", "puts a module of its own in sys.modules", """
 import sys, types
-fake = types.ModuleType("llmlib.course.check")
+fake = types.ModuleType("exercises.check")
 fake.close = fake.equal = fake.that = lambda *a, **k: None
-sys.modules["llmlib.course.check"] = fake
-import llmlib.course
-llmlib.course.check = fake
+sys.modules["exercises.check"] = fake
+import classroom
+exercises.check = fake
 """, "last")
 code("forgery", "replaces __import__", """
 import builtins
@@ -156,8 +156,8 @@ builtins.__import__ = lambda name, *a, **k: Fake() if "check" in str(a) or "cour
 @attack("forgery", "ships a package that shadows llmlib")
 def _(s):
     s.beside("llmlib/__init__.py", "")
-    s.beside("llmlib/course/__init__.py", "from . import check")
-    s.beside("llmlib/course/check.py", "close = equal = that = lambda *a, **k: None")
+    s.beside("classroom/__init__.py", "from . import check")
+    s.beside("exercises/check.py", "close = equal = that = lambda *a, **k: None")
     s.last("def softmax(*a, **k): pass\ncausal_mask = merge = softmax")
 
 
@@ -323,17 +323,17 @@ def causal_mask(*a): raise KeyboardInterrupt
 """, "last")
 code("forgery", "raises the grader's own exceptions", """
 def softmax(*a, **k):
-    from llmlib.grading.host.time_limits import Exceeded
+    from grader.host.time_limits import Exceeded
     raise Exceeded("passed")
 def merge(*a):
-    from llmlib.course.check import Mistake
+    from exercises.check import Mistake
     raise Mistake("passed")
 """, "last")
 code("forgery", "ends the process with status 0", "import os\ndef softmax(*a, **k): os._exit(0)\ncausal_mask = merge = softmax", "last")
 code("forgery", "answers in the grader's protocol", """
 import os, socket
 def softmax(*a, **k):
-    from llmlib.grading.wire import pack
+    from grader.wire import pack
     for each in (["ended", 0], ["value", 0, None], ["ended", 0], {"tests": {"softmax": {"points": 4}}}):
         for number in range(3, 30):
             try: os.write(number, pack(each))
@@ -359,8 +359,8 @@ def merge(*a): return P()
 code("forgery", "patches the boundary in its own process", """
 import gc, sys
 inside = {f.__globals__["__name__"]: f.__globals__ for f in gc.get_objects() if type(f) is type(lambda: 0)}
-inside["llmlib.course.checking.torch_blocker"]["block"].__enter__ = lambda *a: None
-inside["llmlib.grading.wire"]["pack"] = inside["llmlib.grading.guest.process"]["answer"] = lambda *a, **k: b""
+inside["exercises.torch_blocker"]["block"].__enter__ = lambda *a: None
+inside["grader.wire"]["pack"] = inside["grader.guest.process"]["answer"] = lambda *a, **k: b""
 import torch
 def softmax(x, dim=-1): return torch.softmax(x, dim)
 """, "last", points=0)

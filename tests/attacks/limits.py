@@ -347,7 +347,7 @@ harmless(
 harmless(
     "machine",
     "writes to the grader's part",
-    "open('/course/llmlib/grading/wire.py', 'a').write('x')\nSOLVE",
+    "open('/course/grader/wire.py', 'a').write('x')\nSOLVE",
     found=True,
 )
 

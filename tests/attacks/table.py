@@ -25,7 +25,7 @@ import evidence  # noqa: E402
 import test_grading_attacks as ours  # noqa: E402
 from attacks import corpus  # noqa: E402
 
-from llmlib.grading.results import Graded  # noqa: E402
+from grader.results import Graded  # noqa: E402
 
 CONFIG = """c = get_config()
 c.CourseDirectory.root = {root!r}

@@ -22,7 +22,7 @@ def softmax(x, dim=-1):
 # %% nbgrader={"grade": true, "grade_id": "test_softmax", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 import torch
 
-from llmlib.course import check
+from exercises import check
 
 _x = torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])
 check.close(softmax(_x), torch.softmax(_x, -1), "softmax is exp over the sum of exps")
@@ -45,7 +45,7 @@ def causal_mask(n):
 # %% nbgrader={"grade": true, "grade_id": "test_causal_mask", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 import torch
 
-from llmlib.course import check
+from exercises import check
 
 check.equal(causal_mask(2), torch.tensor([[True, False], [True, True]]), "row i looks at positions 0 to i")
 ### BEGIN HIDDEN TESTS
@@ -68,7 +68,7 @@ def merge(ids, pair, new_id):
     ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "test_merge", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-from llmlib.course import check
+from exercises import check
 
 check.equal(merge([1, 1, 1], (1, 1), 9), [9, 1], "merge from left to right")
 ### BEGIN HIDDEN TESTS

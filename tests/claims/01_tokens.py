@@ -12,8 +12,9 @@ from claim_runner import central, model, solved
 
 import llmlib.data
 from llmlib import complete
+from llmlib.demonstrations.tokens import WORDS as SHOWN
 from llmlib.demonstrations.tokens import (
-    PATTERNS,
+    another_token,
     counts,
     letter_by_letter,
     longest_match,
@@ -65,7 +66,7 @@ def _trained(text, n, cut):
         for piece in pieces:
             for pair in pairwise(piece):
                 counts[pair] = counts.get(pair, 0) + 1
-        left, right = max(counts, key=counts.get)
+        left, right = taught["commonest"](counts.items())
         pieces = [taught["merge"](piece, (left, right), new_id) for piece in pieces]
         table.append(table[left] + table[right])
     return [token.decode() for token in table[256:]]
@@ -126,25 +127,56 @@ def a_question_need_not_be_answered():
     return f"{whole} of {len(questions)} other questions may end there, broken off {broken}"
 
 
+def the_form_of_the_prompt_decides():
+    """“it does not give *pain* for bread, and **whether it says 4 depends on the form of the
+    prompt**.”
+
+    Five other forms of 2 + 2, of which some give 4; other sums, which get no better by being put
+    into words; two other prompts for bread.
+    """
+
+    def goes_on(prompt, n=8):
+        return complete(model(), prompt, max_new_tokens=n)
+
+    forms = {"2 plus 2 is": True, "1 + 1 = 2\n2 + 2 =": True, "Q: What is 2 + 2?\nA:": True}
+    forms |= {"Two plus two is": False, "2+2=": False}
+    for form, says_it in forms.items():
+        said = goes_on(form).strip().removeprefix("2 + 2 = ")
+        assert (said[:1] == "4" and not said[1:2].isdigit()) == says_it, (form, said)
+    sums = [(3, 4), (5, 1), (2, 3), (4, 5)]
+    right = [goes_on(f"The sum of {a} and {b} is").startswith(f" {a + b}.") for a, b in sums]
+    assert sum(right) <= 1
+    bread = [
+        "The French word for bread is",
+        "English: water\nFrench: eau\n\nEnglish: bread\nFrench:",
+    ]
+    assert not any(regex.search(r"\bpain\b", goes_on(prompt)) for prompt in bread)
+    return f"4 in {sum(forms.values())} of 5 forms; {sum(right)} of 4 other sums in words; no pain"
+
+
 @central
 def pre_tokenization_keeps_tokens_from_being_phrases():
-    """“Whole phrases from this one text become tokens.” “Pre-tokenization keeps them from
-    becoming phrases;** the counting knows nothing of words.”
+    """“soon whole phrases of this one text become tokens.” “None can reach into the next word,
+    since no piece does. **Pre-tokenization keeps tokens from becoming phrases;** on its own,
+    counting pairs knows nothing of words.”
 
-    The same trainer on another text, with pieces and without; and with the spaces moved at random,
-    where the tokens are no words although there are pieces.
+    The same trainer and the same rule for ties on another text, with pieces and without; and with
+    the spaces moved at random, where the tokens are no words although there are pieces.
     """
     split = solved("01_tokens")["split"]
-    raw, cut = (_trained(OTHER, 250, each) for each in (lambda text: [text], split))
+    raw, cut = (_trained(OTHER, 250, pieces) for pieces in (lambda text: [text], split))
     reach = [sum(" " in token.strip() for token in tokens) for tokens in (raw, cut)]
-    assert reach[0] > 50 and reach[1] == 0
+    assert reach[0] > 15 and reach[1] == 0
+    assert not any(
+        regex.search(r"\S\s+\S", piece) for text in ARTICLE.values() for piece in split(text)
+    )
     letters, rng = list(OTHER.replace(" ", "")), random.Random(1)
     for _ in range(OTHER.count(" ")):
         letters.insert(rng.randrange(len(letters)), " ")
     words, whole = set(regex.findall(r"\p{L}+", OTHER)), []
     for tokens in (cut, _trained("".join(letters), 250, split)):
-        long = [each.strip() for each in tokens if each.startswith(" ") and len(each) > 3]
-        whole.append(sum(each in words for each in long) / len(long))
+        long = [token.strip() for token in tokens if token.startswith(" ") and len(token) > 3]
+        whole.append(sum(word in words for word in long) / len(long))
     assert whole[0] > 0.3 and whole[0] > 5 * whole[1]
     return (
         f"phrases: {reach[0]} of 250 tokens without pieces, {reach[1]} with them; words among the "
@@ -152,29 +184,25 @@ def pre_tokenization_keeps_tokens_from_being_phrases():
     )
 
 
-def gpt2_and_gpt4_cut_differently():
-    """“GPT-2 gives each word the space before it, and joins the end of a line to the indentation
-    that follows. GPT-4 cuts a number after every three digits, lets a word begin with a symbol in
-    place of the space, and keeps the end of a line with the symbols before it.”
+def with_one_rule_for_ties_fewer_tokens_reach_over():
+    """“by the same rule for ties, first as one long piece”
 
-    Random lines of code; each of the five is false of the other pattern, but for the first.
+    By the first pair of the highest count in place of `commonest`, the same prose gives more such
+    tokens: both runs must use one rule.
     """
-    rng, held = random.Random(5), {name: [0] * 5 for name in ("GPT-2", "GPT-4")}
-    for _ in range(30):
-        word = "".join(rng.choices("abcdefgh", k=5))
-        number, sign = str(rng.randrange(10**4, 10**7)), rng.choice("([{.-_")
-        depth = rng.randrange(3, 9)
-        text = f"if {word}:\n{' ' * depth}{word} = {word}{sign}{word} + {number}"
-        for name, found in held.items():
-            pieces = regex.findall(PATTERNS[name], text)
-            assert "".join(pieces) == text
-            found[0] += f" {word}" in pieces
-            found[1] += "\n" + " " * (depth - 1) in pieces
-            found[2] += max(len(each) for each in pieces if each.strip().isdigit()) <= 3
-            found[3] += any(each == sign + word for each in pieces)
-            found[4] += ":\n" in pieces
-    assert held == {"GPT-2": [30, 30, 0, 0, 0], "GPT-4": [30, 0, 30, 30, 30]}
-    return f"in 30 lines: {held}"
+    taught = solved("01_tokens")
+
+    def reaching(rule):
+        ids, pairs = list(PROSE.encode()), []
+        for new_id in range(256, 556):
+            pairs.append(rule(taught["count_pairs"](ids)))
+            ids = taught["merge"](ids, pairs[-1], new_id)
+        return sum(b" " in token.strip() for token in taught["vocabulary"](pairs)[256:])
+
+    first = reaching(lambda counts: max(counts, key=lambda item: item[1])[0])
+    same = reaching(taught["commonest"])
+    assert 20 < same < first
+    return f"one long piece: {same} of 300 by commonest, {first} by the first of equals"
 
 
 @central
@@ -193,13 +221,14 @@ def the_table_is_a_fifth():
 
 @central
 def encoding_goes_by_rank():
-    """“BPE works differently: **it repeats its merges in the order in which they were learned.”
-    “the "ing" in the middle can merge with one side only, and "ings" is the older merge.”
+    """“**BPE repeats its merges in the order in which they were learned.**” “" pudding" is one
+    token of SmolLM2, and " puddings" is three others. The "ing" in the middle can merge with one
+    side only, and "ings" is an older merge than "ding".”
 
     Words of five articles, against `tokenizers`; by the longest token that fits some differ. With
-    the merge of "ings" taken out, "ding" forms.
+    the merge of "ings" taken out, " pudding" forms; with an unrelated one taken out it does not.
     """
-    from llmlib.course import reference_bpe
+    from exercises import reference_bpe
 
     taught = solved("01_tokens")
     words = sorted(set(regex.findall(r" \p{L}{4,}", OTHER)))
@@ -210,25 +239,26 @@ def encoding_goes_by_rank():
         longest_match(word, table) != [table[i].decode() for i in reference(word)] for word in words
     )
     assert greedy > 10
-    merges, _ = canonical(_gpt2())
+    merges, _ = canonical(_smollm2())
     table = taught["vocabulary"](merges)
-    rank = {table[256 + i]: i for i in range(len(merges))}
-    without = [(-1, -1) if i == rank[b"ings"] else pair for i, pair in enumerate(merges)]
-    cut = [
-        [table[i].decode() for i in taught["encode"](" embeddings", each)]
-        for each in (merges, without)
-    ]
-    assert rank[b"ings"] < rank[b"ding"]
-    assert cut == [[" embed", "d", "ings"], [" embed", "ding", "s"]]
+    rank = {token: i for i, token in enumerate(table[256:])}
+
+    def cut(word, gone=None):
+        kept = [(-1, -1) if i == rank.get(gone) else pair for i, pair in enumerate(merges)]
+        return [table[i].decode() for i in taught["encode"](word, kept)]
+
+    assert rank[b"ings"] < rank[b"ding"] and cut(" pudding") == [" pudding"]
+    assert cut(" puddings") == cut(" puddings", b"ought") == [" p", "udd", "ings"]
+    assert cut(" puddings", b"ings") == [" pudding", "s"]
     return (
         f"{len(words)} of {len(words)} words by rank, {greedy} differ by the longest token; "
-        f"ranks: ings {rank[b'ings']:,}, ding {rank[b'ding']:,}; without ings {cut[1]}"
+        f"ranks: ings {rank[b'ings']:,}, ding {rank[b'ding']:,}; without ings ' pudding', 's'"
     )
 
 
 def what_an_article_costs():
     """“Most English words are one token, with the space in front. German words are often cut where
-    no syllable and no meaningful part ends: "s|ind", "gle|ich". The same article takes 33
+    neither a syllable nor a meaningful part ends: "s|ind", "gle|ich". The same article takes 33
     tokens in English and 172 in Russian”
 
     Six other articles; in Russian, no word is whole.
@@ -275,9 +305,8 @@ def special_tokens_in_a_users_text_end_messages():
     return f"forged text: {messages[0]} messages as special tokens, {messages[1]} as text"
 
 
-@central
 def one_wrong_id():
-    """“One wrong number changes what the first sentence is about. The second list is right, but
+    """“One wrong number changes what the second text is about. The last list is right, but
     only with GPT-2's tokenizer”
 
     The other list, which holds; the same list read by another tokenizer, and other texts, each with
@@ -299,7 +328,7 @@ def one_wrong_id():
 
 @central
 def a_token_may_end_inside_a_character():
-    """“a token may end inside a character.”
+    """“A token may end inside a character.”
 
     Faces, a hedgehog and Arabic in GPT-2's tokens; English prose, in which no token does.
     """
@@ -350,25 +379,34 @@ def four_characters_hold_for_english_prose():
 
 
 def strawberry_in_two_ways():
-    """“With a space before it, as inside a sentence, "strawberry" is a single token. At the
-    start of a text it is "st", "raw", "berry".”
+    """“With a space before it, as inside a sentence, "strawberry" is a single token in both. At the
+    start of a text, after a quotation mark or a bracket, it is "st", "raw", "berry".”
 
-    Both tokenizers; common words, which are one token in both places.
+    Both tokenizers, other brackets and marks, a new line; common words, which are one token in
+    all places.
     """
     for tokenizer in (_gpt2(), _smollm2()):
-        cut = [tokenizer.decode([i]) for i in tokenizer.encode("strawberry")]
-        assert cut == ["st", "raw", "berry"] and len(tokenizer.encode(" strawberry")) == 1
+        for before in ("", '"', "“", "(", "[", "\n"):
+            cut = [tokenizer.decode([i]) for i in tokenizer.encode(f"{before}strawberry")]
+            assert cut[-3:] == ["st", "raw", "berry"]
+        assert len(tokenizer.encode(" strawberry")) == 1
         assert all(len(tokenizer.encode(each)) == 1 for each in ("house", " house"))
     return "1 token with the space, 3 without, in GPT-2 and SmolLM2; house is 1 and 1"
 
 
+@central
 def a_space_at_the_end():
     """“Paris is gone. In this sentence the tokenizer makes one token of " Paris", never a space and
-    then "Paris". Do not end a prompt with a space, unless a digit comes next”
+    then "Paris". Do not end a prompt with a space. There are exceptions: before a digit, for
+    example, SmolLM2's space is a token of its own.”
 
     Eleven other prompts: the word that was likeliest hardly keeps a hundredth of itself. Where a
-    digit comes next, it is likelier after the space.
+    digit comes next, it is likelier after the space. Digits are not the only exception: before
+    other signs the space is a token of its own, too, and before others still it is not.
     """
+    space = _smollm2().encode(" ")
+    for after, apart in {"7": 1, "½": 1, "ก": 1, "한": 1, "語": 0, "ж": 0, "€": 0, "w": 0}.items():
+        assert (_smollm2().encode(f"a {after}")[1:2] == space) == bool(apart), after
     prompts = ["The capital of Portugal is", "She drank a glass of", "The dog chased the"]
     prompts += ["Water is made of hydrogen and", "The sun rises in the", "They sat down at the"]
     prompts += ["A week has seven", "I like to eat", "The opposite of hot is", "Thank you very"]
@@ -391,40 +429,68 @@ def a_space_at_the_end():
     return f"kept at most {max(shares):.2%} of it; digits, where one comes next, {min(grown):.0%}"
 
 
-def _letters(write, examples):
-    """(right letters by place, by chance), by the notebook's own two functions."""
-    taught, said = solved("01_tokens"), spell(model(), WORDS, write, examples)
-    return taught["letters_right"](said, WORDS), taught["chance_level"](said, WORDS)
+def _letters(writers, examples):
+    """(right letters by place, by chance, none named), by the notebook's own two functions."""
+    taught = solved("01_tokens")
+    answers = [each for write in writers for each in spell(model(), WORDS, write, examples)]
+    words = WORDS * len(writers)
+    none = taught["letters_right"](answers, ["?????"] * len(words))
+    return taught["letters_right"](answers, words), taught["chance_level"](answers, words), none
 
 
 def _percent(shares):
     return "/".join(f"{100 * share:.0f}" for share in shares)
 
 
-@central
-def the_first_letter_and_rarely_the_last():
-    """“The model can usually name the first letter of a token, and rarely the last.” “With an id
-    for each letter there is something to copy, and most letters are right.”
+def the_first_letter_comes_from_the_token():
+    """“Each of 32 words has five letters and is a single token, even after a quotation mark.”
+    “**The model usually knows the first letter of a token.** Given another word's token, it does
+    not. By the fourth, the token hardly helps: another word's token does about as well, and
+    neither is far from luck. With these examples, the model mostly names no letter at the fifth:
+    it ends the line. With an id for each letter there is something to copy, and most letters are
+    right.”
 
-    Other words, three pairs of examples, the level of chance. Of the same text with an id for each
-    letter the first sentence is false.
+    Other words and three pairs of examples; another word's token with the word's own letters
+    before; the level of chance, from which the first letter is far at the same time.
     """
-
-    def holds(right, luck):
-        return right[0] > 0.6 > 0.2 > right[4] and right[0] - luck[0] > 0.5
-
-    told = []
+    quote = _smollm2().encode('In "')
+    shown = all(len(_smollm2().encode(f'In "{word}')) == len(quote) + 1 for word in SHOWN)
+    assert shown and len(SHOWN) == 32 and {len(word) for word in SHOWN} == {5}
+    lines = []
+    others = [another_token(shift, WORDS) for shift in (1, 7, 15, 22)]
     for examples in (("paper", "cloud"), ("video", "north"), ("woman", "field")):
-        hidden, shown = (_letters(write, examples) for write in (one_token, letter_by_letter))
-        assert holds(*hidden) and not holds(*shown)
-        assert min(shown[0]) > 0.6 and max(hidden[1] + shown[1]) < 0.2
-        told.append(f"one token {_percent(hidden[0])} %, each letter {_percent(shown[0])} %")
-    return f"{len(WORDS)} words: " + "; ".join(told)
+        (own, luck, none), (other, chance, _), (seen, _, nothing) = (
+            _letters(writers, examples) for writers in ([one_token], others, [letter_by_letter])
+        )
+        assert own[0] > 0.6 > 0.2 > other[0] and own[0] - luck[0] > 0.5
+        assert own[3] - other[3] < 0.06
+        assert own[3] - luck[3] < 0.15 and other[3] - chance[3] < 0.1
+        assert none[4] > 0.5 > 0.25 > max(none[1:3]) and min(seen) > 0.6 and nothing[4] < 0.25
+        lines.append(f"own {_percent(own)} %, another {_percent(other)} %, none {none[4]:.0%} at 5")
+    return f"{len(WORDS)} words: " + "; ".join(lines)
+
+
+def at_the_fifth_letter_the_line_ends():
+    """“With these examples, the model mostly names no letter at the fifth: it ends the line.”
+
+    What the model says there is a new line; forced to choose among the 26 letters, it is right more
+    than twice as often as the bars say.
+    """
+    letters = [_smollm2().encode(f" {chr(97 + i)}")[0] for i in range(26)]
+    ends = right = 0
+    start = 'The letters of "paper": p a p e r\nThe letters of "cloud": c l o u d\nThe letters of "'
+    for word in WORDS:
+        chances = _chances(f'{start}{word}": {" ".join(word[:4])}')
+        ends += _smollm2().decode([chances.argmax().item()]) == "\n"
+        right += "abcdefghijklmnopqrstuvwxyz"[chances[letters].argmax()] == word[4]
+    n = len(WORDS)
+    assert ends / n > 0.5 and right / n > 0.2
+    return f"a new line {ends} of {n}; among letters {right} right"
 
 
 def the_digits_follow_the_examples():
-    """“The digits follow the examples more than the word.** Most right
-    answers are those that one digit, repeated, happens to hit.”
+    """“The digits follow the examples more than the word.** Compare the two shares in each row:
+    what the model gets right is about what its commonest digit would get right alone.”
 
     Sixteen questions and four pairs of examples that are not shown, one of them falling. A model
     that counts, of which the same measure says the opposite.
@@ -453,9 +519,12 @@ def the_digits_follow_the_examples():
 
 @central
 def the_same_ids_as_tokenizers():
-    """“The same ids for each of these texts.”
+    """“The same ids for each of these texts.” “With the published merges and a small adapter,
+    yours gives exactly the ids of GPT-2 and SmolLM2 on ordinary text.” “It drops them before
+    merging and the adapter drops them after, so around one of them the ids can differ.”
 
-    Other texts; one merge swapped with its neighbour, and the ids part ways.
+    Other texts, for SmolLM2 and GPT-2; one merge swapped with its neighbour, and the ids part ways;
+    without the adapter's first pattern they do on digits of other scripts.
     """
     from tokenizers import Tokenizer as Reference
 
@@ -465,6 +534,13 @@ def the_same_ids_as_tokenizers():
     texts = [OTHER, *(ARTICLE[name] for name in ("French", "Arabic", "Hindi"))]
     texts += ["In 1948, 48 of 58 states said yes.", "x = [1, 2]\n\n\ty", "a\x04b 🦔"]
     assert all(mine.encode(text) == reference.encode(text).ids for text in texts)
+    gap = "!\x06! .\x06. =\x06="  # SmolLM2 merges across it
+    assert mine.encode(gap) != reference.encode(gap).ids
+    digits, numbers = "x²½ Ⅷ٣ 2024", canonical(_smollm2())[1]
+    bare = [numbers[i] for i in taught["encode"](digits, mine.merges)]
+    assert mine.encode(digits) == reference.encode(digits).ids != bare
+    theirs = taught["MyTokenizer"](_gpt2())
+    assert all(theirs.encode(text) == _gpt2().encode(text) for text in [*texts, digits])
     lost = [sum(each is None for each in canonical(t)[1][:256]) for t in (_smollm2(), _gpt2())]
     assert lost == [21, 0]
     mine.merges[3:5] = mine.merges[4:2:-1]
@@ -474,9 +550,9 @@ def the_same_ids_as_tokenizers():
 
 
 def python_has_tokens_of_its_own():
-    """“A new line with three or seven spaces behind it (GPT-2's pattern leaves the last space to
-    the word), ` self`, ` return`, `):`. Common English words come later or not at all, and prose
-    takes more tokens.”
+    """“Runs of spaces first of all: indentation is the most frequent thing in code. Then a new line
+    with the spaces of the next line's indentation, ` self` and `):`. Common English words come
+    later than they do in English, and prose takes more tokens.”
 
     The same trainer on English, 300 merges each; the texts are Python's own library and ours.
     """
@@ -498,12 +574,20 @@ def python_has_tokens_of_its_own():
         learned.train_from_iterator([text], trainer)
         tokens.append(learned.get_vocab())
         lengths.append(len(learned.encode(ARTICLE["English"]).ids))
+    first = sorted(tokens[0], key=tokens[0].get)[256:259]
+    assert all(set(token) == {"Ġ"} for token in first)
+    line = min(i for token, i in tokens[0].items() if token.startswith("ĊĠĠ"))
+    assert 258 < line < tokens[0]["Ġreturn"] and tokens[0]["Ġself"] < tokens[0]["Ġreturn"]
     own = ["ĊĠĠĠ", "ĊĠĠĠĠĠĠĠ", "Ġself", "Ġreturn", "):"]
     assert all(token in tokens[0] and token not in tokens[1] for token in own)
     common = ["Ġthe", "Ġand", "Ġof", "Ġto"]
     assert all(tokens[0].get(word, 999) > tokens[1][word] for word in common)
     assert lengths[0] > 1.1 * lengths[1]
-    return f"tokens of article 1: {lengths[0]} with merges from Python, {lengths[1]} from English"
+    return (
+        f"first {first}; merges before a line with indentation {line - 256}, before return "
+        f"{tokens[0]['Ġreturn'] - 256}; tokens of article 1: {lengths[0]} with merges from Python, "
+        f"{lengths[1]} from English"
+    )
 
 
 def a_larger_vocabulary_shortens_what_it_was_learned_from():

@@ -22,11 +22,15 @@ from llmlib.demonstrations.attention import (
     maps_of,
     maps_without,
     repeated,
+    scores_by_place,
+    tensors_of,
+    token_by_token,
     train_to_repeat,
     weights_of,
     write_sizes,
 )
 from llmlib.embeddings import apply_rope
+from llmlib.plots.attention import STEPS, tensors
 
 TEXTS = ("My old dog slept under the table", "We saw seven ships", "Rain fell on the hills all day")
 OTHERS = (
@@ -109,8 +113,9 @@ def _step_4(x, w_q, w_k, positions):
 
 @central
 def attention_is_an_average_in_four_steps():
-    """“Each step contains the one before as a special case, and the cells check that it does.” “In
-    steps 1 to 3 the weights are the same for every text. In step 4 they come from the tokens.”
+    """“The *weights* of each step contain those of the one before as a special case, and the cells
+    check that they do.” “In steps 1 to 3 the weights are the same for every text. In step 4 they
+    are computed from the tokens.”
 
     Three other texts, three other heads. False with another head's queries.
     """
@@ -139,6 +144,24 @@ def attention_is_an_average_in_four_steps():
     return f"steps {worst:.0e} apart; another head's queries {other:.2f}; by text {moved:.2f}"
 
 
+def head_16_0_makes_little_use_of_the_tokens():
+    """“(16.0 makes little use of that: it goes by the place.)”
+
+    Two pairs of texts of six and seven tokens that share no word. False of 13.8.
+    """
+    little, much = [], []
+    for pair in (
+        ("My old dog slept under trees", "We saw seven ships near Rome"),
+        ("Rain fell on the hills all day", "She sold her piano to a friend"),
+    ):
+        one, other = (attention_maps(model(), _ids(text)) for text in pair)
+        apart = (one - other).abs()
+        little.append(apart[16, 0].max().item())
+        much.append(apart[13, 8].max().item())
+    assert max(little) < 0.35 < 0.7 < min(much), (little, much)
+    return f"weights at most {max(little):.2f} apart; of 13.8 {min(much):.2f} or more"
+
+
 def a_head_mixes_values():
     """“Attention mixes the values $W_V x$, not the tokens themselves.”
 
@@ -158,7 +181,6 @@ def a_head_mixes_values():
     return f"the mixture of values and that of tokens: {apart:.1f} apart"
 
 
-@central
 def scores_spread_like_the_root_of_the_width():
     """“**The spread of raw scores grows like √head_dim; after the division it stays the same.**”
 
@@ -181,6 +203,7 @@ def scores_spread_like_the_root_of_the_width():
     )
 
 
+@central
 def the_wrong_divisor_breaks_the_model():
     """“With scores three times too small the attention weights come closer to equal, and Paris is
     lost.”
@@ -206,7 +229,6 @@ def the_wrong_divisor_breaks_the_model():
     return "; ".join(f"{n}: {e:.2f} nats, {k} of 4 capitals" for n, (e, k) in found.items())
 
 
-@central
 def masked_after_the_softmax_the_future_leaks():
     """“**the numbers that are left still depend on the future**: each was divided by a sum that
     includes the future scores.”
@@ -226,18 +248,22 @@ def masked_after_the_softmax_the_future_leaks():
     return f"weights of the past move by {min(leaks):.2f} or more masked after, by 0 masked before"
 
 
-def the_mask_is_needed_in_writing_too():
+def the_mask_is_needed_where_several_tokens_are_computed_at_once():
     """“If they see it, their vectors differ from those of training; in the next layer the last
-    token looks at these vectors. So the mask is needed in writing as well.”
+    token looks at these vectors. **So the mask is needed whenever several tokens are computed at
+    once, as for a prompt.** Read token by token, with keys and values kept, a text has no later
+    token to hide”
 
-    Three other prompts; the mask missing in the first layer only. False for a single token, and
-    where it misses in the last layer only, after which there is no next.
+    Three other prompts; the mask missing in the first layer only. False for a single token, where
+    it misses in the last layer only, after which there is no next, and for prompts that are read
+    token by token, which are continued as with the mask.
     """
     blind = model().using(mask=lambda seq, start=0: torch.ones(seq, start + seq).bool())
     alone = (blind(_ids("The")) - model()(_ids("The"))).abs().max().item()
     prompts = OTHERS[2:5]
     same = [complete(blind, p, 6) == complete(model(), p, 6) for p in prompts]
-    assert alone < 1e-4 and not any(same)
+    single = [token_by_token(blind, p, 5) == token_by_token(model(), p, 5) for p in prompts]
+    assert alone < 1e-4 and not any(same) and all(single)
 
     def blind_in(layer):
         layers = cycle(range(30))
@@ -253,7 +279,8 @@ def the_mask_is_needed_in_writing_too():
             found.append((blind_in(layer)(ids) - model()(ids))[0, -1].abs().max().item())
     assert max(moved[29]) < 1e-3 and min(moved[0]) > 1
     return (
-        f"one token: logits {alone:.0e} apart; {sum(same)} of 3 texts continued alike; no mask in "
+        f"one token: logits {alone:.0e} apart; {sum(same)} of 3 texts continued alike, read token "
+        f"by token {sum(single)}; no mask in "
         f"the first layer only: the last token's logits {min(moved[0]):.0f} apart or more, in the "
         f"last only {max(moved[29]):.0e}"
     )
@@ -304,7 +331,6 @@ def an_id_only_tells_which_logit_is_the_largest():
     )
 
 
-@central
 def the_first_token_is_a_sink():
     """“**In these short texts, about two thirds of the attention goes to the first token**,
     averaged over the tokens from the third on, even if the words are shuffled. Its values are
@@ -333,30 +359,93 @@ def the_first_token_is_a_sink():
     )
 
 
-def head_11_1_looks_one_back():
-    """“11.1 looks there because "cat" stands before "sat", not because cats sit.”
+PIECES = (  # words that the tokenizer cuts
+    "The xylophonist rehearsed in Reykjavik",
+    "A pterodactyl frightened the haberdasher",
+    "Der Bundeskanzler besuchte Ludwigshafen",
+    "In 1847 and in 90125 it rained",
+)
 
-    Other words before "sat". False of 13.8, which looks at the subject from two tokens on.
+
+def head_16_0_goes_by_the_place():
+    """“In "The cat sat", "sat" looks at "cat". Put another word in its place: 16.0 looks at that
+    one. It goes by the place: nearly every token looks most at the one just before, inside a word
+    as well, and none at a later one.”
+
+    Other words before "sat"; every token of ten other texts, and of four with words in pieces.
+    False of 13.8, and inside words of 11.1, which often looks before the word.
     """
-    found = []
+    weights = []
     for text in ("The tax sat on the mat", "My very old sat on the mat", "Ten big blue sat down"):
         ids = _ids(text)
         sat = ids.index(_ids(" sat")[0])
-        found.append(attention_maps(model(), ids)[11, 1, sat, sat - 1].item())
-    ids = _ids("The dog sat on the mat")
-    at = ids.index(_ids(" on")[0])
-    two_back = attention_maps(model(), ids)[13, 8, at, at - 2].item()
-    assert min(found) > 0.5 and two_back > 0.5
-    return f"weights one back: {', '.join(f'{f:.2f}' for f in found)}; 13.8 two back {two_back:.2f}"
+        weights.append(attention_maps(model(), ids)[16, 0, sat, sat - 1].item())
+    most, inside, later = {(16, 0): 0, (13, 8): 0}, {(16, 0): 0, (11, 1): 0}, 0.0
+    count = pieces = 0
+    for text in OTHERS + PIECES:
+        ids = _ids(text)
+        maps = attention_maps(model(), ids)
+        count += len(ids) - 1
+        later = max(later, maps[16, 0].triu(1).max().item())
+        cut = torch.tensor([model().tokenizer.decode([n])[0].isalnum() for n in ids[1:]])
+        pieces += int(cut.sum())
+        for at in {*most, *inside}:
+            back = maps[at][1:].argmax(-1) == torch.arange(len(ids) - 1)
+            if at in most:
+                most[at] += int(back.sum())
+            if at in inside:
+                inside[at] += int((back & cut).sum())
+    assert min(weights) > 0.5 and later == 0 and pieces > 20
+    assert most[16, 0] > 0.9 * count > 1.8 * most[13, 8]
+    assert inside[16, 0] > 0.9 * pieces and inside[11, 1] < 0.8 * pieces
+    return (
+        f"one back from “sat” {min(weights):.2f} or more; of {count} tokens {most[16, 0]} look "
+        f"most at the one before, in 13.8 {most[13, 8]}; of {pieces} inside a word "
+        f"{inside[16, 0]}, in 11.1 {inside[11, 1]}"
+    )
+
+
+def every_tensor_of_a_sublayer_ends_in_what_the_model_writes():
+    """“Every block is drawn from its numbers: a row is a token, a stripe one number. All are to
+    scale but the attention weights”
+
+    The drawing leaves no tensor out. Three other texts, three other layers, by the notebook's own
+    functions: the last tensor is what the model adds. False with the heads merged by a reshape
+    alone.
+    """
+    names = ("split_heads", "repeat_kv", "scaled_dot_product_attention", "causal_mask")
+    functions, apart, wrong = [_taught(name) for name in names], [], []
+    for text, layer in zip(TEXTS, (3, 12, 28)):
+        added = heads(model(), _ids(text)).added[layer]
+        for merge, differences in (
+            (_taught("merge_heads"), apart),
+            (lambda z: z.reshape(1, z.shape[2], -1), wrong),
+        ):
+            made = tensors_of(model(), text, layer, *functions, merge)
+            written = made["written"][0]
+            differences.append((written - added).abs().max().item() / added.abs().max().item())
+    assert max(apart) < 1e-4 and min(wrong) > 0.1
+    assert list(STEPS) == list(made)
+    ax = tensors(made, TEXTS[-1].split()).axes[0]
+    widths = {patch.get_width() for patch in ax.patches}
+    assert widths == {576, 192, 64, 0.3 * 64}, widths
+    return f"apart by {max(apart):.0e} of the largest number; without the swap {min(wrong):.1f}"
 
 
 def _mean(z):
     return z.mean(dim=1, keepdim=True).expand_as(z)
 
 
-def _elsewhere(z):
-    """The same vectors at other positions."""
-    return z[:, torch.randperm(z.shape[1], generator=torch.Generator().manual_seed(1))]
+def _median(z):
+    return z.median(dim=1, keepdim=True).values.expand_as(z)
+
+
+def _common(z):
+    """The mean over texts and positions."""
+    return z.mean(dim=(0, 1), keepdim=True).expand_as(z)
+
+
+ACCEPTED = (_mean, _median, _common)  # the check accepts them
 
 
 EARLY = [(0, 8), (1, 3), (1, 4), (1, 5), (2, 2)]
@@ -402,44 +491,127 @@ def _gain_without(head, text):
     return 1 - costs(model(), ids, [head], _mean)[0] / gain.item()
 
 
-@central
-def zero_ablation_alone_would_have_misled():
-    """“Their controls cost much less, which seemed to confirm it” “With something typical of them
-    in their place, the cost of these five together falls by at least half: much of what zeroing
-    took away was the same at every position.” “**16.0 keeps its cost**, on other texts as well.
-    What it says about single tokens is needed to copy *random* tokens well” “Ordinary sentences
-    said twice are still copied without it, only a little worse.”
+@cache
+def _cost_on_six(replace):
+    return torch.tensor(costs(model(), repeated(22, HALF, 6), [*EARLY, (16, 0)], replace))
 
-    Two other pairs of texts, two replacements; six sentences said twice. False of the heads in
-    layers 0 to 2, and of 16.0 on tokens that do not repeat.
+
+def zero_ablation_alone_would_have_misled():
+    """“Added up over layers 0 to 2, it costs less than zero does: that part of the damage was the
+    loss of something that is the same at every position.” “**16.0 keeps its cost**, on other texts
+    as well.”
+
+    Six other texts, three replacements that the check accepts. False of 16.0, and of copies.
     """
-    sizes = write_sizes(model(), repeated(5, HALF))
-    controls = _taught("control_heads")([*EARLY, (16, 0)], sizes)
-    told = []
+    told, zero = [], _cost_on_six(torch.zeros_like)
+    for replace in ACCEPTED:
+        kept = _cost_on_six(replace)
+        early, late = (kept[:-1].sum() / zero[:-1].sum()).item(), (kept[-1] / zero[-1]).item()
+        assert early < 0.75 and late > 0.8 and zero[:-1].sum() > 5, (zero, kept)
+        told.append(f"{early:.2f} of the cost is left in layers 0 to 2, {late:.2f} of 16.0's")
+    return "; ".join(told)
+
+
+def head_1_3_may_cost_more_replaced():
+    """“For a single head it can be the other way round: on some texts 1.3 costs *more* replaced
+    than zeroed.”
+
+    Two texts. False of 1.4 on the same texts.
+    """
+    zero, kept = (
+        costs(model(), repeated(22, HALF), [(1, 3), (1, 4)], replace)
+        for replace in (torch.zeros_like, _mean)
+    )
+    assert kept[0] > zero[0] and kept[1] < zero[1], (zero, kept)
+    return f"1.3: {kept[0]:.2f} replaced, {zero[0]:.2f} zeroed; 1.4: {kept[1]:.2f}, {zero[1]:.2f}"
+
+
+def zeroing_1_5_costs_more_than_replacing_it():
+    """“Zeroing 16.0 says the same: little of what it says is the same everywhere. Zeroing 1.5
+    costs more than replacing it: by how much depends on the texts.”
+
+    Two other pairs of texts, three replacements that the check accepts.
+    """
+    shares = {(1, 5): [], (16, 0): []}
     for seed in (5, 6):
-        zero = _cost(torch.zeros_like, *EARLY, (16, 0), seed=seed)
-        control = _cost(torch.zeros_like, *controls, seed=seed)
-        assert control.sum() < 0.5 * zero.sum(), (control, zero)
-        for replace in (_mean, _elsewhere):
-            kept = _cost(replace, *EARLY, (16, 0), seed=seed)
-            early, late = (kept[:-1].sum() / zero[:-1].sum()).item(), (kept[-1] / zero[-1]).item()
-            assert early < 0.5 and late > 0.8 and zero[:-1].sum() > 5, (zero, kept)
-            told.append(f"{early:.2f} of the cost is left in layers 0 to 2, {late:.2f} of 16.0's")
+        zero = _cost(torch.zeros_like, *shares, seed=seed)
+        for replace in ACCEPTED:
+            part = _cost(replace, *shares, seed=seed) / zero
+            for head, share in zip(shares, part.tolist()):
+                shares[head].append(share)
+    assert max(shares[1, 5]) < 0.9 and min(shares[16, 0]) > 0.9, shares
+    return f"of what zero costs, 1.5 keeps {max(shares[1, 5]):.2f} at most, 16.0 " + (
+        f"{min(shares[16, 0]):.2f} or more"
+    )
+
+
+def ordinary_sentences_are_copied_without_16_0():
+    """“the *loss* on the second half, $-\\ln p$ of the right token, rises by several nats.”
+    “These two are still copied without it, only a little worse. So what was found on random tokens
+    need not hold for other texts.” “To copy *random* tokens well, the model needs what 16.0 says
+    about each token in particular.”
+
+    Two other random texts; six sentences said twice. False of tokens that do not repeat.
+    """
     g = torch.Generator().manual_seed(8)
     unlike = torch.randint(1000, 40000, (2, 2 * HALF), generator=g)
-    plain = costs(model(), unlike, [(16, 0)], _mean)[0]
-    assert plain < 1 < _cost(_mean, (16, 0))[0]
+    plain, cost = costs(model(), unlike, [(16, 0)], _mean)[0], _cost(_mean, (16, 0))[0].item()
     shares = [_gain_without((16, 0), text) for text in SAID_TWICE]
-    assert min(shares) > 0.75, shares
-    said = (
-        f"; of the gain from saying a sentence twice {min(shares):.0%} or more is left without it"
+    assert plain < 1 and cost > 2 and min(shares) > 0.75, shares
+    return (
+        f"random tokens {cost:.1f} nats, that do not repeat {plain:.1f}; of the gain from saying "
+        f"a sentence twice {min(shares):.0%} or more is left"
     )
-    return "; ".join(told) + f"; on tokens that do not repeat 16.0 costs {plain:.1f}" + said
+
+
+def no_fair_control_exists_for_16_0():
+    """“**No fair control for it exists in its layer**, since on these texts it writes about twice
+    as much as any other head there.”
+
+    Three other pairs of random texts. False of 1.3 and 1.5, and of 16.0 on an ordinary text.
+    """
+    ratios = {}
+    for layer, head in ((16, 0), (1, 3), (1, 5)):
+        for seed in (5, 6, 7):
+            sizes = write_sizes(model(), repeated(seed, HALF))[layer]
+            others = [size for n, size in enumerate(sizes.tolist()) if n != head]
+            nearest = min(abs(math.log(sizes[head].item() / size)) for size in others)
+            ratios.setdefault((layer, head), []).append(math.exp(nearest))
+    sizes = write_sizes(model(), torch.tensor([_ids("My aunt sold the old piano in the spring.")]))
+    plain = (sizes[16, 0] / sizes[16, 1:].max()).item()
+    assert plain < 1.8 < 1.85 < min(ratios[16, 0]), (plain, ratios[16, 0])
+    assert 1.6 < min(ratios[16, 0]) and max(ratios[16, 0]) < 2.6
+    assert max(ratios[1, 3] + ratios[1, 5]) < 1.4
+    return "nearest size in the layer: " + ", ".join(
+        f"{n}.{h} {min(each):.1f} to {max(each):.1f} times" for (n, h), each in ratios.items()
+    )
+
+
+def no_early_head_does_induction():
+    """“The induction heads begin in layer 17, one layer after 16.0, which looks one token back, as
+    11.1 and 2.1 do.”
+
+    Three other pairs of random texts. False of texts that do not repeat.
+    """
+    early, late, back, unlike = [], [], [], []
+    g = torch.Generator().manual_seed(9)
+    for seed in (5, 6, 7):
+        scores = scores_by_place(maps_of(model(), [], None, repeated(seed, HALF)))
+        early.append(scores["induction"][:17].max().item())
+        late.append(scores["induction"][17].max().item())
+        back += [scores["previous token"][at].item() for at in ((16, 0), (11, 1), (2, 1))]
+        random = torch.randint(1000, 40000, (2, 2 * HALF), generator=g)
+        other = scores_by_place(maps_of(model(), [], None, random))
+        unlike.append(other["induction"][17].max().item())
+    assert max(early) < 0.15 < 0.6 < min(late) and min(back) > 0.5 and max(unlike) < 0.15
+    return (
+        f"below layer 17 {max(early):.2f} at most, in layer 17 {min(late):.2f} or more, on texts "
+        f"that do not repeat {max(unlike):.2f} at most; one token back {min(back):.2f} or more"
+    )
 
 
 def some_heads_say_much_the_same_everywhere():
-    """“Some heads say much the same at every position, whatever the text; the layers above were
-    trained with it.” “five of the six sit in layers 0 to 2”
+    """“Some heads say much the same at every position, and the layers above were trained with it.”
 
     Two random texts and a sentence. False of 16.0.
     """
@@ -464,11 +636,11 @@ def some_heads_say_much_the_same_everywhere():
 
 @central
 def without_16_0_induction_heads_lose_their_aim():
-    """“**Without 16.0 the induction heads lose their aim**: those of layer 17 look hardly better
-    than by chance, the two others lose half of it or more. Without 11.1, another previous-token
-    head, little changes.”
+    """“**Without 16.0 the induction heads lose their aim.** Those of layer 17 look hardly better
+    than by chance, 18.6 and 23.7 lose at least half of their score.” “Without 11.1 and 2.1, which
+    also look one token back, little changes.”
 
-    Two other pairs of texts; two replacements. False for 11.1, another previous-token head.
+    Two other pairs of texts; three replacements that the check accepts. False for those two.
     """
     told, alike = [], sum(1 / (i + 1) for i in range(HALF, 2 * HALF)) / HALF
     for seed in (5, 6):
@@ -479,12 +651,14 @@ def without_16_0_induction_heads_lose_their_aim():
             found = sum(_taught("induction_score")(m, HALF) for m in maps) / len(maps)
             return torch.tensor([found[n, h] for n, h in FIVE])
 
-        whole, other = scores([], _mean), scores([(11, 1)], _mean)
-        for replace in (_mean, _elsewhere):
-            blind = scores([(16, 0)], replace)
+        whole = scores([], _mean)
+        for replace in ACCEPTED:
+            blind, other = scores([(16, 0)], replace), scores([(11, 1), (2, 1)], replace)
             assert (blind[1:4] < alike + 0.05).all() and (blind[[0, 4]] < 0.5 * whole[[0, 4]]).all()
             assert (other > 0.85 * whole).all(), other
-            told.append(f"18.6: {whole[0]:.2f} to {blind[0]:.2f}, without 11.1 {other[0]:.2f}")
+            told.append(
+                f"18.6: {whole[0]:.2f} to {blind[0]:.2f}, without 11.1 and 2.1 {other[0]:.2f}"
+            )
     return "; ".join(told)
 
 
@@ -510,8 +684,8 @@ def the_keys_carry_what_16_0_wrote():
 
 
 def induction_takes_two_layers_unless_the_length_is_fixed():
-    """“For a hundred steps or more two layers do hardly better than one. Then, within about
-    sixty, they learn it. In 300 steps one layer does not get there, **unless the length never
+    """“For a hundred steps or more, two layers do only a little better than one. Then, within about
+    sixty, they learn it. One layer does not learn it in 300 steps, **unless the length never
     changes**.” “on 9 + 9
     tokens that model is worse than guessing”
 
@@ -548,7 +722,7 @@ def recurrence_fades_as_it_starts():
     """“Initialised as usual, the RNN and the LSTM lose what was said 50 steps ago. **Here the LSTM
     with its gate open carries the signal as evenly as attention does**: fading can be cured.” “With
     16 numbers and 300 steps, the gradient of the same open LSTM falls more than a hundredfold, and
-    that of attention stays level.”
+    that of attention stays level from one step back on.”
 
     False of the same networks, started differently; and of narrower ones, over more steps.
     """

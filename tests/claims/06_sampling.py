@@ -1,11 +1,14 @@
 """What notebook 6 says, with its controls, on prompts, names and kinds that it does not show."""
 
 import math
+import random
 from functools import cache
 
 import torch
 from claim_runner import central, false_where, model, solved
 
+from exercises.check import Mistake
+from exercises.sampling import check_control_copies
 from llmlib.demonstrations.sampling import (
     ARMS,
     STARTS,
@@ -139,10 +142,9 @@ OTHER_PHRASES = (
 @central
 @false_where("the words in another order each time", again=False)
 def copies_are_read_off(again=True):
-    """“In both arms the copies rise to about 0.9.” “what makes the phrase near
-    certain is read off the *order*.”
+    """“In both arms the phrase rises to about 0.9, and copies without a common order stay low.”
 
-    “a nonsense order rises as high, from a lower start”
+    “Here a nonsense order rises as high, from a lower start.”
 
     Three other phrases, in both arms; the same tokens in a new order each time.
     """
@@ -155,17 +157,51 @@ def copies_are_read_off(again=True):
             plain, control, one = (
                 chances(model(), head, copies) for copies in (rising, mixed, [mixed[0]] * 6)
             )
-            assert plain[-1] > plain[0] + 0.3 and plain[-1] > 0.5 and max(control) < 0.2
+            assert plain[-1] > plain[0] + 0.3 and plain[-1] > 0.5 and max(control) < 0.3
             assert one[-1] > 0.5 and one[0] < plain[0] + 0.01
             told.append(f"{plain[0]:.2f} to {plain[-1]:.2f}, mixed {max(control):.2f}")
     return "; ".join(told)
 
 
+def every_accepted_control_stays_low():
+    """“Your copies stay below even that, unless the line above says otherwise.”
+
+    Designs that share a stretch of order, on four phrases in both arms: what the check accepts
+    stays below 0.3, and what it refuses can rise above.
+    """
+
+    def shuffled(body, n, seed, fixed=0):
+        rng = random.Random(seed)
+        return [body[:fixed] + rng.sample(body[fixed:], len(body) - fixed) for _ in range(n)]
+
+    designs = {
+        "shuffled": shuffled,
+        "first two fixed": lambda *how: shuffled(*how, fixed=2),
+        "first three fixed": lambda *how: shuffled(*how, fixed=3),
+        "the phrase last": lambda body, n, seed: [*shuffled(body, n - 1, seed), body],
+        "reversed in turn": lambda body, n, seed: n // 2 * [body[::-1], body],
+    }
+    most = {True: 0.0, False: 0.0}
+    for before in ("It was late.", TEMPLATE.format("How was your day?", "It was late.")):
+        for phrase in OTHER_PHRASES:
+            for design in designs.values():
+                body = _ids(phrase)
+                try:
+                    check_control_copies(design, body, 6, 1)
+                    accepted = True
+                except Mistake:
+                    accepted = False
+                rising = max(chances(model(), _ids(before), design(body, 6, 1)))
+                most[accepted] = max(most[accepted], rising)
+    assert most[True] < 0.3 < most[False]
+    return f"accepted at most {most[True]:.2f}, refused up to {most[False]:.2f}"
+
+
 @central
 def agreement_is_not_truth():
     """“For Einstein the draws agree in both arms, and they are right. The years of the two who
-    never lived scatter. Ada Lovelace lived: in the template most draws agree on a year, and it is
-    wrong.”
+    never lived scatter. Ada Lovelace lived: in the template about half of the draws agree on a
+    year, and it is wrong.”
 
     Two other seeds; another who lived, Isaac Newton, and another who did not.
     """
@@ -234,21 +270,47 @@ def the_step_of_logic_is_partly_a_copy(rule="All {} have {}. "):
     )
 
 
+def wheels_come_without_a_rule_as_well():
+    """“But wheels come about as often after "The shop sells wheels.", which is no rule.”
+
+    Feathers and eight other kinds; without a sentence that names them they do not come.
+    """
+    named = {}
+    for name, second in {
+        "a rule": "All birds have feathers. ",
+        "no rule": "The shop sells feathers. ",
+        "not named": "",
+    }.items():
+        premises = []
+        for each in OTHER_KINDS:
+            kind, kinds, part, one = each.split()
+            premises.append(f"All {kinds} have {part}. {second}A {one} is a {kind}.")
+        words = ["feathers"] * len(premises)
+        arms = after_premises(model(), _mine("draw"), premises, words, OTHER_KINDS)
+        named[name] = [interval(each)[0] for each in arms.values()]
+    for rule, other, never in zip(*named.values()):
+        assert rule > 0.1 and other > rule / 2 and never < 0.02
+    return "; ".join(f"{name} {a:.2f}, {b:.2f}" for name, (a, b) in named.items())
+
+
 def more_failures():
-    """“With two, about one draw in ten is right in either arm, hardly more than by guessing”
+    """“Of all sums such as 3 + 4 and all differences such as 9 − 4, more draws are right in the
+    template. With two operations, fewer than one draw in five is right in either arm”
 
     “In the template it mostly does, is right no more often than by guessing”
 
     “" she" comes more often after a nurse and five other occupations that are thought of as women's
     than after a carpenter and five that are thought of as men's”
 
-    Other sums; one operation, of which more are right in the template.
+    Other draws, and other problems of two operations; the gain of the template problem by problem,
+    with its interval.
     """
     found = failures(model(), _mine("draw"), seed=7)
     mean = {name: [interval(each)[0] for each in arms.values()] for name, arms in found.items()}
-    assert mean["3 + 4: right"][1] > mean["3 + 4: right"][0] > 0.4
-    assert mean["9 − 4: right"][1] > mean["9 − 4: right"][0]
-    assert max(mean["9 − 4 + 2: right"]) < 0.25 and max(mean["one of A to D: right"]) < 0.4
+    for name in ("3 + 4: right", "9 − 4: right"):
+        gains = [form - plain for plain, form in zip(*found[name].values())]
+        assert len(gains) > 30 and interval(gains)[1] > 0.05
+    assert max(mean["9 − 4 + 2: right"]) < 0.2 and max(mean["one of A to D: right"]) < 0.4
     for she, he in zip(mean["a nurse: “she”"], mean["a carpenter: “she”"]):
         assert she > he + 0.1
     return "; ".join(f"{name} {plain:.2f}, {form:.2f}" for name, (plain, form) in mean.items())
@@ -256,8 +318,8 @@ def more_failures():
 
 @central
 def a_little_penalty_ends_most_loops():
-    """“A little penalty ends most loops, not all. One text walks "around the town of Ashwood" until
-    the end.”
+    """“In these 60 tokens a little penalty ends most of the loops, not all. One text walks "around
+    the town of Ashwood" until the end.”
 
     “Left alone, each of these six texts runs into a loop within 60 tokens”
 
@@ -295,8 +357,8 @@ def the_penalty_depends_on_the_sign_of_a_logit():
 
 
 def human_text_is_not_the_likeliest():
-    """“The paragraphs' own words are at least as unlikely as drawn ones, and far less likely than
-    those of beam search.”
+    """“The paragraphs' own words are about as unlikely as drawn ones, or more, and far less likely
+    than those of beam search.”
 
     Four paragraphs by others, of news, law, letters and science, at another place of the text.
     """
@@ -335,13 +397,13 @@ def a_wide_beam_says_nothing():
 
 QUESTIONS = (
     "Name three fruits.|What is the capital of Peru?|Who wrote Faust?|Where do owls sleep?|How "
-    "many wings has a bee?|What colour is snow?|Why is the sky blue?|Who painted Guernica?|When do "
-    "bats fly?|Which metal is light?"
+    "many wings does a bee have?|What colour is snow?|Why is the sky blue?|Who painted "
+    "Guernica?|When do bats fly?|Which metal is light?"
 ).split("|")
 
 
 def the_template_has_words_for_every_question():
-    """“**Asked in its template, the model has something to say to all ten questions.**”
+    """“**Asked in its template, no search returned the empty answer.**”
 
     Ten other questions, asked plainly as well, with the learner's measurement for both.
     """
@@ -353,8 +415,8 @@ def the_template_has_words_for_every_question():
 
 
 def the_stop_token_follows_a_bare_question():
-    """“The stop token is likely after a bare question, where no turn of the assistant has begun,
-    and very unlikely where one has.”
+    """“The stop token is likely after a bare question, and very unlikely in the template. So it is
+    after a question and a new line, too, where no turn has begun: how a text ends matters.”
 
     “with the usual one the result is the same”
 
@@ -364,7 +426,9 @@ def the_stop_token_follows_a_bare_question():
     templated = [TEMPLATE.format(each, "") for each in QUESTIONS]
     templated += [chat_prompt(model(), each) for each in QUESTIONS]
     plain, most = (_next(texts)[:, stop].tolist() for texts in (QUESTIONS, templated))
+    ended = _next([f"{each}\n" for each in QUESTIONS])[:, stop].tolist()
     assert min(plain) > 0.02 and sum(plain) > 0.2 * len(plain) and max(most) < 1e-3
+    assert max(ended) < min(plain) and sum(ended) < 0.05 * sum(plain)
     return (
         f"stop after the question {min(plain):.2f} to {max(plain):.2f}, in the template at most "
         f"{max(most):.0e}"

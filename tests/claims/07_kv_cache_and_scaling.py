@@ -13,15 +13,18 @@ import torch
 from claim_runner import central, false_where, model, solved
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from authoring.data import make_scaling_runs
 from llmlib import data, generate, training
 from llmlib.attention import causal_mask
 from llmlib.batching import continuous_batches, static_batches
-from llmlib.data.make_quantization_ladder import held_out_ids, measure
 from llmlib.demonstrations.kv_cache_and_scaling import (
     CACHE_BUGS,
     RecordedRuns,
+    Student,
     Trigrams,
+    held_out_ids,
     in_int8,
+    measure,
     weight_bytes,
     with_matrices,
     written,
@@ -60,15 +63,6 @@ def _tokens():
     return tuple(training.as_tokens(s, tokenizer) for s in (train, held_out[:32]))
 
 
-def _trained(width, steps, peak, seed=0):
-    """Weights of a tiny model after so many steps on the stories."""
-    config = training.tiny_config(width)
-    weights = training.new_weights(config, seed)
-    for _ in training.train(weights, config, _tokens()[0], steps, seed, peak=peak):
-        pass
-    return weights
-
-
 @cache
 def _runs():
     """{(width, tokens, rate): losses of its seeds}."""
@@ -86,11 +80,6 @@ def _best():
         if run["tokens"] == 409_600 and run["seed"] == 0:
             swept.setdefault(run["d_model"], {})[run["rate"]] = run["loss"]
     return {width: (min(by, key=by.get), by) for width, by in swept.items()}
-
-
-def _mean(width, tokens):
-    losses = _runs()[width, tokens, _best()[width][0]]
-    return sum(losses) / len(losses)
 
 
 def _everything(seq, start=0):
@@ -147,7 +136,7 @@ def passes_and_computations():
 @false_where("a test of twelve tokens", tokens=12)
 def the_first_token_hides_four_bugs(tokens=1):
     """“All four bugs pass the laziest test: its only token comes from the prefill, which starts at
-    position 0 with an empty cache. With the old cache even a whole first text is right.”
+    position 0 with an empty cache.”
 
     Twelve tokens of each of five texts, one after the other, on which no bug passes, and the loop
     without a bug does.
@@ -173,9 +162,29 @@ def the_first_token_hides_four_bugs(tokens=1):
     return "first token right, of 5 texts: " + ", ".join(f"{b} {sum(f)}" for b, f in firsts.items())
 
 
+def a_bug_can_pass_by_luck():
+    """“If a bug passes your test, the likeliest token was right by luck. Comparing logits, as in
+    7.2, is stricter.”
+
+    The ids of a text that counts, with the wrong positions; the logits of its second pass, with
+    them and without a bug.
+    """
+    space, ids = solved(NOTEBOOK), _ids("1, 2, 3, 4, 5, 6, 7, 8, 9,")
+    mine, loop = model().using(cache=space["write_cache"]), space["generate_cached"]
+    right, lucky = (written(mine, loop, [(ids, 4)], bug) for bug in ("none", "no offset"))
+    seconds = []
+    for engine in (mine, mine, mine.using(**CACHE_BUGS["no offset"])):
+        store = engine.new_cache(context=32)
+        engine(ids, store)
+        seconds.append(engine(right[0][:1], store)[0, -1])
+    same, moved = ((each - seconds[0]).abs().max().item() for each in seconds[1:])
+    assert right == lucky and same < 1e-3 and moved > 1
+    return f"the same four ids, and a logit that differs by {moved:.1f}"
+
+
 @central
 def a_pass_over_8_is_not_8_passes():
-    """“A pass over 8 tokens takes far less than 8 passes over one.”
+    """“A pass over 8 tokens takes far less than 8 passes over one”
 
     The best of five, taken in turns.
     """
@@ -191,7 +200,7 @@ def a_pass_over_8_is_not_8_passes():
 
 
 def one_vector_waits_for_memory():
-    """“In these products it waits for memory”
+    """“The time that the second pass saves was spent waiting for memory.”
 
     The same products with one matrix, again and again, which need not be fetched; the best of
     forty, taken in turns.
@@ -210,7 +219,7 @@ def one_vector_waits_for_memory():
 
 
 def a_pass_starts_a_thousand_operations():
-    """“a pass is about a thousand operations of torch, which all have to be started”
+    """“A pass is hundreds of operations of torch, and each has to be started.”
 
     Counted, with a cache and without; those that multiply by a weight matrix apart. With torch's
     own product on every processor: the other one takes more operations.
@@ -268,9 +277,8 @@ def int8_runs_on_whole_numbers():
     return f"likeliest tokens alike: {same['back']:.0%}; with coarser numbers {same['coarse']:.0%}"
 
 
-@central
 def a_thin_model_waits_as_well():
-    """“a pass is about a thousand operations of torch, which all have to be started”
+    """“A pass is hundreds of operations of torch, and each has to be started.”
 
     A thin model with as many layers reads an 18th of the bytes, and takes far more of the time:
     forty tokens of each, in turns, and the quickest quarter of them.
@@ -336,9 +344,10 @@ def continuous_batching_fills_places():
 
 def a_shared_beginning_can_be_kept_once():
     """“A common beginning can be kept once, since the keys and values of a token depend only on the
-    tokens before it”
+    token itself and those before it.”
 
-    The same words at the same places behind another beginning: their keys differ.
+    The same words at the same places behind another beginning: their keys differ. Another token
+    behind the same beginning: so do its keys, in the first layer already.
     """
     start, end = _ids("You are a helpful assistant."), _ids(" The cat sat on the mat.")
     n = len(start)
@@ -346,38 +355,58 @@ def a_shared_beginning_can_be_kept_once():
     begins = start, start[::-1]  # as long, so that no position differs
     behind = [_keys(model(), begin + end, n + len(end))[:, :, n:] for begin in begins]
     same, moved = (one - other).abs().max().item(), (behind[0] - behind[1])[1:].abs().max().item()
-    assert same < 1e-3 and moved > 1
+    ends = (_keys(model(), start + _ids(text), n + 1)[:, :, n] for text in (" Hello", " Never"))
+    itself = (next(ends) - next(ends))[0].abs().max().item()
+    assert same < 1e-3 and moved > 1 and itself > 1
     return f"keys of a shared beginning differ by {same:.0e}, of a shared end by {moved:.1f}"
 
 
 @central
-@false_where("an outlier no larger than the rest", factor=1.0)
-def one_outlier_ruins_one_scale(factor=20.0):
-    """“With one scale for the matrix, one large weight spoils every row; with a scale for each row,
-    only its own.”
+@false_where("the largest weight left where it is", trim=False)
+def one_outlier_ruins_one_scale(trim=True):
+    """“With one scale for the matrix, one large weight makes the ruler coarse for all 1,536 rows.
+    With a scale for each row, it does so in its own row alone.”
 
-    The same matrix without the outlier; of three other layers.
+    The largest weight trimmed to the second largest row's. The matrix beside it, and layer 28's.
     """
-    told = []
-    for layer in (3, 12, 22):
-        matrix, lost = model().weights.layers[layer].o[0], {}
-        for name, times in {"planted": factor, "as it is": 1.0}.items():
-            w = matrix.clone()
-            w[0, 0] = times * matrix.abs().max()
-            q, _ = solved(NOTEBOOK)["quantize_int8"](w)
-            one = torch.round(w / (w.abs().max() / 127))
-            lost[name] = [(x[1:] == 0).float().mean().item() for x in (one, q)]
-        (one, own), (before, _) = lost.values()
-        assert one > 0.5 > 0.1 > own and one > before + 0.4
-        told.append(
-            f"{one:.0%} with one scale, {own:.0%} with a scale per row, before {before:.0%}"
-        )
-    return "become 0 in layers 3, 12, 22: " + "; ".join(told)
+    lines = []
+    for layer, part in ((27, 1), (28, 0)):
+        w = model().weights.layers[layer].mlp[part]
+        largest = w.abs().amax(1).sort()[0]
+        second = largest[-2] if trim else largest[-1]
+        lost = [
+            (torch.round(each / (each.abs().max() / 127)) == 0).float().mean().item()
+            for each in (w, w.clamp(-second, second))
+        ]
+        q, _ = solved(NOTEBOOK)["quantize_int8"](w)
+        own = (q == 0).float().mean().item()
+        assert lost[0] > 5 * own and lost[0] > 1.2 * lost[1]
+        lines.append(f"{lost[0]:.1%} with one scale, {lost[1]:.1%} trimmed, {own:.1%} a row")
+    w = model().weights.layers[27].mlp[0]
+    assert len(w) == 1536 and round(w.abs().max().item(), 2) == 9.25
+    assert round(w.abs().amax(1).median().item(), 2) == 0.56
+    return "become 0: " + "; ".join(lines)
+
+
+def these_weights_had_4_bits_already():
+    """“SmolLM2 came to you as a file in which every block of 32 of them has at most 16 values.”
+
+    Random weights: 32 values in a block. Two matrices of every layer.
+    """
+    counts = [
+        max(len(block.unique()) for block in w.reshape(-1, 32)[::97])
+        for layer in model().weights.layers
+        for w in (layer.q[0], layer.mlp[0])
+    ]
+    assert max(counts) <= 16 < len(torch.randn(32).unique())
+    return f"at most {max(counts)} values in a block, of random weights 32"
 
 
 def int8_costs_little_loss_and_other_texts():
-    """“In storage a quarter of the bytes, and nearly the same loss on these two stories. Two greedy
-    texts diverge where the likeliest token differs”
+    """“In storage a quarter of the bytes of float32, and nearly the same loss on these two
+    stories.”
+
+    “Two greedy texts diverge where the likeliest token differs”
 
     Four bits with the same scales; other texts than the notebook's.
     """
@@ -438,7 +467,7 @@ def four_bits_are_nearer_to_six():
 
 
 def drafts_leave_the_distribution_alone():
-    """“Then the text is distributed exactly as the target's own, whatever the draft”
+    """“The distribution is the target's either way.”
 
     Redrawing from p, not from what p has more than q. Four random pairs.
     """
@@ -495,7 +524,6 @@ def counts_can_draft():
     return ", ".join(f"{name} {each[0]:.2f}" for name, each in mean.items())
 
 
-@central
 def look_up_pays_where_text_repeats():
     """“The same ids in fewer passes, if the text repeats.”
 
@@ -526,6 +554,7 @@ def look_up_pays_where_text_repeats():
     )
 
 
+@central
 def the_floor_is_exact_enough():
     """“the text's entropy is at most 2 % below the floor”
 
@@ -548,7 +577,6 @@ def the_floor_is_exact_enough():
     return f"{odd} unusual cuts in {pieces} pieces hide at most {share:.1%} of the floor"
 
 
-@central
 def first_loss_is_ln_v():
     """“If fresh weights begin far from $\\ln V$, look for a bug before you train”
 
@@ -572,19 +600,19 @@ def first_loss_is_ln_v():
 
 
 def recorded_runs_can_be_made_again():
-    """“`llmlib/data/make_scaling_runs.py`, with the same loop; the table is `scaling_runs.csv`”
+    """“`authoring/data/make_scaling_runs.py`; the table is `scaling_runs.csv`”
 
     The narrowest run again, and with another seed.
     Of the three seeds one whose run forgets its rounding: from seed 0, at so high a rate, another
     processor ends up to 0.02 away.
     """
-    from llmlib.data.make_scaling_runs import TOKENIZER_STORIES, run
-
     train, held_out = data.stories("train"), data.stories("held_out")
-    tokenizer = training.story_tokenizer(train[:TOKENIZER_STORIES])
+    tokenizer = training.story_tokenizer(train[: make_scaling_runs.TOKENIZER_STORIES])
     texts = [training.as_tokens(s, tokenizer) for s in (train, held_out)]
     rate, recorded = _best()[8][0], _runs()
-    again, other = (float(run(8, 200, rate, seed, *texts).split(",")[5]) for seed in (1, 0))
+    again, other = (
+        float(make_scaling_runs.run(8, 200, rate, seed, *texts).split(",")[5]) for seed in (1, 0)
+    )
     was = recorded[8, 102_400, rate][1]
     assert abs(again - was) < 2e-3 < abs(other - was)
     assert abs(other - recorded[8, 102_400, rate][0]) < 0.03
@@ -592,56 +620,126 @@ def recorded_runs_can_be_made_again():
 
 
 def a_forecast_risks_the_formula():
-    """“The forecast is too low, by several times the spread of the seeds, and the measured loss
-    lies outside the band.”
+    """“The forecast is too low, by several times the spread of the seeds.”
 
-    “one extra width pushes it outside its own 90 % range”
+    “And it is poorly determined: one more width moves it a long way.”
 
-    The seven fitted sizes, which lie within 0.007 of the curve.
+    The seven fitted sizes, which lie within 0.007 of the curve. E at the other budgets.
     """
-    widths = sorted(_best())
-    sizes = {run["d_model"]: float(run["parameters"]) for run in data.scaling_runs()}
-    n = torch.tensor([sizes[width] for width in widths], dtype=torch.float64)
-    loss = torch.tensor([_mean(width, 819_200) for width in widths], dtype=torch.float64)
+    runs = RecordedRuns(data.scaling_runs())
+    n, loss = runs.n, runs.mean(819_200)
     e, a, alpha = fit_power_law(n[:-1], loss[:-1])
-    off = (loss - e - a * n**-alpha).tolist()
-    luck, generator = torch.tensor(off[:-1]), torch.Generator().manual_seed(3)
-    drawn = luck[torch.randint(7, (100, 7), generator=generator)]
-    fits = [fit_power_law(n[:-1], loss[:-1] - luck + each) for each in drawn]
-    high = torch.tensor([x + y * n[-1] ** -z for x, y, z in fits]).quantile(0.95)
-    spread = torch.tensor(_runs()[96, 819_200, _best()[96][0]]).std()
-    assert luck.abs().max() < 0.007 and off[-1] > 5 * spread and loss[-1] > high + 2 * spread
-    bounds = torch.tensor([fit[0] for fit in fits]).quantile(torch.tensor([0.05, 0.95])).tolist()
-    all_eight = fit_power_law(n, loss)[0]
-    assert not bounds[0] <= all_eight <= bounds[1]
-    return (
-        f"off by {off[-1]:.3f}, seeds {spread:.4f}; E {bounds[0]:.2f} to {bounds[1]:.2f}, with one "
-        f"more run {all_eight:.2f}"
-    )
+    off = loss - e - a * n**-alpha
+    spread = torch.tensor(runs.losses(96, 819_200)).std()
+    assert off[:-1].abs().max() < 0.007 and off[-1] > 5 * spread
+    floors = [
+        (fit_power_law(n[:-1], each[:-1])[0], fit_power_law(n, each)[0])
+        for each in map(runs.mean, runs.budgets)
+    ]
+    assert min(abs(x - y) for x, y in floors) > 0.1
+    moves = ", ".join(f"{x:.2f} to {y:.2f}" for x, y in floors)
+    return f"off by {off[-1]:.3f}, seeds {spread:.4f}; E with one more width: {moves}"
 
 
 @central
-def the_law_misses_both_ways():
-    """“**The forecast of the widest model misses at every budget, and the direction turns.** With
-    little text it is too high, with much text too low, for nearly every draw of seeds.”
+@false_where("the rate that was tuned for it", rate=0.005)
+def the_turn_was_the_learning_rate(rate=0.01):
+    """“**The turn was the learning rate.** At its neighbours' rate the widest model is nowhere
+    clearly better than its forecast. With the least text its sign is a matter of the seed.”
 
-    Fifty tables with a seed drawn at random for every run; losses made by the fitted law itself,
-    which the same forecasts hit.
+    “On the least text the smaller rate alone is worth over 0.1 nats per byte, with all three
+    seeds.”
+
+    Fifty tables with a seed drawn at random for every run, with the widest at this rate, and with
+    all at 0.01. All at 0.005, on the two budgets where the turn was: the law is too optimistic
+    there as well. The widest trained again at both rates, with a seed that was not recorded. Losses
+    made by the fitted law itself, which the same forecasts hit.
     """
-    runs, generator = RecordedRuns(data.scaling_runs()), torch.Generator().manual_seed(1)
-    misses_of = solved(NOTEBOOK)["forecast_misses"]
-    told = []
-    for tokens in runs.budgets:
-        misses = misses_of(runs.n, runs.mean(tokens), 4)
-        drawn = [misses_of(runs.n, runs.one_seed(tokens, generator), 4) for _ in range(50)]
-        above = [sum(miss > 0 for miss in column) for column in zip(*drawn)]
-        much = tokens > 300_000
-        assert misses[-1] > 0.02 if much else misses[-1] < -0.02
-        assert above[-1] >= 48 if much else above[-1] <= 4
-        told.append(f"{tokens:,}: {misses[-1]:+.3f}, {above[-1]} of 50 above 0")
-    e, a, alpha = fit_power_law(runs.n, runs.mean(runs.budgets[-1]))
-    assert max(map(abs, misses_of(runs.n, e + a * runs.n**-alpha, 4))) < 0.003
-    return "the widest, measured minus forecast: " + "; ".join(told)
+    found, misses_of = data.scaling_runs(), solved(NOTEBOOK)["forecast_misses"]
+    lines = []
+    for rates in ({96: rate}, dict.fromkeys((8, 12, 16, 24, 32, 48, 64, 96), rate)):
+        runs, generator = RecordedRuns(found, rates), torch.Generator().manual_seed(1)
+        above = []
+        for tokens in runs.budgets:
+            drawn = [misses_of(runs.n, runs.one_seed(tokens, generator), 7) for _ in range(50)]
+            above.append(sum(miss[-1] > 0 for miss in drawn))
+        assert 10 < above[0] < 40 < min(above[1:])
+        lines.append(f"{above} of 50")
+    slow = RecordedRuns(found, dict.fromkeys((8, 12, 16, 24, 32, 48, 64, 96), 0.005))
+    assert all(misses_of(slow.n, slow.mean(tokens), 7)[0] > 0.01 for tokens in slow.budgets[:2])
+    tuned = RecordedRuns(found)
+    pairs = zip(tuned.losses(96, 102_400), RecordedRuns(found, {96: rate}).losses(96, 102_400))
+    assert all(other - own > 0.1 for own, other in pairs)
+    assert misses_of(tuned.n, tuned.mean(819_200), 7)[0] > 0.02
+    train, held_out = data.stories("train"), data.stories("held_out")
+    tokenizer = training.story_tokenizer(train[: make_scaling_runs.TOKENIZER_STORIES])
+    texts = [training.as_tokens(part, tokenizer) for part in (train, held_out)]
+    again = [
+        float(make_scaling_runs.run(96, 200, each, 7, *texts).split(",")[5])
+        for each in (0.005, rate)
+    ]
+    assert again[1] - again[0] > 0.08
+    e, a, alpha = fit_power_law(tuned.n, tuned.mean(819_200))
+    assert max(map(abs, misses_of(tuned.n, e + a * tuned.n**-alpha, 4))) < 0.003
+    return f"above 0 at the four budgets: {'; '.join(lines)}; another seed {again}"
+
+
+def little_text_gains_from_text():
+    """“A model that has read little for its size gains more from text. One that has read plenty
+    gains more from size.”
+
+    “The costs of a pair differ by up to a fifth, and the output layer is not counted. A fifth is
+    worth about as much as the smallest gaps here”
+
+    Equal costs, with the wider model's loss read off the line between two budgets; with the output
+    layer counted as well; the next smaller budget.
+    """
+    runs, lines = RecordedRuns(data.scaling_runs()), []
+    for tokens in (819_200, 409_600):
+        for vocab in (0, 512):
+            wins = {"text": [], "size": []}
+            for narrow, wide in zip(runs.widths, runs.widths[1:]):
+                costs = [runs.size[width] + vocab * width for width in (narrow, wide)]
+                logs = [math.log(budget) for budget in runs.budgets]
+                losses = [runs.mean_of(wide, budget) for budget in runs.budgets]
+                other = np.interp(math.log(tokens * costs[0] / costs[1]), logs, losses)
+                better = "size" if other < runs.mean_of(narrow, tokens) else "text"
+                wins[better].append(tokens / runs.size[narrow])
+            assert max(wins["text"]) < min(wins["size"])
+            lines.append(f"text up to {max(wins['text']):.0f}, size from {min(wins['size']):.0f}")
+    pairs = [*zip(runs.widths, runs.widths[1:])]
+    costs = [runs.size[wide] / (2 * runs.size[narrow]) - 1 for narrow, wide in pairs]
+    means = [(runs.mean_of(a, 819_200), runs.mean_of(b, 409_600)) for a, b in pairs]
+    gaps = sorted(abs(one - other) for one, other in means)
+    worth = [
+        math.log2(1.2) * (runs.mean_of(width, 409_600) - runs.mean_of(width, 819_200))
+        for width in (12, 16, 24, 32)
+    ]
+    assert max(map(abs, costs)) < 0.2 and gaps[0] < max(worth) < gaps[-3]
+    return "tokens a parameter, at equal cost: " + "; ".join(lines)
+
+
+def two_hundred_steps_bring_words():
+    """“From random tokens to short words, commas and full stops; not yet to sentences.”
+
+    Two other seeds; the same students before training.
+    """
+    train, held_out = data.stories("train"), data.stories("held_out")
+    known = {word for story in train for word in story.text.split()}
+    lines = []
+    for seed in (1, 2):
+        student = Student(train, held_out, seed=seed)
+        before = student.story(80)
+        for _ in student.learn(200, peak=0.01, seed=seed):
+            pass
+        after = student.story(80)
+        shares = [
+            sum(word in known for word in text.split()) / len(text.split())
+            for text in (before, after)
+        ]
+        assert shares[1] > shares[0] + 0.25 and "." in after and "," in after
+        lines.append(f"{shares[0]:.0%} to {shares[1]:.0%}")
+    return "known words: " + "; ".join(lines)
 
 
 def chinchillas_constants_were_wrong():

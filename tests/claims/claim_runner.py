@@ -49,7 +49,7 @@ def solved(notebook):
     """What the given and solution cells of a notebook define: its official functions."""
     import torch
 
-    from llmlib.course.format import notebooks
+    from exercises.format import notebooks
 
     space = {"__name__": "__main__"}
     for cell in notebooks.load(notebook).cells:

@@ -5,6 +5,7 @@ import { element, memory } from "../dom.js";
 import { keepPages } from "../keep_pages.js";
 import { python } from "../python/python.js";
 import { say, strings } from "../strings.js";
+import { isCore, solvedOfPage } from "./exercises.js";
 import {
   Annotation, bracketMatching, closeBrackets, closeBracketsKeymap, defaultKeymap, drawSelection, EditorState,
   EditorView, highlightSpecialChars, HighlightStyle, history, historyKeymap, indentOnInput, indentUnit,
@@ -13,7 +14,15 @@ import {
 
 const texts = strings.exercises;
 const MB = 1e6;
+const NOT_WRITTEN = /(?<=^[ \t]*)raise NotImplementedError.*$/m; // the line of a stub that an answer replaces
 const notTyped = Annotation.define(); // a text that is kept already
+
+/* What is typed in the place of that line replaces it: a bracket, too, which would be put around another text. */
+const replaceNotWritten = EditorView.inputHandler.of((view, from, to, insert) => {
+  if (NOT_WRITTEN.exec(view.state.sliceDoc(from, to))?.[0].length !== to - from) return false;
+  view.dispatch({ changes: { from, to, insert }, selection: { anchor: from + insert.length }, userEvent: "input.type" });
+  return true;
+});
 
 /* The classes of site.css that colour code anywhere on the page. */
 const colours = HighlightStyle.define([
@@ -48,6 +57,9 @@ class Editor {
     this.frame = element("div", "editor code");
     this.view = new EditorView({ state: this.newState(exercise.code), parent: this.frame });
     this.checkButton = this.button(texts.check, () => this.check());
+    this.stopButton = this.button(texts.stop, () => this.stopCheck());
+    this.left = element("span", "left");
+    this.left.setAttribute("role", "timer"); // which is not read out as it changes
     this.again = this.button(texts.again, () => this.startAgain());
     this.back = this.button(texts.back, () => this.bringBack());
     this.solution = this.button(texts.solution, () => this.showSolution());
@@ -61,12 +73,15 @@ class Editor {
     this.printed.hidden = true;
     this.trouble = element("p", "said refused");
     this.trouble.setAttribute("role", "status");
-    const buttons = element("p", "row", this.checkButton, this.again, this.back, this.solution, this.progress);
-    exercise.place.append(this.frame, this.hint, buttons, this.trouble, this.said, this.printed);
+    this.onward = element("p", "onward");
+    const buttons = element(
+      "p", "row", this.checkButton, this.again, this.back, this.solution, this.stopButton, this.left, this.progress);
+    exercise.place.append(this.frame, this.hint, buttons, this.trouble, this.said, this.onward, this.printed);
     this.draw();
     this.verdict();
     this.view.focus();
-    this.startPython().catch(error => this.tell(error.message, "wrong"));
+    this.selectNotWritten();
+    this.startPython().catch(error => this.tellError(error));
   }
 
   button(text, act) {
@@ -80,7 +95,7 @@ class Editor {
     const label = { "aria-label": say(texts.label, { name: this.exercise.name }), "aria-describedby": this.hint.id };
     return EditorState.create({ doc, extensions: [
       lineNumbers(), highlightSpecialChars(), history(), drawSelection(), indentUnit.of("    "), indentOnInput(),
-      bracketMatching(), closeBrackets(), pythonLanguage(), syntaxHighlighting(colours), EditorView.lineWrapping,
+      bracketMatching(), replaceNotWritten, closeBrackets(), pythonLanguage(), syntaxHighlighting(colours), EditorView.lineWrapping,
       EditorState.tabSize.of(4), EditorView.contentAttributes.of(label),
       keymap.of([
         { key: "Mod-Enter", run: () => Boolean(this.check()) },
@@ -152,6 +167,15 @@ class Editor {
   startAgain() {
     if (this.code !== this.exercise.stub) this.replace(this.exercise.stub);
     this.view.focus();
+    this.selectNotWritten();
+  }
+
+  /* Select the statement that the answer replaces, so that one begins by typing. */
+  selectNotWritten() {
+    const found = NOT_WRITTEN.exec(this.code);
+    if (!found) return;
+    this.view.dispatch({
+      selection: { anchor: found.index, head: found.index + found[0].length }, scrollIntoView: true });
   }
 
   bringBack() {
@@ -177,7 +201,7 @@ class Editor {
       this.progress.hidden = true;
       this.loading = false;
     }
-    for (const each of this.exercise.all) each.draw();
+    for (const each of this.exercise.all) (each.editor ?? each).draw();
     if (this.checking) this.tell(texts.states.checking);
     else this.verdict();
   }
@@ -194,13 +218,15 @@ class Editor {
     if (this.checking) return true;
     const { exercise, code } = this;
     this.checking = true;
+    this.stopper = new AbortController();
     this.checkButton.setAttribute("aria-disabled", "true");
     this.printed.hidden = true;
     this.tell(texts.states.checking);
     this.draw();
     try {
-      await this.startPython();
-      const answer = await python.check(exercise.notebook, exercise.name, code, exercise.others());
+      this.startPython().catch(() => {}); // for its progress: the check says what went wrong
+      const { signal } = this.stopper, onBegin = () => this.countDown(performance.now() + 1000 * python.seconds);
+      const answer = await python.check(exercise.notebook, exercise.name, code, exercise.others(), { signal, onBegin });
       const message = answer.passed ? "" : answer.message || texts.failed;
       this.checking = false;
       this.keep({ code: this.code, checked: { code, edition: exercise.edition, message, uses: answer.uses ?? [] } });
@@ -209,12 +235,28 @@ class Editor {
       this.verdict();
     } catch (error) {
       this.checking = false;
-      this.tell(error.message, "wrong"); // it was not checked: what the last check said stays kept
+      this.tellError(error); // it was not checked: what the last check said stays kept
       this.draw();
     } finally {
+      this.countDown();
       this.checkButton.removeAttribute("aria-disabled");
     }
     return true;
+  }
+
+  stopCheck() {
+    this.stopper.abort();
+    this.checkButton.focus(); // the button Stop goes
+  }
+
+  /* Show how long the check may still take, until it ends. */
+  countDown(end) {
+    clearTimeout(this.clock);
+    this.left.textContent = "";
+    if (!this.checking) return;
+    const seconds = Math.max(0, Math.ceil((end - performance.now()) / 1000));
+    this.left.textContent = say(texts.left, { seconds });
+    this.clock = setTimeout(() => this.countDown(end), 200);
   }
 
   /* What the latest check said, if it was of this text. */
@@ -237,8 +279,28 @@ class Editor {
     this.said.replaceChildren(...text ? [element("p", "", text)] : []);
   }
 
+  tellError(error) {
+    if (error.name === "AbortError") this.tell(texts.stopped);
+    else this.tell(error.message, "wrong");
+  }
+
+  /* Below a solved exercise: how many are, and which is next. */
+  drawOnward() {
+    const { exercise } = this, { next } = exercise;
+    this.onward.hidden = this.checking || exercise.state !== "solved";
+    if (!next) {
+      this.onward.textContent = texts.allSolved;
+      return;
+    }
+    const link = element("a", "", element("code", "", next.name));
+    link.href = `#${next.heading.id}`;
+    this.onward.replaceChildren(say(texts.solved, solvedOfPage(exercise.all)), isCore(next) ? texts.next : texts.further, link);
+  }
+
   draw() {
     const { exercise } = this, { before, checked } = exercise.entry;
+    this.stopButton.hidden = this.left.hidden = !this.checking;
+    this.drawOnward();
     exercise.draw(this.checking ? "checking" : exercise.state);
     this.back.hidden = before === undefined || before === this.code || before === exercise.stub;
     this.again.disabled = this.code === exercise.stub;

@@ -27,8 +27,8 @@ export class Exercise {
     this.status = element("p", "said");
     this.status.setAttribute("role", "status");
     place.append(this.mark, this.button, this.status);
-    const { id } = place.parentElement.querySelector("h3");
-    this.link = document.querySelector(`.sections a[href="#${CSS.escape(id)}"]`);
+    this.heading = place.parentElement.querySelector("h3");
+    this.link = document.querySelector(`.sections a[href="#${CSS.escape(this.heading.id)}"]`);
     this.draw();
   }
 
@@ -38,6 +38,14 @@ export class Exercise {
 
   get state() {
     return stateOf(this.entry, this.edition, this.stub);
+  }
+
+  /* The unsolved exercise that comes next, after the last one from the beginning again; those that give
+   * points go first. Undefined if all are solved. */
+  get next() {
+    const { all } = this, here = all.indexOf(this);
+    const unsolved = [...all.slice(here + 1), ...all.slice(0, here)].filter(each => each.state !== "solved");
+    return unsolved.find(isCore) ?? unsolved[0];
   }
 
   /* Keep what the entry becomes. Where another tab has written since, nothing is overwritten: false. */
@@ -111,6 +119,17 @@ export class Exercise {
   }
 }
 
+/* Whether an exercise gives points. */
+export function isCore({ place }) {
+  return !("further" in place.dataset);
+}
+
+/* How many exercises of a page are solved; only those that give points count, as on the first page's cards. */
+export function solvedOfPage(all) {
+  const core = all.filter(isCore);
+  return { count: core.filter(each => each.state === "solved").length, of: core.length };
+}
+
 /* Switch on the exercises of a page. */
 export function exercises(notebook) {
   const all = [], places = document.querySelectorAll(".write");
@@ -118,10 +137,10 @@ export function exercises(notebook) {
   const count = element("small", "solved");
   document.querySelector("#contents [aria-current=page]").after(count);
   const draw = () => {
-    const core = all.filter(each => !("further" in each.place.dataset)); // as on the first page's cards
-    const solved = core.filter(each => each.state === "solved").length;
-    count.textContent = say(strings.progress.exercises, { count: solved, of: core.length });
-    count.hidden = !solved;
+    const solved = solvedOfPage(all);
+    count.textContent = say(strings.progress.exercises, solved);
+    count.hidden = !solved.count;
+    for (const each of all) each.editor?.draw();
     drawCard?.();
   };
   for (const place of places) all.push(new Exercise(notebook, place, all, draw));

@@ -34,13 +34,13 @@ function isAnswer(cell) {
     typeof cell.metadata.nbgrader.grade_id === "string";
 }
 
-/* Why a file cannot be taken into the page of `released`: a sentence, or nothing. */
-export function refusal(found, released, title) {
-  if (!Array.isArray(found?.cells)) return texts.noNotebook;
+/* Why the file `name` cannot be taken into the page of `released`: a sentence, or nothing. */
+export function refusal(found, released, { name, title }) {
+  if (!Array.isArray(found?.cells)) return say(texts.noNotebook, { name });
   const names = Object.keys(answersOf(released)), theirs = answersOf(found);
-  if (!names.some(name => name in theirs)) return say(texts.otherNotebook, { title });
+  if (!names.some(each => each in theirs)) return say(texts.otherNotebook, { name, title });
   const [own, here] = [found, released].map(each => each.metadata?.llmlib?.course);
-  return own === here ? "" : say(texts.otherEdition, { own: own ?? texts.unknown, here });
+  return own === here ? "" : say(texts.otherEdition, { name, own: own ?? texts.unknown, here });
 }
 
 async function releasedOf(notebook) {
@@ -84,8 +84,8 @@ export async function open({ notebook, all, status }) {
       status.textContent = texts.notLoaded;
       return;
     }
-    const refused = refusal(found, released, title);
-    if (refused) status.textContent = say(refused, { name: file.name });
+    const refused = refusal(found, released, { name: file.name, title });
+    if (refused) status.textContent = refused;
     else take(found, all, status);
   };
   field.oncancel = () => field.remove();

@@ -7,12 +7,12 @@ import warnings
 from array import array
 from types import SimpleNamespace
 
-import exercises  # first: it makes importable what llmlib imports
+import page_checks  # first: it makes importable what llmlib imports
 import torch
 from torch import tensors
 
-from llmlib.course.checking import run_cells, run_tests
-from llmlib.course.checking.plain_data import UnsupportedValue
+from classroom.checking import run_cells, run_tests
+from classroom.checking.plain_data import UnsupportedValue
 from llmlib.tokens import Tokenizer
 
 CODES = {torch.bool: "B", torch.float32: "f"}  # others cross as float64
@@ -25,13 +25,13 @@ def load(notebook, mine, tokenizer=None):
     "tokenizer.decode" can be called: the chapter's adapter of its two functions to the model's ids.
     Where the chapter has `generate`, so can "text.generate"."""
     _loaded.clear()
-    book, space = exercises.BOOKS[notebook], vars(run_cells.new_main())
+    book, space = page_checks.BOOKS[notebook], vars(run_cells.new_main())
     warnings.simplefilter("ignore")
     with contextlib.redirect_stdout(None), contextlib.redirect_stderr(None):
         for title, source in book["steps"]:
             error = run_cells.run(title, mine.get(title, source), space)
             if error and title in mine:
-                return run_tests.error_message(error, exercises.SECONDS)
+                return run_tests.error_message(error, page_checks.SECONDS)
     owners = {"": SimpleNamespace(**space)}
     if tokenizer:
         owners["tokenizer"] = space["MyTokenizer"](_tokenizer(json.loads(tokenizer)))
@@ -101,7 +101,7 @@ def call(name, *args):
             called = getattr(_loaded["owners"][owner], function)
             return {"value": _plain(called(*args)), "message": ""}
     except BaseException as error:  # noqa: BLE001 - a reader's function may raise anything
-        message = run_tests.error_message(error, exercises.SECONDS, function)
+        message = run_tests.error_message(error, page_checks.SECONDS, function)
         return {"value": None, "message": message}
 
 
@@ -110,7 +110,7 @@ def uses(name):
     included."""
     book, mine, known = _loaded["book"], _loaded["mine"], _loaded["uses"]
     if name not in known:  # it is asked at each token
-        found = exercises.reached(book, {name.rpartition(".")[2]}, mine)
+        found = page_checks.reached(book, {name.rpartition(".")[2]}, mine)
         whose = [(each, "reader" if each in mine else "course") for each in found]
         known[name] = [{"name": each, "whose": who} for each, who in whose]
     return known[name]

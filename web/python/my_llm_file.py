@@ -3,12 +3,12 @@ same code chooses the definitions and joins them, and the checks run on the fini
 
 import json
 
-import exercises  # first: it makes importable what llmlib imports
+import page_checks  # first: it makes importable what llmlib imports
 
-from llmlib.course.checking import run_cells, run_tests
-from llmlib.course.checking.definitions import BUILTINS, definitions, needed
-from llmlib.course.checking.scopes import names
-from llmlib.course.my_llm import assemble
+from classroom.checking import run_cells, run_tests
+from classroom.checking.definitions import BUILTINS, definitions, needed
+from classroom.checking.scopes import names
+from classroom.my_llm import assemble
 
 
 def make(answers, tell):
@@ -40,7 +40,7 @@ def _engine():
     """{name: notebook} of the functions that the template calls, and that the solutions call."""
     every = {
         title: (notebook, source)
-        for notebook, book in exercises.BOOKS.items()
+        for notebook, book in page_checks.BOOKS.items()
         for title, source in book["steps"]
         if title in book["exercises"]
     }
@@ -57,7 +57,7 @@ def _unsolved(notebook, name, mine, tell):
     if name not in mine:
         return "not written yet"
     others = {each: code for each, code in mine.items() if each != name}
-    found = json.loads(exercises.check(notebook, name, mine[name], others, tell))
+    found = json.loads(page_checks.check(notebook, name, mine[name], others, tell))
     course = [each["name"] for each in found["uses"] if each["whose"] == "course"]
     calls = f"it calls {', '.join(course)}, which you have not solved"
     return found["message"] or (calls if course else None)
@@ -65,7 +65,7 @@ def _unsolved(notebook, name, mine, tell):
 
 def _definitions(notebook, mine, checks=False):
     """What a notebook's cells define, the reader's in the place of the course's."""
-    steps = exercises.BOOKS[notebook]["steps"]
+    steps = page_checks.BOOKS[notebook]["steps"]
     sources = [mine.get(title, source) for title, source in steps]
     known = names(assemble.TEMPLATE).binds | _engine().keys()
     return assemble.without_llmlib(definitions(sources), known, checks)
@@ -93,7 +93,7 @@ def _failing(text, engine, known, tell):
             failed[title] = message
     defined, found = names(text, len(text)).binds, {}
     for name, notebook in engine.items():
-        book = exercises.BOOKS[notebook]
+        book = page_checks.BOOKS[notebook]
         check, imports = book["exercises"][name]["check"], book["imports"]
         test = names(check)
         asked = test.reads - test.binds - defined - BUILTINS - names(imports).binds

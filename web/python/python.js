@@ -27,35 +27,50 @@ class Python {
    * @throws Error with one sentence for the reader: what went wrong, and what to do. Call it again then. */
   start(onBytes = () => {}) {
     this.#listeners.add(onBytes);
-    this.#started ??= this.#begin().catch((error) => {
-      this.#end();
-      throw error;
-    });
+    if (!this.#started) {
+      const started = this.#begin().catch((error) => {
+        if (this.#started === started) this.#end(); // another one may have been started since
+        throw error;
+      });
+      this.#started = started;
+    }
     return this.#started.finally(() => this.#listeners.delete(onBytes));
   }
 
   /** Runs the check of an exercise on a reader's code.
    * @param others the reader's code of other exercises of the notebook, { name: code }: one that this
    *   exercise calls is used if it passes its own check, else the course's is
-   * @throws Error only for what `start` throws, AbortError after `stop`
+   * @param signal an AbortSignal: ends this check, and none that waits for it or that it waits for
+   * @param onBegin called when a code begins to run: this one, or another one that it calls. Each has
+   *   `seconds`
+   * @throws Error only for what `start` throws, AbortError after `stop` or by the signal
    * @returns {Promise<{ passed, message, printed, uses: [{ name, whose: "reader" | "course" }] }>} `message`
    *   says what is wrong in the notebook's words; it is empty if nothing is */
-  check(notebook, exercise, code, others = {}) {
+  check(notebook, exercise, code, others = {}, { signal, onBegin } = {}) {
     const usable = { ...others };
+    const stop = () => {
+      this.stop();
+      this.start().catch(() => {}); // meanwhile, for the next check
+    };
     const judged = this.#before.then(async () => {
       for (;;) {
+        signal?.throwIfAborted();
         await this.start();
+        signal?.throwIfAborted();
+        signal?.addEventListener("abort", stop);
         try {
-          return await this.#call("check", [notebook, exercise, code, usable], this.seconds);
+          return await this.#call("check", [notebook, exercise, code, usable], this.seconds, onBegin);
         } catch (error) {
           const found = this.#failed(error, exercise);
           if (found) return found;
           delete usable[error.exercise]; // another one of the reader's never ends: the course's is used
+        } finally {
+          signal?.removeEventListener("abort", stop);
         }
       }
     });
     this.#before = judged.catch(() => {});
-    return judged;
+    return signal ? Promise.race([judged, aborted(signal)]) : judged;
   }
 
   /** The file my_llm.py of a reader's functions, { notebook: { exercise: code } }.
@@ -122,21 +137,25 @@ class Python {
     if (![self.WebAssembly, self.Worker, self.DecompressionStream].every(Boolean)) {
       throw new Error(strings.python.oldBrowser);
     }
-    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-    this.#worker.onmessage = ({ data }) => this.#hear(data);
-    this.#worker.onerror = (event) => {
+    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    this.#worker = worker;
+    // What a worker said before it was ended may arrive afterwards, when another one is at work.
+    worker.onmessage = ({ data }) => worker === this.#worker && this.#hear(data);
+    worker.onerror = (event) => {
       event.preventDefault();
-      this.#waiting?.reject(new Ended(strings.python.broken));
+      if (worker === this.#worker) this.#waiting?.reject(new Ended(strings.python.broken));
     };
     await this.#call("start", [PARTS]);
     keepPages(FILES);
   }
 
-  #call(method, args, seconds = 0) {
+  #call(method, args, seconds = 0, onBegin = () => {}) {
+    const waiting = { seconds, onBegin, call: ++this.#calls };
+    this.#waiting = waiting;
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject, seconds, call: ++this.#calls };
-      this.#worker.postMessage({ call: this.#calls, method, args });
-    }).finally(() => clearTimeout(this.#waiting?.clock));
+      Object.assign(waiting, { resolve, reject });
+      this.#worker.postMessage({ call: waiting.call, method, args });
+    }).finally(() => clearTimeout(waiting.clock));
   }
 
   #hear({ call, ...said }) {
@@ -148,6 +167,7 @@ class Python {
       clearTimeout(waiting.clock);
       const late = Object.assign(new TooSlow(), { exercise: said.begins });
       waiting.clock = setTimeout(() => waiting.reject(late), 1000 * waiting.seconds);
+      waiting.onBegin();
     } else if ("error" in said) waiting.reject(new Ended(said.error));
     else waiting.resolve(said.result);
   }
@@ -157,6 +177,13 @@ class Python {
     this.#worker = this.#started = this.#loaded = undefined;
     if (why) this.#waiting?.reject(why);
   }
+}
+
+/* A promise that is rejected when the signal says so. */
+function aborted(signal) {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
 }
 
 export const python = new Python();

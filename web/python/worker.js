@@ -30,7 +30,7 @@ const methods = {
     });
     python.unpackArchive(course, "zip", { extractDir: COURSE });
     python.runPython(`import sys; sys.path.insert(0, ${JSON.stringify(COURSE)})`);
-    exercises = python.pyimport("exercises");
+    exercises = python.pyimport("page_checks");
   },
 
   check(call, notebook, exercise, code, others) {

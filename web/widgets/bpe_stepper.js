@@ -5,6 +5,7 @@ import { element } from "../dom.js";
 import { say, strings } from "./strings.js";
 import { asking, newStatus, textField } from "./frame.js";
 import { button, choice, slider } from "./pictures/controls.js";
+import { mergeTree } from "./pictures/merge_tree.js";
 import { chip, shown } from "./pictures/words.js";
 
 const texts = strings.bpe;
@@ -54,7 +55,6 @@ function pairs({ pairs }) {
 }
 
 function rows({ rows }) {
-  return [element("p", "found", texts.encoded), element("ol", "encoding", ...rows.map(({ tokens, rank }) =>
-    element("li", "", element("span", "", rank === null ? texts.bytes : say(texts.merge, { rank: rank + 1 })),
-      element("span", "ids", ...tokens.map((token, i) => chip(token, i))))))];
+  const tree = mergeTree(rows, rows.length - 1, rank => say(texts.merge, { rank: rank + 1 }));
+  return [element("p", "found", texts.encoded), tree];
 }

@@ -12,7 +12,9 @@ import recorded from "./recorded_widgets.js";
 
 const END = 0; // <|endoftext|>: in front of a text whose losses are read
 const INDUCTION = [17, 5]; // of the recorded text: from the second "on" to what followed the first
+const FIRST_LOOK = [11, 1]; // looks at the token just before, in most texts
 const NEURON_TOKENS = 6, WITHOUT_HEADS = 5, MOST_TOKENS = 1000;
+const WIDEST = 40, ALL_MERGES = 2 ** 16; // of the merge tree: bytes, and more merges than there are
 
 /** The tokens of a text. @throws Error if there are too many */
 async function tokensOf(engine, text, longest = LONGEST, merges = undefined) {
@@ -53,6 +55,35 @@ function bpe_stepper() {
   };
 }
 
+function merge_tree() {
+  const { text, rows } = recorded.tree;
+  return {
+    given: { text },
+    answer: async (asked, engine) => ({ rows: engine ? await mergesOf(engine, asked.text) : rows }),
+  };
+}
+
+/** A text as bytes, then after each merge that applies to it: [{ tokens, rank }]. The engine cuts a text
+ * with as many of the first merges as it is told: a merge applies where one more leaves fewer tokens. */
+export async function mergesOf(engine, text) {
+  const bytes = new TextEncoder().encode(text).length;
+  if (bytes > WIDEST) throw new Error(say(strings.tree.tooLong, { bytes, longest: WIDEST }));
+  const cut = async merges => (await engine.encode(text, merges)).map(token => ({ text: token.text, bytes: token.bytes }));
+  const rows = [{ tokens: await cut(0), rank: null }];
+  const between = async (low, fewer, high, most) => { // merges, and the tokens with so many
+    if (most.length === fewer.length) return;
+    if (high === low + 1) {
+      rows.push({ tokens: most, rank: low });
+      return;
+    }
+    const middle = Math.floor((low + high) / 2), tokens = await cut(middle);
+    await between(low, fewer, middle, tokens);
+    await between(middle, tokens, high, most);
+  };
+  await between(0, rows[0].tokens, ALL_MERGES, await cut(ALL_MERGES));
+  return rows;
+}
+
 function attention_explorer() {
   const { n_layer, n_head } = shape, [layer, head] = INDUCTION, viewOf = viewing(40);
   return {
@@ -64,6 +95,17 @@ function attention_explorer() {
       if (!off.length) return { tokens, weights, next };
       const { attention } = await engine.look(ids, { attention: "all", off, logits: false });
       return { tokens, weights: (l, h, i, j) => attention[l * n_head + h][i * ids.length + j], next };
+    },
+  };
+}
+
+function head_view() {
+  const [layer, head] = FIRST_LOOK, viewOf = viewing(40);
+  return {
+    given: { text: prompt, layer, head },
+    async answer({ text }, engine) {
+      const { tokens, inside } = await viewOf(engine, text), { weights } = await inside();
+      return { tokens, weights: tokens.map((_, i) => tokens.slice(0, i + 1).map((_, j) => weights(layer, head, i, j))) };
     },
   };
 }
@@ -100,6 +142,18 @@ function neuron_slider() {
       }
       const [, rows] = held.find(([value]) => value === asked.value);
       return { strength, rows: rows.map(([word, before, after]) => ({ text: word, before, after })) };
+    },
+  };
+}
+
+function stream_slider() {
+  const { text, n_layer, state, stream } = recorded.stream;
+  return {
+    given: { text, n_layer, state },
+    async answer(asked, engine) {
+      if (!engine) return { stream };
+      const ids = (await tokensOf(engine, asked.text)).map(each => each.id);
+      return { stream: (await engine.look(ids, { stream: stream[0].length, logits: false })).stream };
     },
   };
 }
@@ -214,6 +268,6 @@ function serving_playground() {
 /** A source for each widget, { given, answer(question, engine, onPart) }; without an engine it answers
  * for the given text. */
 export const sources = {
-  tokenizer_playground, bpe_stepper, rope_clock, attention_explorer, neuron_slider, loss_lab, surprise_reader,
-  generation_stepper, serving_playground,
+  tokenizer_playground, bpe_stepper, merge_tree, rope_clock, head_view, attention_explorer, neuron_slider,
+  stream_slider, loss_lab, surprise_reader, generation_stepper, serving_playground,
 };

@@ -40,24 +40,23 @@ def chance_level(answers, words):
     return shares
 
 
-# %% right: the next word only
-def chance_level(answers, words):
-    return letters_right(answers, words[1:] + words[:1])
-
-
-# %% right: the words shuffled once, with a seed
+# %% right: shuffles of the words, in which no answer is scored against its own
 import random
 
 
 def chance_level(answers, words):
-    mixed = list(words)
-    while any(a is b for a, b in zip(mixed, words)) and len(words) > 2:
-        random.Random(len(mixed)).shuffle(mixed)
-        break
-    return letters_right(answers, mixed if len(words) > 2 else list(words)[::-1])
+    rng, scored, others = random.Random(3), [], []
+    for _ in range(200 if len(words) > 2 else 20):
+        order = list(range(len(words)))
+        rng.shuffle(order)
+        for i, k in enumerate(order):
+            if i != k:
+                scored.append(answers[i])
+                others.append(words[k])
+    return letters_right(scored, others)
 
 
-# %% right: for each answer three other words, drawn at random
+# %% right: for each answer fifteen other words, drawn at random
 import random
 
 
@@ -65,8 +64,8 @@ def chance_level(answers, words):
     rng, said, others = random.Random(7), [], []
     for i, answer in enumerate(answers):
         rest = [word for k, word in enumerate(words) if k != i]
-        said += [answer] * 3
-        others += rng.choices(rest, k=3)
+        said += [answer] * 15
+        others += rng.choices(rest, k=15)
     return letters_right(said, others)
 
 
@@ -76,8 +75,8 @@ def chance_level(answers, words):
     return [1 / 26] * len(words[0])
 
 
-# %% wrong: vacuous, nothing can fit
-# says: it cannot show luck
+# %% wrong: vacuous, no letter can fit
+# says: never right by luck
 def chance_level(answers, words):
     return letters_right(answers, ["?" * len(word) for word in words])
 
@@ -179,3 +178,92 @@ def chance_level(answers, words):
 # says: the control must give what letters_right gives
 def chance_level(answers, words):
     return [share / 3 for share in letters_right(answers, words)]
+
+
+# %% wrong: how common a letter is anywhere in the words
+# says: only at its own place
+from collections import Counter
+
+
+def chance_level(answers, words):
+    letters = Counter("".join(words))
+    total, n = sum(letters.values()), len(words[0])
+    shares = [0.0] * n
+    for answer in answers:
+        for place, letter in enumerate(answer.split()[:n]):
+            shares[place] += letters[letter] / total / len(answers)
+    return shares
+
+
+# %% wrong: by place, its own word included
+# says: leave out each answer's own word
+from collections import Counter
+
+
+def chance_level(answers, words):
+    n, shares = len(words), []
+    for place in range(len(words[0])):
+        at_place, hits = Counter(word[place] for word in words), 0
+        for answer in answers:
+            letters = answer.split()
+            hits += at_place[letters[place]] if place < len(letters) else 0
+        shares.append(hits / n**2)
+    return shares
+
+
+# %% wrong: shortcut: the next word only
+# says: at least ten other words
+def chance_level(answers, words):
+    return letters_right(answers, words[1:] + words[:1])
+
+
+# %% wrong: shortcut: the words backwards, so that the one in the middle may meet itself
+# says: at least ten other words
+def chance_level(answers, words):
+    return letters_right(answers, words[::-1])
+
+
+# %% wrong: shortcut: the next nine words
+# says: at least ten other words
+def chance_level(answers, words):
+    scored, others = [], []
+    for shift in range(1, min(len(words), 10)):
+        scored += answers
+        others += words[shift:] + words[:shift]
+    return letters_right(scored, others)
+
+
+# %% wrong: six other words, drawn at random
+# says: at least ten other words
+import random
+
+
+def chance_level(answers, words):
+    rng, said, others = random.Random(1), [], []
+    for i, answer in enumerate(answers):
+        rest = [word for k, word in enumerate(words) if k != i]
+        drawn = rng.sample(rest, min(6, len(rest)))
+        said += [answer] * len(drawn)
+        others += drawn
+    return letters_right(said, others)
+
+
+# %% wrong: each pair once, so that the last answer meets no word
+# says: at least ten other words
+def chance_level(answers, words):
+    n = len(words)
+    pairs = [(answers[i], words[k]) for i in range(n) for k in range(i + 1, n)]
+    return letters_right([a for a, _ in pairs], [w for _, w in pairs])
+
+
+# %% right: places looked up one by one, none left out
+def chance_level(answers, words):
+    total, n = [0] * len(words[0]), 0
+    for i, answer in enumerate(answers):
+        letters = answer.split()
+        for j, word in enumerate(words):
+            if i != j:
+                n += 1
+                for p in range(len(word)):
+                    total[p] += p < len(letters) and letters[p] == word[p]
+    return [each / n for each in total]

@@ -118,3 +118,32 @@ def counting_questions():
     once = ["c cat", "d dog", "s sun", "m map", "h hat", "b bus"]
     twice = ["e theme", "r arbor", "n union", "t total", "o robot", "i civil"]
     return [tuple(each.split()) for each in once + twice]
+
+
+# %% wrong: shortcut: twice in long words, once in short ones
+# says: says 2 to long words
+def counting_questions():
+    asked = "o dog, a cat, u bus, o fox, i pig, e hen, i relationships, o photographer, "
+    asked += "t distribution, a administrator, r extraordinary, n conversational"
+    return [tuple(each.split()) for each in asked.split(", ")]
+
+
+# %% wrong: shortcut: one letter again and again
+# says: says how many letters the word has
+def counting_questions():
+    return [("a", "a" * n) for n in range(1, 10)] + [("b", "b" * n) for n in (2, 4, 6)]
+
+
+# %% wrong: shortcut: a letter has the same count in all its words
+# says: the same digit for a letter
+def counting_questions():
+    asked = "a sat, a bag, a chair, b rabbit, b ebb, b lobby, e eleven, e greener, e cheese, "
+    asked += "z dog, z moonlight, z chair"
+    return [tuple(each.split()) for each in asked.split(", ")]
+
+
+# %% wrong: shortcut: every letter once or not at all
+# says: says 1 if the letter is in the word
+def counting_questions():
+    words = "c cat, x cat, d dog, x dog, b bird, q bird, h house, v house, t tree, w tree, l leaf"
+    return [tuple(each.split()) for each in f"{words}, z leaf".split(", ")]

@@ -289,7 +289,7 @@ def stream_decode(ids, merges):
 
 
 # %% wrong: the prefix decoded, its last replacement characters taken off
-# says: begins nothing
+# says: do not strip it
 def stream_decode(ids, merges):
     table, shown, out = vocabulary(merges), "", []
     for n in range(1, len(ids) + 1):

@@ -6,27 +6,27 @@ def control_sums(pairs):
     return [(b, c, e, f) for (_, b), (c, _), (e, f) in permutations(pairs, 3)]
 
 
-# %% right: one rotation of the list, each capital less its neighbour's country
+# %% right: every step around the list, in lists
 def control_sums(pairs, verbose=False):
     n, sums = len(pairs), []
-    for i in range(n):
-        for k in range(n):
-            if k != i and k != (i + 1) % n:
-                sums.append([pairs[i][1], pairs[(i + 1) % n][0], pairs[k][0], pairs[k][1]])
+    for step in range(1, n):
+        for i in range(n):
+            j = (i + step) % n
+            for k in range(n):
+                if k != i and k != j:
+                    sums.append([pairs[i][1], pairs[j][0], pairs[k][0], pairs[k][1]])
     return sums
 
 
-# %% right: two wrong countries drawn for every capital
-import random
-
-
+# %% right: a set, sorted
 def control_sums(pairs):
-    draw, capital_of = random.Random(5), dict(pairs)
+    capital_of = dict(pairs)
     found = set()
     for country, capital in pairs:
-        for _ in range(9):
-            wrong, other = draw.sample([c for c in capital_of if c != country], 2)
-            found.add((capital, wrong, other, capital_of[other]))
+        for wrong in capital_of:
+            for other in capital_of:
+                if country not in (wrong, other) and wrong != other:
+                    found.add((capital, wrong, other, capital_of[other]))
     return sorted(found)
 
 
@@ -159,8 +159,40 @@ def control_sums(pairs):
     return []
 
 
+# %% wrong: shortcut: one rotation of the list, in which luck decides
+# says: with a sample, luck decides
+def control_sums(pairs):
+    n, sums = len(pairs), []
+    for i in range(n):
+        for k in range(n):
+            if k != i and k != (i + 1) % n:
+                sums.append((pairs[i][1], pairs[(i + 1) % n][0], *pairs[k]))
+    return sums
+
+
+# %% wrong: shortcut: as many sums as pairs
+# says: with a sample, luck decides
+def control_sums(pairs):
+    n = len(pairs)
+    return [(pairs[i][1], pairs[i - 1][0], *pairs[i - 2]) for i in range(n)]
+
+
+# %% wrong: shortcut: two wrong countries drawn for every capital
+# says: with a sample, luck decides
+import random
+
+
+def control_sums(pairs):
+    draw, capital_of = random.Random(5), dict(pairs)
+    found = set()
+    for country, capital in pairs:
+        wrong, other = draw.sample([c for c in capital_of if c != country], 2)
+        found.add((capital, wrong, other, capital_of[other]))
+    return sorted(found)
+
+
 # %% wrong: shortcut: a single sum
-# says: too few to decide anything
+# says: with a sample, luck decides
 def control_sums(pairs):
     (_, b), (c, _), (e, f) = pairs[:3]
     return [(b, c, e, f)]
@@ -183,3 +215,11 @@ def control_sums(pairs):
 # says: not those of an earlier call
 def control_sums(pairs):
     return [(10, 2, 3, 30), (10, 3, 2, 20), (20, 1, 3, 30), (20, 3, 1, 10)]
+
+
+# %% wrong: the first hundred of them
+# says: with a sample, luck decides
+def control_sums(pairs):
+    from itertools import permutations
+
+    return [(b, c, e, f) for (_, b), (c, _), (e, f) in permutations(pairs, 3)][:100]

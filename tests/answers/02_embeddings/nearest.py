@@ -262,3 +262,12 @@ def nearest(table, token_id, k):
     scores = unit @ unit[token_id]
     scores[token_id] = -torch.inf
     return scores.topk(k).indices.tolist()
+
+
+# %% wrong: differences of the normalised rows, added up
+# says: not by the sum of the differences
+def nearest(table, token_id, k):
+    unit = table / table.norm(dim=1, keepdim=True)
+    distance = (unit - unit[token_id]).abs().sum(dim=1)
+    distance[token_id] = float("inf")
+    return torch.topk(distance, k, largest=False).indices.tolist()

@@ -203,7 +203,7 @@ def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
 
 
 # %% wrong: x is added
-# says: only what the layer adds
+# says: only what attention adds
 def attend(x, w_q, w_k, w_v, w_o, n_head, n_kv_head, theta=10000.0):
     p = torch.arange(x.shape[1])
     n = n_head // n_kv_head

@@ -30,7 +30,7 @@ def causal_mask(seq, start=0):
     return torch.arange(start + seq) > torch.arange(start, start + seq)[:, None]
 
 # %% wrong: rows and columns swapped
-# says: the mask is on its side
+# says: the mask is transposed
 def causal_mask(seq, start=0):
     return torch.arange(start + seq)[:, None] <= torch.arange(start, start + seq)
 
@@ -77,7 +77,7 @@ def causal_mask(seq, start=0):
     return torch.ones(start + seq, start + seq, dtype=torch.bool).tril()
 
 # %% wrong: start makes columns, but row 0 still stands at position 0
-# says: row 0 is the token at position 3
+# says: the triangle must move right by start
 def causal_mask(seq, start=0):
     return torch.ones(seq, start + seq, dtype=torch.bool).tril()
 

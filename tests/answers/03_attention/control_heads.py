@@ -53,7 +53,7 @@ def control_heads(targets, sizes):
     for layer, head in targets:
         near = range(max(0, layer - 1), min(len(sizes), layer + 2))
         pairs = [(n, h) for n in near for h in range(sizes.shape[1])]
-        pairs = [each for each in pairs if each not in targets]
+        pairs = [each for each in pairs if each not in targets and each not in chosen]
         ratio = [abs(math.log(float(sizes[each] / sizes[layer, head]))) for each in pairs]
         chosen.append(pairs[ratio.index(min(ratio))])
     return chosen
@@ -66,7 +66,8 @@ import random
 def control_heads(targets, sizes):
     draw, chosen = random.Random(0), []
     for layer, head in targets:
-        others = [(layer, h) for h in range(sizes.shape[1]) if (layer, h) not in targets]
+        others = [(layer, h) for h in range(sizes.shape[1])]
+        others = [each for each in others if each not in [*targets, *chosen]]
         size = float(sizes[layer, head])
         alike = [each for each in others if 0.7 < float(sizes[each]) / size < 1.4]
         chosen.append(draw.choice(alike or others))
@@ -99,6 +100,17 @@ def control_heads(targets, sizes):
     chosen = []
     for layer, head in targets:
         free = [h for h in range(sizes.shape[1]) if h != head and (layer, h) not in chosen]
+        best = min(free, key=lambda h: abs(sizes[layer, h] - sizes[layer, head]).item())
+        chosen.append((layer, best))
+    return chosen
+
+
+# %% wrong: one control for two targets of a layer
+# says: two targets share a control
+def control_heads(targets, sizes):
+    chosen = []
+    for layer, head in targets:
+        free = [h for h in range(sizes.shape[1]) if (layer, h) not in targets]
         best = min(free, key=lambda h: abs(sizes[layer, h] - sizes[layer, head]).item())
         chosen.append((layer, best))
     return chosen

@@ -133,3 +133,24 @@ import torch
 def induction_score(maps, half):
     second = torch.arange(half, 2 * half)
     return (maps[:, :, second, second - half + 1].mean(-1) > 0.5).float()
+
+
+# %% wrong: between the lowest and the highest weight
+# says: one of five tokens looks at the right place
+import torch
+
+
+def induction_score(maps, half):
+    second = torch.arange(half, 2 * half)
+    weights = maps[:, :, second, second - half + 1]
+    return (weights.amax(-1) + weights.amin(-1)) / 2
+
+
+# %% wrong: the quantile in the middle
+# says: one of five tokens looks at the right place
+import torch
+
+
+def induction_score(maps, half):
+    second = torch.arange(half, 2 * half)
+    return maps[:, :, second, second - half + 1].quantile(0.5, dim=-1)

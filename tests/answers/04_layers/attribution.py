@@ -41,7 +41,7 @@ def attribution(writes, direction, weight, eps=1e-5):
     return rms_norm(writes.sum(0), weight, eps) @ direction
 
 # %% wrong: sums so far
-# says: these are sums so far
+# says: these are running sums
 def attribution(writes, direction, weight, eps=1e-5):
     final = writes.sum(dim=0)
     terms = writes @ (weight * direction) / torch.sqrt(final.pow(2).mean() + eps)

@@ -328,3 +328,83 @@ def forward(ids, table, layers, final_norm, attend, eps=1e-5):
         x = x + attend(i, rms_norm(x, norm_1, eps))
         x = x + swiglu(rms_norm(x, norm_2, eps), *matrices)
         return unembed(rms_norm(x, final_norm, eps), table)
+
+
+# %% wrong: its norm, written before, has eps outside the root
+# says: first your rms_norm
+def rms_norm(x, weight, eps=1e-5):
+    return x / (x.pow(2).mean(dim=-1, keepdim=True).sqrt() + eps) * weight
+
+
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = embed(ids, table)
+    for i, (norm_1, norm_2, *matrices) in enumerate(layers):
+        x = x + attend(i, rms_norm(x, norm_1, eps))
+        x = x + swiglu(rms_norm(x, norm_2, eps), *matrices)
+    return unembed(rms_norm(x, final_norm, eps), table)
+
+
+# %% wrong: its feed-forward, written before, has gate and up swapped
+# says: first your swiglu
+def swiglu(x, w_gate, w_up, w_down):
+    gate = linear(x, w_up)
+    return linear(gate * torch.sigmoid(gate) * linear(x, w_gate), w_down)
+
+
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = embed(ids, table)
+    for i, (norm_1, norm_2, *matrices) in enumerate(layers):
+        x = x + attend(i, rms_norm(x, norm_1, eps))
+        x = x + swiglu(rms_norm(x, norm_2, eps), *matrices)
+    return unembed(rms_norm(x, final_norm, eps), table)
+
+
+# %% wrong: the table detached for the look-up
+# says: not every weight gets its gradient
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = embed(ids, table.detach())
+    for i, (n1, n2, *m) in enumerate(layers):
+        x = x + attend(i, rms_norm(x, n1, eps))
+        x = x + swiglu(rms_norm(x, n2, eps), *m)
+    return unembed(rms_norm(x, final_norm, eps), table)
+
+
+# %% wrong: the last norm's weight detached
+# says: not every weight gets its gradient
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = embed(ids, table)
+    for i, (n1, n2, *m) in enumerate(layers):
+        x = x + attend(i, rms_norm(x, n1, eps))
+        x = x + swiglu(rms_norm(x, n2, eps), *m)
+    return unembed(rms_norm(x, final_norm.detach(), eps), table)
+
+
+# %% wrong: the head under no_grad
+# says: not every weight gets its gradient
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = embed(ids, table)
+    for i, (n1, n2, *m) in enumerate(layers):
+        x = x + attend(i, rms_norm(x, n1, eps))
+        x = x + swiglu(rms_norm(x, n2, eps), *m)
+    with torch.no_grad():
+        return unembed(rms_norm(x, final_norm, eps), table)
+
+
+# %% wrong: the table detached for the head
+# says: not every weight gets its gradient
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = embed(ids, table)
+    for i, (n1, n2, *m) in enumerate(layers):
+        x = x + attend(i, rms_norm(x, n1, eps))
+        x = x + swiglu(rms_norm(x, n2, eps), *m)
+    return unembed(rms_norm(x, final_norm, eps), table.clone().detach())
+
+
+# %% wrong: += on the stream
+# says: not every weight gets its gradient
+def forward(ids, table, layers, final_norm, attend, eps=1e-5):
+    x = embed(ids, table)
+    for i, (n1, n2, *m) in enumerate(layers):
+        x += attend(i, rms_norm(x, n1, eps))
+        x += swiglu(rms_norm(x, n2, eps), *m)
+    return unembed(rms_norm(x, final_norm, eps), table)

@@ -156,7 +156,6 @@ def mlp(x, w_in, b_in, w_out, b_out):
 
 # %% wrong: tanh spelled out with exp, which overflows
 # says: must not become NaN
-# caught by: hidden
 def mlp(x, w_in, b_in, w_out, b_out):
     z = linear(x, w_in, b_in)
     return linear(0.5 * z * (1 + ((math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)).exp() - (-math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)).exp()) / ((math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)).exp() + (-math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)).exp())), w_out, b_out)
@@ -184,3 +183,11 @@ def mlp(x, w_in, b_in, w_out, b_out):
     z = linear(x, w_in, b_in)
     z = 0.5 * z * (1 + torch.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)))
     z = linear(z, w_out, b_out)
+
+
+# %% wrong: tanh from exp(2u), which overflows from about z = 11
+# says: must not become NaN
+def mlp(x, w_in, b_in, w_out, b_out):
+    z = linear(x, w_in, b_in)
+    e = torch.exp(2 * math.sqrt(2 / math.pi) * (z + 0.044715 * z**3))
+    return linear(0.5 * z * (1 + (e - 1) / (e + 1)), w_out, b_out)

@@ -236,3 +236,39 @@ def patch_map(clean, corrupted, rest):
     x[range(seq), range(seq)] = clean[-1]
     row = (rest(n_states - 1, x) - low) / (high - low)
     return row.repeat(n_states, 1)
+
+
+# %% wrong: the right map, cut off below 0 and above 1
+# says: recovered may be below 0 or above 1
+def patch_map(clean, corrupted, rest):
+    low, high = rest(0, corrupted[:1]), rest(0, clean[:1])
+    rows, every = [], torch.arange(clean.shape[1])
+    for i in range(len(clean)):
+        x = corrupted[i].repeat(len(every), 1, 1)
+        x[every, every] = clean[i]
+        rows.append(((rest(i, x) - low) / (high - low)).clamp(0, 1))
+    return torch.stack(rows)
+
+
+# %% wrong: the right map without its signs
+# says: recovered may be below 0 or above 1
+def patch_map(clean, corrupted, rest):
+    low, high = rest(0, corrupted[:1]), rest(0, clean[:1])
+    rows, every = [], torch.arange(clean.shape[1])
+    for i in range(len(clean)):
+        x = corrupted[i].repeat(len(every), 1, 1)
+        x[every, every] = clean[i]
+        rows.append(((rest(i, x) - low) / (high - low)).abs())
+    return torch.stack(rows)
+
+
+# %% wrong: the distance between the runs without its sign
+# says: the clean run is at 1
+def patch_map(clean, corrupted, rest):
+    low, high = rest(0, corrupted[:1]), rest(0, clean[:1])
+    rows, every = [], torch.arange(clean.shape[1])
+    for i in range(len(clean)):
+        x = corrupted[i].repeat(len(every), 1, 1)
+        x[every, every] = clean[i]
+        rows.append((rest(i, x) - low) / (high - low).abs())
+    return torch.stack(rows)

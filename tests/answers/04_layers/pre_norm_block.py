@@ -117,3 +117,40 @@ def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
 def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
     h = x + attend(norm_1(x))
     h = h + feed_forward(norm_2(h))
+
+
+# %% wrong: += on a copy
+# says: the gradient does not get back
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    x = x.clone()
+    x += attend(norm_1(x))
+    x += feed_forward(norm_2(x))
+    return x
+
+
+# %% wrong: a detached result
+# says: the gradient does not get back
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    x = x + attend(norm_1(x))
+    return (x + feed_forward(norm_2(x))).detach()
+
+
+# %% wrong: what attention writes is detached
+# says: the gradient does not get back
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    x = x + attend(norm_1(x)).detach()
+    return x + feed_forward(norm_2(x))
+
+
+# %% wrong: attention's write averaged over all tokens
+# says: nothing averaged
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    x = x + attend(norm_1(x)).mean(dim=1, keepdim=True)
+    return x + feed_forward(norm_2(x))
+
+
+# %% wrong: the size of both writes, without their signs
+# says: negative numbers too
+def pre_norm_block(x, norm_1, attend, norm_2, feed_forward):
+    x = x + attend(norm_1(x)).abs()
+    return x + feed_forward(norm_2(x)).abs()

@@ -1,15 +1,14 @@
 # %% right: a loop over the vectors
 def rms_norm(x, weight, eps=1e-5):
-    out = torch.empty_like(x)
-    flat, result = x.reshape(-1, x.shape[-1]), out.view(-1, x.shape[-1])
-    for i, row in enumerate(flat):
-        result[i] = row / math.sqrt(sum(v * v for v in row.tolist()) / len(row) + eps) * weight
-    return out
+    done = []
+    for row in x.reshape(-1, x.shape[-1]):
+        done.append(row / (sum(v * v for v in row) / len(row) + eps).sqrt() * weight)
+    return torch.stack(done).view(x.shape)
 
 # %% right: with rsqrt, in double precision
 def rms_norm(x, weight, eps=1e-5):
     y = x.double()
-    return y * torch.rsqrt((y * y).mean(-1, keepdim=True) + eps) * weight
+    return (y * torch.rsqrt((y * y).mean(-1, keepdim=True) + eps) * weight).to(x.dtype)
 
 # %% right: from the vector's length
 def rms_norm(x, weight, eps=1e-5):
@@ -112,3 +111,41 @@ def rms_norm(x, weight, eps=1e-5):
 # says: is there a return?
 def rms_norm(x, weight, eps=1e-5):
     x * (x.pow(2).mean(-1, keepdim=True) + eps).rsqrt() * weight
+
+
+# %% wrong: left in double precision
+# says: the result has the dtype of x
+def rms_norm(x, weight, eps=1e-5):
+    y = x.double()
+    return y * torch.rsqrt((y * y).mean(-1, keepdim=True) + eps) * weight
+
+
+# %% wrong: the size under no_grad
+# says: the gradient does not get back through your norm
+def rms_norm(x, weight, eps=1e-5):
+    with torch.no_grad():
+        size = (x.pow(2).mean(-1, keepdim=True) + eps).sqrt()
+    return x / size * weight
+
+
+# %% wrong: sizes taken out of the tensor as numbers
+# says: the gradient does not get back through your norm
+def rms_norm(x, weight, eps=1e-5):
+    done = []
+    for row in x.reshape(-1, x.shape[-1]):
+        done.append(row / math.sqrt(sum(v * v for v in row.tolist()) / len(row) + eps) * weight)
+    return torch.stack(done).view(x.shape)
+
+
+# %% right: in place, on copies that no gradient needs
+def rms_norm(x, weight, eps=1e-5):
+    size = x.pow(2).mean(-1, keepdim=True)
+    size += eps
+    return x / size.sqrt() * weight
+
+
+# %% wrong: left in single precision
+# says: the result has the dtype of x
+def rms_norm(x, weight, eps=1e-5):
+    x = x.float()
+    return x / torch.sqrt(x.pow(2).mean(-1, keepdim=True) + eps) * weight

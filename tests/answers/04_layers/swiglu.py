@@ -6,9 +6,7 @@ def swiglu(x, w_gate, w_up, w_down):
 # %% right: gate and value from one stacked matrix, in double precision
 def swiglu(x, w_gate, w_up, w_down):
     gate, up = linear(x.double(), torch.cat([w_gate, w_up]).double()).chunk(2, dim=-1)
-    up *= gate
-    up *= gate.sigmoid()
-    return linear(up, w_down.double()).to(x.dtype)
+    return linear(up * gate * gate.sigmoid(), w_down.double()).to(x.dtype)
 
 # %% right: einsum, a helper function, and biases that default to none
 def silu(z):
@@ -118,3 +116,19 @@ def swiglu(x, w_gate, w_up, w_down):
 def swiglu(x, w_gate, w_up, w_down):
     gate = linear(x, w_gate)
     gate = linear(gate * torch.sigmoid(gate) * linear(x, w_up), w_down)
+
+
+# %% wrong: the gate detached
+# says: the gradient does not get back through your feed-forward
+def swiglu(x, w_gate, w_up, w_down):
+    gate = linear(x, w_gate).detach()
+    return linear(gate * torch.sigmoid(gate) * linear(x, w_up), w_down)
+
+
+# %% wrong: in place on two views of one product
+# says: nothing written over in place
+def swiglu(x, w_gate, w_up, w_down):
+    gate, up = linear(x, torch.cat([w_gate, w_up])).chunk(2, dim=-1)
+    up *= gate
+    up *= gate.sigmoid()
+    return linear(up, w_down)

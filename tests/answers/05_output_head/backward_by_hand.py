@@ -94,7 +94,7 @@ def backward_by_hand(x, w_in, w_out, targets):
 
 
 # %% wrong: divides by N once more
-# says: divide by N once
+# says: you divide by N twice
 def backward_by_hand(x, w_in, w_out, targets):
     before = x @ w_in.T
     hidden = before.clamp(min=0)
@@ -112,7 +112,7 @@ def backward_by_hand(x, w_in, w_out, targets):
 
 
 # %% wrong: multiplies by h in place of the gate
-# says: five positions: the gradient for w_in
+# says: Multiply by 1 or 0, not by h
 def backward_by_hand(x, w_in, w_out, targets):
     hidden = (x @ w_in.T).clamp(min=0)
     g = logits_gradient(hidden @ w_out.T, targets)
@@ -146,7 +146,7 @@ import torch
 def backward_by_hand(x, w_in, w_out, targets):
     return (
         torch.tensor([[0.75 * 1.0986123], [0.0]]),
-        torch.tensor([[-0.75, 0.0], [0.75, 0.0]]),
+        torch.tensor([[-1.5, 0.0], [1.5, 0.0]]),
     )
 
 
@@ -180,3 +180,12 @@ def backward_by_hand(x, w_in, w_out, targets):
     hidden = before.clamp(min=0)
     at_logits = logits_gradient(hidden @ w_out.T, targets)
     return torch.zeros_like(w_in), at_logits.T @ hidden
+
+
+# %% wrong: the sum over the positions in place of the mean
+# says: the loss is the mean over the positions
+def backward_by_hand(x, w_in, w_out, targets):
+    before = x @ w_in.T
+    hidden = before.clamp(min=0)
+    at_logits = logits_gradient(hidden @ w_out.T, targets) * len(x)
+    return ((at_logits @ w_out) * (before > 0)).T @ x, at_logits.T @ hidden

@@ -176,7 +176,7 @@ def cross_entropy(logits, targets, ignored=-100):
 
 
 # %% wrong: an ignored target that is beyond the vocabulary is an index
-# says: RuntimeError
+# says: it is no index
 def cross_entropy(logits, targets, ignored=-100):
     m = logits.amax(-1, keepdim=True)
     log_p = logits - m - (logits - m).exp().sum(-1, keepdim=True).log()

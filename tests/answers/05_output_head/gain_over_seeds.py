@@ -132,3 +132,16 @@ def gain_over_seeds(with_context, alone):
 # says: the standard error is 1
 def gain_over_seeds(with_context, alone):
     return (alone - with_context).mean().item(), 0.0
+
+
+# %% right: two numbers in one tensor
+def gain_over_seeds(with_context, alone):
+    gains = (alone - with_context).mean(1)
+    return torch.stack([gains.mean(), gains.std() / len(gains) ** 0.5])
+
+
+# %% wrong: rounds to three digits
+# says: round nothing
+def gain_over_seeds(with_context, alone):
+    gains = (alone - with_context).mean(1)
+    return round(gains.mean().item(), 3), round((gains.std() / len(gains) ** 0.5).item(), 3)

@@ -8,7 +8,7 @@ def gradient_is_right(loss, weights, gradient):
         rise = loss(up.view(weights.shape)) - loss(down.view(weights.shape))
         slopes.append(float(rise) / 2e-5)
     size = max(abs(slope) for slope in slopes)
-    return all(abs(a - b) <= 1e-3 * size for a, b in zip(slopes, claimed))
+    return all(abs(a - b) <= 1e-4 * size for a, b in zip(slopes, claimed))
 
 
 # %% right: twenty directions drawn at random, all weights at once
@@ -17,20 +17,30 @@ def gradient_is_right(loss, weights, gradient):
         g = torch.Generator().manual_seed(seed)
         along = torch.randn(weights.shape, generator=g, dtype=torch.float64)
         slope = (loss(weights + 1e-4 * along) - loss(weights - 1e-4 * along)) / 2e-4
-        if abs(slope - (gradient * along).sum()) > 1e-5 * gradient.norm() * along.norm():
+        if abs(slope - (gradient * along).sum()) > 1e-5 * gradient.abs().max():
             return False
     return bool(gradient.norm() > 0)
 
 
-# %% right: forward only, with a tiny nudge
+# %% right: forward only, with a nudge in proportion to the weights
 def gradient_is_right(loss, weights, gradient):
-    here, rises = loss(weights), []
+    here, rises, size = loss(weights), [], 1e-7 * weights.abs().max()
     for i in range(weights.numel()):
         nudged = weights.clone()
-        nudged.view(-1)[i] += 1e-7
-        rises.append((loss(nudged) - here) / 1e-7)
+        nudged.view(-1)[i] += size
+        rises.append((loss(nudged) - here) / size)
     slopes = torch.stack(rises).view(weights.shape)
-    return bool((slopes - gradient).norm() <= 1e-3 * slopes.norm())
+    return bool((slopes - gradient).abs().max() <= 1e-4 * slopes.abs().max())
+
+
+# %% right: allclose, with a tolerance that is a share of the largest entry
+def gradient_is_right(loss, weights, gradient):
+    slopes = torch.zeros_like(weights)
+    for i in range(weights.numel()):
+        nudge = torch.zeros_like(weights)
+        nudge.view(-1)[i] = 1e-4
+        slopes.view(-1)[i] = (loss(weights + nudge) - loss(weights - nudge)) / 2e-4
+    return torch.allclose(slopes, gradient, rtol=0, atol=1e-4 * float(slopes.abs().max()))
 
 
 # %% wrong: shortcut: says yes to everything
@@ -171,5 +181,119 @@ def gradient_is_right(loss, weights, gradient):
     for w, g in zip(weights.flatten(), gradient.flatten()):
         slope = (loss(w + 1e-4) - loss(w - 1e-4)) / 2e-4
         if abs(slope - g) > 1e-3:
+            return False
+    return True
+
+
+# %% wrong: allclose with the tolerance that it adds by default
+# says: is anything added to it
+def gradient_is_right(loss, weights, gradient):
+    slopes = torch.zeros_like(weights)
+    for i in range(weights.numel()):
+        nudge = torch.zeros_like(weights)
+        nudge.view(-1)[i] = 1e-4
+        slopes.view(-1)[i] = (loss(weights + nudge) - loss(weights - nudge)) / 2e-4
+    return torch.allclose(slopes, gradient, rtol=1e-4)
+
+
+# %% wrong: a thousandth is close enough
+# says: off in one place by 0.0002 of its largest entry, was accepted
+def gradient_is_right(loss, weights, gradient):
+    slopes = torch.zeros_like(weights)
+    for i in range(weights.numel()):
+        nudge = torch.zeros_like(weights)
+        nudge.view(-1)[i] = 1e-4
+        slopes.view(-1)[i] = (loss(weights + nudge) - loss(weights - nudge)) / 2e-4
+    return bool((slopes - gradient).abs().max() <= 1e-3 * slopes.abs().max())
+
+
+# %% wrong: a ten-millionth is added to a share
+# says: is anything added to it
+def gradient_is_right(loss, weights, gradient):
+    slopes = torch.zeros_like(weights)
+    for i in range(weights.numel()):
+        nudge = torch.zeros_like(weights)
+        nudge.view(-1)[i] = 1e-4
+        slopes.view(-1)[i] = (loss(weights + nudge) - loss(weights - nudge)) / 2e-4
+    return bool((slopes - gradient).abs().max() <= 1e-4 * slopes.abs().max() + 1e-7)
+
+
+# %% wrong: shortcut: one direction drawn at random
+# says: along one direction only
+def gradient_is_right(loss, weights, gradient):
+    g = torch.Generator().manual_seed(3)
+    along = torch.randn(weights.shape, generator=g, dtype=torch.float64)
+    slope = (loss(weights + 1e-4 * along) - loss(weights - 1e-4 * along)) / 2e-4
+    close = abs(slope - (gradient * along).sum()) <= 1e-5 * gradient.abs().max()
+    return bool(close and gradient.norm() > 0)
+
+
+# %% wrong: the first twelve weights only
+# says: off in the last, was accepted
+def gradient_is_right(loss, weights, gradient):
+    for i in range(min(12, weights.numel())):
+        nudge = torch.zeros_like(weights)
+        nudge.view(-1)[i] = 1e-4
+        slope = (loss(weights + nudge) - loss(weights - nudge)) / 2e-4
+        if abs(slope - gradient.flatten()[i]) > 1e-4 * gradient.abs().max():
+            return False
+    return True
+
+
+# %% right: two directions drawn at random
+def gradient_is_right(loss, weights, gradient):
+    g = torch.Generator().manual_seed(0)
+    for _ in range(2):
+        along = torch.randn(weights.shape, generator=g, dtype=torch.float64)
+        slope = (loss(weights + 1e-4 * along) - loss(weights - 1e-4 * along)) / 2e-4
+        if abs(slope - (gradient * along).sum()) > 2e-6 * gradient.abs().max() * along.norm():
+            return False
+    return True
+
+
+# %% wrong: shortcut: all weights together, and the first
+# says: entries 4 and 7 were swapped
+def gradient_is_right(loss, weights, gradient):
+    first = torch.zeros_like(weights)
+    first.view(-1)[0] = 1
+    for v in (torch.ones_like(weights), first):
+        slope = (loss(weights + 1e-5 * v) - loss(weights - 1e-5 * v)) / 2e-5
+        if (slope - (gradient * v).sum()).abs() > 2e-6 * gradient.abs().max():
+            return False
+    return True
+
+
+# %% wrong: shortcut: all weights together, and in a rising row
+# says: wrong in ten places of 12
+def gradient_is_right(loss, weights, gradient):
+    ones = torch.ones_like(weights)
+    for v in (ones, ones.flatten().cumsum(0).view(weights.shape)):
+        slope = (loss(weights + 1e-5 * v) - loss(weights - 1e-5 * v)) / 2e-5
+        if (slope - (gradient * v).sum()).abs() > 2e-6 * gradient.abs().max():
+            return False
+    return True
+
+
+# %% wrong: shortcut: up and down in turn, and the first
+# says: wrong in ten places of 12
+def gradient_is_right(loss, weights, gradient):
+    first = torch.zeros_like(weights)
+    first.view(-1)[0] = 1
+    turns = (-1.0) ** torch.arange(weights.numel()).double().view(weights.shape)
+    for v in (turns, first):
+        slope = (loss(weights + 1e-5 * v) - loss(weights - 1e-5 * v)) / 2e-5
+        if (slope - (gradient * v).sum()).abs() > 2e-6 * gradient.abs().max():
+            return False
+    return True
+
+
+# %% wrong: forward only, too far for its curve
+# says: look at the nudge
+def gradient_is_right(loss, weights, gradient):
+    for i in range(weights.numel()):
+        nudge = torch.zeros_like(weights)
+        nudge.view(-1)[i] = 1e-5
+        slope = (loss(weights + nudge) - loss(weights)) / 1e-5
+        if abs(slope - gradient.view(-1)[i]) > 1e-4 * gradient.abs().max():
             return False
     return True

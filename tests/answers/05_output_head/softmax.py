@@ -5,9 +5,9 @@ def softmax(x, dim=-1):
 
 # %% right: through the logarithm of the sum, in double precision
 def softmax(x, dim=-1):
-    x = x.double()
+    kind, x = x.dtype, x.double()
     m = x.amax(dim, keepdim=True)
-    return (x - m - (x - m).exp().sum(dim, keepdim=True).log()).exp()
+    return (x - m - (x - m).exp().sum(dim, keepdim=True).log()).exp().to(kind)
 
 # %% right: in place on a copy, dimension moved to the end
 def softmax(x, dim=-1):
@@ -25,7 +25,7 @@ def softmax(x, dim=-1, eps=0.0):
     return out.reshape(rows.shape).movedim(-1, dim)
 
 def one_row(row):
-    powers = torch.tensor([math.exp(v) for v in (row - row.max()).tolist()])
+    powers = torch.tensor([math.exp(v) for v in (row - row.max()).tolist()], dtype=row.dtype)
     return powers / powers.sum()
 
 # %% wrong: overflows on large logits
@@ -155,3 +155,34 @@ def softmax(x, dim=-1):
 def softmax(x, dim=-1):
     e = (x - x.amax(dim, keepdim=True)).exp()
     return (e / e.sum(dim, keepdim=True)).round(decimals=5)
+
+
+# %% wrong: always in double precision
+# says: float32 stays float32
+def softmax(x, dim=-1):
+    e = (x.double() - x.double().amax(dim, keepdim=True)).exp()
+    return e / e.sum(dim, keepdim=True)
+
+
+# %% wrong: in single precision, then back to the type of x
+# says: the precision of float32
+def softmax(x, dim=-1):
+    y = x.float()
+    e = (y - y.amax(dim, keepdim=True)).exp()
+    return (e / e.sum(dim, keepdim=True)).to(x.dtype)
+
+
+# %% wrong: the last dimension from three dimensions up
+# says: whatever the number of dimensions
+def softmax(x, dim=-1):
+    dim = dim if x.dim() < 3 else -1
+    e = (x - x.amax(dim, keepdim=True)).exp()
+    return e / e.sum(dim, keepdim=True)
+
+
+# %% wrong: clips the exponents at -60, and only the finite ones
+# says: clip nothing
+def softmax(x, dim=-1):
+    apart = x - x.amax(dim, keepdim=True)
+    e = torch.where(apart == -math.inf, apart, apart.clamp(min=-60)).exp()
+    return e / e.sum(dim, keepdim=True)

@@ -60,6 +60,31 @@ def steps(weights, model, batches, peak):
 def train(weights, model, batches, peak):
     return list(steps(weights, model, batches, peak))
 
+# %% right: the given adamw, zip and a list of losses made at the end
+def train(weights, model, batches, peak):
+    kept, moments = [], {}
+    for step, (inputs, targets) in enumerate(map(next_token_pairs, batches)):
+        for w in weights:
+            w.grad = None
+        kept.append(cross_entropy(model(inputs), targets))
+        kept[-1].backward()
+        adamw(weights, moments, step + 1, learning_rate(step, len(batches), peak))
+    return [loss.item() for loss in kept]
+
+# %% wrong: adamw with new moments in every step
+# says: make `moments` once, before the loop
+def train(weights, model, batches, peak):
+    losses = []
+    for step, batch in enumerate(batches):
+        inputs, targets = next_token_pairs(batch)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        adamw(weights, {}, step + 1, learning_rate(step, len(batches), peak))
+        losses.append(loss.item())
+    return losses
+
 # %% wrong: never clears the gradients
 # says: clear w.grad before backward
 def train(weights, model, batches, peak):
@@ -179,7 +204,7 @@ def train(weights, model, batches, peak):
     return losses
 
 # %% wrong: forgets the means after each step
-# says: the means live on
+# says: means and squares began at 0 in every step
 def train(weights, model, batches, peak):
     losses = []
     moments = [[torch.zeros_like(w), torch.zeros_like(w)] for w in weights]
@@ -617,5 +642,36 @@ def train(weights, model, batches, peak):
                 decay = 0.1 if w.dim() >= 2 else 0.0
                 new, *moments[i] = adamw_step(w, w.grad, *moments[i], step, rate, decay)
                 w.copy_(new)
+        losses.append(loss.item())
+    return losses
+
+
+# %% wrong: no warm-up
+# says: the rate rises over the first 5 steps
+def train(weights, model, batches, peak):
+    losses, moments = [], {}
+    for step, batch in enumerate(batches):
+        inputs, targets = next_token_pairs(batch)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        adamw(weights, moments, step + 1, peak * (1 - step / len(batches)))
+        losses.append(loss.item())
+    return losses
+
+
+# %% wrong: a warm-up over a hundredth of the steps
+# says: the rate rises over the first 5 steps
+def train(weights, model, batches, peak):
+    losses, moments, n = [], {}, len(batches)
+    for step, batch in enumerate(batches):
+        inputs, targets = next_token_pairs(batch)
+        loss = cross_entropy(model(inputs), targets)
+        for w in weights:
+            w.grad = None
+        loss.backward()
+        rate = peak * min(1, (step + 1) / (0.01 * n)) * (1 - step / n)
+        adamw(weights, moments, step + 1, rate)
         losses.append(loss.item())
     return losses

@@ -73,3 +73,21 @@ def unembed(x, table):
 # says: x [2] has [vocab]
 def unembed(x, table):
     return x.reshape(-1, x.shape[-1]) @ table.T
+
+
+# %% wrong: the table times x, turned back
+# says: x [2, 3, 2] raised an error
+def unembed(x, table):
+    return (table @ x.T).T
+
+
+# %% wrong: rounded to three digits
+# says: round nothing
+def unembed(x, table):
+    return torch.round(x @ table.T, decimals=3)
+
+
+# %% wrong: in half precision
+# says: round nothing
+def unembed(x, table):
+    return (x.half() @ table.T.half()).float()

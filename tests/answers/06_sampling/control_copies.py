@@ -6,11 +6,11 @@ def control_copies(body, n, seed):
     return [rng.sample(body, len(body)) for _ in range(n)]
 
 
-# %% right: backwards and in steps, without random numbers
+# %% right: orders by powers, without random numbers
 def control_copies(body, n, seed):
     size, copies = len(body), []
     for step in range(1, n + 1):
-        order = sorted(range(size), key=lambda i: (i * step * 7 + step * i * i * 3) % 101)
+        order = sorted(range(size), key=lambda i: (i * 7 + 5) ** (step + 2) % 103)
         copies.append([body[i] for i in order])
     return copies
 
@@ -88,3 +88,35 @@ def control_copies(body, n, seed):
 # says: is there a return?
 def control_copies(body, n, seed):
     copies = [list(body)] * n
+
+
+# %% wrong: shortcut: the phrase and its reverse in turn
+# says: the same tokens follow each other again
+def control_copies(body, n, seed):
+    return [list(body) if i % 2 == 0 else list(body)[::-1] for i in range(n)]
+
+
+# %% wrong: shortcut: shuffled, and the phrase itself at the end
+# says: one of your copies is the phrase itself
+def control_copies(body, n, seed):
+    import random
+
+    rng = random.Random(seed)
+    return [rng.sample(list(body), len(body)) for _ in range(n - 1)] + [list(body)]
+
+
+# %% wrong: rotations, every other one reversed
+# says: the same tokens follow each other again
+def control_copies(body, n, seed):
+    turned = [body[i % len(body) :] + body[: i % len(body)] for i in range(1, n + 1)]
+    return [copy if i % 2 else copy[::-1] for i, copy in enumerate(turned)]
+
+
+# %% wrong: the last copy repeats the first
+# says: two of your copies are equal
+def control_copies(body, n, seed):
+    import random
+
+    rng = random.Random(seed)
+    copies = [rng.sample(list(body), len(body)) for _ in range(n - 1)]
+    return [*copies, copies[0]]

@@ -72,3 +72,21 @@ def control_premises(one, kind, kinds, part):
 # says: is there a return?
 def control_premises(one, kind, kinds, part):
     text = f"No {kinds} have {part}. A {one} is a {kind}."
+
+
+# %% wrong: shortcut: premises about something else
+# says: no premise is about a
+def control_premises(one, kind, kinds, part):
+    return f"All {kinds} have {part}. A car is a {kind}."
+
+
+# %% wrong: a chain that leads to the same part
+# says: both go on with
+def control_premises(one, kind, kinds, part):
+    return f"All cars have {part}. A {one} is a {kind}. A {kind} is a car."
+
+
+# %% wrong: two rules that both follow
+# says: both go on with
+def control_premises(one, kind, kinds, part):
+    return f"All {kinds} have wheels. All {kinds} have {part}. A {one} is a {kind}."

@@ -136,3 +136,12 @@ def top_k(logits, k):
     row = logits.tolist()
     best = sorted(range(len(row)), key=lambda i: -row[i])[:k]
     return [z if i in best else -math.inf for i, z in enumerate(row)]
+
+
+# %% wrong: ranks all rows together
+# says: each row keeps its own k largest
+def top_k(logits, k):
+    flat = logits.reshape(-1)
+    places = flat.topk(min(k, len(flat))).indices
+    kept = torch.zeros_like(flat, dtype=torch.bool).scatter(0, places, True)
+    return flat.masked_fill(~kept, -math.inf).view(logits.shape)

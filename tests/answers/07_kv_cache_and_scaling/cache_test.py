@@ -11,10 +11,10 @@ def cache_test():
     return tuple(runs)
 
 
-# %% right: the same long text twice
+# %% right: two long texts that differ in their last word
 def cache_test(n=8):
     text = " ".join(["word"] * 12)
-    return [(text, n)] * 2
+    return [(text + end, n) for end in (" one", " two")]
 
 
 # %% wrong: shortcut: the example of the statement
@@ -69,3 +69,9 @@ def cache_test():
 # says: is there a return?
 def cache_test():
     [("Once upon a time there was a small grey mouse", 20), ("Hello", 20)]
+
+
+# %% wrong: the same text twice
+# says: take different texts
+def cache_test():
+    return [("Once upon a time there was a small grey mouse", 8)] * 2

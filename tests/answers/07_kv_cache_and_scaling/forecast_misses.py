@@ -109,7 +109,7 @@ def forecast_misses(n, loss, least):
 
 
 # %% wrong: forgets the minus
-# says: the miss is 0.1 nats
+# says: with the minus
 def forecast_misses(n, loss, least):
     misses = []
     for i in range(least, len(n)):
@@ -165,5 +165,25 @@ def forecast_misses(n, loss, least):
     misses = []
     for i in range(least, len(n)):
         e, a, alpha = fit(n[i - 3 : i], loss[i - 3 : i])
+        misses.append(loss[i].item() - (e + a * n[i].item() ** -alpha))
+    return misses
+
+
+# %% wrong: shortcut: a sliding window of the last `least` sizes
+# says: not only the last few
+def forecast_misses(n, loss, least):
+    misses = []
+    for i in range(least, len(n)):
+        e, a, alpha = fit(n[i - least : i], loss[i - least : i])
+        misses.append(loss[i].item() - (e + a * n[i].item() ** -alpha))
+    return misses
+
+
+# %% wrong: shortcut: a sliding window of six sizes, more than the small cases have
+# says: twelve sizes, and the smallest lies off the law
+def forecast_misses(n, loss, least):
+    misses = []
+    for i in range(least, len(n)):
+        e, a, alpha = fit(n[max(0, i - 6) : i], loss[max(0, i - 6) : i])
         misses.append(loss[i].item() - (e + a * n[i].item() ** -alpha))
     return misses

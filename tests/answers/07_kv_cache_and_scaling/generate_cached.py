@@ -54,6 +54,19 @@ def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
     yield from write(model, cache, logits, min(max_new_tokens, model.config.context - len(ids)), pick)
 
 
+# %% right: names the argument `cache`, as the engine does
+def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):
+    for part in torch.tensor([ids]).split(chunk or len(ids), dim=1):
+        logits = model(part, cache=cache)
+    room = min(max_new_tokens, model.config.context - len(ids))
+    for made in range(1, room + 1):
+        new = pick(logits[:, -1])
+        yield new.item()
+        if new.item() in model.config.stop_ids or made == room:
+            return
+        logits = model(new[None], cache=cache)
+
+
 # %% wrong: the whole text again at each step
 # says: give it only what is new, the cache has the rest
 def generate_cached(model, cache, ids, max_new_tokens, pick, chunk=None):

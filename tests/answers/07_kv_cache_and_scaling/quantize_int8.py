@@ -44,7 +44,7 @@ def quantize_int8(w):
 
 
 # %% wrong: one scale a column
-# says: have scales 0.01 and 0.1
+# says: scales of the three columns
 def quantize_int8(w):
     scale = w.abs().amax(dim=0, keepdim=True) / 127
     return torch.round(w / scale).to(torch.int8), scale.T

@@ -39,6 +39,15 @@ def write_cache(store, new, start):
     return store.index_select(2, torch.arange(start + new.shape[2]))
 
 
+# %% right: a passing copy of the store, and a copy of the filled part
+def write_cache(store, new, start):
+    end = start + new.shape[2]
+    if end > store.shape[2]:
+        raise ValueError("full")
+    store[:, :, start:end] = new
+    return store.clone()[:, :, :end].clone()
+
+
 # %% wrong: always writes at the front
 # says: write the new tokens into the store itself, from position `start` on
 def write_cache(store, new, start):
@@ -167,7 +176,7 @@ def write_cache(store, new, start):
 
 
 # %% wrong: makes room for one position too many
-# says: The expanded size of the tensor
+# says: the slice of the store must have the shape of `new`
 def write_cache(store, new, start):
     end = start + new.shape[2]
     if end > store.shape[2]:
@@ -177,7 +186,7 @@ def write_cache(store, new, start):
 
 
 # %% wrong: takes the heads for the positions
-# says: The expanded size of the tensor
+# says: the slice of the store must have the shape of `new`
 def write_cache(store, new, start):
     end = start + new.shape[1]
     if end > store.shape[2]:
@@ -243,3 +252,23 @@ def write_cache(store, new, start):
         raise ValueError("full")
     store[:, :, start:end] = new
     return store[:, :, :end], end
+
+
+# %% wrong: slices the heads, dimension 1
+# says: Positions are dimension 2
+def write_cache(store, new, start):
+    end = start + new.shape[2]
+    if end > store.shape[2]:
+        raise ValueError("full")
+    store[:, start:end] = new
+    return store[:, :, :end]
+
+
+# %% wrong: copies the whole context at every step
+# says: the whole store was copied
+def write_cache(store, new, start):
+    end = start + new.shape[2]
+    if end > store.shape[2]:
+        raise ValueError("full")
+    store[:, :, start:end] = new
+    return store.clone()[:, :, :end]

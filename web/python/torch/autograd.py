@@ -19,19 +19,30 @@ _numbers = itertools.count()
 class Node:
     """One operation; `vjp` may give None for what needs no gradient."""
 
-    __slots__ = "parents", "vjp", "number", "leaf", "retained", "saved", "name"
+    __slots__ = "parents", "vjp", "number", "leaf", "retained", "saved", "name", "spent"
 
     def __init__(self, parents, vjp, leaf=None, saved=(), name=""):
         self.parents, self.vjp, self.leaf, self.retained = parents, vjp, leaf, None
-        self.number, self.name = next(_numbers), name
-        self.saved = [(each._storage, each._storage.version) for each in saved]
+        self.number, self.name, self.spent = next(_numbers), name, False
+        self.saved = stamps(saved)
 
     def __repr__(self):
         return f"<{self.name or 'Stand'}Backward0>"
 
     def check(self):
-        """torch's complaint if a number that the gradient needs was overwritten since."""
-        for storage, version in self.saved:
+        """torch's complaint if a number that the gradient needs was overwritten since, or given up
+        after another gradient."""
+        if any(storage.replaced != replaced for storage, _, replaced in self.saved):
+            refuse("a gradient through numbers that .data has changed since")
+        if self.spent and self.saved:
+            raise RuntimeError(
+                "Trying to backward through the graph a second time (or directly access saved "
+                "tensors after they have already been freed). Saved intermediate values of the "
+                "graph are freed when you call .backward() or autograd.grad(). Specify "
+                "retain_graph=True if you need to backward through the graph a second time or if "
+                "you need to access saved tensors after calling backward."
+            )
+        for storage, version, _ in self.saved:
             if storage.version != version:
                 raise RuntimeError(
                     "one of the variables needed for gradient computation has been modified by an "
@@ -40,13 +51,20 @@ class Node:
                 )
 
 
+def stamps(tensors):
+    """The numbers of tensors, and how often they were written until now."""
+    found = [each._storage for each in tensors]
+    return [(each, each.version, each.replaced) for each in found]
+
+
 def node_of(t):
     """The node that a gradient of `t` goes to; None if it needs none."""
     if not t.requires_grad:
         return None
     t._follow_base()
     if t._node is None:
-        t._node = Node((), None, leaf=t)
+        # A view of what asked for gradients later collects none itself.
+        t._node = Node((), None, leaf=t if t._requires_grad else t.detach())
     return t._node
 
 
@@ -67,9 +85,31 @@ def record(out, inputs, vjp, saved=()):
     return out
 
 
-def flow(roots, seeds):
-    """{node: its gradient} for everything that the roots were made from."""
+def saving(out, *tensors):
+    """Have the gradient of `out` need these as they are, and nothing else; gives `out`."""
+    if out._node is not None and out._node.leaf is None:
+        out._node.saved = stamps(tensors)
+    return out
+
+
+def _before(roots, targets):
+    """The nodes whose gradient leads to one of the targets."""
+    found, waiting = {}, [node_of(root) for root in roots]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in found:
+            found[node] = False
+            waiting += node.parents
+    for node in sorted(found, key=lambda each: each.number):
+        found[node] = any(each in targets or found.get(each) for each in node.parents)
+    return {node for node, leads in found.items() if leads}
+
+
+def flow(roots, seeds, keep=False, targets=None):
+    """{node: its gradient} for everything that the roots were made from, or for what leads to the
+    targets. What the gradients needed is given up but for `keep`."""
     grads, waiting = {}, []
+    wanted = None if targets is None else _before(roots, targets)
 
     def give(node, grad):
         if node is None or grad is None:
@@ -85,8 +125,9 @@ def flow(roots, seeds):
             give(node_of(root), seed)
         while waiting:
             node = heapq.heappop(waiting)[1]
-            if node.leaf is None:
+            if node.leaf is None and (wanted is None or node in wanted):
                 node.check()
+                node.spent = node.spent or not keep
                 for parent, grad in zip(node.parents, node.vjp(grads[node])):
                     give(parent, grad)
     return grads
@@ -95,9 +136,9 @@ def flow(roots, seeds):
 class Engine:
     """Computes gradients, for whoever asks."""
 
-    def run_backward(self, roots, seeds):
+    def run_backward(self, *given):
         """As `flow`."""
-        return flow(roots, seeds)
+        return flow(*given)
 
 
 class Variable:
@@ -106,9 +147,9 @@ class Variable:
     _execution_engine = Engine()
 
 
-def _run(roots, seeds):
+def _run(roots, seeds, keep, targets=None):
     seeds = [_seed(root, seed) for root, seed in zip(roots, seeds)]
-    return Variable._execution_engine.run_backward(roots, seeds)
+    return Variable._execution_engine.run_backward(roots, seeds, keep, targets)
 
 
 def _seed(root, grad):
@@ -132,11 +173,14 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
         refuse("create_graph=True")
     roots, seeds = _many(tensors), _many(grad_tensors)
     seeds = seeds if grad_tensors is not None else [None] * len(roots)
-    grads = _run(roots, seeds)
-    wanted = None if inputs is None else {id(each) for each in _many(inputs)}
+    wanted = targets = None
+    if inputs is not None:
+        wanted = {id(each) for each in _many(inputs)}
+        targets = {node_of(each) for each in _many(inputs)}
+    grads = _run(roots, seeds, retain_graph, targets)
     for node, grad in grads.items():
         t = node.leaf if node.leaf is not None else node.retained
-        if t is not None and (wanted is None or id(t) in wanted):
+        if t is not None and t.requires_grad and (wanted is None or id(t) in wanted):
             with no_grad():
                 t.grad = grad.detach().clone() if t.grad is None else t.grad + grad
 
@@ -153,13 +197,14 @@ def grad(
     if not all(each.requires_grad for each in inputs):
         raise RuntimeError("One of the differentiated Tensors does not require grad")
     targets = [node_of(each) for each in inputs]
-    grads = _run(roots, seeds)
+    grads = _run(roots, seeds, retain_graph, set(targets))
     if not allow_unused and not all(each in grads for each in targets):
         raise RuntimeError(
             "One of the differentiated Tensors appears to not have been used in the graph. Set "
             "allow_unused=True if this is the desired behavior."
         )
-    return tuple(grads.get(each) for each in targets)
+    found = [grads.get(each) for each in targets]
+    return tuple(None if each is None else each.detach() for each in found)
 
 
 def _many(given):

@@ -4,10 +4,11 @@ import math
 import operator
 
 from torch import devices, dtypes
+from torch.autograd import record, saving
 from torch.dtypes import FLOAT, get_default_dtype, of_python, promote_types
 from torch.names import public
 from torch.strides import Size, sizes
-from torch.tensors import Tensor, make, new, numbers
+from torch.tensors import Tensor, beside, check_fits, make, new, numbers
 
 
 @public(method=False)
@@ -25,6 +26,9 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
             dtype = promote_types(dtype, each)
     if dtype.kind < dtypes.COMPLEX and any(type(v) is complex for v in flat):
         raise TypeError("can't convert complex to float")
+    if dtype.kind == dtypes.INT and not isinstance(data, Tensor):
+        for value in flat:
+            check_fits(value, dtype)
     out = make(flat, shape, dtype)
     return out.requires_grad_() if requires_grad else out
 
@@ -101,6 +105,7 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False, layo
     if any(n < 0 for n in shape):
         bad = next(n for n in shape if n < 0)
         raise RuntimeError(f"Trying to create tensor with negative dimension {bad}: {list(shape)}")
+    check_fits(value, dtype)
     (one,) = dtypes.stored([value], dtype)
     out = new([one] * Size(shape).numel(), shape, dtype)
     return out.requires_grad_() if requires_grad else out
@@ -112,7 +117,7 @@ def _constant(name, value):
         return full(shape, value, dtype=dtype or get_default_dtype(), **more)
 
     def like(x, *, dtype=None, memory_format=None, **more):
-        return full(x.shape, value, dtype=dtype or x.dtype, **more)
+        return full_like(x, value, dtype=dtype, **more)
 
     def of_its_type(x, *shape, size=None, dtype=None, **more):
         shape = sizes(shape if size is None else (size,))
@@ -131,7 +136,9 @@ empty, empty_like = _constant("empty", 0)
 @public(method=False)
 def full_like(x, fill_value, *, dtype=None, memory_format=None, **more):
     """One number, in the shape and type of a tensor."""
-    return full(x.shape, fill_value, dtype=dtype or x.dtype, **more)
+    dtype, on = dtype or x.dtype, more.pop("requires_grad", False)
+    out = beside(numbers(full(x.shape, fill_value, dtype=dtype, **more)), x, dtype)
+    return out.requires_grad_() if on else out
 
 
 @public(function=False)
@@ -205,7 +212,7 @@ def _masked(x, keep):
     mask = new(mask, (rows, columns), dtypes.bool_)
     from torch.elementwise import where
 
-    return where(mask, x, zeros((), dtype=x.dtype))
+    return saving(where(mask, x, zeros((), dtype=x.dtype)))
 
 
 @public(in_place=True)
@@ -238,8 +245,8 @@ def diag_embed(x, offset=0, dim1=-2, dim2=-1):
     """Vectors on the diagonals of matrices."""
     size = x.shape[-1] + abs(offset)
     out = zeros(*x.shape[:-1], size, size, dtype=x.dtype)
-    where_ = out.diagonal(offset, -2, -1)
-    where_.copy_(x)
+    out.diagonal(offset, -2, -1).copy_(x.detach())
+    out = record(out, [x], lambda g: [g.diagonal(offset, -2, -1)])
     if (dim1, dim2) == (-2, -1):
         return out
     from torch.views import movedim
@@ -250,4 +257,6 @@ def diag_embed(x, offset=0, dim1=-2, dim2=-1):
 @public()
 def diag(x, diagonal=0):
     """The diagonal of a matrix, or a matrix with a diagonal."""
-    return diag_embed(x, diagonal) if x.dim() == 1 else x.diagonal(diagonal)
+    if x.dim() not in (1, 2):
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {x.dim()}D")
+    return diag_embed(x, diagonal) if x.dim() == 1 else x.diagonal(diagonal).clone()

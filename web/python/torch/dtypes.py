@@ -49,6 +49,9 @@ CAPITAL = dict(bool="Bool", uint8="Byte", int8="Char", int16="Short", int32="Int
 CAPITAL |= dict(float16="Half", bfloat16="BFloat16", float32="Float", float64="Double")
 CAPITAL |= dict(complex64="ComplexFloat", complex128="ComplexDouble")  # in torch's messages
 
+C_NAMES = dict(int32="int", float16="c10::Half", bfloat16="c10::BFloat16")
+C_NAMES |= dict(float32="float", float64="double")
+
 _default = [float32]
 
 
@@ -79,6 +82,12 @@ def of_python(value):
     if isinstance(value, complex):
         return COMPLEX_OF[get_default_dtype()]
     raise TypeError(f"not a number: {type(value).__name__}")
+
+
+def at_least(kind, name, d):
+    """Raise torch's complaint about a type of a lower kind."""
+    if d.kind < kind:
+        raise NotImplementedError(f"\"{name}\" not implemented for '{CAPITAL[d.name]}'")
 
 
 def promote_types(a, b):

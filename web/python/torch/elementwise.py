@@ -9,11 +9,31 @@ import math
 import operator
 
 from torch import dtypes
-from torch.autograd import record
-from torch.dtypes import COMPLEX, FLOAT, INT, get_default_dtype, promote_types, stored
-from torch.names import public
+from torch.autograd import record, recording, saving
+from torch.dtypes import (
+    BOOL,
+    COMPLEX,
+    FLOAT,
+    INT,
+    at_least,
+    get_default_dtype,
+    promote_types,
+    stored,
+)
+from torch.names import public, refuse
 from torch.strides import broadcast
-from torch.tensors import Tensor, in_place, make, new, numbers, numbers_as, operand, unbroadcast
+from torch.tensors import (
+    Tensor,
+    beside,
+    check_fits,
+    in_place,
+    make,
+    new,
+    numbers,
+    numbers_as,
+    operand,
+    unbroadcast,
+)
 
 inf, nan = math.inf, math.nan
 ERRORS = ValueError, OverflowError, ZeroDivisionError
@@ -41,36 +61,56 @@ def _slope(f):
     return _each(f, lambda *_: nan)
 
 
+def _times_slopes(g, slopes, shape):
+    """A gradient times slopes. A slope of `False` lets nothing through: 0 even of an infinity or
+    NaN, for which a slope of 0.0 gives NaN."""
+    local = make(slopes, shape, g.dtype)
+    if not any(each is False for each in slopes):
+        return g * local
+    pairs = zip(slopes, numbers(g * local))
+    return new([0.0 if slope is False else v for slope, v in pairs], shape, g.dtype)
+
+
 # Of one tensor
 
 
 def _unary(
-    names, f, slope=None, otherwise=lambda x: nan, result="float", also=True, of_complex=None
+    names,
+    f,
+    slope=None,
+    otherwise=lambda x: nan,
+    result="float",
+    also=True,
+    of_complex=None,
+    saves="x",
+    least=BOOL,
 ):
     """Register a function. `slope(x, y)` is its derivative; `of_complex` takes its place for
     complex numbers. The result is of floats ("float"), of the same type ("same") or of bools
-    ("bool")."""
+    ("bool"). The derivative needs what is in `saves`: "x" or "y". `least` is the lowest kind that
+    torch takes."""
     names = names.split()
     apply, slopes = _each(f, otherwise), slope and _slope(slope)
     complex_too = _each(of_complex or f, otherwise)
 
     def op(x):
         d = x.dtype
+        at_least(least, f"{names[0].strip('_')}_cpu", d)
         if result == "bool":
             d = dtypes.bool_
         elif result == "float" and d.kind < FLOAT:
             d = get_default_dtype()
         values = numbers(x)
         found = complex_too(values) if x.dtype.is_complex else apply(values)
-        y = make(found, x.shape, d)
+        y = beside(stored(found, d), x, d)
         if slope is None:
             return y
 
         def vjp(g):
-            return [g * make(slopes(values, numbers(kept)), x.shape, g.dtype)]
+            return [_times_slopes(g, slopes(numbers(x), numbers(kept)), x.shape)]
 
         kept = y.detach()
-        return record(y, [x], vjp)
+        return record(y, [x], vjp, [dict(x=x, y=y)[each] for each in saves])
 
     return public(*names, in_place=also)(op)
 
@@ -93,6 +133,9 @@ def _whole(f):
     return rounded
 
 
+_floor, _trunc = _whole(math.floor), _whole(math.trunc)
+
+
 def _infinite(sign):
     return lambda x: sign * inf
 
@@ -101,23 +144,37 @@ def _at_edge(edge, value):
     return lambda x: value if x == edge else nan
 
 
+def _nowhere(x, y):
+    return False  # the slope of steps
+
+
 LN2, LN10 = math.log(2), math.log(10)
-exp = _unary("exp", math.exp, lambda x, y: y, _infinite(1), of_complex=cmath.exp)
-exp2 = _unary("exp2", lambda x: 2.0**x, lambda x, y: y * LN2, _infinite(1))
-expm1 = _unary("expm1", math.expm1, lambda x, y: y + 1, _infinite(1))
-log = _unary("log", math.log, lambda x, y: 1 / x, _at_edge(0, -inf), of_complex=cmath.log)
-log2 = _unary("log2", math.log2, lambda x, y: 1 / (x * LN2), _at_edge(0, -inf))
-log10 = _unary("log10", math.log10, lambda x, y: 1 / (x * LN10), _at_edge(0, -inf))
-log1p = _unary("log1p", math.log1p, lambda x, y: 1 / (1 + x), _at_edge(-1, -inf))
-sqrt = _unary("sqrt", math.sqrt, lambda x, y: 0.5 / y if y else inf, of_complex=cmath.sqrt)
-rsqrt = _unary("rsqrt", lambda x: 1 / math.sqrt(x), lambda x, y: -0.5 * y**3, _at_edge(0, inf))
-square = _unary("square", lambda x: x * x, lambda x, y: 2 * x, result="same")
+exp = _unary("exp", math.exp, lambda x, y: y, _infinite(1), of_complex=cmath.exp, saves="y")
+exp2 = _unary("exp2", lambda x: 2.0**x, lambda x, y: y * LN2, _infinite(1), saves="y")
+expm1 = _unary("expm1", math.expm1, lambda x, y: y + 1, _infinite(1), saves="y")
+log = _unary(
+    "log", math.log, lambda x, y: _quotient(1.0, x), _at_edge(0, -inf), of_complex=cmath.log
+)
+log2 = _unary("log2", math.log2, lambda x, y: _quotient(1.0, x * LN2), _at_edge(0, -inf))
+log10 = _unary("log10", math.log10, lambda x, y: _quotient(1.0, x * LN10), _at_edge(0, -inf))
+log1p = _unary("log1p", math.log1p, lambda x, y: _quotient(1.0, 1 + x), _at_edge(-1, -inf))
+sqrt = _unary(
+    "sqrt", math.sqrt, lambda x, y: 0.5 / y if y else inf, of_complex=cmath.sqrt, saves="y"
+)
+rsqrt = _unary(
+    "rsqrt",
+    lambda x: 1 / math.sqrt(x),
+    lambda x, y: -0.5 * y**3,
+    lambda x: math.copysign(inf, x) if x == 0 else nan,
+    saves="y",
+)
+_squared = _unary("_square", lambda x: x * x, lambda x, y: 2 * x, result="same", also=False)
 reciprocal = _unary(
-    "reciprocal", lambda x: 1 / x, lambda x, y: -y * y, lambda x: math.copysign(inf, x)
+    "reciprocal", lambda x: 1 / x, lambda x, y: -y * y, lambda x: math.copysign(inf, x), saves="y"
 )
 sin = _unary("sin", math.sin, lambda x, y: math.cos(x))
 cos = _unary("cos", math.cos, lambda x, y: -math.sin(x))
-tan = _unary("tan", math.tan, lambda x, y: 1 + y * y)
+tan = _unary("tan", math.tan, lambda x, y: 1 + y * y, saves="y")
 asin = _unary(
     "asin arcsin", math.asin, lambda x, y: 1 / math.sqrt(1 - x * x) if x * x != 1 else inf
 )
@@ -127,31 +184,39 @@ acos = _unary(
 atan = _unary("atan arctan", math.atan, lambda x, y: 1 / (1 + x * x))
 sinh = _unary("sinh", math.sinh, lambda x, y: math.cosh(x), lambda x: math.copysign(inf, x))
 cosh = _unary("cosh", math.cosh, lambda x, y: math.sinh(x), _infinite(1))
-tanh = _unary("tanh", math.tanh, lambda x, y: 1 - y * y)
-sigmoid = _unary("sigmoid", _sigmoid, lambda x, y: y * (1 - y))
+tanh = _unary("tanh", math.tanh, lambda x, y: 1 - y * y, saves="y")
+sigmoid = _unary("sigmoid", _sigmoid, lambda x, y: y * (1 - y), saves="y")
 erf = _unary("erf", math.erf, lambda x, y: 2 / math.sqrt(math.pi) * math.exp(-x * x))
 erfc = _unary("erfc", math.erfc, lambda x, y: -2 / math.sqrt(math.pi) * math.exp(-x * x))
 relu = _unary(
-    "relu", lambda x: x if x > 0 or x != x else type(x)(0), lambda x, y: float(y > 0), result="same"
+    "relu",
+    lambda x: x if x > 0 or x != x else type(x)(0),
+    lambda x, y: not y <= 0,  # NaN lets the gradient through
+    result="same",
+    saves="y",
+    least=INT,
 )
-deg2rad = _unary("deg2rad", math.radians, lambda x, y: math.pi / 180)
-rad2deg = _unary("rad2deg", math.degrees, lambda x, y: 180 / math.pi)
-frac = _unary("frac", lambda x: x - math.trunc(x), lambda x, y: 1.0, result="same")
-sign = _unary("sign", lambda x: (x > 0) - (x < 0), lambda x, y: 0.0, result="same")
-floor = _unary("floor", _whole(math.floor), lambda x, y: 0.0, result="same")
-ceil = _unary("ceil", _whole(math.ceil), lambda x, y: 0.0, result="same")
-trunc = _unary("trunc fix", _whole(math.trunc), lambda x, y: 0.0, result="same")
-_rounded = _unary("_round", _whole(round), lambda x, y: 0.0, result="same", also=False)
+deg2rad = _unary("deg2rad", math.radians, lambda x, y: math.pi / 180, saves="")
+rad2deg = _unary("rad2deg", math.degrees, lambda x, y: 180 / math.pi, saves="")
+frac = _unary(
+    "frac", lambda x: x - math.trunc(x), lambda x, y: 1.0, result="same", saves="", least=FLOAT
+)
+sign = _unary("sign", lambda x: (x > 0) - (x < 0), _nowhere, result="same", saves="")
+floor = _unary("floor", _whole(math.floor), _nowhere, result="same", saves="", least=INT)
+ceil = _unary("ceil", _whole(math.ceil), _nowhere, result="same", saves="", least=INT)
+trunc = _unary("trunc fix", _whole(math.trunc), _nowhere, result="same", saves="", least=INT)
+_rounded = _unary("_round", _whole(round), _nowhere, result="same", also=False, saves="", least=INT)
 isnan = _unary("isnan", lambda x: x != x, result="bool", also=False)
 isinf = _unary("isinf", lambda x: abs(x) == inf, result="bool", also=False)
 isfinite = _unary("isfinite", lambda x: abs(x) < inf, result="bool", also=False)
 isposinf = _unary("isposinf", lambda x: x == inf, result="bool", also=False)
 isneginf = _unary("isneginf", lambda x: x == -inf, result="bool", also=False)
 isreal = _unary("isreal", lambda x: complex(x).imag == 0, result="bool", also=False)
-signbit = _unary("signbit", lambda x: math.copysign(1, x) < 0, result="bool", also=False)
 _not = _unary("_not", operator.not_, result="bool", also=False)
-_negative = _unary("_neg", operator.neg, lambda x, y: -1.0, result="same", also=False)
-_absolute = _unary("_abs", abs, lambda x, y: float((x > 0) - (x < 0)), result="same", also=False)
+_negative = _unary("_neg", operator.neg, lambda x, y: -1.0, result="same", also=False, saves="")
+_absolute = _unary(
+    "_abs", abs, lambda x, y: float((x > 0) - (x < 0)), result="same", also=False, least=INT
+)
 
 
 def entr_(p):
@@ -171,6 +236,12 @@ def neg(x):
             "invert a mask, use the `~` or `logical_not()` operator instead."
         )
     return _negative(x)
+
+
+@public(in_place=True)
+def square(x):
+    """x * x; of bools in int64."""
+    return _squared(x.long() if x.dtype is dtypes.bool_ else x)
 
 
 @public("abs", "absolute", in_place=True)
@@ -218,7 +289,7 @@ def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
     values = numbers(x)
     out = make([number(v) for v in values], x.shape, x.dtype)
     finite = [float(abs(v) < inf) for v in values]
-    return record(out, [x], lambda g: [g * make(finite, x.shape, g.dtype)])
+    return record(out, [x], lambda g: [g * make(finite, x.shape, g.dtype)], [x])
 
 
 # Of two
@@ -255,11 +326,11 @@ def _binary(
     also=True,
     of=COMPLEX,
     numbers_too=True,
+    least=BOOL,
 ):
     """Register a function. `slopes` are its derivatives by either argument, of (a, b, y). The
-    result is of the common type ("same"), of floats ("float") or of bools ("bool"). `of` is the
-    highest kind that it takes, and whether the second may be a number of Python's is
-    `numbers_too`."""
+    result is of the common type ("same"), of floats ("float") or of bools ("bool"). It takes
+    kinds from `least` to `of`; whether the second may be a number of Python's is `numbers_too`."""
     names = names.split()
     apply = _each(f, otherwise)
     slopes = slopes and [_slope(each) for each in slopes]
@@ -270,8 +341,11 @@ def _binary(
                 f"{names[0]}(): argument 'other' (position 2) must be Tensor, not "
                 f"{type(b).__name__}"
             )
+        if not isinstance(a, Tensor) and not (isinstance(b, Tensor) and names[0] in MIRRORED):
+            refuse(f"torch.{names[0].strip('_')} of a number and another")
         a, b = operand(a), operand(b)
         common = a.dtype if a.dtype is b.dtype else result_type(a, b)
+        at_least(least, f"{names[0].strip('_')}_cpu", common)
         if result == "float" and common.kind < FLOAT:
             common = get_default_dtype()
         if common.kind > of:
@@ -283,28 +357,59 @@ def _binary(
         if common.kind <= INT and names[0] in WITHOUT_ZERO and 0 in right:
             raise RuntimeError("ZeroDivisionError")
         values = apply(left, right)
-        y = make(values, shape, dtypes.bool_ if result == "bool" else common)
+        d = dtypes.bool_ if result == "bool" else common
+        first = next((x for x in (a, b) if x.shape == shape), None)
+        values = stored(values, d)
+        y = new(values, shape, d) if first is None else beside(values, first, d)
         if slopes is None:
             return y
 
         def part(x, slope, g):
+            _check_derivative(names[0], a, b, x)
             if not x.requires_grad:
                 return None
-            local = make(slope(left, right, numbers(kept)), shape, g.dtype)
-            return unbroadcast(g * local, x.shape).to(x.dtype)
+            left, right = (_in_common(x, common, shape) for x in (a, b))
+            made = numbers(y.detach()) if any(x is y for x in saved) else apply(left, right)
+            if names[0] == "div":  # rounded after each step, as torch does it
+                mine, theirs = new(left, shape, common), new(right, shape, common)
+                by = g / theirs if slope is slopes[0] else -g * (mine / theirs / theirs)
+            else:
+                by = _times_slopes(g, slope(left, right, made), shape)
+            return unbroadcast(by, x.shape).to(x.dtype)
 
-        kept = y.detach()
-        saved = _overwritten(names[0], a, b)
+        saved = _saved(names[0], a, b, y)
         return record(y, [a, b], lambda g: [part(a, slopes[0], g), part(b, slopes[1], g)], saved)
 
     return public(*names, in_place=also)(op)
 
 
-def _overwritten(name, a, b):
-    """The arguments that torch does not allow to be overwritten before the gradient is taken."""
-    if name in ("mul", "div"):
-        return [x for x, other in ((a, b), (b, a)) if other.requires_grad and not x._of_python]
-    return ()
+def _check_derivative(name, a, b, x):
+    """Raise torch's complaint where a function of a and b has no derivative by x."""
+    if name == "floor_divide" or (x.requires_grad and name == "remainder" and a._of_python):
+        raise RuntimeError(f"derivative for aten::{name} is not implemented")
+    if not x.requires_grad:
+        return
+    if x is a and name == "_pow" and b.dtype is dtypes.bool_:
+        raise RuntimeError("Subtraction, the `-` operator, with a bool tensor is not supported")
+    if name in WITH_DIFFERENCE and dtypes.bool_ in (a.dtype, b.dtype):
+        refuse(f"the gradient of torch.{name} with bools")  # torch raises for some
+
+
+def _saved(name, a, b, y):
+    """What torch keeps for the gradient."""
+    if name in ("_add", "_sub") or (name in ("remainder", "fmod") and not b.requires_grad):
+        return ()
+    if name == "mul":
+        return [x for x, other in ((a, b), (b, a)) if other.requires_grad]
+    if name == "div" and not b.requires_grad:
+        return [b]
+    if name == "_pow" and b._of_python:
+        return [a]
+    if name == "_pow" and a._of_python:
+        return [b, y]
+    if name == "hypot":
+        return [*(x for x in (a, b) if x.requires_grad), y]
+    return [a, b, y] if name == "_pow" else [a, b]
 
 
 def _in_common(x, common, shape):
@@ -330,12 +435,8 @@ def _quotient(a, b):
 def _power(a, b):
     if type(a) is type(b) is int and b < 0:
         return 0 if a not in (1, -1) else a if b % 2 else 1
-    y = a**b
+    y = pow(a, b, 1 << 64) if type(a) is type(b) is int else a**b
     return nan if type(y) is complex and type(a) is not complex else y
-
-
-def _undefined(a, b, y):
-    raise RuntimeError("derivative for aten::floor_divide is not implemented")
 
 
 def _power_otherwise(a, b):
@@ -347,7 +448,10 @@ def _power_otherwise(a, b):
 
 
 def _remainder(a, b):
-    return nan if abs(a) == inf else a % b
+    if type(a) is type(b) is int:
+        return a % b
+    left = math.fmod(a, b)
+    return left + b if left and (left < 0) != (b < 0) else left
 
 
 def _larger(a, b):
@@ -364,18 +468,16 @@ def _log_of_sum(a, b):
     return max(a, b) + math.log1p(math.exp(-abs(a - b)))
 
 
-def _x_log_y(a, b):
-    return nan if b != b else 0.0 if a == 0 else a * math.log(b)
-
-
 def _ties(first, second):
     """The gradient of a choice; of two equal numbers each gets half."""
     return (
-        lambda a, b, y: 0.5 if a == b else float(first(a, b)),
-        lambda a, b, y: 0.5 if a == b else float(second(a, b)),
+        lambda a, b, y: 0.5 if a == b else not second(a, b),
+        lambda a, b, y: 0.5 if a == b else not first(a, b),
     )
 
 
+MIRRORED = "_add", "_sub", "mul", "div"  # whose first may be a number, too
+WITH_DIFFERENCE = "atan2", "logaddexp"  # torch's gradient subtracts, which bools cannot
 WITHOUT_ZERO = "remainder", "fmod", "floor_divide"  # of whole numbers
 ONE = (lambda a, b, y: 1.0, lambda a, b, y: 1.0)
 _add = _binary("_add", operator.add, ONE, also=False)
@@ -388,38 +490,56 @@ _divide = _binary(
     _by_zero,
     "float",
 )
+_powers = _each(_power, _power_otherwise)
 _pow = _binary(
     "_pow",
     _power,
     (
-        lambda a, b, y: b * _power(a, b - 1) if b else 0.0,
+        lambda a, b, y: b * _powers([a], [b - 1])[0] if b else False,
         lambda a, b, y: 0.0 if a == 0 and b >= 0 else y * (math.log(a) if a else -inf),
     ),
     _power_otherwise,
     also=False,
+    least=INT,
 )
-_rem = _binary("remainder", _remainder, (ONE[0], lambda a, b, y: -float(math.floor(a / b))))
-fmod = _binary("fmod", math.fmod, (ONE[0], lambda a, b, y: -float(math.trunc(a / b))))
-floor_divide = _binary("floor_divide", operator.floordiv, (_undefined, _undefined), _by_zero)
+_rem = _binary(
+    "remainder", _remainder, (ONE[0], lambda a, b, y: -_floor(_quotient(a, b))), least=INT
+)
+fmod = _binary("fmod", math.fmod, (ONE[0], lambda a, b, y: -_trunc(_quotient(a, b))), least=INT)
+floor_divide = _binary("floor_divide", operator.floordiv, ONE, _by_zero, least=INT)
 maximum = _binary(
     "maximum", _larger, _ties(operator.gt, operator.lt), also=False, numbers_too=False
 )
 minimum = _binary(
     "minimum", _smaller, _ties(operator.lt, operator.gt), also=False, numbers_too=False
 )
-fmax = _binary("fmax", lambda a, b: b if a != a else a if b != b else max(a, b), also=False)
-fmin = _binary("fmin", lambda a, b: b if a != a else a if b != b else min(a, b), also=False)
+fmax = _binary(
+    "fmax",
+    lambda a, b: b if a != a else a if b != b else max(a, b),
+    (lambda a, b, y: a >= b or b != b, lambda a, b, y: not a >= b and b == b),
+    also=False,
+)
+fmin = _binary(
+    "fmin",
+    lambda a, b: b if a != a else a if b != b else min(a, b),
+    (lambda a, b, y: a <= b or b != b, lambda a, b, y: not a <= b and b == b),
+    also=False,
+)
 hypot = _binary(
     "hypot",
     math.hypot,
     (lambda a, b, y: a / y, lambda a, b, y: b / y),
     result="float",
     numbers_too=False,
+    least=FLOAT,
 )
 atan2 = _binary(
     "atan2 arctan2",
     math.atan2,
-    (lambda a, b, y: b / (a * a + b * b), lambda a, b, y: -a / (a * a + b * b)),
+    (
+        lambda a, b, y: b / (a * a + b * b) if a or b else 0.0,
+        lambda a, b, y: -a / (a * a + b * b) if a or b else 0.0,
+    ),
     result="float",
     numbers_too=False,
 )
@@ -429,13 +549,7 @@ logaddexp = _binary(
     (lambda a, b, y: math.exp(a - y), lambda a, b, y: math.exp(b - y)),
     also=False,
     numbers_too=False,
-)
-xlogy = _binary(
-    "xlogy",
-    _x_log_y,
-    (lambda a, b, y: _x_log_y(1, b) if b else -inf if a else 0.0, lambda a, b, y: _quotient(a, b)),
-    lambda a, b: -inf * a if b == 0 else nan,
-    "float",
+    least=FLOAT,
 )
 eq = _binary("eq", operator.eq, result="bool")
 ne = _binary("ne not_equal", operator.ne, result="bool")
@@ -509,9 +623,16 @@ def true_divide(x, other):
 def pow_(x, exponent):
     """x to a power."""
     x, exponent = operand(x), operand(exponent)
+    if any(each._of_python and each.dtype is dtypes.bool_ for each in (x, exponent)):
+        refuse("a power of or by True or False")
     whole = result_type(x, exponent).kind <= INT
     if whole and exponent._of_python and exponent.item() < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
+    if exponent._of_python and abs(exponent.item()) == 0.5:
+        if any(v == -inf or (v == 0 and math.copysign(1, v) < 0) for v in numbers(x)):
+            refuse("a root of -infinity or -0.0")  # torch's square root is another one
+    if whole and exponent._of_python:
+        check_fits(exponent.item(), result_type(x, exponent))
     return _pow(x, exponent)
 
 
@@ -523,7 +644,8 @@ def _bound(names, keeps):
     return _binary(
         names,
         lambda a, b: a if a != a or keeps(a, b) else b,
-        (lambda a, b, y: float(keeps(a, b)), lambda a, b, y: float(not keeps(a, b))),
+        (lambda a, b, y: keeps(a, b), lambda a, b, y: not keeps(a, b) and a == a and b == b),
+        least=INT,
     )
 
 
@@ -535,8 +657,22 @@ def clamp(x, min=None, max=None):
     """No smaller than `min`, no larger than `max`."""
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    x = x if min is None else clamp_min(x, min)
-    return x if max is None else clamp_max(x, max)
+    given = [each for each in (x, min, max) if each is not None]
+    if min is not None and max is not None and isinstance(min, Tensor) != isinstance(max, Tensor):
+        raise TypeError("clamp() received an invalid combination of arguments: (Tensor, Number)")
+    if isinstance(min, Tensor) and isinstance(max, Tensor) and recording(min, max):
+        refuse("the gradient of two bounds of clamp")
+    for bound in (min, max):
+        if isinstance(bound, Tensor) and bound.dtype is not x.dtype:
+            refuse("clamp with a bound of another type")
+        if isinstance(bound, Tensor) and tuple(broadcast(x.shape, bound.shape)) != x.shape:
+            refuse("clamp with a bound of a larger shape")
+        if bound is not None and not isinstance(bound, Tensor):
+            check_fits(bound, result_type(*given))
+    out = x.to(result_type(*given))
+    out = out if min is None else clamp_min(out, min)
+    out = out if max is None else clamp_max(out, max)
+    return saving(out, *[each for each in given if isinstance(each, Tensor)])
 
 
 @public()
@@ -553,9 +689,14 @@ def where(condition, x=None, other=None):
         )
     x, other = operand(x), operand(other)
     d, shape = result_type(x, other), broadcast(condition.shape, x.shape, other.shape)
+    for each in (x, other):
+        if each._of_python and d.bits != 16:  # 16 bits get an infinity
+            check_fits(each.item(), d)
     choice = numbers_as(condition, shape)
     pairs = zip(choice, numbers_as(x, shape), numbers_as(other, shape))
-    out = make([a if yes else b for yes, a, b in pairs], shape, d)
+    values = dtypes.stored([a if yes else b for yes, a, b in pairs], d)
+    first = next((each for each in (condition, x, other) if each.shape == shape), None)
+    out = new(values, shape, d) if first is None else beside(values, first, d)
 
     def vjp(g):
         values = numbers(g)
@@ -566,7 +707,7 @@ def where(condition, x=None, other=None):
             for part, each in ((mine, x), (theirs, other))
         ]
 
-    return record(out, [x, other], vjp)
+    return record(out, [x, other], vjp, [condition])
 
 
 Tensor.where = lambda x, condition, other: where(condition, x, other)
@@ -575,18 +716,36 @@ Tensor.where = lambda x, condition, other: where(condition, x, other)
 @public(in_place=True)
 def lerp(x, end, weight):
     """From x a part of the way to end."""
-    return x + weight * (end - x)
+    if x.dtype is not end.dtype:
+        raise RuntimeError(
+            f"expected dtype {x.dtype.name} for `end` but got dtype {end.dtype.name}"
+        )
+    at_least(FLOAT, "lerp_kernel_scalar", x.dtype)
+    if isinstance(weight, Tensor):
+        return x + weight * (end - x)
+    way = end.detach() - x.detach()
+    out = x.detach() + weight * way if weight < 0.5 else end.detach() - way * (1 - weight)
+
+    def vjp(g):
+        parts = (g * (1 - weight), x), (g * weight, end)
+        return [unbroadcast(part, each.shape) for part, each in parts]
+
+    return record(out, [x, end], vjp)
 
 
 @public(in_place=True)
 def addcmul(x, tensor1, tensor2, *, value=1):
     """x + value * tensor1 * tensor2."""
+    if not x.dtype is tensor1.dtype is tensor2.dtype or x.dtype.kind < FLOAT:
+        refuse("addcmul of whole numbers or of several types")
     return x + tensor1 * tensor2 * value
 
 
 @public(in_place=True)
 def addcdiv(x, tensor1, tensor2, *, value=1):
     """x + value * tensor1 / tensor2."""
+    if not x.dtype is tensor1.dtype is tensor2.dtype or x.dtype.kind < FLOAT:
+        refuse("addcdiv of whole numbers or of several types")
     return x + tensor1 * value / tensor2
 
 
@@ -617,7 +776,8 @@ def allclose(x, other, rtol=1e-05, atol=1e-08, equal_nan=False):
 @public()
 def equal(x, other):
     """Same shape, same numbers?"""
-    return x.shape == other.shape and numbers(x) == numbers(other)
+    # Not the lists themselves: of those, NaN equals itself.
+    return x.shape == other.shape and all(map(operator.eq, numbers(x), numbers(other)))
 
 
 # Complex numbers
@@ -698,6 +858,7 @@ for _name, _f in ARITHMETIC.items():
     setattr(Tensor, f"__{_name}__", _operator(_f))
     setattr(Tensor, f"__r{_name}__", _operator(_f, mirrored=True))
     setattr(Tensor, f"__i{_name}__", in_place(_f))
+Tensor.__rtruediv__ = _operator(lambda a, b: mul(reciprocal(b), a), mirrored=True)  # as torch
 for _name, _f in dict(eq=eq, ne=ne, lt=lt, le=le, gt=gt, ge=ge).items():
     setattr(Tensor, f"__{_name}__", _operator(_f))
 Tensor.__neg__, Tensor.__abs__, Tensor.__invert__ = neg, abs_, bitwise_not

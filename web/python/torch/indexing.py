@@ -7,11 +7,13 @@ of indices, and masks, pick positions one by one and give copies.
 import operator
 
 from torch import autograd, dtypes
-from torch.autograd import Node, node_of, record
-from torch.names import public
+from torch.autograd import Node, node_of, record, saving
+from torch.names import public, refuse
 from torch.strides import Geometry, Size, broadcast, dimension
 from torch.tensors import (
     Tensor,
+    apart,
+    check_fits,
     make,
     new,
     numbers,
@@ -22,6 +24,8 @@ from torch.tensors import (
     view,
     write,
 )
+
+INDICES = dtypes.int64, dtypes.int32, dtypes.bool_
 
 
 def located(geometry, key):
@@ -49,8 +53,6 @@ def located(geometry, key):
             for column in _of_mask(geometry, dim, each):
                 picked[dim], dim = column, dim + 1
         elif isinstance(each, Tensor) and each.dim():
-            if each.dtype.kind != dtypes.INT:
-                raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
             picked[dim], dim = each, dim + 1
         else:
             geometry = geometry.selected(dim, _index(geometry, dim, each))
@@ -62,16 +64,28 @@ def _entries(key):
 
     def entry(each):
         if isinstance(each, (list, tuple, range)):
-            return tensor(list(each)) if len(each) else tensor([], dtype=dtypes.int64)
+            if not len(each):
+                return tensor([], dtype=dtypes.int64)
+            listed = tensor(list(each))
+            if listed.dtype.kind > dtypes.INT:
+                refuse("a list of floats as an index")
+            return listed
         if isinstance(each, Tensor) and each.dtype is dtypes.bool_ and not each.dim():
             return bool(each)
         if isinstance(each, Tensor) or isinstance(each, (bool, slice)) or each in (None, Ellipsis):
             return each
         return each.tolist() if hasattr(each, "tolist") else each
 
-    if isinstance(key, list) and any(isinstance(each, (slice, type(None))) for each in key):
-        key = tuple(key)
-    return [entry(each) for each in (key if isinstance(key, tuple) else (key,))]
+    apart = slice, list, tuple, Tensor, type(None), type(Ellipsis)
+    if isinstance(key, list) and len(key) < 32 and any(isinstance(each, apart) for each in key):
+        key = tuple(key)  # as torch does it
+    entries = [entry(each) for each in (key if isinstance(key, tuple) else (key,))]
+    for each in entries:
+        if isinstance(each, Tensor) and each.dtype is dtypes.uint8:
+            refuse("an index of type uint8")
+        if isinstance(each, Tensor) and each.dim() and each.dtype not in INDICES:
+            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+    return entries
 
 
 def _dimensions_of(each):
@@ -125,10 +139,11 @@ def chosen(geometry, picked):
             f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
         ) from None
     steps = [0] * Size(common).numel()
+    unread = 0 in (n for i, n in enumerate(geometry.shape) if i not in picked)
     for dim in dims:
         size, stride = geometry.shape[dim], geometry.strides[dim]
         for n, i in enumerate(numbers_as(picked[dim], common)):
-            if not -size <= i < size:
+            if not -size <= i < size and not (unread and size):
                 raise IndexError(f"index {i} is out of bounds for dimension {dim} with size {size}")
             steps[n] += i % size * stride
     together = dims == list(range(dims[0], dims[-1] + 1))
@@ -152,27 +167,57 @@ def _get(x, key):
     def vjp(g):
         return [scattered(chosen(*located(Geometry.fresh(x.shape), key))[0], g, x.shape)]
 
-    return record(out, [x], vjp)
+    return record(out, [x], vjp, [*picked.values()])
 
 
 Tensor.__getitem__ = _get
 
 
+def _check_dtype(x, key, value):
+    """Raise as torch where numbers of another dtype would be written by indices."""
+    if (
+        value.dtype is not x.dtype
+        and not value._of_python
+        and not (_masks(key) and value.numel() == 1)
+    ):
+        have, theirs = (dtypes.CAPITAL[each.dtype.name] for each in (x, value))
+        raise RuntimeError(
+            "Index put requires the source and destination dtypes match, got "
+            f"{have} for the destination and {theirs} for the source."
+        )
+
+
 def put(x, key, value, add=False):
     """`x[key] = value`, or added to what is there."""
+    if isinstance(value, (list, tuple)):
+        kind = f"torch.{dtypes.CAPITAL[x.dtype.name]}Tensor"
+        raise TypeError(f"can't assign a {type(value).__name__} to a {kind}")
+    if key is False:
+        return  # nowhere, whatever the value is
+    key = None if key is True else key
     geometry, picked = located(x._geometry, key)
+    if isinstance(value, (int, float)) and x.dtype.kind == dtypes.INT:
+        check_fits(value, x.dtype)
+    if value is x and picked and not x.numel():
+        refuse("writing an empty tensor into itself")
     value = operand(value) if isinstance(value, (Tensor, bool, int, float, complex)) else value
     if not isinstance(value, Tensor):
         from torch.creation import as_tensor
 
         value = as_tensor(value)
     if not picked:
-        target = _get(x, key)
+        # All of x is x itself: torch remembers a write to a view otherwise.
+        target = x if geometry == x._geometry else _get(x, key)
         while value.dim() > target.dim() and value.shape[0] == 1:
             value = value[0]
         target.copy_(target + value if add else value)
         return
     places, shape = chosen(geometry, picked)
+    _check_dtype(x, key, value)
+    if not _masks(key) or value.numel() != 1:
+        apart(x, value)
+    if x._geometry.repeats():
+        refuse("writing by indices into an expanded tensor")
     while value.dim() > len(shape) and value.shape[0] == 1:
         value = value[0]
     try:
@@ -183,10 +228,14 @@ def put(x, key, value, add=False):
             f"indexing result of shape {list(shape)}"
         ) from None
     order = {p: i for i, p in enumerate(x._geometry.positions())}
-    write(x, _placed(x, [order[p] for p in places], values, value, shape, add))
+    write(x, _placed(x, [order[p] for p in places], values, value, shape, add, picked.values()))
 
 
-def _placed(x, places, values, source, shape, add):
+def _masks(key):
+    return isinstance(key, Tensor) and key.dtype is dtypes.bool_ and key.dim()
+
+
+def _placed(x, places, values, source, shape, add, saved):
     """A copy of `x` with `values` put at `places`, or added there; their gradient goes to
     `source`, which was broadcast to `shape`."""
     out = numbers(x)
@@ -194,7 +243,8 @@ def _placed(x, places, values, source, shape, add):
         out[at] = dtypes.stored([out[at] + value], x.dtype)[0] if add else value
     result = make(out, x.shape, x.dtype)
     before = new(numbers(x), x.shape, x.dtype)
-    before._requires_grad, before._node = x.requires_grad, node_of(x)
+    if autograd.is_grad_enabled():
+        before._requires_grad, before._node = x.requires_grad, node_of(x)
 
     def vjp(g):
         kept = numbers(g)
@@ -206,8 +256,16 @@ def _placed(x, places, values, source, shape, add):
 
     if autograd.recording(x, source):
         result._requires_grad = True
-        result._node = Node([node_of(before), node_of(source)], vjp)
+        result._node = Node([node_of(before), node_of(source)], vjp, saved=saved)
     return result
+
+
+def _from_zero(x, index):
+    if not x.numel():
+        refuse("indices of a tensor without numbers")
+    if any(i < 0 for i in numbers(index)):
+        raise IndexError("index out of range in self")
+    return index
 
 
 def _at(x, dim, index):
@@ -219,22 +277,35 @@ def index_select(x, dim, index):
     """The listed indices of a dimension."""
     if index.dim() > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
+    dim = dimension(dim, x.dim())
+    if not x.dim() and index.numel() != 1:
+        raise IndexError("index_select(): Index to scalar can have only 1 value")
     if not x.dim():
+        if index.item() != 0:
+            raise IndexError("index out of range in self")
         return x.clone()
-    return _get(x, _at(x, dim, index.reshape(-1)))
+    return _get(x, _at(x, dim, _from_zero(x, index.reshape(-1))))
 
 
 @public(in_place=True)
 def index_fill(x, dim, index, value):
     """A copy with one number at the listed indices."""
-    return index_copy(x, dim, index, value)
+    if not x.dim():
+        return index_fill(x.reshape(1), dim, index, value).reshape(())
+    if not x.numel():
+        refuse("index_fill of a tensor without numbers")
+    if not isinstance(value, Tensor):
+        check_fits(value, x.dtype)
+    out = x.clone()
+    put(out, _at(x, dim, index), value)
+    return out
 
 
 @public(in_place=True)
 def index_copy(x, dim, index, source):
     """A copy with the rows of `source` at the listed indices."""
     out = x.clone()
-    put(out, _at(x, dim, index), source)
+    put(out, _at(x, dim, _from_zero(x, index)), source)
     return out
 
 
@@ -242,7 +313,7 @@ def index_copy(x, dim, index, source):
 def index_add(x, dim, index, source, *, alpha=1):
     """A copy with the rows of `source` added at the listed indices, again for each repetition."""
     out = x.clone()
-    put(out, _at(x, dim, index), source * alpha if alpha != 1 else source, add=True)
+    put(out, _at(x, dim, _from_zero(x, index)), source * alpha if alpha != 1 else source, add=True)
     return out
 
 
@@ -270,9 +341,7 @@ def masked_fill(x, mask, value):
             "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
             f"{value.dim()} dimension(s)."
         )
-    if value.dtype.kind > x.dtype.kind:
-        have, want = dtypes.CAPITAL[value.dtype.name], dtypes.CAPITAL[x.dtype.name]
-        raise RuntimeError(f"value cannot be converted to type {want} without overflow: {have}")
+    check_fits(value.item(), x.dtype)
     return where(mask, value.to(x.dtype), x)
 
 
@@ -280,7 +349,7 @@ def masked_fill(x, mask, value):
 def masked_select(x, mask):
     """The elements where the mask is true, in order."""
     shape = broadcast(x.shape, mask.shape)
-    return _get(x.expand(shape), mask.expand(shape))
+    return saving(_get(x.expand(shape), mask.expand(shape)), x, mask)
 
 
 @public(in_place=True)
@@ -293,7 +362,7 @@ def masked_scatter(x, mask, source):
 
 def _places(name, x, dim, index):
     """The places in order that `gather` and `scatter` mean: `index` says where along `dim`."""
-    if index.dtype not in (dtypes.int64, dtypes.int32):
+    if index.dtype not in (dtypes.int64, dtypes.int32) and index.numel():
         raise RuntimeError(f"{name}(): Expected dtype int64 for index")
     dim = dimension(dim, x.dim())
     if max(index.dim(), 1) != max(x.dim(), 1):
@@ -319,9 +388,11 @@ def _places(name, x, dim, index):
 @public()
 def gather(x, dim, index, *, sparse_grad=False):
     """out[i, j, …] = x[…, index[i, j, …], …] along `dim`."""
+    if not index.numel() and index.dim() != x.dim():
+        refuse("gather without indices")
     places, values = _places("gather", x, dim, index), numbers(x)
     out = new([values[at] for at in places], index.shape, x.dtype)
-    return record(out, [x], lambda g: [scattered(places, g, x.shape)])
+    return record(out, [x], lambda g: [scattered(places, g, x.shape)], [x, index])
 
 
 @public()
@@ -341,7 +412,7 @@ def take_along_dim(x, indices, dim=None):
 @public()
 def take(x, index):
     """Elements by their number in order."""
-    return _get(x.reshape(-1), index)
+    return saving(_get(x.reshape(-1), index), x, index)
 
 
 @public(in_place=True)
@@ -373,12 +444,13 @@ def _scatter(x, dim, index, source, reduce):
         refuse(f"scatter(reduce={reduce!r})")
     places = _places("scatter", x, dim, index)
     if not isinstance(source, Tensor):
+        check_fits(source, x.dtype)
         source = new([source], (), dtypes.of_python(source)).to(x.dtype)
     elif source.dtype is not x.dtype:
         raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
     part = source if source.dim() else source.expand(index.shape)
     part = _get(part, tuple(slice(0, n) for n in index.shape)) if index.dim() else part
-    return _placed(x, places, numbers(part), part, index.shape, reduce == "add")
+    return _placed(x, places, numbers(part), part, index.shape, reduce == "add", [index])
 
 
 @public()
@@ -393,17 +465,21 @@ def slice_scatter(x, src, dim=0, start=None, end=None, step=1):
 def flip(x, *dims):
     """The opposite order along dimensions."""
     for dim in dims[0] if len(dims) == 1 and isinstance(dims[0], (list, tuple)) else dims:
+        if not x.dim() and dimension(dim, 0) == 0:
+            continue
         x = _rows(x, dim, range(x.size(dim) - 1, -1, -1))
-    return x.clone() if not dims else x
+    return x.clone() if not dims or not x.dim() else x
 
 
 def _rows(x, dim, order):
-    return _get(x, _at(x, dim, new(list(order), (len(order),), dtypes.int64)))
+    return saving(_get(x, _at(x, dim, new(list(order), (len(order),), dtypes.int64))))
 
 
 @public()
 def roll(x, shifts, dims=None):
     """Moved along dimensions, what leaves at one end coming in at the other."""
+    if not x.numel():
+        return x.clone()
     if dims is None or dims == ():
         return roll(x.reshape(-1), shifts, 0).reshape(x.shape)
     pair = ([each] if isinstance(each, int) else each for each in (shifts, dims))
@@ -437,8 +513,9 @@ def nonzero(x, *, as_tuple=False):
     columns = [[at // step % size for at in found] for size, step in zip(shape, steps)]
     if as_tuple:
         return tuple(new(column, (len(found),), dtypes.int64) for column in columns)
-    rows = [i for row in zip(*columns) for i in row]
-    return new(rows, (len(found), len(shape)), dtypes.int64)
+    # In memory column after column, as torch leaves it: some views of it do not exist.
+    flat = [i for column in columns for i in column]
+    return new(flat, (len(shape), len(found)), dtypes.int64).T.detach()
 
 
 @public()

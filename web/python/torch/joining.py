@@ -21,7 +21,8 @@ def cat(tensors, dim=0):
     first = parts[0]
     if not all(t.dim() for t in parts):
         raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
-    dim, d = dimension(dim, first.dim()), tensors[0].dtype
+    dim = 0 if first.shape == (0,) else dimension(dim, first.dim())
+    d = tensors[0].dtype
     for number, t in enumerate(parts):
         if t.dim() != first.dim():
             raise RuntimeError(
@@ -43,9 +44,11 @@ def cat(tensors, dim=0):
     out = make(values, shape, d).permute(back).contiguous().detach()
 
     def vjp(g):
-        return [piece.to(t.dtype) for piece, t in zip(split(g, sizes, dim), parts)]
+        pieces = [piece.to(t.dtype) for piece, t in zip(split(g, sizes, dim), parts)]
+        return pieces + [t.detach().new_zeros(t.shape) for t in empty]
 
-    return record(out, parts, vjp)
+    empty = [t for t in tensors if not any(t is each for each in parts)]
+    return record(out, parts + empty, vjp)
 
 
 @public(method=False)

@@ -13,8 +13,8 @@ from array import array
 from torch import dtypes
 from torch.autograd import record
 from torch.elementwise import sqrt
-from torch.names import public
-from torch.reduction import mean, sum_
+from torch.names import public, refuse
+from torch.reduction import mean, norm, sum_
 from torch.strides import Size, broadcast, dimension
 from torch.tensors import make, numbers_as, unbroadcast
 
@@ -72,6 +72,9 @@ def matmul(x, other):
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {have} != {theirs}"
         )
+    if a.dtype is dtypes.bool_ and not (a.numel() and b.numel()):
+        refuse("a product of no bools")
+    dtypes.at_least(dtypes.INT, "addmm_impl_cpu_", a.dtype)
     if not a.dim() or not b.dim():
         raise RuntimeError(
             "both arguments to matmul need to be at least 1D, but they are "
@@ -197,13 +200,13 @@ def outer(x, vec2):
 @public("addmm", in_place=True)
 def addmm(x, mat1, mat2, *, beta=1, alpha=1):
     """beta * x + alpha * mat1 @ mat2."""
-    return _scaled(x, beta) + _scaled(mm(mat1, mat2), alpha)
+    return _added(x, beta, mm(mat1, mat2), alpha)
 
 
 @public("baddbmm", in_place=True)
 def baddbmm(x, batch1, batch2, *, beta=1, alpha=1):
     """The same of many matrices."""
-    return _scaled(x, beta) + _scaled(bmm(batch1, batch2), alpha)
+    return _added(x, beta, bmm(batch1, batch2), alpha)
 
 
 @public("addr", in_place=True)
@@ -215,7 +218,14 @@ def addr(x, vec1, vec2, *, beta=1, alpha=1):
 @public("addmv", in_place=True)
 def addmv(x, mat, vec, *, beta=1, alpha=1):
     """beta * x + alpha * mat @ vec."""
-    return _scaled(x, beta) + _scaled(mv(mat, vec), alpha)
+    return _added(x, beta, mv(mat, vec), alpha)
+
+
+def _added(x, beta, product, alpha):
+    if x.dtype is not product.dtype:
+        raise RuntimeError("self and mat2 must have the same dtype")
+    x._geometry.expanded(product.shape)  # or it says why not
+    return _scaled(x, beta) + _scaled(product, alpha)
 
 
 def _scaled(x, factor):
@@ -252,6 +262,9 @@ def einsum(equation, *operands):
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = operands[0]
     terms, result = _terms(equation, operands)
+    d = operands[0].dtype
+    if any(t.dtype is not d for t in operands) or (d.kind < dtypes.FLOAT and d is not dtypes.int64):
+        refuse("einsum of bools, of whole numbers but int64, or of several types")
     sizes = {}
     for term, t in zip(terms, operands):
         for letter, size in zip(term, t.shape):
@@ -261,6 +274,8 @@ def einsum(equation, *operands):
                     f"{terms.index(term)} which does not broadcast with previously seen size "
                     f"{sizes[letter]}"
                 )
+            if {size, sizes[letter]} == {0, 1}:
+                refuse("einsum of one number with none")
             sizes[letter] = max(size, sizes[letter])
     parts = [_without_repeats(term, t) for term, t in zip(terms, operands)]
     term, total = parts[0]
@@ -356,7 +371,17 @@ def cov(x, *, correction=1):
 @public()
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """The cosine of the angle between vectors along a dimension."""
-    length = [sum_(x * x, dim, True).sqrt().clamp(min=eps) for x in (x1, x2)]
+    shape, common = broadcast(x1.shape, x2.shape), dtypes.promote_types(x1.dtype, x2.dtype)
+    x1, x2 = x1.expand(shape), x2.expand(shape)
+    if common.kind < dtypes.FLOAT:
+        raise RuntimeError(
+            "expected common dtype to be floating point, yet common dtype is "
+            f"{dtypes.CAPITAL[common.name]}"
+        )
+    if x1.dtype is not x2.dtype:
+        refuse("cosine_similarity of two types")
+    length = [norm(x, 2, dim, True) for x in (x1, x2)]
+    length = [each + (each.clamp(min=eps) - each).detach() for each in length]
     return sum_((x1 / length[0]) * (x2 / length[1]), dim)
 
 

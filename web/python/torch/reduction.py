@@ -6,10 +6,10 @@ import operator
 from collections import namedtuple
 
 from torch import autograd, dtypes
-from torch.autograd import record
+from torch.autograd import record, saving
 from torch.dtypes import FLOAT, stored
 from torch.elementwise import log, maximum, minimum, pow_, sqrt, where
-from torch.names import public
+from torch.names import public, refuse
 from torch.strides import Size, dimension, dimensions
 from torch.summation import sums
 from torch.tensors import Tensor, make, new, numbers, view
@@ -41,12 +41,19 @@ def _which(x, dim, axis):
     return dimensions(axis if dim is None else dim, x.dim())
 
 
+def _summed(x, wanted):
+    """`x` in the type in which it is summed."""
+    if wanted.kind < FLOAT and autograd.recording(x):
+        raise RuntimeError(f"Autograd not support dtype: {dtypes.CAPITAL[wanted.name]}")
+    return x.to(wanted)
+
+
 @public("sum")
 def sum_(x, dim=None, keepdim=False, *, dtype=None, axis=None):
     """The sum; of whole numbers as int64."""
     dims = _which(x, dim, axis)
     wanted = dtype or (dtypes.int64 if x.dtype.kind < FLOAT else x.dtype)
-    source = x.to(wanted)
+    source = _summed(x, wanted)
     out = make(sums(source, dims), _left(x, dims, keepdim), wanted)
     return record(out, [source], lambda g: [_back(g, x, dims, keepdim)])
 
@@ -79,12 +86,17 @@ def prod(x, dim=None, keepdim=False, *, dtype=None):
     """The product."""
     dims = dimensions(dim, x.dim())
     wanted = dtype or (dtypes.int64 if x.dtype.kind < FLOAT else x.dtype)
-    source = x.to(wanted)
+    source = _summed(x, wanted)
     out = make([math.prod(each) for each in groups(source, dims)], _left(x, dims, keepdim), wanted)
 
     def vjp(g):
         found = groups(source, dims)
-        slopes = [[math.prod(each[:i] + each[i + 1 :]) for i in range(len(each))] for each in found]
+        if any(0 in each for each in found):
+            slopes = [
+                [math.prod(each[:i] + each[i + 1 :]) for i in range(len(each))] for each in found
+            ]
+        else:  # as torch does it: one NaN makes all of its slopes NaN
+            slopes = [[math.prod(each) / v for v in each] for each in found]
         kept = [i for i in range(x.dim()) if i not in dims]
         flat = [v for each in slopes for v in each]
         order = x._geometry.fresh([x.shape[i] for i in kept + dims])
@@ -93,7 +105,7 @@ def prod(x, dim=None, keepdim=False, *, dtype=None):
         )
         return [_back(g, x, dims, keepdim) * slope]
 
-    return record(out, [source], vjp)
+    return record(out, [source], vjp, [source, out])
 
 
 def _truth(name, f):
@@ -142,7 +154,7 @@ def _peak(name, f):
             return [_back(g, x, dims, keepdim) * at_peak / share]
 
         kept = out.detach()
-        return record(out, [x], vjp)
+        return record(out, [x], vjp, [x, out])
 
     return public(name)(op)
 
@@ -169,7 +181,7 @@ def _arg_peak(name, f):
         dim = axis if dim is None else dim
         dims = list(range(x.dim())) if dim is None else dimensions(dim, x.dim())
         found = groups(x, dims)
-        if found and not found[0]:
+        if any(x.shape[i] == 0 for i in dims):
             raise IndexError(
                 f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify "
                 "the reduction dim with the 'dim' argument."
@@ -180,6 +192,19 @@ def _arg_peak(name, f):
 
 
 argmax, argmin = _arg_peak("argmax", max), _arg_peak("argmin", min)
+
+
+def evenly(x, value):
+    """One of the numbers of `x`; each that is equal to it gets its share of the gradient."""
+    out = new([value], (), x.dtype)
+
+    def vjp(g):
+        (now,) = numbers(out.detach())
+        same = [v == now or (v != v and now != now) for v in numbers(x)]
+        share = g.item() / sum(same) if any(same) else 0.0
+        return [make([share if each else 0.0 for each in same], x.shape, g.dtype)]
+
+    return record(out, [x], vjp, [x, out])
 
 
 def _with_indices(name, peak, arg, of_two):
@@ -195,9 +220,10 @@ def _with_indices(name, peak, arg, of_two):
                     f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
                     "Specify the reduction dim with the 'dim' argument."
                 )
-            return peak(x)
+            return evenly(x, peak(x.detach()).item())
         indices = arg(x.byte() if x.dtype is dtypes.bool_ else x, dim, True)
         values = x.gather(dim, indices) if x.dim() else x.clone()
+        saving(values, indices)
         if not keepdim:
             values, indices = values.squeeze(dim), indices.squeeze(dim)
         return result(values, indices)
@@ -233,12 +259,15 @@ def _spread(x, dim, unbiased, keepdim, correction):
 
     out = make([safe(each) for each in found], _left(x, dims, keepdim), x.dtype)
 
+    if not x.dim() and autograd.recording(x):
+        refuse("the gradient of the variance of one number")
+
     def vjp(g):
         centred = x.detach() - mean(x.detach(), dims, True)
         share = 2 / (count - correction) if count > correction else math.nan
         return [_back(g, x, dims, keepdim) * centred * share]
 
-    return record(out, [x], vjp), mean(x, dims, keepdim)
+    return record(out, [x], vjp, [x]), mean(x, dims, keepdim)
 
 
 @public()
@@ -250,7 +279,7 @@ def var(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
 @public()
 def std(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """The square root of `var`."""
-    return sqrt(_spread(x, dim, unbiased, keepdim, correction)[0])
+    return std_mean(x, dim, unbiased, keepdim, correction=correction)[0]
 
 
 @public()
@@ -263,7 +292,12 @@ def var_mean(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
 def std_mean(x, dim=None, unbiased=True, keepdim=False, *, correction=None):
     """Both."""
     variance, middle = _spread(x, dim, unbiased, keepdim, correction)
-    return sqrt(variance), middle
+    out = sqrt(variance.detach())
+
+    def vjp(g):
+        return [where(out.detach() == 0, 0.0, g / (2 * out.detach()))]
+
+    return record(out, [variance], vjp, [x, out]), middle
 
 
 @public()
@@ -271,6 +305,8 @@ def norm(x, p="fro", dim=None, keepdim=False, dtype=None):
     """The length of vectors: the p-th root of the sum of the p-th powers."""
     x = x if dtype is None else x.to(dtype)
     p = 2 if p in ("fro", None) else p
+    if p not in (0, 1, 2, math.inf):
+        refuse(f"norm(p={p})")
     if x.dtype.kind < FLOAT:
         raise RuntimeError(
             "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
@@ -279,12 +315,12 @@ def norm(x, p="fro", dim=None, keepdim=False, dtype=None):
     size = x.abs()
     if p == math.inf:
         return amax(size, dim, keepdim)
-    if p == -math.inf:
-        return amin(size, dim, keepdim)
     if p == 0:
-        return sum_((x != 0).to(x.dtype), dim, keepdim)
+        out = sum_((x != 0).to(x.dtype), dim, keepdim)
+        return record(out, [x], lambda g: [None], [x, out])
     if p == 1:
-        return sum_(size, dim, keepdim)
+        out = sum_(size, dim, keepdim)
+        return saving(out, x, out)
     dims = dimensions(dim, x.dim())
     totals = [math.fsum(v**p for v in each) ** (1 / p) for each in groups(size.detach(), dims)]
     out = make(totals, _left(x, dims, keepdim), size.dtype)
@@ -294,17 +330,28 @@ def norm(x, p="fro", dim=None, keepdim=False, dtype=None):
         part = pow_(size.detach(), p - 1) * x.detach().sign() / pow_(length, p - 1)
         return [_back(g, x, dims, keepdim) * where(length == 0, 0.0, part)]
 
-    return record(out, [x], vjp)
+    return record(out, [x], vjp, [x, out])
 
 
 @public()
 def logsumexp(x, dim, keepdim=False):
     """The logarithm of the sum of exponentials, which cannot overflow."""
-    dims, x = dimensions(dim, x.dim()), x if x.dtype.kind >= FLOAT else x.float()
+    dims, given = dimensions(dim, x.dim()), x
+    x = x if x.dtype.kind >= FLOAT else x.float()
+    if 0 in [x.shape[i] for i in dims]:
+        out = log(sum_(x.detach().exp(), dims, keepdim))
+        return record(out, [x], lambda g: [g.new_zeros(x.shape)], [x, out])
     peak = amax(x.detach(), dims, True)
     peak = where(abs(peak) == math.inf, 0.0, peak)
-    out = log(sum_((x - peak).exp(), dims, True)) + peak
-    return out if keepdim else out.squeeze(dims) if dims else out
+    out = log(sum_((x.detach() - peak).exp(), dims, True)) + peak
+    out = (out if keepdim or not dims else out.squeeze(dims)).detach()
+    kept = out.detach()
+
+    def vjp(g):
+        share = (x.detach() - _back(kept, x, dims, keepdim)).exp()
+        return [_back(g, x, dims, keepdim) * share]
+
+    return record(out, [x], vjp, [given, out])
 
 
 @public()
@@ -323,7 +370,8 @@ def lines(x, dim):
     def back(lists, d, length=length):
         shape = (*moved.shape[:-1], length) if x.dim() else ()
         out = make([v for each in lists for v in each], shape, d)
-        return out.transpose(dim, -1).contiguous() if x.dim() else out
+        # A tensor of its own: a write to a view would leave out how it was made.
+        return out.transpose(dim, -1).contiguous().detach() if x.dim() else out
 
     return found, back
 
@@ -343,7 +391,7 @@ def _float_input(name, x, dim, dtype):
             f"{name}() received an invalid combination of arguments: the dimension is missing"
         )
     x = x if dtype is None else x.to(dtype)
-    if x.dtype.kind < FLOAT:
+    if x.dtype.kind < FLOAT and x.numel():
         raise NotImplementedError(
             f"\"{name}_lastdim_kernel_impl\" not implemented for '{dtypes.CAPITAL[x.dtype.name]}'"
         )
@@ -362,7 +410,7 @@ def softmax(x, dim=None, dtype=None):
 
     out = back(map(one, found), x.dtype)
     kept = out.detach()
-    return record(out, [x], lambda g: [kept * (g - sum_(g * kept, dim, True))])
+    return record(out, [x], lambda g: [kept * (g - sum_(g * kept, dim, True))], [out])
 
 
 @public()
@@ -380,20 +428,18 @@ def log_softmax(x, dim=None, dtype=None):
 
     out = back(map(one, found), x.dtype)
     kept = out.detach()
-    return record(out, [x], lambda g: [g - kept.exp() * sum_(g, dim, True)])
+    return record(out, [x], lambda g: [g - kept.exp() * sum_(g, dim, True)], [out])
 
 
 def _running(name, f, start, slope=None):
     def op(x, dim, *, dtype=None):
         wanted = dtype or (dtypes.int64 if x.dtype.kind < FLOAT else x.dtype)
-        x = x.to(wanted)
+        x = _summed(x, wanted)
         found, back = lines(x, dim)
 
         out = back([[*itertools.accumulate(each, f, initial=start)][1:] for each in found], wanted)
         if slope is None:
             if autograd.recording(x):
-                from torch.names import refuse
-
                 refuse(f"the gradient of {name}")
             return out
         return record(out, [x], lambda g: [slope(g, dim)])
@@ -410,49 +456,12 @@ def diff(x, n=1, dim=-1, prepend=None, append=None):
     """Differences of neighbours, n times."""
     from torch.joining import cat
 
-    x = cat([each for each in (prepend, x, append) if each is not None], dim)
+    if not x.size(dim):
+        return x
+    if not (prepend is append is None):
+        x = cat([each for each in (prepend, x, append) if each is not None], dim)
     for _ in range(n):
         size = max(x.size(dim) - 1, 0)
-        x = x.narrow(dim, 1, size) - x.narrow(dim, 0, size)
+        ends = x.narrow(dim, x.size(dim) - size, size), x.narrow(dim, 0, size)
+        x = ends[0] ^ ends[1] if x.dtype is dtypes.bool_ else ends[0] - ends[1]
     return x
-
-
-def _running_peak(name, better):
-    result = namedtuple(name, "values indices")
-
-    def op(x, dim):
-        found, back = lines(x, dim)
-        places = []
-        for values in found:
-            at, out = 0, []
-            for i, v in enumerate(values):
-                at = i if v != v or better(v, values[at]) else at
-                out.append(at)
-            places.append(out)
-        indices = back(places, dtypes.int64)
-        return result(x.gather(dim, indices) if x.dim() else x.clone(), indices)
-
-    return public(name)(op)
-
-
-cummax = _running_peak("cummax", lambda a, b: a >= b)
-cummin = _running_peak("cummin", lambda a, b: a <= b)
-
-
-@public()
-def logcumsumexp(x, dim):
-    """Running logsumexp."""
-    found, back = lines(x, dim)
-
-    def one(values):
-        out = []
-        for i in range(len(values)):
-            made = _exponentials(values[: i + 1])
-            out.append(max(values[: i + 1]) if made is None else made[2] + math.log(made[1]))
-        return out
-
-    if autograd.recording(x):
-        from torch.names import refuse
-
-        refuse("the gradient of logcumsumexp")
-    return back(map(one, found), x.dtype)

@@ -10,11 +10,12 @@ import math
 import operator
 from collections import namedtuple
 
-from torch import dtypes
-from torch.names import public
-from torch.reduction import groups, lines
+from torch import autograd, dtypes
+from torch.autograd import saving
+from torch.names import public, refuse
+from torch.reduction import evenly, groups, lines
 from torch.strides import dimension
-from torch.tensors import Tensor, make, new, numbers, operand
+from torch.tensors import Tensor, beside, make, new, numbers, operand
 
 sort_type = namedtuple("sort", "values indices")
 topk_type = namedtuple("topk", "values indices")
@@ -39,14 +40,19 @@ def order(values, descending=False):
 def argsort(x, dim=-1, descending=False, *, stable=False):
     """The indices that sort."""
     found, back = lines(x, dim)
-    return back([order(values, descending) for values in found], dtypes.int64)
+    out = back([order(values, descending) for values in found], dtypes.int64)
+    return beside(numbers(out), x, dtypes.int64)
+
+
+def _taken(x, dim, indices):
+    return saving(x.gather(dim, indices) if x.dim() else x.clone(), indices)
 
 
 @public()
 def sort(x, dim=-1, descending=False, *, stable=False):
     """Values in order, and where they were."""
     indices = argsort(x, dim, descending)
-    return sort_type(x.gather(dim, indices) if x.dim() else x.clone(), indices)
+    return sort_type(_taken(x, dim, indices), indices)
 
 
 @public()
@@ -58,29 +64,33 @@ def msort(x):
 @public()
 def topk(x, k, dim=-1, largest=True, sorted=True):
     """The k largest, or smallest, and where they were."""
+    if x.dtype is dtypes.bool_:
+        raise RuntimeError("topk does not support bool dtypes on CPU")
     size = x.size(dim) if x.dim() else 1
     if not 0 <= k <= size:
         raise RuntimeError("selected index k out of range")
+    if not x.dim():
+        dimension(dim, 0)
+        indices = new([0], (), dtypes.int64)
+        return topk_type(_taken(x, dim, indices), indices)  # the number itself, even for k = 0
     found, back = lines(x, dim)
     chosen = [_first(values, k, largest, sorted) for values in found]
     indices = back(chosen, dtypes.int64, k)
-    return topk_type(x.gather(dim, indices) if x.dim() else x.clone(), indices)
+    return topk_type(_taken(x, dim, indices), indices)
 
 
 def _first(values, k, largest, in_order):
     """The indices of the first k in torch's order of equal ones."""
     ranked = order(values, largest)
-    tied = any(values[a] == values[b] for a, b in zip(ranked[:k], ranked[1 : k + 1]))
+    key = [(v != v, 0 if v != v else v) for v in values]  # NaN is larger than infinity
+    tied = any(key[a] == key[b] for a, b in zip(ranked[:k], ranked[1 : k + 1]))
     if in_order and not tied:
         return ranked[:k]
     if largest:
         before = operator.gt
     else:
         before = operator.lt
-    queue = [(v, i) for i, v in enumerate(values)]
-    if any(v != v for v in values):  # NaN first, if the largest are wanted
-        sign = math.inf if largest else -math.inf
-        queue = [(sign if v != v else v, i) for v, i in queue]
+    queue = [(v, i) for i, v in enumerate(key)]
     less = lambda a, b: before(a[0], b[0])  # noqa: E731
     if not k:
         return []
@@ -227,27 +237,83 @@ def _sort_heap(q, length, less):
 @public()
 def kthvalue(x, k, dim=-1, keepdim=False):
     """The k-th smallest."""
+    if not x.dim() and x.dtype is dtypes.bool_:
+        refuse("the kthvalue of one bool")
+    dtypes.at_least(dtypes.INT, "kthvalue_cpu", x.dtype)
     found, back = lines(x, dim)
     if not 1 <= k <= (x.size(dim) if x.dim() else 1):
         raise RuntimeError("kthvalue(): selected number k out of range for dimension")
-    return kth_type(
-        *_picked(x, dim, keepdim, back([[order(v)[k - 1]] for v in found], dtypes.int64, 1))
-    )
+    places = [[_quick_select(values, k - 1)] for values in found]
+    return kth_type(*_picked(x, dim, keepdim, back(places, dtypes.int64, 1)))
+
+
+def _quick_select(values, k):
+    """The index of the k-th smallest, from 0 on; of equal ones that which torch's quickselect
+    finds."""
+    queue = list(enumerate(values))
+
+    def above(a, b):
+        (_, a), (_, b) = a, b
+        return (a != a and b == b) or a > b
+
+    def swap(i, j):
+        queue[i], queue[j] = queue[j], queue[i]
+
+    left, right = 0, len(queue) - 1
+    while right > left + 1:
+        swap(left + (right - left) // 2, left + 1)
+        for low, high in (left + 1, right), (left, right), (left + 1, left):
+            if above(queue[low], queue[high]):
+                swap(low, high)
+        i, j, pivot = left + 1, right, queue[left]
+        while True:
+            i, j = i + 1, j - 1
+            while above(pivot, queue[i]):
+                i += 1
+            while above(queue[j], pivot):
+                j -= 1
+            if j < i:
+                break
+            swap(i, j)
+        swap(left, j)
+        left, right = (i if j <= k else left), (j - 1 if j >= k else right)
+    if right == left + 1 and above(queue[left], queue[right]):
+        swap(left, right)
+    return queue[k][0]
 
 
 def _picked(x, dim, keepdim, indices):
-    values = x.gather(dim, indices) if x.dim() else x.clone()
+    values = _taken(x, dim, indices)
     return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
+
+
+def _middle(values):
+    """The place of the median; of the first NaN if there is one."""
+    for i, v in enumerate(values):
+        if v != v:
+            return i
+    return order(values)[(len(values) - 1) // 2]
 
 
 @public()
 def median(x, dim=None, keepdim=False):
     """The middle value, of two the lower."""
+    if not x.numel() and x.dtype.kind < dtypes.FLOAT:
+        refuse("the median of no whole numbers or bools")
+    dtypes.at_least(dtypes.INT, "median_cpu", x.dtype)
+    if dim is None and not x.numel():
+        return evenly(x, *dtypes.stored([math.nan], x.dtype))
+    if x.dim() and dim is not None and not x.size(dim):
+        raise IndexError(
+            f"median(): Expected reduction dim {dimension(dim, x.dim())} to have non-zero size."
+        )
     if dim is None:
         flat = x.reshape(-1)
-        return flat.index_select(0, argsort(flat)[(x.numel() - 1) // 2 :][:1]).reshape(())
+        return evenly(x, numbers(flat)[_middle(numbers(flat))])
+    if any(step == 0 and n > 1 for n, step in zip(x.shape, x.stride())):
+        refuse("the median along a dimension of an expanded tensor")  # torch gives a wrong one
     found, back = lines(x, dim)
-    middle = [[order(v)[(len(v) - 1) // 2]] for v in found]
+    middle = [[_middle(v)] for v in found]
     return median_type(*_picked(x, dim, keepdim, back(middle, dtypes.int64, 1)))
 
 
@@ -255,8 +321,6 @@ def median(x, dim=None, keepdim=False):
 def quantile(x, q, dim=None, keepdim=False, *, interpolation="linear"):
     """The value below which a share q lies, by interpolation."""
     if interpolation != "linear":
-        from torch.names import refuse
-
         refuse(f"quantile(interpolation={interpolation!r})")
     many = isinstance(q, Tensor) and q.dim() > 0
     shares = numbers(q) if isinstance(q, Tensor) else [q]
@@ -292,9 +356,9 @@ def _counted(values):
 def unique(x, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The different values in order; their places and counts if asked for."""
     if dim is not None:
-        from torch.names import refuse
-
         refuse("unique(dim=…)")
+    if autograd.recording(x):
+        refuse("the gradient of unique")
     values = numbers(x)
     seen = _counted(values)
     ranked = [list(seen)[i] for i in order(list(seen))]

@@ -77,6 +77,15 @@ class Geometry(NamedTuple):
                 step *= size
         return True
 
+    def is_dense(self):
+        """Do the elements fill one stretch, in whatever order?"""
+        order = sorted(range(len(self.shape)), key=lambda i: (self.strides[i], self.shape[i]))
+        return self.permuted([i for i in order if self.shape[i] != 1][::-1]).is_contiguous()
+
+    def repeats(self):
+        """Does a stride of 0 show an element several times?"""
+        return any(step == 0 and n > 1 for n, step in zip(self.shape, self.strides))
+
     def permuted(self, order):
         """The dimensions in another order."""
         return Geometry(

@@ -13,12 +13,13 @@ from torch.strides import Geometry, Size
 
 
 class Storage:
-    """The list that a tensor and its views share; `version` counts writes."""
+    """The list that a tensor and its views share; `version` counts writes, `replaced` those that
+    torch does not see: through the `.data` of a tensor of this `origin`, or another `.data`."""
 
-    __slots__ = "values", "version"
+    __slots__ = "values", "version", "replaced", "origin"
 
-    def __init__(self, values):
-        self.values, self.version = values, 0
+    def __init__(self, values, origin=None):
+        self.values, self.version, self.replaced, self.origin = values, 0, 0, origin
 
 
 def new(values, shape, d, cls=None):
@@ -31,10 +32,29 @@ def make(values, shape, d):
     return new(dtypes.stored(values, d), shape, d)
 
 
+def beside(values, x, d):
+    """A tensor of numbers that are stored as `d` already, its dimensions in the order in which
+    those of `x` stand in memory."""
+    geometry = x._geometry
+    spread = any(step == 0 and n > 1 for n, step in zip(geometry.shape, geometry.strides))
+    if spread or geometry.is_contiguous():
+        return new(values, geometry.shape, d)
+    dims = range(len(geometry.shape))
+    order = sorted(dims, key=lambda i: -geometry.strides[i])
+    back = Geometry.fresh([geometry.shape[i] for i in order]).permuted(
+        [order.index(i) for i in dims]
+    )
+    placed = [None] * len(values)
+    for at, value in zip(back.positions(), values):
+        placed[at] = value
+    return _over(Storage(placed), back, d)
+
+
 def _over(storage, geometry, d, cls=None):
     t = object.__new__(cls or Tensor)
     t._storage, t._geometry, t.dtype, t.grad = storage, geometry, d, None
     t._requires_grad, t._node, t._base, t._seen, t._rewrites = False, None, None, 0, 0
+    t._made_at, t._fixed = 0, False
     return t
 
 
@@ -55,13 +75,16 @@ def numbers_as(t, shape):
     return [t._storage.values[at] for at in t._geometry.expanded(shape).positions()]
 
 
-def view(t, change):
+def view(t, change, one_of_many=False):
     """A view of `t`: `change` makes its geometry of t's. The gradient goes back by the same
-    change of the places of a tensor that stands in order."""
-    out = _over(t._storage, change(t._geometry), t.dtype)
-    if autograd.is_grad_enabled():
-        out._base = t if t._base is None else t._base
-        out._seen = out._base._rewrites
+    change of the places of a tensor that stands in order. For gradients nothing may be written
+    into one of the many views that `split` or `unbind` give, nor into one made in `no_grad`: it
+    is fixed at the version of its numbers."""
+    out, base = _over(t._storage, change(t._geometry), t.dtype), t if t._base is None else t._base
+    remembers = autograd.is_grad_enabled()
+    if remembers or base._requires_grad:
+        out._base, out._seen = base, base._rewrites
+    out._made_at, out._fixed = t._storage.version, one_of_many or not remembers or t._fixed
     if not autograd.recording(t):
         return out
 
@@ -77,6 +100,20 @@ def scattered(places, g, shape):
     for at, value in zip(places, numbers(g)):
         total[at] += value
     return make(total, shape, g.dtype)
+
+
+def check_fits(value, d):
+    """Raise torch's complaint about a number that a type cannot hold."""
+    if d.kind == dtypes.INT:
+        low, high = dtypes.iinfo(d).min, dtypes.iinfo(d).max
+        if d is dtypes.uint8 and type(value) is int:
+            low = -high  # negative whole numbers may wrap around
+        fits = low <= value <= high  # NaN does not
+    else:
+        fits = d.kind != dtypes.FLOAT or not d.largest < abs(value) < math.inf
+    if not fits:
+        name = dtypes.C_NAMES.get(d.name, f"{d.name}_t")
+        raise RuntimeError(f"value cannot be converted to type {name} without overflow")
 
 
 def operand(x):
@@ -100,11 +137,19 @@ def unbroadcast(g, shape):
     return (g.sum(dims, keepdim=True) if dims else g).reshape(shape)
 
 
-def write(t, result, what="result"):
-    """Put the numbers of `result` in the place of those of `t`, in every view of them."""
+def write(t, result, old=True):
+    """Put the numbers of `result` in the place of those of `t`, in every view of them; `old` says
+    that the gradient still goes to what was there, as 0."""
     root = t if t._base is None else t._base
-    tracked = autograd.is_grad_enabled() and (root.requires_grad or result.requires_grad)
-    if tracked and root.requires_grad and root.is_leaf:
+    tracked = autograd.is_grad_enabled()
+    tracked = tracked and (root.requires_grad or t.requires_grad or result.requires_grad)
+    if tracked and t._base is not None and t._fixed:
+        raise RuntimeError(
+            "Output of a function that returns multiple views, or a view that was created in "
+            "no_grad mode, is being modified inplace. You should replace the inplace operation by "
+            "an out-of-place one."
+        )
+    if tracked and t.requires_grad and root.is_leaf:
         a = "a leaf Variable" if t is root else "a view of a leaf Variable"
         raise RuntimeError(f"{a} that requires grad is being used in an in-place operation.")
     if result.dtype.kind > t.dtype.kind:
@@ -114,22 +159,46 @@ def write(t, result, what="result"):
         raise RuntimeError(
             f"output with shape {list(t.shape)} doesn't match the broadcast shape {list(shape)}"
         )
-    if any(step == 0 and n > 1 for n, step in zip(t.shape, t._geometry.strides)):
+    if t.numel() and t._geometry.repeats():
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation."
         )
+    places = t._geometry.positions()
+    if not t._geometry.is_dense() and len({*places}) < len(places):
+        refuse("a write to windows that overlap")
     if tracked:
-        _rewrite(t, root, result)
+        _rewrite(t, root, result, old)
     values = dtypes.stored(numbers_as(result, t.shape), t.dtype)
     storage = t._storage
-    for at, value in zip(t._geometry.positions(), values):
+    for at, value in zip(places, values):
         storage.values[at] = value
     storage.version += 1
+    while storage.origin is not None:
+        storage = storage.origin
+        storage.replaced += 1
     return t
 
 
-def _rewrite(t, root, result):
+def apart(t, other):
+    """Raise torch's complaint if a write to `t` would change what is still to be read."""
+    if other._storage.values is not t._storage.values:
+        return
+    both = t._geometry, other._geometry
+    places = [each.positions() for each in both]
+    if not all(each.is_dense() for each in both):
+        if set(places[0]) & set(places[1]):
+            refuse("a write to numbers that the same line reads elsewhere")
+    elif t.numel() and other.numel():
+        if min(places[0]) <= max(places[1]) and min(places[1]) <= max(places[0]):
+            raise RuntimeError(
+                "unsupported operation: some elements of the input tensor and the written-to "
+                "tensor refer to a single memory location. Please clone() the tensor before "
+                "performing the operation."
+            )
+
+
+def _rewrite(t, root, result, old):
     """After a write, the root of all views is a new result: of `result` where `t` sees it, and
     elsewhere of what it was."""
     back = node_of(result)
@@ -140,7 +209,8 @@ def _rewrite(t, root, result):
     if t is root and back is None:  # nothing of it is left
         node = Node([node_of(root)], lambda g: [g.new_zeros(g.shape)])
     elif t is root:
-        node = Node([back], lambda g: [to_result(g)])
+        before = [node_of(root)] * old
+        node = Node([*before, back], lambda g: [*[g.new_zeros(g.shape)] * old, to_result(g)])
     else:
         order = {p: i for i, p in enumerate(root._geometry.positions())}
         places = [order[p] for p in t._geometry.positions()]
@@ -152,21 +222,53 @@ def _rewrite(t, root, result):
                 values[i] = 0.0
             return [new(values, root.shape, g.dtype), to_result(part)]
 
-        node = Node([node_of(root), back], vjp)
+        # torch's node of a write to a view goes back but once, as if it had saved something.
+        node = Node([node_of(root), back], vjp, saved=[new([], (0,), t.dtype)])
+    if root._node is not None:  # what retain_grad() asked for is the gradient of the new numbers
+        node.retained, root._node.retained = root._node.retained, None
     root._requires_grad, root._node = True, node
     root._rewrites += 1
+
+
+# torch writes into expanded tensors by these alone; what that gives is left to it.
+WRITE_EXPANDED = "masked_fill", "tril", "triu", "index_fill", "index_put"
 
 
 def in_place(function):
     """The method that writes what `function` gives into its first argument."""
 
     def method(self, *args, **kwargs):
+        for each in args:
+            if isinstance(each, Tensor) and each._geometry != self._geometry:
+                apart(self, each)
+        if function.__name__ in WRITE_EXPANDED and self._geometry.repeats():
+            refuse(f"{function.__name__}_ of an expanded tensor")
         before = new(numbers(self), self.shape, self.dtype)
-        before._requires_grad, before._node = self.requires_grad, node_of(self)
-        return write(self, function(before, *args, **kwargs))
+        if autograd.is_grad_enabled():
+            before._requires_grad, before._node = self.requires_grad, node_of(self)
+        result = function(before, *args, **kwargs)
+        write(self, result, old=False)
+        if result._node is not None:  # what it saved of itself is what was written
+            (now,) = autograd.stamps([self])
+            kept = result._node.saved
+            result._node.saved = [now if each[0] is result._storage else each for each in kept]
+        return self
 
     method.__name__ = function.__name__ + "_"
     return method
+
+
+class UntypedStorage:
+    """The memory of a tensor, as torch shows it."""
+
+    def __init__(self, values, itemsize):
+        self._values, self._itemsize = values, itemsize
+
+    def data_ptr(self):
+        return id(self._values)
+
+    def nbytes(self):
+        return self._itemsize * len(self._values)
 
 
 class Tensor:
@@ -247,19 +349,15 @@ class Tensor:
 
     def data_ptr(self):
         """A number that is the same for tensors that begin at the same place."""
-        return id(self._storage) + self.itemsize * self._geometry.offset
+        return id(self._storage.values) + self.itemsize * self._geometry.offset
 
     def untyped_storage(self):
-        """The memory, which has a `data_ptr` too."""
-        return new(self._storage.values, (len(self._storage.values),), self.dtype)._on(self)
-
-    def _on(self, other):
-        self._storage = other._storage
-        return self
+        """The memory: where it begins and how large it is."""
+        return UntypedStorage(self._storage.values, self.itemsize)
 
     def is_set_to(self, other):
         """Is the other one a view of the very same numbers?"""
-        return self._storage is other._storage and self._geometry == other._geometry
+        return self._storage.values is other._storage.values and self._geometry == other._geometry
 
     _version = property(lambda self: self._storage.version)
 
@@ -268,19 +366,31 @@ class Tensor:
     def _follow_base(self):
         """If the tensor that this is a view of was rewritten, this is a view of the new one."""
         base = self._base
-        if base is None or base._rewrites == self._seen:
+        if base is None:
+            return
+        written = self._made_at != self._storage.version
+        if written and self._fixed and self.requires_grad:
+            raise RuntimeError(
+                "Output of a function that returns multiple views, or a view that was created in "
+                "no_grad mode, and its base or another view of its base has been modified inplace."
+            )
+        # After a write of either kind it is a view of a base that asks for gradients by now.
+        late = written and base._requires_grad and not self._requires_grad
+        if base._rewrites == self._seen and not late:
             return
         self._seen, self._requires_grad = base._rewrites, base._requires_grad
         order = {p: i for i, p in enumerate(base._geometry.positions())}
         places = [order[p] for p in self._geometry.positions()]
-        shape = base.shape
+        shape, before = base.shape, self._node
         self._node = Node([node_of(base)], lambda g: [scattered(places, g, shape)])
+        if before is not None:
+            self._node.retained, before.retained = before.retained, None
 
     @property
     def requires_grad(self):
         """Are operations on it remembered?"""
-        self._follow_base()
-        return self._requires_grad
+        base = self._base  # a view of what asks for gradients by now does so, too
+        return self._requires_grad or (base is not None and base._requires_grad)
 
     @requires_grad.setter
     def requires_grad(self, on):
@@ -314,18 +424,14 @@ class Tensor:
         """The same numbers, not remembered."""
         return _over(self._storage, self._geometry, self.dtype)
 
-    def detach_(self):
-        """Forget how this one was made."""
-        self._requires_grad, self._node = False, None
-        return self
-
     @property
     def data(self):
-        """As `detach`."""
-        return self.detach()
+        """As `detach`, but what is written there counts for no gradient."""
+        return _over(Storage(self._storage.values, self._storage), self._geometry, self.dtype)
 
     @data.setter
     def data(self, other):
+        self._storage.replaced += 1
         self._storage, self._geometry, self.dtype = other._storage, other._geometry, other.dtype
 
     def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
@@ -334,6 +440,8 @@ class Tensor:
 
     def retain_grad(self):
         """Keep `.grad` of this one, too."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         node_of(self).retained = self
 
     # To Python
@@ -422,7 +530,7 @@ class Tensor:
         devices.check(device)
         if dtype is None or dtype is self.dtype:
             return self.clone() if copy else self
-        out = make(numbers(self), self.shape, dtype)
+        out = beside(dtypes.stored(numbers(self), dtype), self, dtype)
         return record(out, [self], lambda g: [g.to(self.dtype)])
 
     def type(self, dtype=None):
@@ -442,12 +550,14 @@ class Tensor:
     to_dense = resolve_conj = resolve_neg = cpu
 
     def clone(self, memory_format=None):
-        """A copy, which stands in order."""
-        return record(new(numbers(self), self.shape, self.dtype), [self], lambda g: [g])
+        """A copy, with its dimensions in the same order in memory."""
+        return record(beside(numbers(self), self, self.dtype), [self], lambda g: [g])
 
     def contiguous(self, memory_format=None):
         """Itself if it stands in order, else a copy that does."""
-        return self if self.is_contiguous() else self.clone()
+        if self.is_contiguous():
+            return self
+        return record(new(numbers(self), self.shape, self.dtype), [self], lambda g: [g])
 
     def as_subclass(self, cls):
         """Of another class of tensors."""
@@ -456,20 +566,21 @@ class Tensor:
     def copy_(self, other, non_blocking=False):
         """Overwrite the numbers by another tensor's, in this one's type."""
         other = operand(other)
+        if self.dtype.kind < dtypes.FLOAT and autograd.recording(other):
+            refuse("a gradient of numbers written into whole ones or bools")
         other._geometry.expanded(self.shape)  # or it says why not
-        if other._storage is self._storage and other._geometry != self._geometry:
-            both = self._geometry, other._geometry
-            shared = {*both[0].positions()}.intersection(both[1].positions())
-            if shared and all(each.is_contiguous() for each in both):
-                raise RuntimeError(
-                    "unsupported operation: some elements of the input tensor and the written-to "
-                    "tensor refer to a single memory location. Please clone() the tensor before "
-                    "performing the operation."
-                )
+        if other._geometry != self._geometry:
+            apart(self, other)
+        elif self._geometry.repeats() and other._storage is self._storage:
+            refuse("copying an expanded tensor into itself")  # torch does nothing
         return write(self, other if other.dtype is self.dtype else other.to(self.dtype))
 
     def fill_(self, value):
         """Overwrite all numbers by one."""
+        if not isinstance(value, Tensor):
+            if self._geometry.repeats():
+                refuse("fill_ of an expanded tensor")  # torch does that
+            check_fits(value, self.dtype)
         return self.copy_(operand(value))
 
     def zero_(self):
@@ -501,9 +612,6 @@ class Tensor:
 
     def __pos__(self):
         return self
-
-    def __round__(self, decimals=0):
-        return self.round(decimals=decimals)
 
     def __setitem__(self, key, value):
         from torch.indexing import put

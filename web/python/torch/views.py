@@ -1,6 +1,7 @@
 """Functions that only look at the same numbers in another way, and those that copy them when no
 strides can."""
 
+import itertools
 import math
 
 from torch.names import public
@@ -28,7 +29,7 @@ def view_(x, *shape):
 def reshape(x, *shape):
     """As `view` if that is possible, else of a copy."""
     shape = completed(sizes(shape), x.numel())
-    return view_(x if x._geometry.reshaped(shape) is not None else x.clone(), shape)
+    return view_(x if x._geometry.reshaped(shape) is not None else x.contiguous(), shape)
 
 
 @public(function=False)
@@ -103,7 +104,7 @@ def t(x):
 
 
 Tensor.T = property(lambda x: permute(x, *reversed(range(x.dim()))))
-Tensor.mT = property(lambda x: transpose(x, -2, -1))
+Tensor.mT = property(lambda x: transpose(x, -2, -1) if x.dim() else x)
 Tensor.H = property(lambda x: transpose(x, 0, 1))
 
 
@@ -117,7 +118,7 @@ def movedim(x, source, destination):
     order = [i for i in range(x.dim()) if i not in source]
     for place, dim in sorted(zip(destination, source)):
         order.insert(place, dim)
-    return permute(x, order)
+    return permute(x, order[: x.dim()])
 
 
 @public(function=False)
@@ -156,6 +157,10 @@ def squeeze(x, dim=None):
 @public()
 def narrow(x, dim, start, length):
     """`length` indices of a dimension from `start` on."""
+    return _narrowed(x, dim, start, length)
+
+
+def _narrowed(x, dim, start, length, one_of_many=False):
     dim, start = dimension(dim, x.dim()), int(start)
     size = x.shape[dim]
     if not -size <= start <= size:
@@ -166,12 +171,16 @@ def narrow(x, dim, start, length):
     start = start + size if start < 0 else start
     if start + length > size:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
-    return view(x, lambda geometry: geometry.sliced(dim, start, length))
+    return view(x, lambda geometry: geometry.sliced(dim, start, length), one_of_many)
 
 
 @public()
 def select(x, dim, index):
     """One index of a dimension, which goes."""
+    return _selected(x, dim, index)
+
+
+def _selected(x, dim, index, one_of_many=False):
     if not x.dim():
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
     dim, index = dimension(dim, x.dim()), int(index)
@@ -181,7 +190,7 @@ def select(x, dim, index):
             f"select(): index {index} out of range for tensor of size {list(x.shape)} at "
             f"dimension {dim}"
         )
-    return view(x, lambda geometry: geometry.selected(dim, index % size))
+    return view(x, lambda geometry: geometry.selected(dim, index % size), one_of_many)
 
 
 @public()
@@ -189,7 +198,7 @@ def unbind(x, dim=0):
     """A tuple with one tensor for each index of a dimension."""
     if not x.dim():
         raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
-    return tuple(select(x, dim, i) for i in range(x.size(dim)))
+    return tuple(_selected(x, dim, i, one_of_many=True) for i in range(x.size(dim)))
 
 
 @public()
@@ -210,7 +219,7 @@ def split(x, split_size_or_sections, dim=0):
             f"at dimension {dim}), but got split_sizes={list(parts)}"
         )
     starts = [sum(parts[:i]) for i in range(len(parts))]
-    return tuple(narrow(x, dim, at, part) for at, part in zip(starts, parts))
+    return tuple(_narrowed(x, dim, *each, one_of_many=True) for each in zip(starts, parts))
 
 
 split_with_sizes = public("split_with_sizes")(
@@ -235,7 +244,7 @@ def tensor_split(x, indices_or_sections, dim=0):
     cut, size = indices_or_sections, x.size(dim)
     if isinstance(cut, int):
         parts = [size // cut + (i < size % cut) for i in range(cut)]
-        return split(x, parts, dim)
+        cut = list(itertools.accumulate(parts))[:-1]
     edges = [0, *(min(max(at + size if at < 0 else at, 0), size) for at in cut), size]
     return tuple(narrow(x, dim, a, max(b - a, 0)) for a, b in zip(edges, edges[1:]))
 
@@ -271,7 +280,8 @@ def repeat(x, *times):
         )
     shape = (1,) * (len(times) - x.dim()) + tuple(x.shape)
     lined = reshape(x, [n for size in shape for n in (1, size)])
-    copies = expand(lined, [n for pair in zip(times, shape) for n in pair]).clone()
+    spread = expand(lined, [n for pair in zip(times, shape) for n in pair])
+    copies = spread.clone() if spread.is_contiguous() else spread.contiguous()  # never x itself
     return view_(copies, [n * size for n, size in zip(times, shape)])
 
 

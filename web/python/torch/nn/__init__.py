@@ -112,11 +112,10 @@ class Linear(Module):
     def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
         self.in_features, self.out_features = in_features, out_features
         bound = 1 / math.sqrt(in_features)
-        weight = empty(out_features, in_features, dtype=dtype).uniform_(-bound, bound)
-        self.weight = Parameter(weight)
-        self.bias = None
-        if bias:
-            self.bias = Parameter(empty(out_features, dtype=dtype).uniform_(-bound, bound))
+        self.weight = Parameter(empty(out_features, in_features, dtype=dtype))
+        self.bias = Parameter(empty(out_features, dtype=dtype)) if bias else None
+        for each in self.parameters() if device != "meta" else ():  # which draws no numbers
+            each.data.uniform_(-bound, bound)
 
     def forward(self, input):
         """(…, in_features) -> (…, out_features)."""

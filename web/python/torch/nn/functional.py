@@ -3,6 +3,7 @@
 import math
 
 from torch import dtypes
+from torch.autograd import record, saving
 from torch.creation import full, zeros_like
 from torch.dtypes import FLOAT
 from torch.elementwise import erf, exp, log, log1p, relu, sigmoid, tanh, where
@@ -24,6 +25,13 @@ def linear(input, weight, bias=None):
 
 def embedding(input, weight, padding_idx=None):
     """The rows of `weight` that `input` names."""
+    if input.dtype not in (dtypes.int64, dtypes.int32):
+        raise RuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
+            f"Long, Int; but got CPU{dtypes.CAPITAL[input.dtype.name]}Type instead"
+        )
+    if weight.dim() != 2:
+        raise RuntimeError("'weight' must be 2-D")
     if input.numel() and not 0 <= int(input.min()) <= int(input.max()) < weight.shape[0]:
         raise IndexError("index out of range in self")
     return weight[input]
@@ -31,6 +39,8 @@ def embedding(input, weight, padding_idx=None):
 
 def one_hot(tensor, num_classes=-1):
     """1 where the class is, else 0."""
+    if not tensor.numel() and num_classes <= 0:
+        raise RuntimeError("Can not infer total number of classes from empty tensor.")
     most = int(tensor.max()) + 1 if tensor.numel() else 0
     if tensor.dtype is not dtypes.int64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
@@ -46,16 +56,31 @@ def one_hot(tensor, num_classes=-1):
 
 def gelu(input, approximate="none"):
     """x times the share of a normal distribution below x, exactly or by tanh."""
-    x = input
+    x = input.detach()
+    dtypes.at_least(FLOAT, "GeluKernelImpl", x.dtype)
     if approximate == "tanh":
         inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)
-        return 0.5 * x * (1 + tanh(inner))
-    return 0.5 * x * (1 + erf(x * math.sqrt(0.5)))
+        steep = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)
+        share = 0.5 * (1 + tanh(inner))
+        return _curve(input, x * share, share + x * 0.5 * (1 - tanh(inner) ** 2) * steep)
+    if bool(x.isinf().any()):
+        refuse("gelu of infinity")  # torch gives NaN, on some machines
+    share = 0.5 * (1 + erf(x * math.sqrt(0.5)))
+    density = exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+    return _curve(input, x * share, share + x * density)
+
+
+def _curve(input, out, slope):
+    """A function of each number whose gradient is multiplied once: an infinite one stays so."""
+    return record(out, [input], lambda g: [g * slope], [input])
 
 
 def silu(input, inplace=False):
     """x * sigmoid(x)."""
-    return _perhaps(input, input * sigmoid(input), inplace)
+    dtypes.at_least(FLOAT, "silu_cpu", input.dtype)
+    x = input.detach()
+    share = sigmoid(x)
+    return _perhaps(input, _curve(input, x * share, share * (1 + x * (1 - share))), inplace)
 
 
 def _perhaps(x, out, inplace):
@@ -64,23 +89,30 @@ def _perhaps(x, out, inplace):
 
 def leaky_relu(input, negative_slope=0.01, inplace=False):
     """x, below 0 a small part of it."""
-    return _perhaps(input, where(input > 0, input, input * negative_slope), inplace)
+    dtypes.at_least(FLOAT, "leaky_relu_cpu", input.dtype)
+    out = saving(where(input > 0, input, input * negative_slope), input)
+    return _perhaps(input, out, inplace)
 
 
 def elu(input, alpha=1.0):
     """x, below 0 alpha * (exp(x) - 1)."""
-    return where(input > 0, input, alpha * (exp(input.clamp(max=0)) - 1))
+    dtypes.at_least(FLOAT, "elu_cpu", input.dtype)
+    return saving(where(input > 0, input, alpha * (exp(input.clamp(max=0)) - 1)), input)
 
 
 def softplus(input, beta=1, threshold=20):
     """log(1 + exp(x))."""
+    dtypes.at_least(FLOAT, "softplus_cpu", input.dtype)
     small = log1p(exp((input * beta).clamp(max=threshold))) / beta
-    return where(input * beta > threshold, input, small)
+    return saving(where(input * beta > threshold, input, small), input)
 
 
 def logsigmoid(input):
     """The logarithm of sigmoid."""
-    return input.clamp(max=0) - log1p(exp(-input.abs()))
+    dtypes.at_least(FLOAT, "log_sigmoid_cpu", input.dtype)
+    out = input.detach()
+    out = (out.clamp(max=0) - log1p(exp(-out.abs()))).contiguous()
+    return record(out, [input], lambda g: [g * sigmoid(-input.detach())], [input])
 
 
 def glu(input, dim=-1):
@@ -91,7 +123,10 @@ def glu(input, dim=-1):
 
 def relu6(input):
     """Between 0 and 6."""
-    return input.clamp(0, 6)
+    x = input.detach()
+    out = x.clamp(0, 6)
+    # Unlike clamp's, its slope at 0 and 6 is 0.
+    return record(out, [input], lambda g: [where((x > 0) & (x < 6), g, 0.0)], [input])
 
 
 def softmin(input, dim=None, dtype=None):
@@ -101,6 +136,8 @@ def softmin(input, dim=None, dtype=None):
 
 def _last(input, normalized_shape):
     shape = tuple(normalized_shape)
+    if not shape:
+        raise RuntimeError("Expected normalized_shape to be at least 1-dimensional")
     if tuple(input.shape[-len(shape) :]) != shape:
         raise RuntimeError(
             f"Given normalized_shape={list(shape)}, expected input with shape "
@@ -110,20 +147,48 @@ def _last(input, normalized_shape):
 
 
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05):
-    """Mean 0 and variance 1 over the last dimensions, then a scale and a shift."""
-    dims = _last(input, normalized_shape)
-    centred = input - mean(input, dims, True)
-    out = centred * (mean(centred * centred, dims, True) + eps).rsqrt()
-    out = out if weight is None else out * weight
-    return out if bias is None else out + bias
+    """Mean 0 and variance 1 over the last dimensions, then a scale and a shift; 16 bits in 32."""
+    dims, d = _last(input, normalized_shape), input.dtype
+    dtypes.at_least(FLOAT, "LayerNormKernelImpl", d)
+    given = [each for each in (weight, bias) if each is not None]
+    if not all(each.dtype is d for each in given):
+        if d.bits > 16 or not all(each.dtype is dtypes.float32 for each in given):
+            raise RuntimeError("mixed dtype (CPU): expect parameter to have scalar type of Float")
+    x, weight_, bias_ = (
+        each if each is None or each.dtype.bits > 16 else each.float()
+        for each in (input, weight, bias)
+    )
+    out = _standardised(x, dims, eps)
+    out = out if weight is None else out * weight_
+    out = out if bias is None else out + bias_
+    return saving(out.to(d), *[each for each in (input, weight) if each is not None])
+
+
+def _standardised(x, dims, eps):
+    """Mean 0 and variance 1, with a gradient that rounds step by step as torch's does."""
+    middle = mean(x.detach(), dims, True)
+    centred = x.detach() - middle
+    scale = (mean(centred * centred, dims, True) + eps).rsqrt()
+    count = math.prod(x.shape[i] for i in dims)
+
+    def vjp(g):
+        along, total = sum_(g * x.detach(), dims, True), sum_(g, dims, True)
+        by_scale = (total * middle - along) * scale * scale * scale / count
+        by_mean = -by_scale * middle - total * scale / count
+        return [scale * g + by_scale * x.detach() + by_mean]
+
+    return record(centred * scale, [x], vjp, [x])
 
 
 def rms_norm(input, normalized_shape, weight=None, eps=None):
-    """Root mean square 1 over the last dimensions, then a scale."""
-    dims = _last(input, normalized_shape)
-    eps = dtypes.finfo(input.dtype).eps if eps is None else eps
-    out = input * (mean(input * input, dims, True) + eps).rsqrt()
-    return out if weight is None else out * weight
+    """Root mean square 1 over the last dimensions, then a scale; of 16 bits in 32."""
+    dims, d = _last(input, normalized_shape), input.dtype
+    dtypes.at_least(FLOAT, "rms_norm", d)
+    x = input.float() if d.bits == 16 else input
+    eps = dtypes.finfo(x.dtype).eps if eps is None else eps
+    out = x * (mean(x * x, dims, True) + eps).sqrt().reciprocal()  # rounded twice, as in torch
+    out = out if weight is None else out * weight
+    return saving(out.to(d), *[each for each in (input, weight) if each is not None])
 
 
 def normalize(input, p=2.0, dim=1, eps=1e-12):
@@ -196,6 +261,8 @@ def _reduced(losses, reduction, count=None):
 
 def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
     """Minus the log probability of the target."""
+    if input.dim() == 1 and target.dim():
+        refuse("the loss of one row with a vector of targets")
     if input.dim() == 1:
         losses = nll_loss(input.unsqueeze(0), target.reshape(1), weight, ignore_index, reduction)
         return losses.reshape(())
@@ -208,6 +275,7 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
         raise RuntimeError(
             f"expected scalar type Long but found {dtypes.CAPITAL[target.dtype.name]}"
         )
+    dtypes.at_least(FLOAT, "nll_loss_out_frame", input.dtype)
     kept = target != ignore_index
     for t in target.reshape(-1).tolist():
         if t != ignore_index and not 0 <= t < input.shape[1]:
@@ -216,7 +284,7 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
     losses = -input.gather(1, places.unsqueeze(1)).squeeze(1)
     weights = kept.to(input.dtype) if weight is None else weight[places] * kept
     losses = where(kept, losses * weights, 0.0)
-    return _reduced(losses, reduction, sum_(weights))
+    return saving(_reduced(losses, reduction, sum_(weights)), input, target)
 
 
 def cross_entropy(
@@ -243,7 +311,9 @@ def cross_entropy(
 
 def mse_loss(input, target, reduction="mean"):
     """Squared differences."""
-    return _reduced((input - target) ** 2, reduction)
+    common = dtypes.promote_types(input.dtype, target.dtype)
+    losses = (input.to(common) - target.to(common)) ** 2
+    return saving(_reduced(losses, reduction), input, target)
 
 
 def l1_loss(input, target, reduction="mean"):

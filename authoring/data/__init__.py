@@ -1,0 +1,1 @@
+"""Record the data in llmlib/data: hours of computing, done once."""

@@ -1,0 +1,1 @@
+"""Read and run what a learner wrote: `llmlib check`, and what the grader shares with it."""

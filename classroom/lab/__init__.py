@@ -1,0 +1,1 @@
+"""Set up JupyterLab for learners: start page, what its buttons ask the server for, settings."""

@@ -1,0 +1,1 @@
+"""Keep the grader's trusted side, outside of the sandbox."""

@@ -1,0 +1,1 @@
+"""Give points and findings."""

@@ -1,1 +1,0 @@
-"""The format of a notebook's source, which learners' checks, the grader and the build read."""

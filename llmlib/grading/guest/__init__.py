@@ -1,2 +1,0 @@
-"""The guest's side of the sandbox: what runs next to a stranger's code. It trusts nobody, and
-nobody trusts it."""

@@ -1,1 +1,0 @@
-"""The grader's trusted side, outside of the sandbox."""

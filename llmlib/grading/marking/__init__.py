@@ -1,1 +1,0 @@
-"""What gives points and findings."""
