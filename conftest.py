@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import compare_outputs
 import made_once
 import nbval.kernel
 import pytest
@@ -168,6 +169,7 @@ def patient(start):
 
 def pytest_configure(config):
     made_once.begin(config)
+    compare_outputs.switch_on()
     nbval.kernel.start_new_kernel = patient(nbval.kernel.start_new_kernel)
     config.pluginmanager.register(Laptop())
     config.pluginmanager.register(Memory())
