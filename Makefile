@@ -23,6 +23,7 @@ proof:  ## every test, but those that passed before with the same inputs (ARGS=-
 build:  ## build the notebooks: solutions/*.py -> solutions/*.ipynb (executed) -> notebooks/*.ipynb (ARGS="03_attention --force")
 	@$(setup)
 	@.venv/bin/python -m authoring.build $(ARGS)
+	@.venv/bin/python tests/evidence.py
 
 site:  ## the course as web pages in build/site/ (SERVE=1: and open them; PORT=9999, BROWSER=0)
 	@$(setup)
@@ -41,6 +42,6 @@ bench:  ## measure side by side with peers: an hour or two (ARGS="--only tokeniz
 	@$(setup)
 	@.venv/bin/python -m benchmarks $(ARGS)
 
-evidence:  ## docs/evidence: count the answers and quote the claims again, mark stale pages
+evidence:  ## what make build does last: count answers, quote claims, add up hours, mark what is stale
 	@$(setup)
 	@.venv/bin/python tests/evidence.py

@@ -48,7 +48,7 @@ def build(name: str, root: Path | str = ROOT, force: bool = False) -> bool:
     root = Path(root)
     solved_path = root / "solutions" / f"{name}.ipynb"
     notebook = notebooks.load(name, root)
-    old, marks = _read(solved_path), fingerprints(notebook)
+    old, marks = read(solved_path), fingerprints(notebook)
     record = dict(old.metadata.llmlib) if old and not force else {}
     is_drawn = old is not None and record.get("drawings") == marks["drawings"]
     old_pictures = drawings.attached(old.cells) if old and is_drawn else {}
@@ -178,7 +178,7 @@ def _write(path: Path, text: str) -> bool:
     return True
 
 
-def _read(path: Path) -> NotebookNode | None:
+def read(path: Path) -> NotebookNode | None:
     """Read a notebook that this build has executed, or None."""
     try:
         node = nbformat.read(path, as_version=4)

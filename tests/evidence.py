@@ -1,10 +1,11 @@
-"""The pages of docs/evidence: what measured tables were made from, and whether that has changed.
+"""What `make build` writes into the documents: docs/evidence and README's hours and figures.
 
-python tests/evidence.py    counts the answers again, quotes the claims as they are worded now, and
-                            marks the pages whose inputs have changed
+python tests/evidence.py    counts the answers again, quotes the claims as they are worded now, adds
+                            up the hours, and marks rows and figures whose code has changed
 
-A page names its parts, such as a notebook, each with a digest of the code that its rows measure.
-Text, comments and docstrings are not in it, nor the engine, which has tests of its own.
+A page of docs/evidence names its parts, such as a notebook, each with a digest of the code that
+its rows measure: without text, comments and docstrings, and without the engine, which has tests of
+its own.
 """
 
 import argparse
@@ -18,6 +19,8 @@ sys.path[:0] = [str(ROOT)]
 
 from authoring import code_digest  # noqa: E402
 from exercises.format import notebooks  # noqa: E402
+from exercises.format.reading_time import hours, reading_time  # noqa: E402
+from llmlib import files  # noqa: E402
 
 FOLDER = ROOT / "docs" / "evidence"
 MARKER = re.compile("<!-- inputs: (.*) -->")
@@ -95,8 +98,9 @@ def _without_messages(tree):
     """A test cell, or its cases, without the last argument of each check, which says what is
     wrong."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("check."):
-            del node.args[-1:]
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if getattr(node.func.value, "id", None) == "check":
+                del node.args[-1:]
     return tree
 
 
@@ -105,75 +109,67 @@ def inputs(name):
     return {part: code_digest.digest(code) for part, code in INPUTS[name]().items()}
 
 
-def made_from(page):
+def made_from(text):
     """{part of a page: what its rows were made from}"""
-    found = MARKER.search(page)
+    found = MARKER.search(text)
     return dict(re.findall(r"([\w.]+) (\w+)", found[1])) if found else {}
 
 
-def stale(name, page):
-    """The parts of a page whose code has changed since."""
-    made, now = made_from(page), inputs(name)
+def stale(text, now):
+    """The parts of a page whose code is another one `now`."""
+    made = made_from(text)
     return sorted(part for part in now if made.get(part) != now[part])
 
 
-def write(name, text, parts=None):
-    """Put the measured `text` on the page `name`, as made from today's code: all of it, or what it
-    says of `parts`, while the rest is as old as before."""
-    path, now = FOLDER / f"{name}.md", inputs(name)
-    page = path.read_text(encoding="utf-8")
-    made = made_from(page) | {part: now[part] for part in parts or now}
+def page(name):
+    """A page of docs/evidence as it is."""
+    return (FOLDER / f"{name}.md").read_text(encoding="utf-8")
+
+
+def with_rows(old, rows, now, parts=None):
+    """The page `old` with the measured `rows`, as made from the code of `now`: all of it, or what
+    it says of `parts`, while the rest is as old as before."""
+    made = made_from(old) | {part: now[part] for part in parts or now}
     told = ", ".join(f"{part} {made.get(part, 'unknown')}" for part in now)
-    lead = STALE.sub("", page.partition("<!-- inputs:")[0])
-    page = f"{lead}<!-- inputs: {told} -->\n\n{text.strip()}\n"
-    path.write_text(marked(name, page), encoding="utf-8", newline="\n")
+    lead = STALE.sub("", old.partition("<!-- inputs:")[0])
+    return marked(f"{lead}<!-- inputs: {told} -->\n\n{rows.strip()}\n", now)
+
+
+def write(name, rows, parts=None):
+    """Put what was measured, of all or of `parts`, on its page."""
+    files.write(FOLDER / f"{name}.md", with_rows(page(name), rows, inputs(name), parts))
 
 
 def others(name, head, parts):
     """The rows of a page's table that are of none of `parts`, which its first column names; none
     where all is measured."""
-    page = (FOLDER / f"{name}.md").read_text(encoding="utf-8") if parts else ""
-    return [row for row in rows_of(page, head) if row[0] in inputs(name) and row[0] not in parts]
+    rows = rows_of(page(name), head) if parts else []
+    return [row for row in rows if row[0] in inputs(name) and row[0] not in parts]
 
 
-def marked(name, page):
+def marked(text, now):
     """The page with its word on which parts are stale."""
-    page = STALE.sub("", page)
-    if not (old := stale(name, page)):
-        return page
-    what = (
-        f"what {', '.join(old)} measures" if len(old) <= MOST else f"what {len(old)} rows measure"
-    )
-    what = "what this page measures" if old == [*inputs(name)] else what
+    text = STALE.sub("", text)
+    if not (old := stale(text, now)):
+        return text
+    what = f"what {', '.join(old)} measures"
+    what = what if len(old) <= MOST else f"what {len(old)} rows measure"
+    what = "what this page measures" if len(old) == len(now) else what
     line = f"**Stale:** {what} has changed since then.\n\n"
-    return page.replace("<!-- inputs:", f"{line}<!-- inputs:", 1)
+    return text.replace("<!-- inputs:", f"{line}<!-- inputs:", 1)
 
 
-def mark_all():
-    """Say on every page what is stale; returns {page: its stale parts}."""
-    found = {}
-    for name in INPUTS:
-        path = FOLDER / f"{name}.md"
-        before = path.read_text(encoding="utf-8")
-        after = marked(name, before)
-        if after != before:
-            path.write_text(after, encoding="utf-8", newline="\n")
-        if old := stale(name, after):
-            found[name] = old
-    return found
-
-
-def quoted(page, claims):
+def quoted(text, now, claims):
     """The page of claims with sentences and controls as `claims`, {notebook: [[sentences,
     control]]}, word them now. Where a notebook's rows are stale, they are left as they are."""
-    rows, old, worded = rows_of(page, CLAIMS), stale("claims", page), []
+    rows, old, worded = rows_of(text, CLAIMS), stale(text, now), []
     for notebook in dict.fromkeys(row[0] for row in rows):
         mine = [row for row in rows if row[0] == notebook]
         if notebook not in old:
             pairs = zip(claims[notebook], mine, strict=True)
             mine = [[notebook, *words, row[-1]] for words, row in pairs]
         worded += mine
-    return page.replace(table(CLAIMS, rows), table(CLAIMS, worded))
+    return text.replace(table(CLAIMS, rows), table(CLAIMS, worded))
 
 
 def asked(about, known, what="notebook"):
@@ -203,20 +199,49 @@ def rows_of(page, head):
     return [[cell.replace("\\|", "|") for cell in row] for row in cells]
 
 
-def main():
-    """Write the pages again, with what they say now and what is stale."""
+def with_hours(readme):
+    """README with the minutes that each notebook's opening states, and their sum."""
+    times = {notebook.heading: reading_time(notebook) for notebook in notebooks.lessons()}
+    times = {heading.replace(" · ", " "): time for heading, time in times.items() if time}
+    for title, time in times.items():
+        row = f"| {hours(time.core)} + {hours(time.further)} |"
+        readme = re.sub(rf"(?m)^(\| {re.escape(title)} )\|.*?\|", rf"\1{row}", readme)
+    quiz = re.search(r"(?m)^\| Quiz \| (\d+) min \|", readme)
+    total = sum(time.core for time in times.values()) + int(quiz[1] if quiz else 0)
+    return re.sub(r"\d+(?= hours for all cores)", str(round(total / 60)), readme)
+
+
+def renewed():
+    """({file: its text as today's code has it}, what of them was measured of older code)"""
     import answer_runner
     from claims import claim_runner
 
     from benchmarks import report
 
-    write("answers", answer_runner.answers_table())
-    path = FOLDER / "claims.md"
-    page = quoted(path.read_text(encoding="utf-8"), claim_runner.worded())
-    path.write_text(page, encoding="utf-8", newline="\n")
-    pages = (f"{name} ({', '.join(parts)})" for name, parts in mark_all().items())
-    print("Stale pages:", ", ".join(pages) or "none")
-    print("Stale figures of make bench:", ", ".join(report.mark()) or "none")
+    now, found, told = {name: inputs(name) for name in INPUTS}, {}, []
+    for name in INPUTS:
+        text = page(name)
+        if name == "answers":
+            text = with_rows(text, answer_runner.answers_table(), now[name])
+        if name == "claims":
+            text = quoted(text, now[name], claim_runner.worded())
+        found[FOLDER / f"{name}.md"] = marked(text, now[name])
+        if old := stale(text, now[name]):
+            told.append(f"{len(old)} of {len(now[name])} parts of {name}")
+    run, readme = report.recorded(), report.README.read_text(encoding="utf-8")
+    found[report.README] = with_hours(report.with_figures(readme, run))
+    found[FOLDER / "speed.md"] = report.page(run)
+    return found, told + [f"speed of {name}" for name in report.stale(run)]
+
+
+def main():
+    """Write what has changed."""
+    texts, old = renewed()
+    for path, text in texts.items():
+        if path.read_text(encoding="utf-8") != text:
+            files.write(path, text)
+            print(f"{path.relative_to(ROOT)}: written again")
+    print("Measured before the code changed, and marked so:", ", ".join(old) or "nothing")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ tables, blocks of code and displayed formulas.
 
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
 
 from nbformat import NotebookNode
@@ -15,6 +16,7 @@ from nbformat import NotebookNode
 from exercises import prediction_cells
 from exercises.format import notebooks
 from exercises.format.notebooks import Notebook
+from exercises.format.reading_time import further_minutes, reading_time
 from exercises.format.source import ATTACHED, kind
 
 FOLDED = re.compile(r"<details(?! class=\"reveal\").*?</details>", re.DOTALL)
@@ -24,7 +26,6 @@ FORMULA = re.compile(r"\$\$.*?\$\$", re.DOTALL)
 MARKUP = re.compile(r"<[^>]*>|!\[[^\]]*\]\([^)]*\)|\]\([^)]*\)")
 WORD = re.compile(r"\S*\w\S*")  # a bar of a table or a mark of a list is none
 NUMBER = re.compile(r"(?<![\w.])[−-]?\d[\d.,]*")
-TALLEST = 80  # words in the longest paragraph
 FURTHER = re.compile(r"^## Further\b", re.MULTILINE)
 EXERCISE = re.compile(r"^### (?:Exercise|Experiment) .* (\d+) min", re.MULTILINE)
 SHOWN = re.compile(r"(?<![\w.])show\(")
@@ -48,6 +49,30 @@ class Load:
         """What the core takes somebody who is new to it."""
         read = self.words / 180 + self.given / 15 + 1.5 * self.predictions + 0.5 * self.pictures
         return round(read + 1.5 * self.exercises)
+
+
+MOST = Load(3300, 40, 200, 450, longest=80, predictions=8, pictures=30, exercises=140)
+MINUTES = 265  # the longest core, by a cold reader; the aim is 210
+
+
+def advice(notebook: Notebook) -> Iterator[str]:
+    """Yield what asks too much of a reader, or has minutes that do not add up."""
+    counted, time = load(notebook), reading_time(notebook)
+    for field, here, most in zip(fields(Load), astuple(counted), astuple(MOST)):
+        if here > most:
+            yield f"{field.name}: {here}, at most {most} are good to read"
+    if not time:
+        yield "its opening states no times: **It takes** about 200 minutes … about 100 more."
+    elif not counted.minutes <= time.core <= MINUTES:
+        yield f"its core takes {time.core} minutes: {counted.minutes} by count, {MINUTES} at most"
+    if time and time.further != (further := further_minutes(notebook)):
+        yield f"Further takes {time.further} minutes, its pieces {further}"
+    asked = [
+        (int(EXERCISE.search(each.statement)[1]), each.points, each.name) for each in notebook.core
+    ]
+    for less, points, name in asked:
+        if any(minutes > less and fewer < points for minutes, fewer, _ in asked):
+            yield f"{name} gives more points than an exercise that takes longer"
 
 
 def core(notebook: Notebook) -> list[NotebookNode]:

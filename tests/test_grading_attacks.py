@@ -10,7 +10,6 @@ from contextlib import closing
 from pathlib import Path
 
 import answer_runner
-import honest
 import pytest
 from attacks import corpus, helpers
 
@@ -420,14 +419,10 @@ def test_the_toy_model_takes_nothing_but_ids_of_a_run_that_is_on():
         toy_model.forward(run, [1])
 
 
-def test_the_guide_says_how_many_ready_made_ways_are_refused_and_how_many_score():
-    refused = [attack for attack in corpus.ATTACKS if attack.kind == "ready-made"]
-    scores = [attack for attack in corpus.ATTACKS if attack.kind == "open"]
-    assert not any(each.points for each in refused) and all(each.points for each in scores)
-    guide = (course_notebooks.ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
-    said = f"{len(refused)} ways to a ready-made `softmax` that are refused and {len(scores)} that"
-    assert said in guide
-    assert f"keeps {len(honest.CASES)} notebooks that compare" in guide
+def test_a_ready_made_way_is_refused_unless_it_is_known_to_be_open():
+    for attack in corpus.ATTACKS:
+        if attack.kind in ("ready-made", "open"):
+            assert bool(attack.points) == (attack.kind == "open"), attack.title
 
 
 def test_the_corpus_is_large_enough():

@@ -90,7 +90,6 @@ def test_from_the_solutions(tmp_path):
         (getattr(node, "module", None) or node.names[0].name).split(".")[0] for node in imported
     }
     assert modules <= set(sys.stdlib_module_names) | {"torch", "safetensors", "regex"}
-    assert len(text.splitlines()) < 450
     says_what_transformers_says(path)
 
 

@@ -374,9 +374,9 @@ def test_the_quiz_has_every_question_with_feedback_on_each_option(site):
 # The pages beside the chapters -------------------------------------------------------------------
 
 
-def test_the_errata_are_26_and_each_links_to_where_it_is_run(site):
+def test_each_erratum_links_to_where_it_is_run(site):
     entries = list(having(site, "errata", "ol", "errata")[0])
-    assert len(entries) == len(errata.read()) == 26
+    assert len(entries) == len(errata.read()) > 0
     for entry, erratum in zip(entries, errata.read()):
         hrefs = [each.get("href") for each in entry.iter(XHTML + "a")]
         cell, _ = errata.place(erratum)
