@@ -55,12 +55,6 @@ def test_that_ends_its_process():
 def test_fine():
     pass
 """
-# as tests/compare_outputs.py says it
-IN_ONE_LINE = """
-import nbval.plugin
-nbval.plugin.IPyNbCell.format_output_compare = lambda self, key, old, new: (
-    self.comparison_traceback.append(f"{key}: stored {old!r}, seen {new!r}"))
-"""
 FLAKY_CELL = """from pathlib import Path
 first = not Path("seen").exists()
 Path("seen").touch()
@@ -80,7 +74,7 @@ class Folder:
             "pyproject.toml",
             "\n".join([*kept[:1], 'addopts = "--nbval -p no:cacheprovider"', *kept[1:]]),
         )
-        self.put("conftest.py", (ROOT / "conftest.py").read_text(encoding="utf-8") + IN_ONE_LINE)
+        self.put("conftest.py", (ROOT / "conftest.py").read_text(encoding="utf-8"))
 
     def put(self, name, text):
         (self.path / name).parent.mkdir(exist_ok=True)

@@ -152,7 +152,6 @@ def test_the_stream_writes_no_half_of_a_character(engine, monkeypatch):
 
 
 @pytest.mark.proof
-@pytest.mark.crowd
 @pytest.mark.parametrize("style", range(3))
 def test_from_a_learner(style, tmp_path):
     folder = notebooks(tmp_path, right_answers(style))
