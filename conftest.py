@@ -16,6 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 import compare_outputs
+import failure_report
 import made_once
 import nbval.kernel
 import pytest
@@ -55,6 +56,8 @@ def pytest_addoption(parser):
     group.addoption("--verdicts", **words)
     words = {"action": "store_true", "help": "run everything, and keep what passes for --verdicts"}
     group.addoption("--fresh", **words)
+    words = {"action": "store_true", "help": "run what failed once more, after all others, alone"}
+    group.addoption("--rerun-alone", **words)
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -175,6 +178,7 @@ def pytest_configure(config):
     config.pluginmanager.register(Laptop())
     config.pluginmanager.register(Memory())
     config.pluginmanager.register(Frugal())
+    config.pluginmanager.register(failure_report.FailureReport(config, _refused))
     if config.option.sample:
         config.pluginmanager.register(sample.Sample(config, config.option.sample))
     if config.option.verdicts or config.option.fresh:
@@ -238,15 +242,10 @@ def pytest_terminal_summary(terminalreporter, exitstatus):
         terminalreporter.write_line(f"Seconds by layer, of all workers: {line}.")
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session):
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None:  # a worker
-        return
-    for reason in {_reason(report) for report in reporter.stats.get("skipped", [])}:
-        if not _may_be_skipped(reason):
-            reporter.write_line(f"\nA test may not be skipped: {reason}", red=True)
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+def _refused(terminalreporter):
+    """Why tests were skipped that must run."""
+    reasons = set(map(_reason, terminalreporter.stats.get("skipped", [])))
+    return sorted(each for each in reasons if not _may_be_skipped(each))
 
 
 def _reason(report):

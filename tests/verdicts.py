@@ -88,7 +88,7 @@ class Verdicts:
                 wanted[item] = found
         held = {item for item, found in wanted.items() if self.known.get(item.nodeid) == found}
         unit = {item: scheduling.unit(item.nodeid) for item in wanted}
-        run = {unit[item] for item in wanted if item not in held and _together(item)}
+        run = {unit[item] for item in wanted if item not in held and together(item)}
         held = {item for item in held if unit[item] not in run}
         self.held = Counter(dict(item.user_properties)["layer"] for item in held)
         config.hook.pytest_deselected(items=[item for item in items if item in held])
@@ -160,7 +160,7 @@ class Verdicts:
             )
 
 
-def _together(item):
+def together(item):
     """Whether the tests of its unit need each other, as a cell of a notebook those above it."""
     mark = item.get_closest_marker("verdict")
     return item.path.suffix == ".ipynb" or bool(mark and mark.kwargs.get("together"))
