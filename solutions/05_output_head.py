@@ -834,8 +834,6 @@ predict(
 )
 
 # %%
-from llmlib.widgets import training_text
-
 counts, some, others = demo.rules(story_ids, held_out_ids)
 w = min((1, 4, 16, 64), key=lambda w: cross_entropy(counts.bigram(w, some[0]), some[1]))
 inputs, targets = others
@@ -859,10 +857,15 @@ def written(ids=begin, seed=0):
     return story_tokenizer.decode(list(new_ids))
 
 
+# %% tags=["nbval-ignore-output"]
+from llmlib.widgets import training_text
+
 watched = demo.Watched(tiny, cross_entropy, inputs, targets, rules, written)
 losses = train(weights, watched, demo.windows(story_ids, 960), peak=0.006)
 unseen, samples = watched.results()
 training_text(losses, unseen, marks, samples)
+
+# %%
 print(f"last 10 batches {np.mean(losses[-10:]):.2f}; unseen {unseen[-1][1]:.2f}")
 early = samples[1]["distances"]
 letters = {"bigram": "A", "unigram": "B", "uniform": "C", "trigram": "D"}
@@ -884,7 +887,7 @@ reveal("step 30", letters[min(early, key=early.get)])
 # Change the words, and run the cell again.
 
 
-# %%
+# %% tags=["nbval-ignore-output"]
 words = "The old king"
 for seed in (0, 1):
     print(repr(words + written(story_tokenizer.encode(words), seed)))

@@ -163,11 +163,17 @@ def test_the_words_of_a_figure_follow_a_learners_own_run():
     fig = attention.head_maps({"copies": torch.tensor([[0.1, 0.2], [0.9, 0.0]])}, 1)
     assert "2 layers by 2 heads" in fig.alt and fig.alt.endswith("copies: 1.0 (0.90).")
     fig = output_head.learning_rates([0.01, 0.1, 1.0], {"mine": [6.0, 5.1, 7.0]}, 6.2)
-    assert "mine: 6.0, lowest 5.1 at 0.1, then higher again." in fig.alt
+    assert "mine: 6.0, lowest 5.1, then higher again." in fig.alt
     assert (
         "a -0.50 and 0.25 and 1.00."
         in output_head.gains_by_seed({"a": [-0.5, 1.0]}, {"a": 0.3}).alt
     )
+    losses = {"right": [6.24, 0.11], "too fast": [6.24, 29.0, 3.9]}
+    told = "right from 6.2 to 0.1; too fast from 6.2 to above 1."
+    assert told in output_head.one_batch(losses, 6.2).alt
+    losses = {"one": [3.7] * 10 + [2.48] * 10, "two": [3.6] * 10 + [0.31] * 10}
+    told = "one from 3.7 to 2.5; two from 3.6 to below 0.5."
+    assert told in attention.learning(losses, 3.5).alt
     fig = output_head.logits_to_loss(["red", "tan"], [2.0, 1.0], [0.73, 0.27])
     assert "red 2.00 and 0.73" in fig.alt and "the loss of red, 0.31." in fig.alt
     assert "zlib 1,115 and 1,120." in output_head.file_sizes([("zlib", 1115, 1120)]).alt

@@ -249,10 +249,14 @@ def learning(curves, chance):
     plots.mark(ax, "guessing", y=chance, color=plots.GREY)
     ax.set(xlabel="training step", ylabel="loss on the repetition (nats)", ylim=(0, None))
     ax.legend(loc="center right", bbox_to_anchor=(1, 0.38))
+    ends = {
+        name: f"{end:.1f}" if end > 1 else "below 0.5" if end < 0.5 else "below 1"
+        for name, (*_, end) in smooth.items()
+    }
+    told = "; ".join(f"{name} from {smooth[name][0]:.1f} to {end}" for name, end in ends.items())
     return plots.described(
         ax.figure,
-        f"Loss on the repetition against training steps, guessing at {chance:.1f}. "
-        f"{plots.told(steps, smooth)}.",
+        f"Loss on the repetition against training steps, guessing at {chance:.1f}. {told}.",
     )
 
 

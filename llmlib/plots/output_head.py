@@ -100,7 +100,7 @@ def learning_rates(rates, losses, start):
     ax.set(xlabel="peak learning rate (log scale)", ylabel="loss over the last 10 steps (nats)")
     ax.set_title("Too small, good enough, too large")
     told = "; ".join(
-        f"{name}: {y[0]:.1f}, lowest {min(y):.1f} at {rates[int(np.argmin(y))]:g}, "
+        f"{name}: {y[0]:.1f}, lowest {min(y):.1f}, "
         + ("then higher again" if y[-1] > min(y) else "which is the largest")
         for name, y in losses.items()
     )
@@ -120,14 +120,9 @@ def one_batch(curves, start):
     ax.set(xlabel="step", title="The same batch again and again: can the loop learn it by heart?")
     plots.mark(ax, "ln V", y=start)
     ax.legend(loc="upper right", ncols=2)
-    # where training diverges, the last digits of two processors' sums decide where it ends
-    told = "; ".join(
-        plots.told(0, {name: losses})
-        if losses[-1] < 1
-        else f"{name} from {plots.number(losses[0])}, highest {plots.number(max(losses))}, "
-        "at the end still above 1"
-        for name, losses in curves.items()
-    )
+    # where training diverges, the last digits of two processors' sums decide how high it goes
+    ends = {name: f"{y[-1]:.1f}" if y[-1] < 1 else "above 1" for name, y in curves.items()}
+    told = "; ".join(f"{name} from {curves[name][0]:.1f} to {end}" for name, end in ends.items())
     return plots.described(
         ax.figure, f"Loss on one batch, again and again; guessing at {start:.1f}. {told}."
     )
