@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from nbgrader.converters import GenerateAssignment
 
-from authoring import build, code_digest, laptop, release
+from authoring import build, code_digest, drawings, release
 from classroom import import_closure
 from exercises.course_packages import PACKAGES
 from exercises.format import notebooks
@@ -73,9 +73,23 @@ def fingerprint(root):
 
 
 @pytest.mark.parametrize("name", notebooks.names())
-def test_the_released_notebook_is_what_the_source_gives(name):
+def test_both_notebooks_are_of_their_source(name):
+    """What learners open, and the solved one that the site shows and whose outputs are compared.
+    Code of llmlib that changed since it ran is no fault: that comparison runs it."""
+    source, run = notebooks.load(name), f"run `make build`: {name} is of another source"
+    solved = build.read(ROOT / "solutions" / f"{name}.ipynb")
+    assert solved and solved.metadata.llmlib["drawings"] == drawings.fingerprint(name), run
+    pictures = drawings.attached(solved.cells)
+    ran = {"outputs": 0, "execution_count": 0}
+    is_same = [{**cell, **ran} for cell in solved.cells] == [
+        {**cell, **ran} for cell in release.drawn(source, pictures).cells
+    ]
+    assert is_same, run
     released = (ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
-    assert released == release.release(notebooks.load(name)), f"run `make build` ({name})"
+    is_same = released == release.release(source, pictures)
+    assert is_same, run
+    counts = [cell.execution_count for cell in solved.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1)), run
 
 
 def test_a_release_is_a_function_of_its_argument(tmp_path, monkeypatch):
@@ -84,32 +98,15 @@ def test_a_release_is_a_function_of_its_argument(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "nbgrader_config.py").write_text("raise SystemExit('not to be run')")
     notebook = notebooks.parse(SOURCE, "01_small")
-    before = (
-        dict(os.environ),
-        nbformat.writes(notebook.node),
-        list(GenerateAssignment.preprocessors.default_args),
-    )
-    first = release.release(notebook)
-    after = (
-        dict(os.environ),
-        nbformat.writes(notebook.node),
-        list(GenerateAssignment.preprocessors.default_args),
-    )
-    assert first == release.release(notebook) and before == after
+
+    def around():
+        steps = list(GenerateAssignment.preprocessors.default_args)
+        return dict(os.environ), nbformat.writes(notebook.node), steps
+
+    before, first = around(), release.release(notebook)
+    assert first == release.release(notebook) and before == around()
     assert [path.name for path in tmp_path.iterdir()] == ["nbgrader_config.py"]
     assert "hidden" not in first.lower() and "return 2 * x" not in first
-
-
-@pytest.mark.parametrize("name", notebooks.names())
-def test_the_executed_notebook_is_of_the_source_as_it_stands(name):
-    executed = nbformat.read(ROOT / "solutions" / f"{name}.ipynb", as_version=4)
-    source = notebooks.load(name)
-    assert [(c.id, c.cell_type, c.source, c.metadata) for c in executed.cells] == [
-        (c.id, c.cell_type, c.source, c.metadata) for c in source.cells
-    ], f"run `make build` ({name})"
-    counts = [cell.execution_count for cell in executed.cells if cell.cell_type == "code"]
-    assert counts == list(range(1, len(counts) + 1))
-    assert build.fingerprints(source) == executed.metadata.llmlib, f"run `make build` ({name})"
 
 
 @pytest.mark.proof
@@ -142,59 +139,17 @@ def test_only_what_changed_is_executed(tmp_path):
     assert fingerprint(root) != before
 
 
-COMPUTES = """
-# %%
-import os, torch
-x = torch.randn(300, 300, generator=torch.Generator().manual_seed(1))
-x = x.softmax(-1) @ x.tanh() @ x
-print(x.sum().item(), torch.get_num_threads())
-figure, axes = plt.subplots()
-axes.plot(x[0]);
-"""
-
-
-@pytest.mark.proof
-def test_a_build_gives_the_same_bytes_whatever_the_processor_and_its_threads(tmp_path, monkeypatch):
-    """Where this processor can do more than AVX2, it would compute another sum on its own."""
-    cell = COMPUTES.partition("# %%")[2]
-    own = [sys.executable, "-c", f"import matplotlib.pyplot as plt\n{cell}"]
-    made, sums = [], []
-    for threads, processor in (("1", "default"), ("2", "")):
-        monkeypatch.setenv("OMP_NUM_THREADS", threads)
-        for name in laptop.PROCESSOR:
-            monkeypatch.delenv(name, raising=False)
-        if processor:
-            monkeypatch.setenv("ATEN_CPU_CAPABILITY", processor)
-        root = scratch(tmp_path / f"with {threads}", SOURCE + COMPUTES)
-        assert build.build("01_small", root)
-        made.append(fingerprint(root))
-        sums.append(subprocess.run(own, check=True, capture_output=True, text=True).stdout)
-    assert made[0] == made[1]
-    assert sums[0] != sums[1]  # so the build has set what it is executed with
-
-
-def reworded(root, name, old, new):
-    """Change the source of a notebook whose notebooks were built; returns the build's answer."""
-    source = root / "solutions" / f"{name}.py"
-    text = source.read_text(encoding="utf-8")
-    assert old in text
-    source.write_text(text.replace(old, new, 1), encoding="utf-8")
-    return build.build(name, root)
-
-
 @pytest.mark.proof
 def test_where_only_text_has_changed_outputs_are_kept_as_an_execution_makes_them(tmp_path):
     root, whole = scratch(tmp_path / "a"), scratch(tmp_path / "b")
     assert build.build("01_small", root)
-    words = (
-        "# # A small notebook",
-        "# # A notebook\n#\n# It is small.\n\n# %% [markdown]\n# Indeed.",
-    )
-    assert not reworded(root, "01_small", *words)
-    assert reworded(whole, "01_small", *words)
+    old = "# # A small notebook"
+    new = "# # A notebook\n#\n# It is small.\n\n# %% [markdown]\n# Indeed."
+    for each in (root, whole):
+        (each / "solutions" / "01_small.py").write_text(SOURCE.replace(old, new))
+    assert not build.build("01_small", root)
+    assert build.build("01_small", whole)
     assert fingerprint(root) == fingerprint(whole)
-    cells = nbformat.read(root / "solutions" / "01_small.ipynb", as_version=4).cells
-    assert cells[1].source == "Indeed." and cells[-1].outputs[0].text == "42\n"
 
 
 def test_a_hint_is_reworded_without_an_execution(tmp_path, monkeypatch):
@@ -203,18 +158,19 @@ def test_a_hint_is_reworded_without_an_execution(tmp_path, monkeypatch):
     monkeypatch.setattr(build.drawings, "_draw", lambda *_: pytest.fail("drawn"))
     name, solutions = "02_embeddings", tmp_path / "solutions"
     shutil.copytree(ROOT / "solutions", solutions, ignore=shutil.ignore_patterns("0[!2]*.ipynb"))
-    path = solutions / f"{name}.ipynb"
+    path, source = solutions / f"{name}.ipynb", solutions / f"{name}.py"
     before = nbformat.read(path, as_version=4)
     before.metadata.llmlib = build.fingerprints(notebooks.load(name))  # it was built before
     nbformat.write(before, path)
     old = "<summary>Hint 1</summary>\n#\n# "
-    assert not reworded(tmp_path, name, old, f"{old}Take a pencil. ")
+    text = source.read_text(encoding="utf-8")
+    source.write_text(text.replace(old, f"{old}Take a pencil. ", 1), encoding="utf-8")
+    assert not build.build(name, tmp_path)
     after = nbformat.read(path, as_version=4)
     changed = [(a, b) for a, b in zip(before.cells, after.cells, strict=True) if a != b]
-    assert [kind for pair in changed for kind in pair if kind.cell_type == "code"] == []
-    assert len(changed) == 1 and "Take a pencil. " in changed[0][1].source
+    assert [each.cell_type for each in changed[0]] == ["markdown"] * 2 and len(changed) == 1
+    assert "Take a pencil. " in changed[0][1].source
     assert "Take a pencil. " in (tmp_path / "notebooks" / f"{name}.ipynb").read_text("utf-8")
-    assert not build.build(name, tmp_path)
 
 
 def test_code_of_the_library_that_a_notebook_imports_counts_and_its_comments_do_not(
@@ -262,16 +218,15 @@ def test_the_notebook_that_makes_my_llm_is_executed_when_a_function_of_that_file
     assert code(other, "def f(): 1") == code(other, "def f(): 2")
 
 
+SHOWN, LIST = "print(double(21))", 'disallowed=["math.prod"]'
+
+
 @pytest.mark.parametrize(
     "old, new, says",
     [
-        (
-            "print(double(21))",
-            "print(1 / 0)",
-            r"01_small: cell 6 \(print\(1 / 0\)\) failed: ZeroDivisionError",
-        ),
+        (SHOWN, "print(1 / 0)", r"01_small: cell 6 \(print\(1 / 0\)\) failed: ZeroDivisionError"),
         *(
-            pytest.param("print(double(21))", cell, says, marks=pytest.mark.proof)
+            pytest.param(SHOWN, cell, says, marks=pytest.mark.proof)
             for cell, says in (
                 ("object()", "shows a memory address"),
                 ("\n# %%\n\n# %%\nobject()", "shows a memory address"),
@@ -280,21 +235,14 @@ def test_the_notebook_that_makes_my_llm_is_executed_when_a_function_of_that_file
                 ("import os; os._exit(1)", "the kernel died in cell 6"),
             )
         ),
-        (
-            'disallowed=["math.prod"]',
-            'disallowed=["math.prod",\n# "torch.prod"]',
-            "01_small: a cell marker stands on one line, whole",
-        ),
+        (LIST, f'{LIST[:-1]},\n# "torch.prod"]', "a cell marker stands on one line, whole"),
+        (LIST, 'disallowed="math.prod"', r'list of names: write disallowed=\["math.prod"\]'),
         ("    ### END SOLUTION\n", "", "exercise double: BEGIN SOLUTION without its END SOLUTION"),
-        (
-            "    ### BEGIN SOLUTION\n",
-            "",
-            "exercise double: END SOLUTION without its BEGIN SOLUTION",
-        ),
+        ("    ### BEGIN SOLUTION\n", "", "double: END SOLUTION without its BEGIN SOLUTION"),
         (
             '"test_double"',
             '"test_dubble"',
-            "test cell test_dubble does not belong here: expected test_double",
+            "test_dubble does not belong here: expected test_double",
         ),
         ("HIDDEN TESTS", "HIDDEN TEST", "no such mark: `### BEGIN HIDDEN TEST`; write one of "),
         ("### END HIDDEN", "## END HIDDEN", "exercise double: no such mark: `## END HIDDEN TESTS`"),
@@ -302,17 +250,12 @@ def test_the_notebook_that_makes_my_llm_is_executed_when_a_function_of_that_file
         ("### BEGIN SOL", "#BEGIN SOL", "exercise double: no such mark: `#BEGIN SOLUTION`"),
         ("def double", "def twice", "exercise double: its solution cell defines nothing of that"),
         (
-            'disallowed=["math.prod"]',
-            'disallowed="math.prod"',
-            r'list of names: write disallowed=\["math.prod"\]',
-        ),
-        (
-            "# %%\nprint(double(21))",
+            f"# %%\n{SHOWN}",
             "# %% given helper\n\n# %% given helper",
             "01_small: two cells are named given_helper: rename one of them",
         ),
         (
-            "# %%\nprint(double(21))",
+            f"# %%\n{SHOWN}",
             "# %% test double points=-1",
             "`# %% test double`: a test cell, and no other, says points=N, N from 0",
         ),
