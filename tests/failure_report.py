@@ -38,6 +38,8 @@ SAME_FILE = "together"  # the property of a test that needs others of its file
 
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 ERROR = re.compile(r"(?:E +)?([\w.]*(?:Error|Exception|ERROR)\b: .*)")
+# an exception's name alone, or an assertion of nothing but numbers: assert (1 == 1 and 0 == 1)
+WORDLESS = re.compile(r"[\w.]+|assert (\W|\d|\b(and|or|not|in|is|True|False|None)\b)+")
 MENDS = re.compile(r"run `(make [^`]+)`")
 NUMERIC = set("0123456789.,-−+e ")
 MACHINE = re.compile(
@@ -104,7 +106,9 @@ def sentence(report):
     """Return the one line of a report that says best what went wrong."""
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash:
-        return _telling(crash.message.removeprefix("AssertionError: "))
+        told = _telling(crash.message.removeprefix("AssertionError: "))
+        marked = re.findall(r"^> +(\S.*)$", str(report.longrepr), re.M)  # what raised it
+        return f"{told}: {marked[-1]}" if marked and WORDLESS.fullmatch(told) else told
     text = COLOURS.sub("", str(report.longrepr))
     cell = re.search(r"^Cell \d+: (.+)$", text, re.M)
     if cell and report.nodeid.partition("::")[0].endswith(".ipynb"):
@@ -126,8 +130,6 @@ def _telling(text):
     errors = [found[1] for found in map(ERROR.match, lines) if found]
     if errors and len(lines) > 5:
         return errors[-1]
-    if len(lines) > 1 and re.match(r"assert \w+$", lines[0]) and lines[1].startswith("+"):
-        return f"{lines[0]}, {lines[1].lstrip('+ ')}"
     return lines[0] if lines else "it says nothing"
 
 

@@ -249,9 +249,26 @@ def test_the_kind_of_a_failure_is_in_its_sentence(kind, text):
 @pytest.mark.parametrize(
     ("message", "telling"),
     [
+        ("AssertionError", "AssertionError: assert f(x) == 1"),
+        ("assert (0 == 1)\n  +  where 0 = f(2)", "assert (0 == 1): assert f(x) == 1"),
+        ("assert (1 == 1 and not None)", "assert (1 == 1 and not None): assert f(x) == 1"),
+        ("assert None\n  +  where None = f('b')", "assert None: assert f(x) == 1"),
+        ("assert 'a' == 'b'", "assert 'a' == 'b'"),
+        ("KeyError: 'x'", "KeyError: 'x'"),
+    ],
+)
+def test_a_sentence_without_words_is_followed_by_the_statement(message, telling):
+    class Repr(str):
+        reprcrash = SimpleNamespace(message=message)
+
+    found = SimpleNamespace(longrepr=Repr(f"    x = 1\n>   assert f(x) == 1\nE   {message}\n"))
+    assert failure_report.sentence(found) == telling
+
+
+@pytest.mark.parametrize(
+    ("message", "telling"),
+    [
         ("AssertionError: too few\nassert 3 == 4", "too few"),
-        ("assert 3 == 4\n  +  where 3 = len('abc')", "assert 3 == 4"),
-        ("assert None\n  +  where None = a('b')", "assert None, where None = a('b')"),
         ("AssertionError: ==== start ====\na\nb\nE   ValueError: no\nc\nd", "ValueError: no"),
         ("AssertionError: ======\n\n1 failed\nassert 1 == 0", "1 failed"),
     ],
