@@ -38,6 +38,8 @@ SAME_FILE = "together"  # the property of a test that needs others of its file
 
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 ERROR = re.compile(r"(?:E +)?([\w.]*(?:Error|Exception|ERROR)\b: .*)")
+# an exception's name alone, or an assertion of nothing but numbers: assert (1 == 1 and 0 == 1)
+WORDLESS = re.compile(r"[\w.]+|assert (\W|\d|\b(and|or|not|in|is|True|False|None)\b)+")
 MENDS = re.compile(r"run `(make [^`]+)`")
 NUMERIC = set("0123456789.,-−+e ")
 MACHINE = re.compile(
@@ -60,13 +62,10 @@ class Failure:
         return dict(getattr(self.reports[0], "user_properties", ()))
 
     @property
-    def together(self):
-        """Whether it needs other tests of its file."""
-        return SAME_FILE in self.properties or ".ipynb::" in self.nodeid
-
-    @property
     def target(self):
-        return rerun.target(self.nodeid, self.together)
+        """What to run for it: itself, or its file where it needs other tests of that."""
+        together = SAME_FILE in self.properties or ".ipynb::" in self.nodeid
+        return self.nodeid.partition("::")[0] if together else self.nodeid
 
     @property
     def name(self):
@@ -107,7 +106,9 @@ def sentence(report):
     """Return the one line of a report that says best what went wrong."""
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash:
-        return _telling(crash.message.removeprefix("AssertionError: "))
+        told = _telling(crash.message.removeprefix("AssertionError: "))
+        marked = re.findall(r"^> +(\S.*)$", str(report.longrepr), re.M)  # what raised it
+        return f"{told}: {marked[-1]}" if marked and WORDLESS.fullmatch(told) else told
     text = COLOURS.sub("", str(report.longrepr))
     cell = re.search(r"^Cell \d+: (.+)$", text, re.M)
     if cell and report.nodeid.partition("::")[0].endswith(".ipynb"):
@@ -129,8 +130,6 @@ def _telling(text):
     errors = [found[1] for found in map(ERROR.match, lines) if found]
     if errors and len(lines) > 5:
         return errors[-1]
-    if len(lines) > 1 and re.match(r"assert \w+$", lines[0]) and lines[1].startswith("+"):
-        return f"{lines[0]}, {lines[1].lstrip('+ ')}"
     return lines[0] if lines else "it says nothing"
 
 
@@ -156,7 +155,7 @@ def differ_in_digits(stored, seen):
 
 def short(text, width):
     """Return the text in one line of this width, cut in the middle."""
-    text = " ".join(text.split())
+    text = text.replace("\n", " ")
     half = (width - 3) // 2
     return text if len(text) <= width else f"{text[:half]} … {text[-half:]}"
 
@@ -231,19 +230,21 @@ class FailureReport:
             self.note = f" More than {rerun.MOST} failed: none was run again."
             return
         reporter.ensure_newline()
+        targets = {}
         for failure in failed:
-            if not failure.may_run_again:
-                continue
-            reporter.write_line(f"Running {failure.name} again, alone …")
-            start = time.monotonic()
+            if failure.may_run_again:
+                targets.setdefault(failure.target, []).append(failure)
+        for target, group in targets.items():
+            reporter.write_line(f"Running {target} again, alone …")
+            start, nodeids = time.monotonic(), [each.nodeid for each in group]
             try:
-                passed = rerun.passes_alone(failure.nodeid, failure.together, self.config.rootpath)
+                passed = rerun.passes_alone(target, nodeids, self.config.rootpath)
             except KeyboardInterrupt:
                 self.note = " Running them again was interrupted."
                 return
             if passed:
-                self.passed_alone.append(failure)
-                count_as_passed(reporter.stats, failure, time.monotonic() - start)
+                self.passed_alone += group
+                count_as_passed(reporter.stats, group, time.monotonic() - start)
             else:
                 self.note = " What was run again, alone, failed again."
         if failed and len(self.passed_alone) == len(failed):
@@ -272,17 +273,21 @@ class FailureReport:
         return result
 
 
-def count_as_passed(stats, failure, seconds):
-    """Count a test as passed, and its failure as a rerun, as pytest-rerunfailures does."""
+def count_as_passed(stats, group, seconds):
+    """Count tests as passed, and their failures as reruns, as pytest-rerunfailures does."""
+    reports = [report for failure in group for report in failure.reports]
     for category in ("failed", "error"):
-        stats[category] = [each for each in stats.get(category, ()) if each not in failure.reports]
+        stats[category] = [each for each in stats.get(category, ()) if each not in reports]
         if not stats[category]:
             del stats[category]  # pytest paints its last line by the names that there are
-    stats.setdefault("rerun", []).append(failure.reports[0])
-    if not any(report.nodeid == failure.nodeid for report in stats.get("passed", ())):
-        report = copy.copy(failure.reports[0])
-        report.outcome, report.longrepr, report.duration = "passed", None, seconds
-        stats.setdefault("passed", []).append(report)
+    before = {report.nodeid for report in stats.get("passed", ())}  # the teardown failed
+    for report in (failure.reports[0] for failure in group):
+        stats.setdefault("rerun", []).append(report)
+        if report.nodeid not in before:
+            passed = copy.copy(report)
+            passed.outcome, passed.longrepr = "passed", None
+            passed.duration = seconds / len(group)
+            stats.setdefault("passed", []).append(passed)
 
 
 def closing(failed, refused, note=""):

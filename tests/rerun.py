@@ -1,10 +1,10 @@
 """Run failed tests once more, alone: after all others have ended, each in a process of its own.
 
-    python tests/rerun.py TEST [FILE]
+    python tests/rerun.py TEST TEST                    one test
+    python tests/rerun.py FILE TEST …                  a file, for tests of it that need its others
 
-runs TEST, or the whole FILE for it where the tests of a file need each other, such as the cells of
-a notebook. Status 0 says that everything passed, TEST among it. A test of the layer `security` is
-never run again.
+Status 0 says that everything passed, each TEST among it. A file is run whole where its tests need
+each other, such as the cells of a notebook. A test of the layer `security` is never run again.
 
 pytest-rerunfailures repeats a failed test at once: beside the others, under the same load.
 """
@@ -18,14 +18,9 @@ import pytest
 MOST = 5  # where more fail, something is broken: no use in waiting for all of them once more
 
 
-def target(nodeid, together):
-    """Return what to run for a test: itself, or its file where that holds what it needs."""
-    return nodeid.partition("::")[0] if together else nodeid
-
-
-def passes_alone(nodeid, together, root):
-    """Tell whether a test passes in a process of its own."""
-    words = [sys.executable, __file__, nodeid, *([target(nodeid, True)] if together else [])]
+def passes_alone(target, nodeids, root):
+    """Tell whether a test, or a file with these tests, passes in a process of its own."""
+    words = [sys.executable, __file__, target, *nodeids]
     done = subprocess.run(words, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return done.returncode == 0
 
@@ -38,12 +33,12 @@ class Passed(set):
             self.add(report.nodeid)
 
 
-def main(nodeid, *file):
-    """Run a test, or its file, with the settings of the folder; returns the exit status."""
+def main(target, *nodeids):
+    """Run a test or a file with the settings of the folder; returns the exit status."""
     passed = Passed()
-    words = ["-n0", "--rootdir", str(Path.cwd()), "-m", "not security", *(file or [nodeid])]
+    words = ["-n0", "--rootdir", str(Path.cwd()), "-m", "not security", target]
     status = pytest.main(words, plugins=[passed])
-    return status or nodeid not in passed
+    return status or not passed.issuperset(nodeids)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ FLAKY_CELL = """from pathlib import Path
 first = not Path("seen").exists()
 Path("seen").touch()
 print("no" if first else x)"""
+LATER_CELL = "print(3 if first else 4)"
 
 
 class Folder:
@@ -156,7 +157,9 @@ def test_what_passes_alone_is_named_and_the_run_is_green(folder, workers):
     folder.put("test_it.py", BROKEN)
     for name in ("solutions/04_x.py", "tests/nbval.cfg"):
         folder.put(name, "")
-    folder.put_notebook("solutions/04_x.ipynb", {"x = 'yes'": "", FLAKY_CELL: "yes\n"})
+    folder.put_notebook(
+        "solutions/04_x.ipynb", {"x = 'yes'": "", FLAKY_CELL: "yes\n", LATER_CELL: "4\n"}
+    )
     chosen = ["-k", "teardown or beside or ends or fine or 04"]
     status, said, last = folder.run(
         "-n",
@@ -170,13 +173,14 @@ def test_what_passes_alone_is_named_and_the_run_is_green(folder, workers):
     lines = [line for line in last.splitlines() if line.startswith("Passed when run again alone: ")]
     names = {
         "solutions/04_x.ipynb, code cell 1",
+        "solutions/04_x.ipynb, code cell 2",
         "test_it.py::test_teardown",
         "test_it.py::test_beside_others",
     }
     names |= {"test_it.py::test_that_ends_its_process"} if workers else set()
     assert {line.split(": ", 1)[1].partition(" (")[0] for line in lines} == names
     count = len(names)
-    assert re.fullmatch(rf"=+ 6 passed, .*{count} rerun in .* =+", last.splitlines()[-1])
+    assert re.fullmatch(rf"=+ 7 passed, .*{count} rerun in .* =+", last.splitlines()[-1])
     kept = (folder.path / "cache/proof/verdicts.json").read_text(encoding="utf-8")
     assert "Cell 0" in kept and "Cell 1" not in kept and "beside" not in kept
 
@@ -245,9 +249,26 @@ def test_the_kind_of_a_failure_is_in_its_sentence(kind, text):
 @pytest.mark.parametrize(
     ("message", "telling"),
     [
+        ("AssertionError", "AssertionError: assert f(x) == 1"),
+        ("assert (0 == 1)\n  +  where 0 = f(2)", "assert (0 == 1): assert f(x) == 1"),
+        ("assert (1 == 1 and not None)", "assert (1 == 1 and not None): assert f(x) == 1"),
+        ("assert None\n  +  where None = f('b')", "assert None: assert f(x) == 1"),
+        ("assert 'a' == 'b'", "assert 'a' == 'b'"),
+        ("KeyError: 'x'", "KeyError: 'x'"),
+    ],
+)
+def test_a_sentence_without_words_is_followed_by_the_statement(message, telling):
+    class Repr(str):
+        reprcrash = SimpleNamespace(message=message)
+
+    found = SimpleNamespace(longrepr=Repr(f"    x = 1\n>   assert f(x) == 1\nE   {message}\n"))
+    assert failure_report.sentence(found) == telling
+
+
+@pytest.mark.parametrize(
+    ("message", "telling"),
+    [
         ("AssertionError: too few\nassert 3 == 4", "too few"),
-        ("assert 3 == 4\n  +  where 3 = len('abc')", "assert 3 == 4"),
-        ("assert None\n  +  where None = a('b')", "assert None, where None = a('b')"),
         ("AssertionError: ==== start ====\na\nb\nE   ValueError: no\nc\nd", "ValueError: no"),
         ("AssertionError: ======\n\n1 failed\nassert 1 == 0", "1 failed"),
     ],
@@ -275,6 +296,19 @@ def test_of_many_failures_the_list_is_cut_and_all_fits_into_thirty_lines():
         line.startswith(f"… and {201 - failure_report.LISTED} more (most in ") for line in lines
     )
     assert failure_report.closing([], []) == []
+
+
+def test_ctrl_c_while_a_test_runs_again_leaves_the_run_red(monkeypatch):
+    def stopped(*words):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rerun.passes_alone", stopped)
+    plugin = failure_report.FailureReport(SimpleNamespace(rootpath=ROOT), lambda reporter: [])
+    stats = {"failed": [report(0, "wrong")]}
+    reporter = SimpleNamespace(stats=stats, ensure_newline=lambda: None, write_line=print)
+    session = SimpleNamespace(exitstatus=pytest.ExitCode.TESTS_FAILED)
+    plugin.run_again(session, reporter)
+    assert session.exitstatus and "interrupted" in plugin.note and len(stats["failed"]) == 1
 
 
 def test_a_difference_is_cut_in_the_middle_and_says_how_much():
