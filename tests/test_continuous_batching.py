@@ -126,15 +126,6 @@ def reading(model):
     return replace(model, parts=replace(model.parts, embedding=watched)), lengths
 
 
-def test_short_prompts_are_read_in_one_step_and_a_long_one_keeps_its_turn(tmp_path):
-    llama3(tmp_path)
-    batch = ContinuousBatch(pretrained.load(tmp_path))
-    long = batch.add([2] * 130, 1, stop_ids=(), temperature=0.0)
-    short = [batch.add([i] * (BLOCK // 2), 1, stop_ids=(), temperature=0.0) for i in range(3)]
-    came = [[text for text, *_ in batch.step()] for _ in range(5)]
-    assert came == [[], short[:2], short[2:], [], [long]]
-
-
 @pytest.mark.parametrize("kind", ["float32", "int8"])
 def test_a_beginning_that_was_read_before_is_copied_bit_for_bit(tmp_path, kind):
     llama3(tmp_path)

@@ -17,7 +17,6 @@ import llmlib.fast
 from llmlib import attention, data, decode_step, generation, layers, pretrained
 from llmlib.decode_step import GROUP
 from llmlib.output_head import cross_entropy
-from llmlib.sampling import sample
 from llmlib.serve import engine
 
 pytestmark = pytest.mark.unit
@@ -236,23 +235,6 @@ def test_what_has_been_replaced_is_left_to_forward(tmp_path, monkeypatch):
     assert not calls
 
 
-@pytest.mark.parametrize("change", [torch.Tensor.double, lambda store: store.mT.contiguous().mT])
-def test_a_cache_of_another_kind_is_left_to_forward(tmp_path, change):
-    model = tiny(tmp_path)
-    cache = of_random_numbers(model, 9)
-    cache.values[1] = change(cache.values[1])
-    assert model.decode_step(torch.tensor([[5]]), cache) is None and cache.length == 9
-
-
-def test_a_full_cache_says_so(tmp_path):
-    model, cache = tiny(tmp_path), None
-    cache = model.new_cache(context=2)
-    model([1], cache)
-    model([1], cache)
-    with pytest.raises(ValueError, match="the KV cache holds 2 positions, but 3 are needed"):
-        model([1], cache)
-
-
 def test_several_texts_at_once_are_what_each_is_alone(tmp_path):
     model, found = tiny(tmp_path, "wide"), {}
     prompts = [[i, 2 * i, 3 * i] for i in range(1, 9)]
@@ -277,18 +259,6 @@ def test_the_logits_of_one_token_stay_when_the_next_is_computed(tmp_path):
     model([6], cache)
     assert torch.equal(first, kept)
     first[0, 0, 0] = 9  # and they are the caller's own
-
-
-def test_another_default_of_torchs_changes_nothing(tmp_path):
-    model, ids = tiny(tmp_path), torch.tensor([[5]])
-    wanted = model.decode_step(ids, of_random_numbers(model, 9))
-    cache = of_random_numbers(model, 9)
-    torch.set_default_dtype(torch.float64)
-    try:
-        found = model.decode_step(ids, cache)
-    finally:
-        torch.set_default_dtype(torch.float32)
-    assert found.dtype == torch.float32 and torch.equal(found, wanted)
 
 
 @pytest.mark.parametrize("started", [False, True])
@@ -373,36 +343,6 @@ def test_loading_compiles_nothing_and_the_command_says_that_it_does(
     assert capsys.readouterr() == ("", told)
     engine.load_compiled(str(tmp_path), "float32")
     assert len(tokens) == 1 and capsys.readouterr() == ("", "")
-
-
-def test_what_is_compiled_is_kept(tmp_path, monkeypatch):
-    step = tiny(tmp_path).decode_step
-    step.compile()
-    assert step.is_compiled()
-    elsewhere = types.SimpleNamespace(cache_path=str(tmp_path))
-    token = types.SimpleNamespace(stats=elsewhere)
-    step.kernels = types.SimpleNamespace(token=token)
-    assert not step.is_compiled()
-
-
-def test_only_int4_has_one(tmp_path):
-    tiny(tmp_path)
-    for kind in ("float32", "bfloat16", "int8"):
-        assert pretrained.load(tmp_path, kind).decode_step is None
-
-
-def test_between_two_steps_torch_has_one_thread(tmp_path):
-    model, seen = tiny(tmp_path), []
-    parts = dataclasses.replace(
-        model.parts,
-        sampling=lambda *args, **settings: seen.append(torch.get_num_threads()) or sample(*args),
-    )
-    torch.set_num_threads(2)
-    list(generation.generate(dataclasses.replace(model, parts=parts), [1, 2], 3))
-    assert seen == [1, 1, 1] and torch.get_num_threads() == 2
-    with pytest.raises(ZeroDivisionError), decode_step.one_thread():
-        1 / 0
-    assert torch.get_num_threads() == 2
 
 
 @pytest.mark.slow

@@ -2,15 +2,12 @@
 models; and files that are damaged or hold what is not known.
 """
 
-import sys
-
 import gguf
 import numpy as np
 import pytest
 import torch
 import transformers
 from gguf.quants import quantize
-from safetensors.torch import save_file
 from test_engine import assert_same_logits, random_ids, saved
 from test_families import LLAMA3, YARN
 from test_tokens import LLAMA3_SPLIT, mixed_text
@@ -295,15 +292,6 @@ def test_quantizations(tmp_path, kind):
     assert_same_logits(pretrained.load(path), theirs(path), random_ids(2, 40, VOCAB))
 
 
-@pytest.mark.parametrize("weights", ["bfloat16", "int8", "int4"])
-def test_in_fewer_bits_it_is_what_its_numbers_are_in_a_folder(tmp_path, weights):
-    _, path = made(tmp_path, "llama", kind="Q4_0")
-    save_file(theirs(path).state_dict(), tmp_path / "folder" / "model.safetensors")
-    model, same = (pretrained.load(name, weights) for name in (path, tmp_path / "folder"))
-    ids = random_ids(1, 40, VOCAB)
-    assert torch.equal(model(ids), same(ids))
-
-
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     """The bytes of a file of 3 layers, and where its metadata ends."""
@@ -369,18 +357,6 @@ def test_names_that_are_wrong(tmp_path, tiny, old, new, message):
     refused(tmp_path, raw.replace(old, new), message)
 
 
-def test_a_key_twice(tmp_path, tiny):
-    raw, _ = tiny
-    twice = raw.replace(b"llama.attention.value_length", b"llama.attention.head_countxx")
-    refused(tmp_path, twice, "sets llama.attention.head_countxx")
-    key = b"llama.attention.key_length"
-    again = raw.replace(b"llama.attention.value_length", b"llama.attention.key_length\0\0")
-    assert key in raw and again != raw
-    at = again.index(b"llama.attention.key_length\0\0") - 8
-    shorter = again[:at] + len(key).to_bytes(8, "little") + key + again[at + 8 + 28 :]
-    refused(tmp_path, shorter, "holds the key llama.attention.key_length twice")
-
-
 @pytest.mark.parametrize(
     "keys, message",
     [
@@ -416,19 +392,6 @@ def test_an_architecture_or_a_quantization_that_is_not_known(tmp_path):
     refused(tmp_path, path.read_bytes(), "architecture 'mamba': .* llama, .*qwen2, qwen3, qwen3moe")
     write(path, random_model("Llama", {"hidden_size": 256}), "llama", "TQ1_0")
     refused(tmp_path, path.read_bytes(), "as TQ1_0: this engine reads F32, F16, BF16, Q4_0")
-
-
-def test_a_folder_with_a_gguf_file_is_no_checkpoint(tmp_path):
-    made(tmp_path, "llama")
-    with pytest.raises(FileNotFoundError, match="holds config.json .*, or a GGUF file"):
-        pretrained.load(tmp_path)
-
-
-def test_a_model_too_large_for_the_memory(tmp_path, monkeypatch):
-    _, path = made(tmp_path, "llama")
-    monkeypatch.setattr("llmlib.checkpoints.checkpoint.available_memory", lambda: 1000)
-    with pytest.raises(MemoryError, match="GB are needed as float32"):
-        pretrained.load(path)
 
 
 def byte_level_keys(cuts, begin=False):
@@ -528,10 +491,3 @@ def test_smollm2_from_its_own_file():
     assert (model(ids) - folder(ids)).abs().max() < 1e-4  # 1e-5 in its norms' root is a float32
     assert generation.chat_prompt(model, "Hi!") == generation.chat_prompt(folder, "Hi!")
     assert model.config.stop_ids == folder.config.stop_ids
-
-
-def test_without_the_package(tmp_path, monkeypatch):
-    _, path = made(tmp_path, "llama")
-    monkeypatch.setitem(sys.modules, "gguf", None)
-    with pytest.raises(ModuleNotFoundError, match="package gguf, which is not installed: type"):
-        pretrained.load(path)

@@ -9,7 +9,6 @@ from base64 import b64decode
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
-import nbformat
 import numpy as np
 import pytest
 import torch
@@ -32,8 +31,6 @@ from llmlib.plots import (
     scaling,
     tokens,
 )
-from llmlib.tokens import merge
-from llmlib.widgets.merge_tree import rows as merge_rows
 
 pytestmark = pytest.mark.unit
 ALT = 'Three bars; the one of " & <s>" is the highest, 70 %.'
@@ -91,13 +88,6 @@ def test_a_dollar_sign_in_a_prompt_is_no_formula():
     plots.image(attention.row(["$$", " $$", "a"], [0.2, 0.3, 0.5]), ALT)  # no formula at all
 
 
-def test_powers_of_ten_stay_formulas():
-    fig, ax = plots.figure()
-    ax.set_title(r"$\mathdefault{10^{3}}$")
-    plots.image(fig, ALT)
-    assert ax.title.get_parse_math()
-
-
 def test_an_empty_bin_is_left_out_of_the_calibration_without_a_warning(recwarn):
     plots.image(output_head.calibration({"a": (np.array([0.05, 0.95]), np.array([0, 1]))}), ALT)
     assert not recwarn.list
@@ -115,15 +105,6 @@ def test_one_panel_is_drawn_like_many():
         kv_cache.schedule({"all at once": [(0, 0, 3), (1, 0, 5)]}),
     ):
         plots.image(fig, ALT)
-
-
-def test_every_weight_of_a_row_is_in_each_histogram():
-    """The coarse step lies beyond the largest weight."""
-    row = torch.linspace(-0.6, 0.6, 50)
-    coarse, fine = (row / 0.78).round() * 0.78, (row / 0.005).round() * 0.005
-    fig = kv_cache.rounded_row(row, coarse, fine)
-    for ax in fig.axes:
-        assert sum(bar.get_height() for bar in ax.patches) == 50
 
 
 def test_the_words_of_a_figure_are_made_of_its_data():
@@ -149,33 +130,6 @@ def test_the_words_of_a_figure_are_made_of_its_data():
     assert "France after layers -1 to -1, is after layers 0 to 0." in fig.alt
     fig = layers.patch_map(torch.tensor([[0.9, 0.0], [0.9, 0.1], [0.8, 0.4]]), ["a", "b"])
     assert "a after layers -1 to 1, b nowhere." in fig.alt
-
-
-def test_the_words_of_a_figure_follow_a_learners_own_run():
-    """Other prompts, texts and counts than the course's give other words."""
-    fig = sampling.strips(Letters, {"Once": torch.tensor([0.25, 0.75])}, 0.1)
-    assert fig.alt.endswith(
-        f"Once: 2 tokens wide enough to see, the widest, {Letters.decode([1])!r}, 0.75."
-    )
-    fig = sampling.two_arms({"right": {"plainly": [0.5, 0.5], "in the template": [0.0, 1.0]}})
-    assert "right, plainly: 0.50, 0.50 to 0.50; right, in the template: 0.50, 0.00" in fig.alt
-    assert "Ada: 2 different, the commonest 3 times." in sampling.answers({"Ada": [3, 1]}, 4).alt
-    fig = attention.head_maps({"copies": torch.tensor([[0.1, 0.2], [0.9, 0.0]])}, 1)
-    assert "2 layers by 2 heads" in fig.alt and fig.alt.endswith("copies: 1.0 (0.90).")
-    fig = output_head.learning_rates([0.01, 0.1, 1.0], {"mine": [6.0, 5.1, 7.0]}, 6.2)
-    assert "mine: 6.0, lowest 5.1 at 0.1, then higher again." in fig.alt
-    assert (
-        "a -0.50 and 0.25 and 1.00."
-        in output_head.gains_by_seed({"a": [-0.5, 1.0]}, {"a": 0.3}).alt
-    )
-    fig = output_head.logits_to_loss(["red", "tan"], [2.0, 1.0], [0.73, 0.27])
-    assert "red 2.00 and 0.73" in fig.alt and "the loss of red, 0.31." in fig.alt
-    assert "zlib 1,115 and 1,120." in output_head.file_sizes([("zlib", 1115, 1120)]).alt
-    fig = layers.parameter_shares({"tiny": {"tables": 1, "attention": 3}})
-    assert "tables and attention. tiny 25.0 and 75.0." in fig.alt
-    rows = merge_rows(merge, "abcd", [(97, 98), (256, 99)])
-    fig = tokens.merge_tree(list(rows))
-    assert "with their ranks: ab 0, abc 1." in fig.alt and fig.alt.endswith("2 tokens: abc, d.")
 
 
 def test_curves_are_told_by_their_ends_and_by_what_lies_beyond():
@@ -276,14 +230,6 @@ class Images(HTMLParser):
     def handle_starttag(self, tag, attributes):
         if tag == "img":
             self.found.append(dict(attributes))
-
-
-def test_nbconvert_shows_the_alt_text():
-    """In the template that `jupyter nbconvert --to html` takes when nobody says otherwise."""
-    output = nbformat.v4.new_output("display_data", plots.image(bars(), ALT))
-    cell = nbformat.v4.new_code_cell("show(...)", outputs=[output])
-    page, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
-    assert [image["alt"] for image in Images(page).found] == [ALT]
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ import sys
 import answer_runner
 import pytest
 import sample
-import suites
 
 from exercises.format.notebooks import ROOT
 
@@ -160,23 +159,3 @@ def test_a_sample_holds_each_exercise_and_depends_on_its_seed_alone():
     for kind, number in sample.KINDS.items():
         some = [(each.notebook, each.function) for each in found["a"] if each.kind == kind]
         assert len(some) == number * len(exercises) and set(some) == exercises
-
-
-def test_a_crowd_is_a_quarter_of_like_tests_and_the_rest_is_whole(project):
-    many = TEST.replace("mark.unit", "mark.unit\n@pytest.mark.crowd")
-    many = many.replace('["a", "b"]', '["a"] * 9').replace("log.write(name)", 'log.write("c")')
-    project.put("test_many.py", many)
-    ran, said = project.run("--crowd=abc", workers=2)
-    assert ran == "abccc" and "Of 9 tests of crowds 3 were run, chosen by abc." in said
-    assert project.run()[0] == "ab" + "c" * 9
-
-
-def test_ci_runs_every_test_but_of_crowds_with_one_word(monkeypatch):
-    """All in one run."""
-    ran = []
-    monkeypatch.setattr(suites, "run", ran.append)
-    suites.test(["--ci", "-x"])
-    suites.proof(["-x"])
-    assert {*ran[0]} - {*ran[1]} == {f"--crowd={suites.seed()}"} and "--verdicts" in ran[0]
-    assert not {*ran[1]} - {*ran[0]}
-    assert "make test ARGS=--ci" in (suites.ROOT / ".ci/run").read_text(encoding="utf-8")
