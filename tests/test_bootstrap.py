@@ -311,26 +311,6 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
             pass
 
 
-def test_a_locale_that_knows_no_umlaut(tmp_path):
-    """Such a path reaches the set-up, and the programs that it starts, as it is."""
-    code = f"""
-import subprocess, sys
-from pathlib import Path
-from classroom.bootstrap import __main__ as setup, steps
-setup.ROOT = Path({str(ROOT)!r})
-def set_up(*_):
-    Path(sys.argv[1]).mkdir()
-    said = steps.run("look", [sys.executable, "-c", "import os; print(os.getcwd())"], sys.argv[1])
-    sys.exit("" if said.strip() == sys.argv[1] else said)
-setup.set_up = set_up
-setup.main([])
-"""
-    forced = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    words = [sys.executable, "-c", code, str(tmp_path.resolve() / "Bücher")]
-    done = subprocess.run(words, env={**os.environ, **forced}, capture_output=True, cwd=ROOT)
-    assert done.stderr.strip() == b"" and (tmp_path / "Bücher").is_dir()
-
-
 def test_a_used_port_is_named():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -338,16 +318,6 @@ def test_a_used_port_is_named():
         port = taken.getsockname()[1]
         with pytest.raises(SystemExit, match=f"Port {port} cannot be used"):
             open_jupyter._refuse_used(port)
-
-
-def test_a_learner_s_programs_wait_asleep_and_find_llmlib(monkeypatch):
-    monkeypatch.setattr(os, "environ", {"PATH": "/usr/bin", "GOMP_SPINCOUNT": "7"})
-    monkeypatch.setattr(os, "chdir", lambda _: None)
-    monkeypatch.setattr(os, "execv", lambda *_: None)
-    open_jupyter._open(Path("/somewhere/.venv/bin/python"), setup.ROOT, [])
-    assert os.environ["PATH"] == f"/somewhere/.venv/bin{os.pathsep}/usr/bin"
-    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
-    assert os.environ["GOMP_SPINCOUNT"] == "7"  # one's own choice stays
 
 
 @pytest.mark.parametrize("minor", [10, 11, 14, 15])

@@ -14,7 +14,7 @@ from llmlib.fast.quantized import KINDS
 from llmlib.serve.continuous_batching import BLOCK, MOST_TEXTS, ContinuousBatch
 from llmlib.serve.prefix_cache import PrefixCache
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow]
+pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.verdict()]
 
 
 def written(model, texts, joins, leaves=()):
@@ -196,9 +196,8 @@ def test_what_generate_refuses_is_refused_and_a_full_batch_takes_no_more(tmp_pat
     batch.add([1], 2, temperature=0.0)
 
 
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=[pytest.mark.proof] * (kind != "int4")) for kind in KINDS]
-)
+@pytest.mark.proof
+@pytest.mark.parametrize("kind", KINDS)
 def test_eight_texts_of_smollm2(kind):
     model = pretrained.load("smollm2", kind)
     stories = data.stories("held_out")

@@ -17,9 +17,8 @@ import llmlib.fast
 from llmlib import attention, data, decode_step, generation, layers, pretrained
 from llmlib.decode_step import GROUP
 from llmlib.output_head import cross_entropy
-from llmlib.serve import engine
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.verdict()]
 WIDE = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4}
 MODELS = {
     "grouped queries": {"n_kv_head": 2},
@@ -326,25 +325,7 @@ def test_without_numba(tmp_path, monkeypatch):
     assert pretrained.load(tmp_path, "int4").decode_step is None
 
 
-@pytest.mark.parametrize("kept", [False, True])
-def test_loading_compiles_nothing_and_the_command_says_that_it_does(
-    tmp_path, kept, capsys, monkeypatch
-):
-    tokens, real = [], decode_step.DecodeStep.__call__
-    monkeypatch.setattr(
-        decode_step.DecodeStep, "__call__", lambda *args: tokens.append(1) or real(*args)
-    )
-    tiny(tmp_path)
-    assert not tokens and capsys.readouterr() == ("", "")
-    monkeypatch.setattr(decode_step.DecodeStep, "is_compiled", lambda self: kept)
-    model = engine.load_compiled(str(tmp_path), "int4")
-    assert len(tokens) == 1 and model.decode_step.kernels.token.signatures
-    told = "" if kept else "Compiling int4's loops, once on this computer: some ten seconds.\n"
-    assert capsys.readouterr() == ("", told)
-    engine.load_compiled(str(tmp_path), "float32")
-    assert len(tokens) == 1 and capsys.readouterr() == ("", "")
-
-
+@pytest.mark.proof
 @pytest.mark.slow
 def test_smollm2s_loss_one_token_at_a_time():
     """Rounding each product's vector to 8 bits costs less than half a per cent."""

@@ -9,12 +9,13 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional as F
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from classroom.engine_check import reference, same_beginning, same_ids
 from llmlib import attention, embeddings, generate, layers, output_head, pretrained, scaling
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow]
+pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.verdict()]
 
 PROMPTS = [
     "The capital of France is",
@@ -107,52 +108,27 @@ def test_one_pass_says_where_a_text_leaves_that_of_transformers(smollm2, continu
 
 def saved(model, folder, **options):
     with torch.no_grad():  # a fresh model's biases and norms are 0 and 1: make every weight count
-        for parameter in model.parameters():
-            parameter.add_(
-                0.02
-                * torch.randn(
-                    parameter.shape, generator=torch.Generator().manual_seed(parameter.numel())
-                )
-            )
+        for each in model.parameters():
+            generator = torch.Generator().manual_seed(each.numel())
+            each.add_(0.02 * torch.randn(each.shape, generator=generator))
     model.save_pretrained(folder, **options)
     return model.eval()
 
 
+LLAMA = {"hidden_size": 48, "intermediate_size": 100, "num_hidden_layers": 3}
+LLAMA |= {"num_attention_heads": 6, "vocab_size": 211, "max_position_embeddings": 64}
+GPT2 = {"n_embd": 48, "n_layer": 3, "n_head": 6, "vocab_size": 211, "n_positions": 64}
+
+
 def llama(folder, n_kv_head=3, tied=True, save={}, **settings):
-    config = LlamaConfig(
-        **{
-            **dict(
-                hidden_size=48,
-                intermediate_size=100,
-                num_hidden_layers=3,
-                num_attention_heads=6,
-                num_key_value_heads=n_kv_head,
-                vocab_size=211,
-                max_position_embeddings=64,
-                tie_word_embeddings=tied,
-            ),
-            **settings,
-        }
-    )
+    heads = {"num_key_value_heads": n_kv_head, "tie_word_embeddings": tied}
     torch.manual_seed(0)
-    return saved(LlamaForCausalLM(config), folder, **save)
+    return saved(LlamaForCausalLM(LlamaConfig(**LLAMA | heads | settings)), folder, **save)
 
 
 def gpt2(folder, tied=True, **settings):
-    config = GPT2Config(
-        **{
-            **dict(
-                n_embd=48,
-                n_layer=3,
-                n_head=6,
-                vocab_size=211,
-                n_positions=64,
-                tie_word_embeddings=tied,
-            ),
-            **settings,
-        }
-    )
     torch.manual_seed(0)
+    config = GPT2Config(**GPT2 | {"tie_word_embeddings": tied} | settings)
     return saved(GPT2LMHeadModel(config), folder)
 
 
@@ -272,70 +248,46 @@ def test_a_part_that_computes_in_float64_fits_into_the_model(smollm2):
     assert torch.equal(model(ids), smollm2(ids))
 
 
+def random(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
 def test_functions_against_torch():
-    g = torch.Generator().manual_seed(0)
-    x, w, b = (
-        torch.randn(2, 5, 12, generator=g),
-        torch.randn(12, generator=g),
-        torch.randn(12, generator=g),
-    )
-    assert torch.allclose(
-        layers.layer_norm(x, w, b, 1e-5),
-        torch.nn.functional.layer_norm(x, (12,), w, b, 1e-5),
-        atol=1e-6,
-    )
-    assert torch.allclose(
-        layers.rms_norm(x, w, 1e-5), torch.nn.functional.rms_norm(x, (12,), w, 1e-5), atol=1e-6
-    )
-    for approximate in ("tanh", "none"):
-        assert torch.allclose(
-            layers.gelu(x, approximate),
-            torch.nn.functional.gelu(x, approximate=approximate),
-            atol=1e-6,
-        )
+    x, w, b = random(2, 5, 12), random(12, seed=1), random(12, seed=2)
+    targets, big = random_ids(2, 5, 12), 1000 * x
+    q, k, v = random(3, 2, 3, 5, 8, seed=3)
+    loss, mask = F.cross_entropy(x.flatten(0, 1), targets.flatten()), attention.causal_mask(5)
+    attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    for ours, theirs, atol in [
+        (layers.layer_norm(x, w, b, 1e-5), F.layer_norm(x, (12,), w, b, 1e-5), 1e-6),
+        (layers.rms_norm(x, w, 1e-5), F.rms_norm(x, (12,), w, 1e-5), 1e-6),
+        (layers.gelu(x, "tanh"), F.gelu(x, approximate="tanh"), 1e-6),
+        (layers.gelu(x, "none"), F.gelu(x), 1e-6),
+        (output_head.softmax(big), big.softmax(-1), 1e-8),
+        (output_head.log_softmax(big), big.log_softmax(-1), 1e-4),
+        (output_head.cross_entropy(x, targets), loss, 1e-8),
+        (output_head.perplexity(x, targets), loss.exp(), 1e-8),
+        (attention.scaled_dot_product_attention(q, k, v, mask), attended, 1e-6),
+    ]:
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=atol)
+    assert mask.dtype == torch.bool and mask.tolist()[1] == [True, True, False, False, False]
+    assert torch.equal(attention.causal_mask(2, start=3), mask[3:])
     with pytest.raises(ValueError, match="tanh"):
         layers.gelu(x, "sigmoid")
-    big = x * 1000
-    assert torch.allclose(output_head.softmax(big), big.softmax(-1))
-    assert torch.allclose(output_head.log_softmax(big), big.log_softmax(-1), atol=1e-4)
-    targets = torch.randint(12, (2, 5), generator=g)
-    expected = torch.nn.functional.cross_entropy(x.flatten(0, 1), targets.flatten())
-    assert torch.allclose(output_head.cross_entropy(x, targets), expected)
-    assert torch.allclose(output_head.perplexity(x, targets), expected.exp())
     with pytest.raises(ValueError, match="targets of shape"):
         output_head.cross_entropy(x, targets[:, :-1])
-    q, k, v = (torch.randn(2, 3, 5, 8, generator=g) for _ in range(3))
-    mask = attention.causal_mask(5)
-    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-    assert torch.allclose(
-        attention.scaled_dot_product_attention(q, k, v, mask), expected, atol=1e-6
-    )
-    assert mask.dtype == torch.bool and mask.tolist()[1] == [True, True, False, False, False]
-    assert torch.equal(attention.causal_mask(2, start=3), attention.causal_mask(5)[3:])
 
 
 def test_multi_head_attention_against_torch():
-    g = torch.Generator().manual_seed(0)
-    reference = torch.nn.MultiheadAttention(24, 4, bias=False, batch_first=True)
-    w_q, w_k, w_v = reference.in_proj_weight.detach().chunk(3)
-    x, context, mask = (
-        torch.randn(2, 5, 24, generator=g),
-        torch.randn(2, 7, 24, generator=g),
-        attention.causal_mask(5),
-    )
-    expected, _ = reference(x, x, x, attn_mask=~mask)
-    w_o = reference.out_proj.weight.detach()
-    assert torch.allclose(
-        attention.multi_head_attention(x, w_q, w_k, w_v, w_o, 4, mask=mask), expected, atol=1e-6
-    )
-    expected, _ = reference(x, context, context)
-    assert torch.allclose(
-        attention.multi_head_attention(x, w_q, w_k, w_v, w_o, 4, context=context),
-        expected,
-        atol=1e-6,
-    )
+    theirs = torch.nn.MultiheadAttention(24, 4, bias=False, batch_first=True)
+    weights = *theirs.in_proj_weight.detach().chunk(3), theirs.out_proj.weight.detach()
+    x, context, mask = random(2, 5, 24), random(2, 7, 24, seed=1), attention.causal_mask(5)
+    ours = attention.multi_head_attention(x, *weights, 4, mask=mask)
+    torch.testing.assert_close(ours, theirs(x, x, x, attn_mask=~mask)[0], rtol=1e-5, atol=1e-6)
+    ours = attention.multi_head_attention(x, *weights, 4, context=context)
+    torch.testing.assert_close(ours, theirs(x, context, context)[0], rtol=1e-5, atol=1e-6)
     with pytest.raises(ValueError, match="must divide"):
-        attention.multi_head_attention(x, w_q, w_k, w_v, w_o, 4, n_kv_head=3)
+        attention.multi_head_attention(x, *weights, 4, n_kv_head=3)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,10 @@ from classroom.my_llm import cli as my_llm_cli
 from exercises.format import notebooks as course_notebooks
 from llmlib.assets import smollm2_folder
 
-pytestmark = pytest.mark.graders
+pytestmark = [
+    pytest.mark.graders,
+    pytest.mark.verdict("solutions/*.py", "notebooks/*.ipynb", "tests/answers/*/*.py"),
+]
 PROMPTS = ["The capital of France is", "In 1969, a naïve café owner said: \"We've"]
 
 
@@ -65,19 +68,19 @@ def loaded(path):
     return module
 
 
-def says_what_transformers_says(path, n=64):
+def says_what_transformers_says(path, n=16):
     module = loaded(path)
     model, tokenizer = module.Model(smollm2_folder()), module.Tokenizer(smollm2_folder())
     model.config.stop_ids = ()
     for prompt in PROMPTS:
         ids = tokenizer.encode(prompt)
-        assert list(module.new_ids(model, ids, n)) == theirs(tuple(ids))[:n], prompt
+        assert list(module.new_ids(model, ids, n)) == theirs(tuple(ids), n), prompt
 
 
 @functools.cache
-def theirs(ids):
+def theirs(ids, n):
     """What `transformers` writes, asked once."""
-    return reference_ids(smollm2_folder(), list(ids), 64)
+    return reference_ids(smollm2_folder(), list(ids), n)
 
 
 @pytest.fixture(scope="module")
@@ -115,16 +118,15 @@ USED_AGAIN = {  # notebook: a last cell that uses names of its answers for somet
 }
 
 
-def test_a_name_that_is_used_again_below_does_not_reach_the_file(tmp_path, official):
+def test_a_name_that_is_used_again_below_does_not_reach_the_file(
+    tmp_path, official, from_solutions
+):
     folder = notebooks(tmp_path, official)
-    plain, gaps = my_llm.collect(folder)
-    assert not gaps
     for name, source in USED_AGAIN.items():
         node = nbformat.read(folder / f"{name}.ipynb", 4)
         node.cells.append(nbformat.v4.new_code_cell(source))
         nbformat.write(node, folder / f"{name}.ipynb")
-    text, gaps = my_llm.collect(folder)
-    assert not gaps and text == plain
+    assert text_from(folder) == from_solutions.read_text()
 
 
 def test_an_answer_that_is_corrected_below_its_cell_reaches_the_file(tmp_path, official):
@@ -164,7 +166,7 @@ def test_the_stream_writes_no_half_of_a_character(from_solutions, monkeypatch):
 def test_from_a_learner(style, tmp_path):
     folder = notebooks(tmp_path, right_answers(style))
     (tmp_path / "my_llm.py").write_text(text_from(folder))
-    says_what_transformers_says(tmp_path / "my_llm.py")
+    says_what_transformers_says(tmp_path / "my_llm.py", n=64)
 
 
 @pytest.mark.proof
@@ -185,23 +187,12 @@ def test_it_streams_text_from_a_terminal(from_solutions):
         assert process.stderr.read() == b"" and process.wait(60) == -signal.SIGPIPE
 
 
+@pytest.mark.proof
 def test_text_goes_in_and_out_of_it_whatever_the_encodings_are(from_solutions):
     command = [sys.executable, from_solutions, b"I \xe2\x99\xa5 tea \xff", "--max-new-tokens", "1"]
     old = os.environ | {"PYTHONIOENCODING": "cp1252"}  # of Windows, whose console has a heart
     done = subprocess.run(command, env=old, capture_output=True, check=True)
     assert done.stdout.decode().startswith("I \u2665 tea ?") and done.stderr == b""
-
-
-def test_a_setting_that_means_nothing_is_refused_in_one_sentence(
-    from_solutions, monkeypatch, capsys
-):
-    module = loaded(from_solutions)
-    settings = "temperature=-1 temperature=nan top-k=0 top-p=0 top-p=90 min-p=3 max-new-tokens=-5"
-    for setting in (f"--{each}" for each in settings.split()):
-        monkeypatch.setattr(sys, "argv", ["my_llm.py", "Hi", setting])
-        with pytest.raises(SystemExit, match="2"):
-            module.main()
-        assert "settings are numbers from 0 to" in capsys.readouterr().err
 
 
 def test_what_is_missing_or_wrong_is_named_and_filled(tmp_path, official):
@@ -221,7 +212,7 @@ def test_what_is_missing_or_wrong_is_named_and_filled(tmp_path, official):
     text, _ = my_llm.collect(folder, fill=True)
     assert text.count("# Filled in from llmlib, not mine.") == len(gaps)
     (tmp_path / "my_llm.py").write_text(text)
-    says_what_transformers_says(tmp_path / "my_llm.py", n=8)
+    says_what_transformers_says(tmp_path / "my_llm.py")
 
 
 def test_a_damaged_notebook_is_named_and_filled(tmp_path, official):
@@ -282,7 +273,7 @@ def test_helpers_and_their_tables_come_along_and_keep_their_meaning(tmp_path, of
     path = tmp_path / "my_llm.py"
     path.write_text(text_from(notebooks(tmp_path, official | HELPERS)))
     assert "print(embed(" not in path.read_text() and "SCALE_of_04" in path.read_text()
-    says_what_transformers_says(path, n=8)
+    says_what_transformers_says(path)
 
 
 ODD = {  # each works in its notebook, and must not spoil the file for the others
@@ -347,7 +338,7 @@ def test_what_one_notebook_names_changes_nothing_in_another(tmp_path, official):
     path.write_text(text := text_from(notebooks(tmp_path, official | ODD)))
     assert "import *" not in text and "min_of_03" in text and "SEEN_of_04" in text
     assert "from llmlib" not in text and "look_up = embed" in text
-    says_what_transformers_says(path, n=8)
+    says_what_transformers_says(path)
 
 
 HEAD = assemble.FIRST_WORDS.decode()
@@ -466,6 +457,9 @@ BEFORE = {  # lines that make what f() reads: what f() is then
     "A = T = {}\nfor i in range(3): T[i] = i\nv = lambda: A[2]": 2,
     "C = {}\ndef enter(c):\n    C[c.__name__] = c\n    return c\n@enter\nclass M: k = 4\n"
     "v = lambda: C['M'].k": 4,
+    "def h(x): return x\ndef g(x): return h(x)\nT = g(1)\ndef h(x): return -x\n"
+    "v = lambda: (T, h(1))": (1, -1),
+    "class A:\n    t = abs(1)\nT = A.t\nv = lambda: T": 1,
     "C = {}\ndef enter(n):\n    def put(f): C[n] = f\n    return put\nenter('m')(abs)\n"
     "v = lambda: C['m'](-3)": 3,
 }
@@ -477,23 +471,6 @@ def test_what_ran_for_what_it_changes_comes_along(lines):
     space = {}
     exec("\n".join(found), space)
     assert space["f"]() == BEFORE[lines] and not lacking
-
-
-@pytest.mark.parametrize(
-    "table", ["T = f(1)", "T = [h(i) for i in range(3)]", "class A:\n    t = h(1)\nT = A.t"]
-)
-def test_what_ran_with_an_earlier_definition_keeps_it(table):
-    """Run for its value, not only if it is called: the file would fail in that line."""
-    cells = (
-        "def h(x):\n    return x",
-        "def f(x):\n    return h(x)",
-        table,
-        "def h(x):\n    return -x",
-    )
-    found, lacking = made("g", *cells, "def g(x):\n    return T, h(x)")
-    space = {}
-    exec("\n".join(found), space)
-    assert space["T"] in (1, [0, 1, 2]) and space["g"](1)[1] == -1 and not lacking
 
 
 @pytest.mark.parametrize(
@@ -527,8 +504,6 @@ def test_the_variable_of_a_comprehension_is_nobody_elses():
         "async for i in f(T):\n    X = i",
         "async with f(T) as X:\n    pass",
         "X = [i async for i in f(T)]",
-        "X = {await i: 1 for i in f(T)}",
-        "X = list(await i for i in f(T))",
     ],
 )
 def test_what_a_cell_awaits_is_made_of_the_same_names(cell):
@@ -572,13 +547,6 @@ def test_the_names_in_a_class_are_its_own_but_not_its_methods():
     assert assemble.renamed(source, {"size": "width", "n": "m", "f": "g"}) == want
 
 
-def test_a_name_of_a_function_around_is_not_a_global_one():
-    inner = "    def g():\n        nonlocal n\n        n += s\n        return n\n"
-    source = f"def f():\n    n = 1\n\n{inner}    return g() + s"
-    want = source.replace(" s", " t")
-    assert assemble.renamed(source, {"n": "m", "s": "t"}) == want
-
-
 def test_another_file_is_not_written_over(tmp_path, capsys):
     (tmp_path / "mine.ipynb").write_text("{}")
     words = ["my-llm", "Hi", "--folder", str(tmp_path), "--output", str(tmp_path / "mine.ipynb")]
@@ -595,15 +563,3 @@ def test_what_somebody_has_changed_in_it_is_kept(tmp_path):
     my_llm_cli._write(mine, HEAD + "two")
     assert old.read_text().endswith("mine") and mine.read_text().endswith("two")
     assert my_llm_cli._why_not_overwrite(mine) == ""
-
-
-def test_another_models_folder_is_one_sentence(from_solutions, tmp_path, monkeypatch, capsys):
-    theirs = loaded(from_solutions)
-    monkeypatch.setattr(sys, "argv", ["my_llm.py", "Hi", "--model", str(tmp_path)])
-    for config in (None, "{}"):
-        if config:
-            (tmp_path / "config.json").write_text(config)
-        with pytest.raises(SystemExit, match="2"):
-            theirs.main()
-        said = capsys.readouterr().err
-        assert f"error: no model in {tmp_path} (" in said and "give --model FOLDER" in said

@@ -25,7 +25,7 @@ PARTS = {  # the modules of a part, and the extras with which they must import
     "": r"llmlib\.(fast\.|checkpoints\.)?(?!plots|data|serve|widgets|numba)\w+$",
     "fast": r"llmlib\.(fast\.\w+|decode_step)$",
     "notebook": r"(llmlib\.(plots(\.\w+)?|serve\.(?!server)\w+|data|widgets(\.\w+)?)|"
-    r"exercises(\.\w+)+|classroom\.(predict|quiz|quiz_cells|engine_check|my_llm|"
+    r"exercises(\.\w+)+|classroom\.(predict|quiz|quiz_cells|engine_check|my_llm|folder\.work|"
     r"checking\.check_notebooks))$",
     "lab": r"(llmlib\.serve\.server|classroom(\.\w+)?\.(?!__main__|template)\w+)$",
     "grading": r"grader\.(?!dask_|certificate)\w+(\.\w+)?$",

@@ -27,7 +27,7 @@ from llmlib import assets, chat_template, generation, pretrained
 from llmlib.checkpoints import checkpoint as checkpoint_files
 from llmlib.tokens import Tokenizer
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow]
+pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.verdict()]
 
 
 def edit(folder, **settings):

@@ -25,7 +25,11 @@ from classroom.progress_picture import alt_text, pipeline
 from exercises.format import notebooks
 from grader.certificate import eligibility
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.slow,
+    pytest.mark.verdict("solutions/*.py", "notebooks/*.ipynb"),
+]
 NAME = "01_tokens"
 SOLUTIONS = {each.name: each.solution for each in notebooks.load(NAME).exercises}
 ALL = len(notebooks.load(NAME).core)
@@ -322,17 +326,6 @@ def test_the_command_checks_what_is_asked_for(tmp_path, capsys):
     assert "known: 01_tokens" in capsys.readouterr().err
     assert cli.main(["check", str(tmp_path)]) == 2
     assert f"give it as --folder {tmp_path}" in capsys.readouterr().err
-
-
-def test_the_table_fits_and_says_what_is_what():
-    long = "the mask must hide the future: row 2 looks at position 4 " * 3
-    rows = ("merge", FAILING, long), ("decode", DONE, None), ("encode", UNTOUCHED, None)
-    fault = check_notebooks.Status("03_attention", fault="damaged, half saved")
-    text = table([check_notebooks.Status(NAME, rows), fault], 70)
-    assert all(len(line) <= 70 for line in text.splitlines())
-    assert "1 of 3 done" in text and "damaged" in text
-    assert "✗ wrong            1.2 merge: the mask" in text
-    assert "· not written yet  1.4 encode" in text
 
 
 @pytest.mark.usefixtures("forks")

@@ -86,35 +86,23 @@ def has(pattern):
 
 TRICKS = {
     "long": lambda option, others, ask: len(plain(option)),
-    "many words": lambda option, others, ask: len(plain(option).split()),
-    "long words": lambda option, others, ask: len(plain(option)) / len(plain(option).split()),
     "a number in the middle": lambda option, others, ask: (
         all(map(first_number, [option, *others]))
         and sorted([first_number(option), *map(first_number, others)]).index(first_number(option))
         in (1, 2)
     ),
-    "of middling length": lambda option, others, ask: -abs(len(option) - sum(map(len, others)) / 3),
     "like the others": lambda option, others, ask: sum(
         len(words(option) & words(each)) / len(words(option) | words(each)) for each in others
     ),
     "words of the question": lambda option, others, ask: len(words(option) & words(ask)),
-    "share of words of the question": lambda option, others, ask: (
-        len(words(option) & words(ask)) / max(len(words(option)), 1)
-    ),
     "gives a reason": has(r"[:;,]|\b(since|because|so|as|for|that)\b"),
     "has a number": has(r"\d"),
-    "large number": lambda option, others, ask: max(
-        [float(each.replace(",", "")) for each in re.findall(r"\d[\d,.]*\d|\d", option)] or [0]
-    ),
     "absolute": has(r"\b(all|none|no|not|never|only|alone|every|each|both|neither|nothing)\b"),
-    "hedged": has(r"\b(about|nearly|mostly|some|may|most|depends)\b"),
-    "vague": has(r"\b(something|other|some|about|almost|same|as)\b"),
-    "nothing changes": has(
-        r"\b(stays?|keep|unchanged|as (they|it) were|as large as|not at all|neither|nothing)\b"
-    ),
+    "hedged": has(r"\b(about|nearly|almost|mostly|some|other|may|most|depends)\b"),
 }
 
 
+@pytest.mark.proof
 @unit
 @pytest.mark.parametrize("sign", [1, -1], ids=["most", "least"])
 @pytest.mark.parametrize("trick", TRICKS)

@@ -22,7 +22,7 @@ from llmlib import (
     tokens,
 )
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.verdict("solutions/*.py")]
 
 
 @functools.cache

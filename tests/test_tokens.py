@@ -4,7 +4,6 @@ hand."""
 import functools
 import json
 import random
-import subprocess
 import sys
 from unittest import mock
 
@@ -18,7 +17,7 @@ from llmlib import assets, pretokenizer, tokens
 from llmlib.tokenizer_files import BYTE_TO_CHAR, CHAR_TO_BYTE
 from llmlib.tokens import Tokenizer, count_pairs, merge, split, train_bpe
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.verdict()]
 
 
 @functools.cache
@@ -365,31 +364,6 @@ def test_a_special_token_is_found_across_chunks():
                 assert train_bpe(chunks, 280, [special]) == train_bpe(text, 280, [special])
                 tokenizer = Tokenizer([], [special])
                 assert tokenizer.encode(text).count(256) == 2
-
-
-@pytest.mark.slow
-@pytest.mark.proof
-@pytest.mark.skipif("sys.platform != 'linux'", reason="left out: limiting memory needs Linux")
-def test_a_long_file_is_read_in_bounded_memory(tmp_path):
-    """30 MB of text in 25 MB of memory on top of what Python and llmlib take by themselves."""
-    path = tmp_path / "long.txt"
-    path.write_text("".join(f"word{i % 5000} and so on,\n" for i in range(1_600_000)))
-    assert path.stat().st_size > 30_000_000
-    program = f"""
-import resource
-from llmlib.tokens import Tokenizer, train_bpe
-used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 25_000_000,) * 2)
-with open({str(path)!r}, encoding="utf-8") as file:
-    merges = train_bpe(file, 300)
-print(len(merges))
-try:
-    train_bpe([open({str(path)!r}, encoding="utf-8").read()], 300)
-except MemoryError:
-    print("the limit holds")
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout.split("\n")[:2] == ["44", "the limit holds"], done.stderr[-2000:]
 
 
 def _work(function):

@@ -11,7 +11,11 @@ import sample
 
 from exercises.format.notebooks import ROOT
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.slow,
+    pytest.mark.verdict("solutions/*.py", "tests/answers/*/*.py"),
+]
 TEST = """import pytest
 from pathlib import Path
 
@@ -70,6 +74,7 @@ class Project:
         return kept | {"PYTHONPATH": path, "LLMLIB_CACHE": str(self.cache)}
 
 
+@pytest.mark.proof
 def test_a_pass_is_kept_until_one_of_its_inputs_changes(project):
     assert project.run("--verdicts")[0] == "ab"
     ran, said = project.run("--verdicts")
@@ -91,6 +96,17 @@ def test_a_pass_is_kept_until_one_of_its_inputs_changes(project):
     assert project.run("--fresh")[0] == project.run()[0] == "ab"
 
 
+@pytest.mark.proof
+def test_a_mark_that_names_no_file_leaves_what_is_imported(project):
+    project.put("test_it.py", TEST.replace('"{name}.txt", "{name}?.txt"', ""))
+    assert project.run("--verdicts")[0] == "ab"
+    project.put("a.txt", "changed")
+    assert project.run("--verdicts")[0] == ""
+    project.put("things/used.py", "x = 2")
+    assert project.run("--verdicts")[0] == "ab"
+
+
+@pytest.mark.proof
 def test_a_test_without_a_mark_runs_once_for_each_state_of_the_repository(project):
     project.put("test_it.py", TEST.replace('@pytest.mark.verdict("{name}.txt", "{name}?.txt")', ""))
     assert project.run("--verdicts")[0] == project.run("--verdicts")[0] == "ab"  # no git
@@ -106,6 +122,7 @@ def test_a_test_without_a_mark_runs_once_for_each_state_of_the_repository(projec
     assert project.run("--verdicts")[0] == "aabb"
 
 
+@pytest.mark.proof
 def test_a_failure_is_never_kept_and_ends_an_earlier_pass(project):
     project.put("a.txt", "bad")
     for _ in range(2):

@@ -236,17 +236,6 @@ def test_the_checksum_is_nbgraders():
                 assert checksum(cell.source + " ", cell.cell_type, marks) != compute_checksum(cell)
 
 
-def test_work_is_made_where_there_is_no_nbgrader(tmp_path):
-    """As after the set-up that leaves what is installed alone, in Colab or Kaggle."""
-    issue(tmp_path, "1.1.0")
-    code = "import sys; sys.modules['nbgrader'] = None; from classroom.folder import work"
-    code += f"; from pathlib import Path; print(work.update(Path({str(tmp_path)!r})))"
-    for said in ("[]", "[]"):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert (done.stdout.strip(), done.stderr) == (said, "")
-    assert codes(load(tmp_path)) == codes(load(tmp_path, folder="notebooks"))
-
-
 @pytest.mark.parametrize("name", notebooks.names())
 def test_all_answers_and_guesses_of_the_real_notebooks_are_found(name):
     released, theirs = load(ROOT, name, "notebooks"), load(ROOT, name, "notebooks")
