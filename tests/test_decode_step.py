@@ -10,7 +10,7 @@ import types
 
 import pytest
 import torch
-from test_engine import llama, random_ids
+from test_engine import llama, random_ids, some
 from test_families import CHECKPOINTS, LLAMA3, checkpoint
 
 import llmlib.fast
@@ -145,7 +145,7 @@ def of_random_numbers(model, length, seed=0):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", some(MODELS, "grouped queries", "multi-head", "narrow"))
 def test_logits_are_those_of_the_same_arithmetic(tmp_path, name):
     """After so many tokens that the keys are one part, just two, or three. A number that lies
     between two steps may be rounded to either: that moves the logits of some tokens, of most not.
@@ -170,7 +170,7 @@ PLAIN |= {"Mistral", "Phi-4, part of each head"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CHECKPOINTS)
+@pytest.mark.parametrize("name", some(CHECKPOINTS, "Llama 3", "Gemma 3", "Mixtral"))
 def test_of_every_family_one_tokens_logits_are_those_of_forward(tmp_path, name):
     """Up to roundings; the loops do it for those that are plain Llamas, and know the others."""
     model = pretrained.load(of_family(tmp_path, name), "int4")

@@ -5,7 +5,6 @@ families, greedy ids, the cache.
 import functools
 import importlib
 import inspect
-import math
 
 import pytest
 import torch
@@ -46,6 +45,11 @@ def smollm2():
     return pretrained.load("smollm2")
 
 
+def some(names, *few):
+    """Parameters of which `make test` takes these few, and `make proof` all."""
+    return [pytest.param(name, marks=() if name in few else pytest.mark.proof) for name in names]
+
+
 def random_ids(batch, seq, vocab, seed=0):
     return torch.randint(vocab, (batch, seq), generator=torch.Generator().manual_seed(seed))
 
@@ -74,9 +78,7 @@ def continued(smollm2):
     return ids
 
 
-@pytest.mark.parametrize(
-    "prompt", [*PROMPTS[:2], *(pytest.param(each, marks=pytest.mark.proof) for each in PROMPTS[2:])]
-)
+@pytest.mark.parametrize("prompt", some(PROMPTS, *PROMPTS[:2]))
 def test_smollm2_continues_as_transformers_does(smollm2, continued, prompt):
     ids = smollm2.tokenizer.encode(prompt)
     ours = list(generate(smollm2, ids, 64, stop_ids=()))
@@ -349,26 +351,3 @@ def test_the_nearest_of_a_table_with_a_row_of_zeros():
     assert embeddings.nearest(table, 0, 3) == [3, 1, 2]
     assert embeddings.nearest(table, 0, 9) == [3, 1, 2]  # never the token itself
     assert sorted(embeddings.nearest(table, 1, 3)) == [0, 2, 3]
-
-
-def test_positions():
-    table = embeddings.sinusoidal_positions(50, 16)
-    assert table.shape == (50, 16) and table[0].tolist() == [0.0, 1.0] * 8
-    assert math.isclose(table[3, 2].item(), math.sin(3 / 10000 ** (2 / 16)), abs_tol=1e-6)
-    x = torch.randn(2, 9, 8, generator=torch.Generator().manual_seed(0))
-    turned = embeddings.apply_rope(x, torch.arange(9))
-    assert torch.equal(turned[:, 0], x[:, 0]) and torch.allclose(
-        turned.norm(dim=-1), x.norm(dim=-1)
-    )
-    q, k = torch.randn(2, 8, generator=torch.Generator().manual_seed(1))
-    score = [
-        (embeddings.apply_rope(q[None], [m]) @ embeddings.apply_rope(k[None], [m + 3]).T).item()
-        for m in (0, 5, 100)
-    ]
-    assert max(score) - min(score) < 1e-4
-    for function in (
-        lambda: embeddings.sinusoidal_positions(3, 5),
-        lambda: embeddings.apply_rope(torch.zeros(1, 5), [0]),
-    ):
-        with pytest.raises(ValueError, match="must be even"):
-            function()

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 import torch
-from test_engine import gpt2, llama, random_ids
+from test_engine import gpt2, llama, random_ids, some
 from test_families import CHECKPOINTS, checkpoint
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -204,21 +204,6 @@ def test_attention_in_16_bits_is_that_of_rounded_factors():
         assert found.dtype == torch.float32
         assert torch.allclose(found, wanted, atol=1e-6 if few else 0.03)
         assert few or not torch.equal(found, fast_attention.attention(q, k, v, mask))
-
-
-@pytest.mark.parametrize("amx", [False, True])
-def test_which_models_attend_in_16_bits(tmp_path, monkeypatch, amx):
-    chosen = dataclasses.replace(kernels.chosen, prompt_in_bfloat16=amx)
-    monkeypatch.setattr(kernels, "chosen", chosen)
-    llama(tmp_path, intermediate_size=96, hidden_size=64, num_attention_heads=4, n_kv_head=2)
-    for kind in quantized.KINDS:
-        model = pretrained.load(tmp_path, kind)
-        rounded = amx and kind in ("bfloat16", "int4")
-        wanted = fast_attention.attention_in_16_bits if rounded else fast_attention.attention
-        assert model.parts.attention is wanted
-        mine = model.using(attention=attention.scaled_dot_product_attention)
-        ids = range(fast_attention.MANY_QUERIES)
-        assert (mine(ids) - model(ids)).abs().max() < 0.1
 
 
 @pytest.mark.parametrize("threads, seq", [(1, 3600), (2, 3601), (3, 3602)])
@@ -423,7 +408,7 @@ class Devices(TorchDispatchMode):
 DENSE = [name for name in CHECKPOINTS if name not in ("Mixtral", "Qwen3-MoE")]
 
 
-@pytest.mark.parametrize("name", [*DENSE, "GPT-2"])
+@pytest.mark.parametrize("name", some([*DENSE, "GPT-2"], "GPT-2", "Llama 3", "OLMo 3"))
 def test_every_tensor_is_made_on_the_device(tmp_path, name):
     gpt2(tmp_path) if name == "GPT-2" else checkpoint(tmp_path, name)
     on_cpu, model = pretrained.load(tmp_path), pretrained.load(tmp_path, device="meta")

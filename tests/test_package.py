@@ -17,7 +17,6 @@ from classroom import cli
 from classroom.bootstrap import __main__ as setup
 from exercises.course_packages import PACKAGES
 from exercises.format.notebooks import ROOT
-from llmlib import installation
 
 pytestmark = pytest.mark.unit
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -166,47 +165,3 @@ def test_only_lab_passes_words_on(monkeypatch, capsys):
     monkeypatch.setattr("classroom.lab.cli.run", lambda args: taken.append(args))
     assert cli.main(["lab", "here", "--ip=0.0.0.0", "--LabApp.x=1"]) == 0
     assert str(taken[0].folder) == "here" and taken[0].more == ["--ip=0.0.0.0", "--LabApp.x=1"]
-
-
-@pytest.fixture
-def as_package(monkeypatch, tmp_path):
-    """llmlib as if a wheel had been installed by pip; returns a function that says from where."""
-    monkeypatch.setattr(installation, "IN_CLONE", False)
-    monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    monkeypatch.setattr(sys, "executable", "PYTHON")
-
-    def installed_from(url):
-        class Record:
-            def read_text(self, name):
-                return json.dumps({"url": url}) if name == "direct_url.json" and url else None
-
-        monkeypatch.setattr(importlib.metadata, "distribution", lambda name: Record())
-
-    installed_from(None)
-    return installed_from
-
-
-def test_a_hint_fits_where_llmlib_was_installed(as_package, monkeypatch, tmp_path):
-    ours = "from-tokens-to-tokens"
-    assert installation.install_command() == f'PYTHON -m pip install "{ours}[course]"'
-    assert installation.install_command("cluster").endswith('[cluster]"')
-    wheel = tmp_path / "with a space.whl"
-    as_package(wheel.as_uri())
-    assert f'"{ours}[course]"' in installation.install_command()  # the file is gone
-    wheel.touch()
-    assert installation.install_command() == f'PYTHON -m pip install "{wheel}[course]"'
-    assert installation.model_command() == "llmlib lab"
-    monkeypatch.setattr(installation, "has_pip", lambda: False)  # no pip: uv made it
-    assert installation.install_command().startswith("uv pip install --python PYTHON ")
-    assert "--reinstall --no-deps" in installation.reinstall_command()
-    (tmp_path / "uv-receipt.toml").touch()
-    assert installation.install_command().startswith("uv tool install --torch-backend cpu ")
-    monkeypatch.setattr(sys, "prefix", str(tmp_path / "archive-v0" / "x"))
-    assert installation.install_command().startswith("uv tool run --torch-backend cpu --from ")
-
-
-@pytest.mark.slow
-def test_a_hint_leaves_nbgrader_importable():
-    """setuptools takes its distutils away where somebody asks for pip's spec."""
-    code = "from llmlib import installation as i; i.install_command(); import nbgrader"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

