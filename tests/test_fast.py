@@ -255,7 +255,7 @@ def test_with_fewer_threads_than_torch_asks_for_the_logits_are_the_same(tmp_path
         env=os.environ | {"OMP_THREAD_LIMIT": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert run.stdout == "the same\n", run.stderr
 

@@ -180,7 +180,7 @@ def test_it_streams_text_from_a_terminal(from_solutions):
     with subprocess.Popen(command, **pipes) as process:
         process.stdout.read(30)
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=60)[1] == b"" and process.returncode == -2
+        assert process.communicate(timeout=600)[1] == b"" and process.returncode == -2
     with subprocess.Popen(command, **pipes) as process:
         process.stdout.read(30)
         process.stdout.close()  # as `head` does

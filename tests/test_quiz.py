@@ -24,6 +24,7 @@ from exercises.format import notebooks
 from exercises.format.notebooks import ROOT
 from llmlib import output_head, pretrained
 
+pytestmark = pytest.mark.verdict("solutions/*.py", "solutions/quiz.toml", "notebooks/*.ipynb")
 unit = pytest.mark.unit
 QUESTIONS = {question.name: question for question in quiz_source.read()}
 EACH = pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)

@@ -24,7 +24,10 @@ from exercises.format.notebooks import ROOT
 from exercises.prediction_cells import guess_in, with_guess
 from llmlib import files
 
-pytestmark = pytest.mark.unit
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.verdict("solutions/*.py", "notebooks/*.ipynb", ".gitignore"),
+]
 TWICE = """# %% [markdown]
 # ### Exercise {number} · `{name}` · ●○○ · 5 min
 

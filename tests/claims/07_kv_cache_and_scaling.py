@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from claim_runner import central, false_where, model, solved
+from claim_runner import central, false_where, model, proof_only, solved
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from authoring.data import make_scaling_runs
@@ -183,6 +183,7 @@ def a_bug_can_pass_by_luck():
 
 
 @central
+@proof_only
 def a_pass_over_8_is_not_8_passes():
     """“A pass over 8 tokens takes far less than 8 passes over one”
 
