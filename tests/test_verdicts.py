@@ -136,24 +136,6 @@ def test_a_failure_is_never_kept_and_ends_an_earlier_pass(project):
     assert list(kept) == ["test_it.py::test_it[b]"]
 
 
-@pytest.mark.proof
-def test_of_tests_that_need_each_other_all_run_or_none(project):
-    project.put("test_it.py", TEST.replace('"{name}?.txt"', '"{name}?.txt", together=True'))
-    assert project.run("--verdicts")[0] == "ab"
-    assert project.run("--verdicts")[0] == ""
-    project.put("a2.txt", "changed")
-    assert project.run("--verdicts")[0] == "ab"
-
-
-@pytest.mark.proof
-def test_a_fixture_that_fails_keeps_no_pass_of_its_file(project):
-    fixture = (
-        "\n@pytest.fixture(scope='module', autouse=True)\ndef late():\n    yield\n    assert 0\n"
-    )
-    project.put("test_it.py", TEST + fixture)
-    assert project.run("--verdicts")[0] == project.run("--verdicts")[0] == "ab"
-
-
 def test_a_sample_leaves_out_what_is_marked_and_says_so(project):
     project.put("test_more.py", TEST.replace("mark.unit", "mark.unit\n@pytest.mark.proof"))
     ran, said = project.run("--sample=abc", workers=2)
