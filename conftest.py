@@ -1,6 +1,6 @@
 """Every test belongs to one layer; everything runs offline, one thread a process. What needs a
 program that this machine lacks is left out, by name and with the reason; with CI=true it fails
-instead. Nothing else is ever skipped."""
+instead. Where an index does not answer, what needs it is not checked. Nothing else is skipped."""
 
 import contextlib
 import ctypes
@@ -12,8 +12,10 @@ import re
 import signal
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
+import compare_outputs
 import made_once
 import nbval.kernel
 import pytest
@@ -40,6 +42,8 @@ LAYERS = ["unit", "claims", "nbval", "graders", "nbgrader", "security", "browser
 NEEDS = {"security": "bubblewrap", "nbgrader": "bubblewrap", "browser": "chromium"}  # layer: tool
 TESTS = Path(__file__).parent / "tests"
 LEFT_OUT = "left out: "
+ONLINE = {"index", "npm"}  # where one does not answer, its tests are not checked, also with CI=true
+NOT_CHECKED = "not checked: "
 NEVER = {"linux": (), "win32": ("needs Linux", "needs Unix")}  # what the system can never have
 
 
@@ -47,8 +51,6 @@ def pytest_addoption(parser):
     group = parser.getgroup("the course")
     words = {"metavar": "SEED", "help": "what `make test` runs: no proofs, and a sample of answers"}
     group.addoption("--sample", **words)
-    words = {"metavar": "SEED", "help": "of crowds of like tests a quarter, as in CI"}
-    group.addoption("--crowd", **words)
     words = {"action": "store_true", "help": "leave out what has passed with the same inputs"}
     group.addoption("--verdicts", **words)
     words = {"action": "store_true", "help": "run everything, and keep what passes for --verdicts"}
@@ -168,14 +170,13 @@ def patient(start):
 
 def pytest_configure(config):
     made_once.begin(config)
+    compare_outputs.switch_on()
     nbval.kernel.start_new_kernel = patient(nbval.kernel.start_new_kernel)
     config.pluginmanager.register(Laptop())
     config.pluginmanager.register(Memory())
     config.pluginmanager.register(Frugal())
     if config.option.sample:
         config.pluginmanager.register(sample.Sample(config, config.option.sample))
-    if config.option.crowd:
-        config.pluginmanager.register(sample.Crowd(config, config.option.crowd))
     if config.option.verdicts or config.option.fresh:
         config.pluginmanager.register(verdicts.Verdicts(config, config.option.fresh))
 
@@ -195,8 +196,9 @@ def pytest_collection_modifyitems(items):
         mine = layer(item)
         item.user_properties.append(("layer", mine))
         needs = {mark.args[0] for mark in item.iter_markers("needs")} | {NEEDS.get(mine)} - {None}
-        for reason in sorted(filter(None, map(lack, needs))):
-            item.add_marker(pytest.mark.skip(reason=LEFT_OUT + reason))
+        for tool in sorted(filter(lack, needs)):
+            lead = NOT_CHECKED if tool in ONLINE else LEFT_OUT
+            item.add_marker(pytest.mark.skip(reason=lead + lack(tool)))
     items[:] = scheduling.in_turn(items, layer)
 
 
@@ -209,10 +211,15 @@ def pytest_xdist_make_scheduler(config, log):
     return scheduling.Units(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
-def _must_have(reason):
-    """With CI=true everything must run, but for what the system can never have."""
+def _may_be_skipped(reason):
+    """Whether a test may be left out: where what it needs is missing. With CI=true only where an
+    index does not answer, or for what the system can never have."""
+    if reason.startswith(NOT_CHECKED):
+        return True
     never = NEVER.get(sys.platform, ("needs Linux",))
-    return os.environ.get("CI") == "true" and not reason.endswith(never)
+    return reason.startswith(LEFT_OUT) and (
+        os.environ.get("CI") != "true" or reason.endswith(never)
+    )
 
 
 def pytest_terminal_summary(terminalreporter, exitstatus):
@@ -221,8 +228,10 @@ def pytest_terminal_summary(terminalreporter, exitstatus):
         for name, value in report.user_properties:
             if name == "said":
                 terminalreporter.write_line(value)
-    for name, (number, reason) in sorted(_left_out(terminalreporter).items()):
-        terminalreporter.write_line(f"Left out of {name}: {number} tests, because {reason}.")
+    for (name, reason), number in sorted(_skipped(terminalreporter).items()):
+        lead = "Not checked" if reason.startswith(NOT_CHECKED) else "Left out"
+        why = reason.removeprefix(NOT_CHECKED).removeprefix(LEFT_OUT)
+        terminalreporter.write_line(f"{lead} of {name}: {number} tests, because {why}.")
     spent = sorted(_seconds(terminalreporter).items(), key=lambda each: -each[1])
     if len(spent) > 1:
         line = ", ".join(f"{name} {seconds:.0f}" for name, seconds in spent)
@@ -235,7 +244,7 @@ def pytest_sessionfinish(session):
     if reporter is None:  # a worker
         return
     for reason in {_reason(report) for report in reporter.stats.get("skipped", [])}:
-        if not reason.startswith(LEFT_OUT) or _must_have(reason):
+        if not _may_be_skipped(reason):
             reporter.write_line(f"\nA test may not be skipped: {reason}", red=True)
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -254,14 +263,12 @@ def _seconds(reporter):
     return spent
 
 
-def _left_out(reporter):
-    """{layer: [how many tests, why]}"""
-    left = {}
-    for report in reporter.stats.get("skipped", []):
-        name = dict(report.user_properties).get("layer", "nbval")
-        number, _ = left.get(name, (0, ""))
-        left[name] = [number + 1, _reason(report).removeprefix(LEFT_OUT)]
-    return left
+def _skipped(reporter):
+    """How many tests were skipped, by layer and reason."""
+    reports = reporter.stats.get("skipped", [])
+    return Counter(
+        (dict(report.user_properties).get("layer", "nbval"), _reason(report)) for report in reports
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,10 +1,6 @@
-"""What is run of all that `make proof` runs, chosen by the commit.
-
-`make test`: no test marked `proof`, of the browser's journeys those marked `journey`, and of the
-answers in tests/answers a sample of each exercise (`pytest --sample=SEED`).
-
-`.ci/run`: everything, but of a crowd of like tests (marked `crowd`) a quarter, of answers in the
-sandbox a quarter of each exercise's (`pytest --crowd=SEED`). Each night the crowd is whole.
+"""What `make test`, and so `.ci/run`, runs of what `make proof` runs, chosen by the commit: no
+test marked `proof`, of the browser's those marked `journey`, and of tests/answers
+a sample of each exercise (`pytest --sample=SEED`).
 """
 
 import random
@@ -65,52 +61,6 @@ class Sample:
         write(f"{sum(map(len, titles.values()))} answers were chosen by {self.seed}.")
         left = f"{self.left:,} tests, all other answers among them" if self.left else "all others"
         write(f"Left out: {left}. `make proof` runs everything.")
-
-
-class Crowd:
-    """Leaves out three quarters of each group of like tests, and says so at the end."""
-
-    SHARE = 4
-
-    def __init__(self, config, seed):
-        self.seed, self.worker = seed, hasattr(config, "workerinput")
-        self.counts = 0, 0  # of a crowd's tests those that run, and all
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node):
-        self.counts = max(self.counts, getattr(node, "workeroutput", {}).get("crowd", (0, 0)))
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, config, items):
-        groups = {}
-        for item in items:
-            if item.get_closest_marker("crowd"):
-                groups.setdefault(group_of(item), []).append(item)
-        left_out = set()
-        for key, group in groups.items():
-            count = len(group) - -(-len(group) // self.SHARE)
-            left_out.update(random.Random(f"{self.seed} {key}").sample(group, count))
-        total = sum(map(len, groups.values()))
-        self.counts = total - len(left_out), total
-        config.hook.pytest_deselected(items=list(left_out))
-        items[:] = [item for item in items if item not in left_out]
-
-    def pytest_sessionfinish(self, session):
-        if self.worker:
-            session.config.workeroutput["crowd"] = self.counts
-
-    def pytest_terminal_summary(self, terminalreporter):
-        some, total = (f"{count:,}" for count in self.counts)
-        line = f"Of {total} tests of crowds {some} were run, chosen by {self.seed}."
-        terminalreporter.write_line(f"{line} `make proof` runs everything.")
-
-
-def group_of(item):
-    """The tests that are like this one: of the same function, and the same kind of answer to the
-    same exercise."""
-    function = item.nodeid.partition("[")[0]
-    answer = answer_of(item)
-    return (function, answer.notebook, answer.function, answer.kind) if answer else (function,)
 
 
 def only_proof(item):

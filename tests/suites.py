@@ -2,8 +2,8 @@
 their packages.
 
 python tests/suites.py check
-python tests/suites.py test     of every layer a part, a quarter of an hour; words go to pytest,
-                                but --ci: everything, and of crowds of like tests a quarter
+python tests/suites.py test     of every layer a part, a quarter of an hour; or what the words say
+                                to pytest
 python tests/suites.py proof    everything, but what has passed with the same inputs (--fresh: that
                                 too); more words go to pytest
 """
@@ -11,6 +11,7 @@ python tests/suites.py proof    everything, but what has passed with the same in
 import contextlib
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -32,6 +33,11 @@ CHECKS = {
     "types": ["mypy"],
     "tests": ["pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "unit and not slow", "tests"],
 }
+RECORD = ROOT / "docs" / "evidence" / "proof.md"
+RECORDED = """# The last run of every test
+
+Written by `make proof ARGS=--fresh`: at commit {commit} all passed, which took {minutes} minutes.
+"""
 WORKER = 4 << 30  # bytes: a process with torch, models and a notebook's kernel, and room to spare
 
 
@@ -62,22 +68,30 @@ def command(name: str) -> list[str]:
 def test(words: list[str]) -> int:
     """Run a part of every layer of tests, or what the words say to pytest; returns the exit
     status. What passes is kept for `proof`."""
-    if "--ci" in words:
-        return proof([f"--crowd={seed()}", *(word for word in words if word != "--ci")])
     return run(words or [*together(), f"--sample={seed()}", "--fresh"])
 
 
 def proof(words: list[str]) -> int:
-    """Run all tests, or those that the words say to pytest; returns the exit status."""
-    return run([*together(), *([] if "--fresh" in words else ["--verdicts"]), *words])
+    """Run all tests, or those that the words say to pytest; returns the exit status. Say first how
+    long that takes, and keep for docs/evidence what a whole run took."""
+    if words in ([], ["--fresh"]):
+        record = RECORD.read_text(encoding="utf-8") if RECORD.exists() else ""
+        took = re.search(r"took (\d+) minutes", record)
+        print(f"Every test: about {took[1] if took else 90} minutes on two cores.", flush=True)
+    start, commit = time.monotonic(), clean_commit()
+    required_tools.get_firefox()
+    required_tools.get_postgresql()
+    status = run([*together(), *([] if "--fresh" in words else ["--verdicts"]), *words])
+    if status == 0 and words == ["--fresh"] and commit:
+        minutes = round((time.monotonic() - start) / 60)
+        RECORD.write_text(RECORDED.format(commit=commit, minutes=minutes), encoding="utf-8")
+    return status
 
 
 def run(words: list[str]) -> int:
     """Run pytest with the programs that tests need."""
     required_tools.get_bubblewrap()
     required_tools.get_chromium()
-    required_tools.get_firefox()
-    required_tools.get_postgresql()
     words = [str(PYTHON), "-m", "pytest", *words]
     return subprocess.call(words, cwd=ROOT, env=environment())
 
@@ -98,15 +112,27 @@ def together() -> list[str]:
     return ["-n", str(workers()), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
+def clean_commit() -> str:
+    """Return the commit that the files are of; "" where they differ from it, or without git."""
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        if not _git("status", "--porcelain"):
+            return _git("rev-parse", "--verify", "HEAD")[:12]
+    return ""
+
+
 def seed() -> str:
     """What chooses the sample of answers: the commit; without git, a digest of the files."""
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        command = ["git", "rev-parse", "--verify", "HEAD"]
-        return subprocess.check_output(command, cwd=ROOT, text=True, stderr=subprocess.DEVNULL)[:12]
+        return _git("rev-parse", "--verify", "HEAD")[:12]
     digest = hashlib.sha256()
     for path in sorted([*ROOT.glob("solutions/*.py"), *ROOT.glob("tests/**/*.py")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _git(*words: str) -> str:
+    command = ["git", *words]
+    return subprocess.check_output(command, cwd=ROOT, text=True, stderr=subprocess.DEVNULL).strip()
 
 
 def workers() -> int:

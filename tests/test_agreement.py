@@ -433,7 +433,6 @@ CHIEF = {  # which `make test` looks at
 }
 
 
-@pytest.mark.crowd
 @pytest.mark.parametrize(
     "layout",
     [pytest.param(each, marks=() if each in CHIEF else pytest.mark.proof) for each in LAYOUTS],
@@ -637,7 +636,6 @@ SAME_RULE = {"logits_gradient": ["backward_by_hand"]}
 
 
 @pytest.mark.proof
-@pytest.mark.crowd
 @pytest.mark.parametrize(("exercise", "answer", "off"), BY_METHOD)
 def test_a_method_that_is_ready_made_is_named_by_both(runner, exercise, answer, off, tmp_path):
     name = next(
@@ -678,7 +676,6 @@ def test_where_autograd_is_off_the_rest_of_torch_is_not(runner, given, tmp_path)
 
 
 @pytest.mark.proof
-@pytest.mark.crowd
 @pytest.mark.parametrize("name", [each.name for each in notebooks.lessons()])
 @pytest.mark.parametrize(
     ("code", "says"),

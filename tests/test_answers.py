@@ -113,7 +113,6 @@ def test_answer(answer):
 
 
 @pytest.mark.verdict(*DEPENDS)
-@pytest.mark.crowd
 @pytest.mark.parametrize("answer", A.answers(), ids=ids)
 def test_a_check_in_the_kernel_names_the_same_mistake(answer):
     """Where the test cell and the answer share their tensors, and one works in place."""

@@ -294,6 +294,21 @@ def test_a_failing_step_is_one_sentence(said, tmp_path, monkeypatch):
     assert SAYINGS[said].format(folder=tmp_path) in sentence and "secret" not in sentence
 
 
+def test_an_install_is_tried_three_times_where_the_index_does_not_answer(tmp_path, monkeypatch):
+    monkeypatch.setattr(steps, "PAUSES", (0, 0))
+    code = "import sys; open('tries', 'a').write('x'); sys.exit({!r})"
+    for said, tries in {"HTTP error 503 while getting x": 3, "No space left on device": 1}.items():
+        command = [sys.executable, "-c", code.format(said)]
+        with pytest.raises(SystemExit, match="^Could not install"):
+            steps.patiently(steps.run, "install", command, tmp_path)
+        assert len((tmp_path / "tries").read_text()) == tries
+        (tmp_path / "tries").unlink()
+    once = (
+        "import os, sys; os.path.exists('x') or sys.exit(open('x', 'w').write('') or 'dns error')"
+    )
+    steps.patiently(steps.run, "install", [sys.executable, "-c", once], tmp_path)
+
+
 def test_without_a_network_pip_s_failure_is_one_sentence(tmp_path):
     """The real pip against an index that nobody serves."""
     words = ["install", "-q", "--retries", "1", "--target", tmp_path, "nothing-of-that-name"]

@@ -73,7 +73,6 @@ def test_the_solution_gets_its_points_and_the_stub_none(runner, name, function):
 @pytest.mark.verdict(
     "solutions/{answer.notebook}.py", "tests/answers/{answer.notebook}/{answer.function}.py"
 )
-@pytest.mark.crowd
 @pytest.mark.parametrize("answer", A.answers(), ids=lambda each: f"{each.notebook}: {each}")
 def test_the_grader_agrees(runner, answer):
     task = A.exercise(answer.notebook, answer.function)

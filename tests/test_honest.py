@@ -94,7 +94,6 @@ def by_grade(runner, case, path):
     return runner.grade(few, submission.load(path))
 
 
-@pytest.mark.crowd
 @pytest.mark.parametrize("case", CASES)
 def test_honest_work_is_solved_for_all_three(runner, case, tmp_path):
     node = honest.handed_in(case)

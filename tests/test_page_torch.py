@@ -116,7 +116,6 @@ def test_few_answers_are_judged_in_another_way():
 
 
 @pytest.mark.proof
-@pytest.mark.crowd
 @pytest.mark.parametrize("name", LESSONS)
 def test_every_answer_is_judged_as_in_the_notebook(name, path):
     """About two minutes of processor time for notebook 7, whose exercise `fit_power_law` is often

@@ -76,7 +76,6 @@ def test_nothing_is_lent_by_a_later_function(runner):
 
 
 @pytest.mark.proof
-@pytest.mark.crowd
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_mistake_in_each_earlier_function_costs_that_one_alone(runner, name):
     """A mutation of all that later exercises build on: they still get their points."""
@@ -103,7 +102,6 @@ def wrong_answers(name, function):
 @pytest.mark.proof
 @pytest.mark.graders
 @pytest.mark.needs("bubblewrap")
-@pytest.mark.crowd
 @pytest.mark.parametrize("name", LESSONS)
 def test_the_proof_of_a_test_cell_holds_with_earlier_functions_wrong_in_each_named_way(
     runner, name

@@ -143,6 +143,7 @@ def test_without_a_manager_playwright_downloads_its_own(machine, monkeypatch, ca
     assert required_tools.chromium() == (None, "Chromium is missing and could not be installed")
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 @pytest.mark.needs("index")
 @pytest.mark.skipif("sys.platform != 'linux'", reason="left out: the sandbox needs Linux")
@@ -222,6 +223,7 @@ def test_what_cannot_run_is_left_out_by_name_and_the_rest_passes(bare):
     assert "1 passed" in done.stdout and "failed" not in done.stdout
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_what_several_workers_ran_is_counted_once(bare):
     done = bare(
@@ -232,6 +234,7 @@ def test_what_several_workers_ran_is_counted_once(bare):
     assert 1 <= int(re.search(r"unit (\d+)", line)[1]) < 60
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_where_a_worker_dies_one_test_fails_and_the_others_run(bare, tmp_path):
     head = "import os, pytest, time\npytestmark = pytest.mark.unit\n"
@@ -256,9 +259,23 @@ def test_in_continuous_integration_only_what_the_system_never_has_may_lack(
     monkeypatch.setattr(sys, "platform", system)
     for reason in ("needs Linux", "needs Unix", "is missing"):
         monkeypatch.setenv("CI", "true")
-        assert conftest._must_have(f"left out: it {reason}") is (reason not in may_lack)
+        assert conftest._may_be_skipped(f"left out: it {reason}") is (reason in may_lack)
         monkeypatch.delenv("CI")
-        assert not conftest._must_have(f"left out: it {reason}")
+        assert conftest._may_be_skipped(f"left out: it {reason}")
+    assert not conftest._may_be_skipped("not today")
+
+
+@pytest.mark.slow
+def test_an_index_that_does_not_answer_is_not_red(bare, tmp_path):
+    """The tests that need it are counted in the closing lines."""
+    text = "import pytest\n@pytest.mark.unit\n@pytest.mark.needs('index')\ndef test_it(): pass\n"
+    (tmp_path / "test_online.py").write_text(text)
+    more = "\nrequired_tools.index = lambda: (None, 'the package index cannot be reached')\n"
+    done = bare(more, CI="true", PYTEST_ADDOPTS="test_online.py")
+    assert "Not checked of unit: 1 tests, because the package index cannot be reached." in (
+        done.stdout
+    )
+    assert "may not be skipped: not checked" not in done.stdout
 
 
 @pytest.mark.slow
@@ -268,6 +285,7 @@ def test_in_continuous_integration_a_missing_piece_is_a_failure(bare):
     assert done.returncode == 1 and f"may not be skipped: left out: {LACK}" in done.stdout
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_no_other_skip_is_accepted(bare, tmp_path):
     (tmp_path / "test_lazy.py").write_text(
@@ -277,6 +295,7 @@ def test_no_other_skip_is_accepted(bare, tmp_path):
     assert done.returncode == 1 and "may not be skipped: not today" in done.stdout
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_a_file_in_which_nothing_is_asked_for_is_not_read(bare, tmp_path):
     broken = "raise ImportError('read')\n"

