@@ -78,7 +78,7 @@ def continued(smollm2):
     return ids
 
 
-@pytest.mark.parametrize("prompt", some(PROMPTS, *PROMPTS[:2]))
+@pytest.mark.parametrize("prompt", some(PROMPTS, PROMPTS[0]))
 def test_smollm2_continues_as_transformers_does(smollm2, continued, prompt):
     ids = smollm2.tokenizer.encode(prompt)
     ours = list(generate(smollm2, ids, 64, stop_ids=()))

@@ -25,25 +25,6 @@ PATTERNS = {
     "llama-bpe": [LLAMA3_SPLIT],
     "qwen2": [LLAMA3_SPLIT.replace("{1,3}", "")],
 }
-LAYER = {
-    "input_layernorm": "attn_norm",
-    "post_attention_layernorm": "ffn_norm",
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.qkv_proj": "attn_qkv",
-    "self_attn.o_proj": "attn_output",
-    "self_attn.q_norm": "attn_q_norm",
-    "self_attn.k_norm": "attn_k_norm",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.gate_up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
-    "mlp.gate": "ffn_gate_inp",
-    "pre_feedforward_layernorm": "ffn_norm",
-    "post_feedforward_layernorm": "post_ffw_norm",
-}
-OUTER = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
 MODELS = {
     "llama": ("Llama", "llama", {}),
     "llama, tied, its own head size": (
@@ -115,19 +96,11 @@ def random_model(kind, settings):
     return getattr(transformers, kind + "ForCausalLM")(config)
 
 
-def gguf_name(name, arch):
-    part, _, kind = name.rpartition(".")
-    if part in OUTER:
-        return f"{OUTER[part]}.{kind}"
-    _, _, layer, inner = part.split(".", 3)
-    if arch in ("gemma3", "olmo2") and inner == "post_attention_layernorm":
-        return f"blk.{layer}.post_attention_norm.{kind}"
-    return f"blk.{layer}.{LAYER[inner]}.{kind}"
-
-
 def tensors_of(model, arch):
     """{GGUF name: numbers}, as llama.cpp's converter makes them."""
     config, found = model.config, {}
+    number = {name: each for each, name in gguf.MODEL_ARCH_NAMES.items()}[arch]
+    names = gguf.get_tensor_name_map(number, config.num_hidden_layers)
     for name, tensor in model.state_dict().items():
         tensor = tensor.float()
         if name == "lm_head.weight" and config.tie_word_embeddings:
@@ -148,7 +121,7 @@ def tensors_of(model, arch):
             tensor = tensor.unflatten(0, (heads, 2, -1)).transpose(1, 2).reshape(tensor.shape)
         if arch == "gemma3" and name.endswith("norm.weight"):
             tensor = tensor + 1
-        found[gguf_name(name, arch)] = tensor
+        found[names.get_name(name, (".weight", ".bias"))] = tensor
     return found
 
 
@@ -372,8 +345,9 @@ def test_keys_that_are_not_known(tmp_path, keys, message):
 
 def test_an_architecture_or_a_quantization_that_is_not_known(tmp_path):
     path, model = tmp_path / "other.gguf", random_model("Llama", {"num_hidden_layers": 1})
-    write(path, model, "mamba")
-    refused(tmp_path, path.read_bytes(), "architecture 'mamba': .* llama, .*qwen2, qwen3, qwen3moe")
+    write(path, model, "llama")
+    mamba = path.read_bytes().replace(b"llama", b"mamba")
+    refused(tmp_path, mamba, "architecture 'mamba': .* llama, .*qwen2, qwen3, qwen3moe")
     write(path, random_model("Llama", {"hidden_size": 256}), "llama", "TQ1_0")
     refused(tmp_path, path.read_bytes(), "as TQ1_0: this engine reads F32, F16, BF16, Q4_0")
 

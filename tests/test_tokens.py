@@ -269,9 +269,9 @@ def test_bytes_for_which_another_token_stands_in_are_refused(tmp_path):
     """Where all bytes are in the vocabulary, nothing stands in for any."""
     path, spec = tmp_path / "tokenizer.json", json.loads(byte_level(unk_token="a").to_str())
     path.write_text(json.dumps(spec))
-    text = "b\x07"
+    text = "b\x1b"
     assert Tokenizer.from_file(path).encode(text) == Reference.from_file(str(path)).encode(text).ids
-    del spec["model"]["vocab"][BYTE_TO_CHAR[7]]
+    del spec["model"]["vocab"][BYTE_TO_CHAR[0x1B]]
     path.write_text(json.dumps(spec))
     assert Reference.from_file(str(path)).encode(text).ids == [98, 97]
     with pytest.raises(ValueError, match="an unk_token for bytes that its vocabulary lacks is not"):

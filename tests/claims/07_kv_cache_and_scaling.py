@@ -133,6 +133,7 @@ def passes_and_computations():
 
 
 @central
+@proof_only
 @false_where("a test of twelve tokens", tokens=12)
 def the_first_token_hides_four_bugs(tokens=1):
     """“All four bugs pass the laziest test: its only token comes from the prefill, which starts at
