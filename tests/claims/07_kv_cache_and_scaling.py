@@ -644,6 +644,7 @@ def a_forecast_risks_the_formula():
 
 
 @central
+@proof_only
 @false_where("the rate that was tuned for it", rate=0.005)
 def the_turn_was_the_learning_rate(rate=0.01):
     """“**The turn was the learning rate.** At its neighbours' rate the widest model is nowhere
