@@ -40,6 +40,7 @@ def windows(code):
     return done.stdout
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_what_a_learner_and_the_tests_import_needs_no_unix():
     """Every module but those that run on the sandbox's other side."""

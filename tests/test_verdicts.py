@@ -136,6 +136,7 @@ def test_a_failure_is_never_kept_and_ends_an_earlier_pass(project):
     assert list(kept) == ["test_it.py::test_it[b]"]
 
 
+@pytest.mark.proof
 def test_a_sample_leaves_out_what_is_marked_and_says_so(project):
     project.put("test_more.py", TEST.replace("mark.unit", "mark.unit\n@pytest.mark.proof"))
     ran, said = project.run("--sample=abc", workers=2)
