@@ -18,7 +18,9 @@ from nbval.plugin import get_sanitize_patterns
 from exercises.format.notebooks import ROOT
 from llmlib import plots
 from llmlib.demonstrations import scalar_graph
-from llmlib.plots import attention, kv_cache, layers, output_head, sampling, scaling
+from llmlib.plots import attention, kv_cache, layers, output_head, sampling, scaling, tokens
+from llmlib.tokens import merge
+from llmlib.widgets.merge_tree import rows as merge_rows
 
 pytestmark = pytest.mark.unit
 ALT = 'Three bars; the one of " & <s>" is the highest, 70 %.'
@@ -79,6 +81,33 @@ def test_a_dollar_sign_in_a_prompt_is_no_formula():
 def test_an_empty_bin_is_left_out_of_the_calibration_without_a_warning(recwarn):
     plots.image(output_head.calibration({"a": (np.array([0.05, 0.95]), np.array([0, 1]))}), ALT)
     assert not recwarn.list
+
+
+def test_the_words_of_a_figure_follow_a_learners_own_run():
+    """Other prompts, texts and counts than the course's give other words."""
+    fig = sampling.strips(Letters, {"Once": torch.tensor([0.25, 0.75])}, 0.1)
+    assert fig.alt.endswith(
+        f"Once: 2 tokens wide enough to see, the widest, {Letters.decode([1])!r}, 0.75."
+    )
+    fig = sampling.two_arms({"right": {"plainly": [0.5, 0.5], "in the template": [0.0, 1.0]}})
+    assert "right, plainly: 0.50, 0.50 to 0.50; right, in the template: 0.50, 0.00" in fig.alt
+    assert "Ada: 2 different, the commonest 3 times." in sampling.answers({"Ada": [3, 1]}, 4).alt
+    fig = attention.head_maps({"copies": torch.tensor([[0.1, 0.2], [0.9, 0.0]])}, 1)
+    assert "2 layers by 2 heads" in fig.alt and fig.alt.endswith("copies: 1.0 (0.90).")
+    fig = output_head.learning_rates([0.01, 0.1, 1.0], {"mine": [6.0, 5.1, 7.0]}, 6.2)
+    assert "mine: 6.0, lowest 5.1 at 0.1, then higher again." in fig.alt
+    assert (
+        "a -0.50 and 0.25 and 1.00."
+        in output_head.gains_by_seed({"a": [-0.5, 1.0]}, {"a": 0.3}).alt
+    )
+    fig = output_head.logits_to_loss(["red", "tan"], [2.0, 1.0], [0.73, 0.27])
+    assert "red 2.00 and 0.73" in fig.alt and "the loss of red, 0.31." in fig.alt
+    assert "zlib 1,115 and 1,120." in output_head.file_sizes([("zlib", 1115, 1120)]).alt
+    fig = layers.parameter_shares({"tiny": {"tables": 1, "attention": 3}})
+    assert "tables and attention. tiny 25.0 and 75.0." in fig.alt
+    rows = merge_rows(merge, "abcd", [(97, 98), (256, 99)])
+    fig = tokens.merge_tree(list(rows))
+    assert "with their ranks: ab 0, abc 1." in fig.alt and fig.alt.endswith("2 tokens: abc, d.")
 
 
 def test_curves_are_told_by_their_ends_and_by_what_lies_beyond():
