@@ -14,7 +14,7 @@ from llmlib.fast.quantized import KINDS
 from llmlib.serve.continuous_batching import BLOCK, MOST_TEXTS, ContinuousBatch
 from llmlib.serve.prefix_cache import PrefixCache
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow]
+pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.verdict()]
 
 
 def written(model, texts, joins, leaves=()):
@@ -126,15 +126,6 @@ def reading(model):
     return replace(model, parts=replace(model.parts, embedding=watched)), lengths
 
 
-def test_short_prompts_are_read_in_one_step_and_a_long_one_keeps_its_turn(tmp_path):
-    llama3(tmp_path)
-    batch = ContinuousBatch(pretrained.load(tmp_path))
-    long = batch.add([2] * 130, 1, stop_ids=(), temperature=0.0)
-    short = [batch.add([i] * (BLOCK // 2), 1, stop_ids=(), temperature=0.0) for i in range(3)]
-    came = [[text for text, *_ in batch.step()] for _ in range(5)]
-    assert came == [[], short[:2], short[2:], [], [long]]
-
-
 @pytest.mark.parametrize("kind", ["float32", "int8"])
 def test_a_beginning_that_was_read_before_is_copied_bit_for_bit(tmp_path, kind):
     llama3(tmp_path)
@@ -205,9 +196,8 @@ def test_what_generate_refuses_is_refused_and_a_full_batch_takes_no_more(tmp_pat
     batch.add([1], 2, temperature=0.0)
 
 
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=[pytest.mark.proof] * (kind != "int4")) for kind in KINDS]
-)
+@pytest.mark.proof
+@pytest.mark.parametrize("kind", KINDS)
 def test_eight_texts_of_smollm2(kind):
     model = pretrained.load("smollm2", kind)
     stories = data.stories("held_out")

@@ -10,17 +10,15 @@ import types
 
 import pytest
 import torch
-from test_engine import llama, random_ids
+from test_engine import llama, random_ids, some
 from test_families import CHECKPOINTS, LLAMA3, checkpoint
 
 import llmlib.fast
 from llmlib import attention, data, decode_step, generation, layers, pretrained
 from llmlib.decode_step import GROUP
 from llmlib.output_head import cross_entropy
-from llmlib.sampling import sample
-from llmlib.serve import engine
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.verdict()]
 WIDE = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4}
 MODELS = {
     "grouped queries": {"n_kv_head": 2},
@@ -147,7 +145,7 @@ def of_random_numbers(model, length, seed=0):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", some(MODELS, "grouped queries", "multi-head", "narrow"))
 def test_logits_are_those_of_the_same_arithmetic(tmp_path, name):
     """After so many tokens that the keys are one part, just two, or three. A number that lies
     between two steps may be rounded to either: that moves the logits of some tokens, of most not.
@@ -172,7 +170,7 @@ PLAIN |= {"Mistral", "Phi-4, part of each head"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CHECKPOINTS)
+@pytest.mark.parametrize("name", some(CHECKPOINTS, "Llama 3", "Gemma 3", "Mixtral"))
 def test_of_every_family_one_tokens_logits_are_those_of_forward(tmp_path, name):
     """Up to roundings; the loops do it for those that are plain Llamas, and know the others."""
     model = pretrained.load(of_family(tmp_path, name), "int4")
@@ -236,23 +234,6 @@ def test_what_has_been_replaced_is_left_to_forward(tmp_path, monkeypatch):
     assert not calls
 
 
-@pytest.mark.parametrize("change", [torch.Tensor.double, lambda store: store.mT.contiguous().mT])
-def test_a_cache_of_another_kind_is_left_to_forward(tmp_path, change):
-    model = tiny(tmp_path)
-    cache = of_random_numbers(model, 9)
-    cache.values[1] = change(cache.values[1])
-    assert model.decode_step(torch.tensor([[5]]), cache) is None and cache.length == 9
-
-
-def test_a_full_cache_says_so(tmp_path):
-    model, cache = tiny(tmp_path), None
-    cache = model.new_cache(context=2)
-    model([1], cache)
-    model([1], cache)
-    with pytest.raises(ValueError, match="the KV cache holds 2 positions, but 3 are needed"):
-        model([1], cache)
-
-
 def test_several_texts_at_once_are_what_each_is_alone(tmp_path):
     model, found = tiny(tmp_path, "wide"), {}
     prompts = [[i, 2 * i, 3 * i] for i in range(1, 9)]
@@ -277,18 +258,6 @@ def test_the_logits_of_one_token_stay_when_the_next_is_computed(tmp_path):
     model([6], cache)
     assert torch.equal(first, kept)
     first[0, 0, 0] = 9  # and they are the caller's own
-
-
-def test_another_default_of_torchs_changes_nothing(tmp_path):
-    model, ids = tiny(tmp_path), torch.tensor([[5]])
-    wanted = model.decode_step(ids, of_random_numbers(model, 9))
-    cache = of_random_numbers(model, 9)
-    torch.set_default_dtype(torch.float64)
-    try:
-        found = model.decode_step(ids, cache)
-    finally:
-        torch.set_default_dtype(torch.float32)
-    assert found.dtype == torch.float32 and torch.equal(found, wanted)
 
 
 @pytest.mark.parametrize("started", [False, True])
@@ -326,7 +295,7 @@ def logits(model=model):
     return model([5], model.new_cache(context=9))[0, 0].tolist()
 wanted = logits()
 with multiprocessing.get_context("fork").Pool(1) as pool:
-    assert pool.apply_async(logits).get(60) == wanted
+    assert pool.apply_async(logits).get(500) == wanted
 print("the same")
 """
 
@@ -336,7 +305,7 @@ print("the same")
 def test_a_forked_process_has_threads_of_its_own(tmp_path):
     tiny(tmp_path)
     run = [sys.executable, "-c", IN_A_FORK, tmp_path]
-    assert subprocess.run(run, capture_output=True, text=True, timeout=120).stdout == "the same\n"
+    assert subprocess.run(run, capture_output=True, text=True, timeout=600).stdout == "the same\n"
 
 
 def test_without_numba(tmp_path, monkeypatch):
@@ -356,55 +325,7 @@ def test_without_numba(tmp_path, monkeypatch):
     assert pretrained.load(tmp_path, "int4").decode_step is None
 
 
-@pytest.mark.parametrize("kept", [False, True])
-def test_loading_compiles_nothing_and_the_command_says_that_it_does(
-    tmp_path, kept, capsys, monkeypatch
-):
-    tokens, real = [], decode_step.DecodeStep.__call__
-    monkeypatch.setattr(
-        decode_step.DecodeStep, "__call__", lambda *args: tokens.append(1) or real(*args)
-    )
-    tiny(tmp_path)
-    assert not tokens and capsys.readouterr() == ("", "")
-    monkeypatch.setattr(decode_step.DecodeStep, "is_compiled", lambda self: kept)
-    model = engine.load_compiled(str(tmp_path), "int4")
-    assert len(tokens) == 1 and model.decode_step.kernels.token.signatures
-    told = "" if kept else "Compiling int4's loops, once on this computer: some ten seconds.\n"
-    assert capsys.readouterr() == ("", told)
-    engine.load_compiled(str(tmp_path), "float32")
-    assert len(tokens) == 1 and capsys.readouterr() == ("", "")
-
-
-def test_what_is_compiled_is_kept(tmp_path, monkeypatch):
-    step = tiny(tmp_path).decode_step
-    step.compile()
-    assert step.is_compiled()
-    elsewhere = types.SimpleNamespace(cache_path=str(tmp_path))
-    token = types.SimpleNamespace(stats=elsewhere)
-    step.kernels = types.SimpleNamespace(token=token)
-    assert not step.is_compiled()
-
-
-def test_only_int4_has_one(tmp_path):
-    tiny(tmp_path)
-    for kind in ("float32", "bfloat16", "int8"):
-        assert pretrained.load(tmp_path, kind).decode_step is None
-
-
-def test_between_two_steps_torch_has_one_thread(tmp_path):
-    model, seen = tiny(tmp_path), []
-    parts = dataclasses.replace(
-        model.parts,
-        sampling=lambda *args, **settings: seen.append(torch.get_num_threads()) or sample(*args),
-    )
-    torch.set_num_threads(2)
-    list(generation.generate(dataclasses.replace(model, parts=parts), [1, 2], 3))
-    assert seen == [1, 1, 1] and torch.get_num_threads() == 2
-    with pytest.raises(ZeroDivisionError), decode_step.one_thread():
-        1 / 0
-    assert torch.get_num_threads() == 2
-
-
+@pytest.mark.proof
 @pytest.mark.slow
 def test_smollm2s_loss_one_token_at_a_time():
     """Rounding each product's vector to 8 bits costs less than half a per cent."""

@@ -12,7 +12,7 @@ from test_engine import assert_same_logits, random_ids, saved
 
 from llmlib import pretrained
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow]
+pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.verdict()]
 
 LLAMA3 = {
     "rope_type": "llama3",

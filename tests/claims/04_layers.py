@@ -4,7 +4,7 @@ import random
 from itertools import cycle
 
 import torch
-from claim_runner import THREADS, central, model, solved
+from claim_runner import THREADS, central, model, proof_only, solved
 from torch.nn.functional import linear
 
 from llmlib import generate, layers, output_head
@@ -354,6 +354,7 @@ def greedy_ids_forgive():
 
 
 @central
+@proof_only
 def only_attention_looks_back():
     """“Without attention each letter is seen alone, so the best possible guess is the table of
     letter pairs, and that is where the model stops. **Only attention brings in earlier

@@ -5,7 +5,7 @@ import random
 from functools import cache
 
 import torch
-from claim_runner import central, false_where, model, solved
+from claim_runner import central, false_where, model, proof_only, solved
 
 from exercises.check import Mistake
 from exercises.sampling import check_control_copies
@@ -198,6 +198,7 @@ def every_accepted_control_stays_low():
 
 
 @central
+@proof_only
 def agreement_is_not_truth():
     """“For Einstein the draws agree in both arms, and they are right. The years of the two who
     never lived scatter. Ada Lovelace lived: in the template about half of the draws agree on a
@@ -317,6 +318,7 @@ def more_failures():
 
 
 @central
+@proof_only
 def a_little_penalty_ends_most_loops():
     """“In these 60 tokens a little penalty ends most of the loops, not all. One text walks "around
     the town of Ashwood" until the end.”

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from claim_runner import central, false_where, model, solved
+from claim_runner import central, false_where, model, proof_only, solved
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from authoring.data import make_scaling_runs
@@ -133,6 +133,7 @@ def passes_and_computations():
 
 
 @central
+@proof_only
 @false_where("a test of twelve tokens", tokens=12)
 def the_first_token_hides_four_bugs(tokens=1):
     """“All four bugs pass the laziest test: its only token comes from the prefill, which starts at
@@ -183,6 +184,7 @@ def a_bug_can_pass_by_luck():
 
 
 @central
+@proof_only
 def a_pass_over_8_is_not_8_passes():
     """“A pass over 8 tokens takes far less than 8 passes over one”
 
@@ -642,6 +644,7 @@ def a_forecast_risks_the_formula():
 
 
 @central
+@proof_only
 @false_where("the rate that was tuned for it", rate=0.005)
 def the_turn_was_the_learning_rate(rate=0.01):
     """“**The turn was the learning rate.** At its neighbours' rate the widest model is nowhere

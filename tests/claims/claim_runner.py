@@ -5,7 +5,8 @@ python tests/claims/claim_runner.py 01_tokens    one notebook's: its rows of the
 
 `tests/claims/NN_name.py` holds one function a claim. Its docstring quotes the notebook's sentence
 in “ ” and then says what the control is; its body computes both, asserts, and returns the figures
-as one short line of text. In each section of a notebook one of them is `@central`.
+as one short line of text. In each section of a notebook one of them is `@central`. Where that one
+reads a clock or takes more than ten seconds, it is `@proof_only` as well.
 """
 
 import importlib.util
@@ -62,6 +63,12 @@ def solved(notebook):
 def central(claim):
     """Marks the claim that its section is about: `make test` runs it, `make proof` runs all."""
     claim.central = True
+    return claim
+
+
+def proof_only(claim):
+    """Marks a central claim that `make test` leaves out, as it reads a clock or takes long."""
+    claim.proof_only = True
     return claim
 
 
