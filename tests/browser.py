@@ -310,22 +310,6 @@ def resize(page, width, height=900):
     page.wait_for_function(AT_THE_EDGE, arg=width)
 
 
-def shade(page, name):
-    """Choose JupyterLab Light or JupyterLab Dark in the menu of a page that is wide enough."""
-    menu(page, "Settings", "Theme", f"JupyterLab {name}")
-    light = str(name == "Light").lower()
-    page.locator(f"body[data-jp-theme-light={light}]").wait_for(state="attached")
-
-
-def laid_out(page, faults):
-    """What `faults` finds in a page that is laid out anew: [] as soon as it finds nothing, what is
-    still there after half a minute."""
-    until = time.monotonic() + 30
-    while (found := faults()) and time.monotonic() < until:
-        page.wait_for_timeout(500)
-    return found
-
-
 def menu(page, bar, *words):
     """Choose in JupyterLab's menu, as with a mouse."""
     page.locator(".lm-MenuBar-item", has_text=bar).click()
