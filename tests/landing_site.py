@@ -11,7 +11,6 @@ from authoring.site.links import Links
 from llmlib import files, pretrained
 
 WEB = build.WEB
-SCRIPTS = ("recorded", "recorded_inside", "recorded_widgets")
 
 
 @functools.cache
