@@ -10,7 +10,6 @@ import math
 import re
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -29,7 +28,7 @@ from classroom.my_llm import engine
 from exercises.format.notebooks import ROOT
 from llmlib import generation, pretrained
 from llmlib.serve import chat, requests, responses, server
-from llmlib.serve.continuous_batching import BLOCK, MOST_TEXTS
+from llmlib.serve.continuous_batching import MOST_TEXTS
 from llmlib.serve.engine import Engine
 from llmlib.serve.requests import APIError
 
@@ -122,20 +121,6 @@ def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("small")
     llama3(folder)
     return engine.load(str(folder))
-
-
-def test_a_sample_that_changes_its_logits_changes_no_probability_on_the_page(tmp_path):
-    source = my_llm.collect(ROOT / "solutions")[0]
-    said = []
-    for name, change in (("plain", ""), ("in_place", "    logits /= 2\n")):
-        path = tmp_path / f"{name}.py"
-        head, rest = source.split("def sample(", 1)
-        line, body = rest.split("\n", 1)
-        path.write_text(f"{head}def sample({line}\n{change}{body}", encoding="utf-8")
-        own = engine.load(str(path))
-        (token,) = chat.Reply(own, chat.prompt_ids(own, FRANCE), 1)
-        said.append((token.id, token.logprob))
-    assert said[0] == said[1]
 
 
 def test_the_reference_librarys_tokenizer_chats_by_the_same_rules(small, tmp_path):
@@ -277,17 +262,6 @@ def test_the_model_is_listed_and_found(client, running):
     assert client.models.retrieve(listed.id) == listed and listed.id == running.engine.name
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("gpt-9")
-
-
-def test_a_model_of_any_name_is_found(engines):
-    with served(Engine(**{**vars(engines[0]), "name": "my_llm (2) + é.py"})) as running:
-        base = f"http://127.0.0.1:{running.port}/v1"
-        client = openai.OpenAI(base_url=base, api_key=running.token, max_retries=0)
-        (listed,) = client.models.list().data
-        assert client.models.retrieve(listed.id).id == "my_llm (2) + é.py"
-
-
-def test_another_model_is_not_found(client):
     with pytest.raises(openai.NotFoundError, match="is not served here: this is 'my_llm.py'"):
         client.chat.completions.create(model="gpt-9", messages=FRANCE)
 
@@ -333,26 +307,14 @@ def test_port_80_may_be_left_out():
             admit(host)
 
 
-def test_of_a_client_that_is_gone_nothing_is_said(running, capsys):
-    for head in (b"", b"GET / HT"):
-        caller = socket.create_connection(("127.0.0.1", running.port))
-        caller.sendall(head)
-        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        caller.close()  # a reset
-    assert raw(running, path="/v1/models")[0] == 200
-    time.sleep(0.5)
-    assert capsys.readouterr().err == ""
-
-
-@pytest.mark.parametrize("verb", ["GET", "POST"])
-def test_what_is_not_there_is_not_found(running, verb):
-    assert raw(running, verb, "/v1/embeddings", "{}" if verb == "POST" else None)[0] == 404
-
-
-def test_an_address_that_cannot_be_read_is_refused(running):
-    for token, status in (({}, 404), ({"Authorization": ""}, 401)):
-        assert raw(running, path="x://[/", **token)[0] == status
-    assert raw(running, path="/v1/models/%ff")[0] == 400
+def test_what_is_not_there_is_not_found(running):
+    for words, status in (
+        (("GET", "/v1/embeddings"), 404),
+        (("POST", "/v1/embeddings", "{}"), 404),
+        (("GET", "x://[/"), 404),
+        (("GET", "/v1/models/%ff"), 400),
+    ):
+        assert raw(running, *words)[0] == status
 
 
 def test_bodies_are_bounded(running):
@@ -427,7 +389,7 @@ def test_a_client_that_leaves_frees_the_engine(engines, stream):
         assert len(written) < 1000
 
 
-@pytest.mark.parametrize("error", [IndexError, FileNotFoundError, ConnectionResetError])
+@pytest.mark.parametrize("error", [IndexError, ConnectionResetError])
 def test_a_function_that_raises_ends_the_answer_and_not_the_server(engines, error):
     def steps(ids, max_new_tokens, seed, **settings):
         yield from list(engines[0].steps(ids, 1, seed, **settings))
@@ -492,44 +454,6 @@ def said_by(running, **fields):
     return answer["choices"][0]["message"]["content"], answer["choices"][0]["logprobs"]
 
 
-def test_clients_at_once_are_answered_as_if_each_were_alone(batched):
-    asked = [
-        {"messages": FRANCE, "max_tokens": 9},
-        {"messages": FRANCE, "max_tokens": 9, "stop": "of"},
-        {"messages": [{"role": "user", "content": "Tell me a story."}], "max_tokens": 14},
-        {"messages": [{"role": "user", "content": "Hi " * 90}], "max_tokens": 5},
-    ]
-    asked += [each | {"temperature": 1.3, "seed": i} for i, each in enumerate(asked)]
-    asked = [each | {"logprobs": True, "top_logprobs": 2} for each in asked]
-    alone = [said_by(batched, **each) for each in asked]
-    together = [None] * len(asked)
-
-    def client(i):
-        time.sleep(0.1 * i)
-        together[i] = said_by(batched, **asked[i])
-
-    threads = [threading.Thread(target=client, args=(i,)) for i in range(len(asked))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for (text, logprobs), (wanted, of_one) in zip(together, alone):
-        assert text == wanted
-        rows, ones = ([*flat(each)] for each in (logprobs["content"], of_one["content"]))
-        assert [kept for _, _, kept in rows] == [kept for _, _, kept in ones]
-        assert [token for token, _, _ in rows] == [token for token, _, _ in ones]
-        # alone the products have one row, whose last bits differ
-        near = pytest.approx([p for _, p, _ in ones], abs=1e-4)
-        assert [p for _, p, _ in rows] == near
-
-
-def flat(rows):
-    """(token, its log-probability, what the filters kept) of a list of log-probabilities."""
-    for row in rows:
-        yield row["token"], row["logprob"], row["filters"]["kept"]
-        yield from ((one["token"], one["logprob"], one["kept"]) for one in row["top_logprobs"])
-
-
 def test_sixty_four_clients_at_once_are_all_answered(small):
     asked = [{"messages": [{"role": "user", "content": f"{i} zebras"}]} for i in range(64)]
     alone = []
@@ -553,6 +477,7 @@ def test_sixty_four_clients_at_once_are_all_answered(small):
     assert together == alone
 
 
+@pytest.mark.proof
 def test_a_client_that_leaves_a_full_batch_makes_room_for_the_next(small):
     embedding, longest = small.model.parts.embedding, 200
 
@@ -579,25 +504,6 @@ def test_a_client_that_leaves_a_full_batch_makes_room_for_the_next(small):
             assert 0 < caller.read().count(b"data: ") < longest / 2
 
 
-def test_a_client_that_leaves_while_its_prompt_is_read_frees_its_place(batched):
-    long = [{"role": "user", "content": "word " * 7000}]
-    body = json.dumps({"messages": long, "max_tokens": 5})
-    with socket.create_connection(("127.0.0.1", batched.port), timeout=300) as caller:
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{batched.port}\r\n"
-        head += f"Authorization: Bearer {batched.token}\r\nContent-Length: {len(body)}\r\n\r\n"
-        caller.sendall((head + body).encode())
-        while not batched.scheduler.busy:
-            time.sleep(0.01)
-    pieces = 7000 / BLOCK
-    start = time.process_time()
-    said_by(batched, messages=FRANCE, max_tokens=1)
-    while batched.scheduler.busy:
-        time.sleep(0.01)
-    one = time.process_time()
-    said_by(batched, messages=FRANCE, max_tokens=1)  # about one piece
-    assert one - start < pieces / 2 * (time.process_time() - one)
-
-
 def test_half_a_request_is_hung_up_on(small, monkeypatch):
     monkeypatch.setattr(server, "SECONDS", 2)
     with served(small) as running:
@@ -606,13 +512,12 @@ def test_half_a_request_is_hung_up_on(small, monkeypatch):
         for half in ("POST /v1/chat", "GET / HTTP/1.1\r\nHost: 127.0.0.1", f"{head}\r\n{{"):
             with socket.create_connection(("127.0.0.1", running.port), timeout=60) as caller:
                 caller.sendall(half.encode())
-                start = time.monotonic()
-                assert caller.recv(100) == b"" and time.monotonic() - start > 0.5
+                assert caller.recv(100) == b""
         for half in (head, f"{head}\r\n"):  # in the head, in the body
             with socket.create_connection(("127.0.0.1", running.port), timeout=60) as caller:
                 caller.sendall(half.encode())
                 with pytest.raises(ConnectionError):  # one letter after the other helps nobody
-                    for _ in range(50):
+                    for _ in range(600):
                         caller.sendall(b"x")
                         time.sleep(0.1)
         assert raw(running, path="/v1/models")[0] == 200
@@ -620,10 +525,10 @@ def test_half_a_request_is_hung_up_on(small, monkeypatch):
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_client_that_takes_nothing_of_its_answer_is_hung_up_on(small, monkeypatch, stream):
-    monkeypatch.setattr(server, "SECONDS", 2)
     body = {"prompt": "Zebras", "max_tokens": 200, "logprobs": 20, "stream": stream}
     body = json.dumps(body).encode()
     with served(small) as running, socket.socket() as caller:
+        monkeypatch.setattr(server, "SECONDS", 1)  # now: the request has the usual time
         running.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         caller.connect(("127.0.0.1", running.port))
@@ -632,11 +537,8 @@ def test_a_client_that_takes_nothing_of_its_answer_is_hung_up_on(small, monkeypa
         caller.sendall(head.encode() + body)
         while not running.answered:
             time.sleep(0.01)
-        start = time.monotonic()
         while running.answered:
-            assert time.monotonic() - start < 60
             time.sleep(0.1)
-        assert time.monotonic() - start > 1.9  # it had its time
 
 
 def test_connections_are_bounded(engines, monkeypatch):
@@ -746,8 +648,6 @@ def test_errors_carry_the_codes_that_the_api_documents(batched, running):
     for path in ("/", "/v1/models", f"/v1/models/{batched.engine.name}"):
         assert raw(batched, "HEAD", path) == (200, "")
     assert raw(batched, "HEAD", "/v1/chat/completions")[0] == 405
-    (listed,) = json.loads(raw(batched, path="/v1/models")[1])["data"]
-    assert 0 <= time.time() - listed["created"] < 3600
 
 
 def test_several_answers_come_side_by_side(batched, running):
@@ -937,16 +837,6 @@ def test_in_the_terminal_a_line_too_long_does_not_end_the_conversation(small, mo
     assert [message["content"] for message in sent[-1]] == ["hi", "Yes.", "ho"]
 
 
-def test_in_the_terminal_an_answer_without_limit_forgets_nothing(small, monkeypatch):
-    sent = []
-    monkeypatch.setattr(engine, "load", lambda *_: small)
-    monkeypatch.setattr(chat, "prompt_ids", lambda _, messages: sent.append([*messages]) or [1])
-    monkeypatch.setattr(chat, "Reply", lambda *_: [chat.Token(0, "Yes.", 0.0, [], 0, 0.0)])
-    monkeypatch.setattr(sys, "stdin", io.StringIO("hi\nho\n\n"))
-    assert cli.main(["chat", "small", "--max-new-tokens", "100000"]) == 0
-    assert [message["content"] for message in sent[-1]] == ["hi", "Yes.", "ho"]
-
-
 def test_in_the_terminal_a_byte_that_is_no_text_does_not_end_the_conversation(
     small, monkeypatch, capsys
 ):
@@ -956,21 +846,6 @@ def test_in_the_terminal_a_byte_that_is_no_text_does_not_end_the_conversation(
     monkeypatch.setattr(sys, "stdin", typed)
     assert cli.main(["chat", "small"]) == 0
     assert capsys.readouterr().out == "Yes.\n"
-
-
-def test_in_the_terminal_an_encode_that_raises_is_one_sentence(engines, monkeypatch, capsys):
-    def encode(text):
-        if word in text:
-            raise IndexError("list index out of range")
-        return engines[0].tokenizer.encode(text)
-
-    monkeypatch.setattr(engine, "load", lambda *_: encoding(engines[0], encode))
-    says = "the engine failed: IndexError: list index out of range"
-    for word, status, found in (("?", 2, f"llmlib chat: {says}\n"), ("Italy", 0, f"{says}.\n")):
-        monkeypatch.setattr(sys, "stdin", io.StringIO("And of Italy?\n\n"))
-        assert cli.main(["chat", "smollm2"]) == status
-        said = capsys.readouterr().err
-        assert said.endswith(found) and "Traceback" not in said
 
 
 def test_the_terminal_keeps_the_conversation(monkeypatch, capsys):
@@ -1056,13 +931,3 @@ def test_ctrl_c_ends_the_server_also_while_it_writes():
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 0 and "Traceback" not in err and "terminate" not in err
-
-
-@pytest.mark.skipif("os.name == 'nt'", reason="left out: a pipe that says it is broken needs Unix")
-def test_who_reads_no_further_is_no_mistake():
-    with command("complete", "Once upon a time", "--max-new-tokens", "60") as process:
-        assert process.stdout.read(3)
-        process.stdout.close()
-        process.stdout = None
-        _, err = process.communicate(timeout=120)
-    assert process.returncode == 1 and "pipe" not in err.lower()

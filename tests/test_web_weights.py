@@ -130,19 +130,6 @@ def test_a_lost_connection_costs_one_part(page, small):
     assert isKept(page)
 
 
-def test_a_connection_that_comes_back_in_time_is_not_noticed(page, small):
-    lost = static_server.body(PARTS[2][:9], length=len(PARTS[2]))
-
-    def once(request):
-        del small.faults[NAMES[2]]
-        lost(request)
-
-    small.faults[NAMES[2]] = once
-    found = page.evaluate(READ)
-    assert found["sizes"] == WHOLE and "error" not in found
-    assert fetched(small).count(NAMES[2]) == 2
-
-
 OTHER = PARTS[1][:-1] + b"?"
 
 
@@ -322,22 +309,3 @@ def test_a_browser_without_simd_is_told(chromium, site):
         "one."
     )
     assert not [name for name in server.asked if ".gguf" in name], "nothing is downloaded in vain"
-
-
-@pytest.mark.parametrize("name", ["worker.js", "gguf.js"])
-def test_an_engine_that_cannot_be_loaded_is_told(chromium, site, name):
-    with static_server.served(site) as server, new_page(chromium) as page:
-        server.faults[name] = static_server.status(404)
-        page.goto(f"{server.address}/index.html")
-        assert page.evaluate(START).startswith("The engine could not be started or broke off")
-
-
-def test_too_little_memory_is_told(chromium, site):
-    """The browser refuses what the model's weights need."""
-    kernel = (site / "assets/engine/kernel.js").read_text(encoding="utf-8")
-    assert "{ initial: 1 }" in kernel
-    with static_server.served(site) as server, new_page(chromium) as page:
-        small = kernel.replace("{ initial: 1 }", "{ initial: 1, maximum: 1000 }")  # 65 MB
-        server.faults["kernel.js"] = static_server.body(small.encode(), kind="text/javascript")
-        page.goto(f"{server.address}/index.html")
-        assert page.evaluate(START).startswith("There is not enough memory for the model (")
