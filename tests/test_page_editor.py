@@ -328,20 +328,6 @@ def test_what_was_solved_in_another_edition_is_to_be_checked_again(chromium, ser
 # What helps on the way ----------------------------------------------------------------------------
 
 
-def test_what_is_typed_first_replaces_the_line_of_the_stub(chromium, server):
-    typed, stub = "(a, b) = pair", TASKS["merge"].stub
-    [line] = [each for each in stub.split("\n") if "NotImplementedError" in each]
-    expected = stub.replace(line.strip(), typed)
-    with opened(chromium, server) as page:
-        open_editor(page, "merge")
-        page.keyboard.type(typed)
-        assert text(page, "merge") == expected
-        place(page, "merge").get_by_role("button", name="Start again").click()
-        assert text(page, "merge") == stub
-        page.keyboard.type(typed)
-        assert text(page, "merge") == expected
-
-
 def test_a_check_shows_the_seconds_left_and_can_be_stopped(chromium, server):
     endless = "def merge(ids, pair, new_id):\n    while True:\n        pass"
     with opened(chromium, server) as page:
@@ -509,40 +495,6 @@ def test_a_loop_without_end_is_stopped_and_the_text_stays(chromium, server):
         told = run_tests.error_message(KeyboardInterrupt(run_cells.OUT_OF_TIME), 2)
         expect(verdict(page, "merge")).to_have_text(f"Mistake: {told}", timeout=LONG)
         assert text(page, "merge") == endless == kept(page, "merge")["code"]
-
-
-KEPT = """async wanted => {
-  for (let i = 0; i < 600; i++) {
-    for (const name of await caches.keys()) {
-      const found = await (await caches.open(name)).keys();
-      if (found.some(each => each.url.endsWith(wanted))) return true;
-    }
-    await new Promise(resolve => setTimeout(resolve, 100));
-  }
-  return false;
-}"""
-
-
-def test_after_the_first_time_all_of_it_works_without_the_server(chromium, folder):
-    with served(folder) as server, opened(chromium, server) as page:
-        open_editor(page, "merge")
-        page.keyboard.press("ControlOrMeta+Enter")
-        expect(verdict(page, "merge")).to_have_text("Mistake: not written yet", timeout=LONG)
-        assert page.evaluate(KEPT, f"/{BOOK}.ipynb") and page.evaluate(KEPT, "/notebook_file.js")
-        server.stop()
-        try:
-            page.reload()
-            button = place(page, "merge").get_by_role("button")
-            assert button.inner_text() == "Write it here"  # no download is announced again
-            open_editor(page, "merge")
-            write(page, SOLVED["merge"])
-            page.keyboard.press("ControlOrMeta+Enter")
-            expect(verdict(page, "merge")).to_contain_text("✓ merge", timeout=LONG)
-            with page.expect_download() as download:
-                file_buttons(page).get_by_role("button", name="Download as notebook").click()
-            assert SOLVED["merge"].split("\n")[-1] in download.value.path().read_text("utf-8")
-        finally:
-            server.start()
 
 
 # Firefox -----------------------------------------------------------------------------------------

@@ -150,20 +150,6 @@ def test_every_page_has_a_title_a_description_and_a_preview_of_its_own(site):
     assert len({(site / said["og:image"]).read_bytes() for said in found.values()}) == len(NAMES)
 
 
-def test_a_card_knows_how_many_guesses_and_questions_there_are(site):
-    cards = {
-        each.get("data-kept"): (each.get("href"), int(each.get("data-of")))
-        for each in tree(site, "index").iter(XHTML + "a")
-        if each.get("data-kept")
-    }
-    counts = {
-        f"predictions:{name}": (f"{name}.html", len(having(site, name, "form", "prediction")))
-        for name in LESSONS
-    }
-    questions = len(having(site, "quiz", "section", "question"))
-    assert cards == counts | {"quiz": ("quiz.html", questions)}
-
-
 # Chapters ----------------------------------------------------------------------------------------
 
 
@@ -305,14 +291,13 @@ def test_an_erratum_that_brings_its_own_code_asserts_what_it_says(erratum):
     assert erratum.printed()
 
 
-def test_each_word_of_the_glossary_is_one_sentence_and_leads_to_where_it_is_explained(site):
+def test_each_word_of_the_glossary_leads_to_where_it_is_explained(site):
     words_ = glossary.read()
     assert len(words_) >= 40
     entries = having(site, "glossary", "dl", "glossary")[0]
     terms, texts = entries.findall(XHTML + "dt"), entries.findall(XHTML + "dd")
     assert [each.get("id") for each in terms] == [each.anchor for each in words_]
     for word, text in zip(words_, texts, strict=True):
-        assert re.fullmatch(r"(?:[^.]|\.(?=\d))+\.", word.says), word.says
         [link] = text.iter(XHTML + "a")
         name, _, anchor = link.get("href").partition(".html#")
         assert name == word.chapter
@@ -322,24 +307,6 @@ def test_each_word_of_the_glossary_is_one_sentence_and_leads_to_where_it_is_expl
             if each.anchor == anchor
         ]
         assert word.is_in(section.title) or word.is_in(section.text)
-
-
-def chapter_of(body):
-    return {"c": page.Page("c", "C", body, "")}
-
-
-def test_a_word_leads_to_its_heading_else_its_text_and_last_to_the_opening():
-    word = glossary.Word("head", "says", "c")
-    opening = "<h1 id='o'>O</h1><p>heads"
-    text = f"{opening}<h2 id='a'>overhead</h2><p>a head-on look<h2 id='b'>B</h2><p>Heads look"
-    assert glossary.place(word, chapter_of(opening)).anchor == "o"
-    assert glossary.place(word, chapter_of(text)).anchor == "b"
-    assert glossary.place(word, chapter_of(f"{text}<h2 id='d'>On heads</h2>")).anchor == "d"
-    written = glossary.Word("head", "says", "c", written="on look")
-    with pytest.raises(SourceError, match="c does not have the word 'head'. Name the chapter"):
-        glossary.place(written, chapter_of(text))
-    with pytest.raises(SourceError, match="'head' names the chapter 'c', which there is not"):
-        glossary.place(word, {})
 
 
 def test_every_claim_is_listed_with_its_control_and_its_place(site):
@@ -420,19 +387,6 @@ def test_with_a_repository_files_and_colab_are_linked():
     assert links.Links([]).colab("01_tokens") == ""
 
 
-def test_pictures_are_kept_and_those_of_no_page_removed(tmp_path):
-    [png] = chapters.executed("01_tokens").cells[0].attachments.values()
-    first = Pictures(tmp_path)
-    address, size = first.write(base64.b64decode(png["image/png"]))
-    before = (tmp_path / address).stat()
-    stray = tmp_path / "pictures" / "0123456789abcdef.webp"
-    stray.write_bytes(b"")
-    again = Pictures(tmp_path)
-    assert again.write(base64.b64decode(png["image/png"])) == (address, size)
-    again.remove_others()
-    assert not stray.exists() and (tmp_path / address).stat() == before
-
-
 def test_a_picture_is_the_same_to_the_last_pixel(tmp_path):
     [png] = chapters.executed("03_attention").cells[0].attachments.values()
     data = base64.b64decode(png["image/png"])
@@ -459,18 +413,6 @@ def test_the_pages_are_served_on_this_computer_only(site):
         with pytest.raises(ValueError, match=f"port {here.server_port} is not free: give another"):
             serve.server(site, here.server_port)
         here.shutdown()
-
-
-@pytest.mark.parametrize(
-    ("words", "served"), [([], []), (["--serve"], [9999]), (["--serve", "--port", "1"], [1])]
-)
-def test_the_pages_are_opened_on_request_at_a_port(words, served, monkeypatch, capsys):
-    asked = []
-    monkeypatch.setattr(build, "build", lambda *_: ["a page"])
-    monkeypatch.setattr(serve, "serve", lambda folder, port: asked.append(port))
-    monkeypatch.setenv("PORT", "9999")
-    assert __main__.main(words) == 0 and asked == served
-    assert ("make site SERVE=1 opens them" in capsys.readouterr().out) == (not served)
 
 
 def test_a_build_that_fails_is_one_sentence(monkeypatch, capsys):

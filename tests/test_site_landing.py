@@ -343,7 +343,6 @@ def test_the_model_in_the_page(chromium, server, address):
         ids = model.tokenizer.encode(MINE)
         expect(page.locator("[data-picture=tokens] .with-id")).to_have_count(len(ids))
         _pictures_say(page, model, ids)
-        _vectors_are_the_models(page, model)
 
         page.locator("[data-picture=choice]").get_by_label("temperature").fill("0")
         new = [model(ids, last=True)[0, -1].argmax().item()]
@@ -377,61 +376,3 @@ def test_the_model_in_the_page(chromium, server, address):
         expect(page.get_by_role("button", name="Run here (98 MB, once)")).to_be_visible()
         bad = [each for each in page.complaints if "manifest" not in each]
         assert not bad
-
-
-@pytest.mark.browser
-def test_any_text_with_the_model_and_without_a_network(chromium, server, address):
-    with new_context(chromium, reduced_motion="reduce") as context, new_tab(context) as page:
-        page.goto(address)
-        start, status_line = page.locator("#run-here"), page.locator("#run-status")
-        place = start.bounding_box()
-        start.click()
-        expect(status_line).to_contain_text("Live")
-        expect(start).to_be_disabled()  # and where it was, nothing destroys anything
-        remove = page.get_by_role("button", name="Remove the model").bounding_box()
-        assert remove["y"] > place["y"] + place["height"]
-        title = page.locator("h1").bounding_box()
-
-        page.locator("#prompt").fill(160 * "word ")
-        page.get_by_role("button", name="Read it").click()
-        expect(page.locator("#text .chip")).to_have_count(161)
-        text = page.locator("#text")
-        assert text.bounding_box()["height"] < 280
-        assert text.evaluate("each => each.scrollTop + each.clientHeight >= each.scrollHeight - 1")
-        assert page.locator("h1").bounding_box() == title
-
-        page.locator("#prompt").fill(1500 * "word ")
-        page.get_by_role("button", name="Read it").click()
-        count = len(landing_site.model().tokenizer.encode(1500 * "word "))
-        expect(status_line).to_contain_text(f"This text is {count} tokens")
-
-        page.locator("#prompt").fill("I like 🥨")
-        page.get_by_role("button", name="Read it").click()
-        expect(page.locator("#now")).to_have_text("I like 🥨")
-        expect(page.locator("[data-picture=tokens] .note")).to_contain_text("part of a character")
-        assert "\ufffd" not in page.locator("body").inner_text()
-
-        keeps = "caches.keys().then(async names => (await (await caches.open(names.find(" + (
-            "each => each.startsWith('llmlib-site')))).keys()).some(each => "
-            "each.url.endsWith('search.json')))"
-        )
-        page.wait_for_function(keeps)
-        context.set_offline(True)
-        for path in ("", "index.html"):
-            page.goto(f"{server.address}/{path}")
-            expect(page.locator("h1")).to_be_visible()
-        context.set_offline(False)
-
-
-def _vectors_are_the_models(page, model):
-    script = """async ids => {
-      const { engineNow } = await import(`${location.origin}/assets/widgets/live_run.js`);
-      const { last } = await engineNow().look(ids);
-      return [(await engineNow().rows(ids)).map(row => [...row]), [...last]];
-    }"""
-    ids = model.tokenizer.encode("a bee")
-    rows, last = page.evaluate(script, ids)
-    assert (torch.tensor(rows) - model.weights.embedding[ids]).abs().max() < 1e-6
-    stream = residual_stream(model, ids)[-1, -1]
-    expected = model.parts.norm(stream, *model.weights.norm, model.config.eps)
-    assert (torch.tensor(last) - expected).abs().max() < 0.02

@@ -27,16 +27,6 @@ HIDE = """hidden => {
   Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
   document.dispatchEvent(new Event("visibilitychange"));
 }"""
-PAUSE_WITH_ALL_BARS_OUT = """() => new Promise(done => {
-  const look = () => {
-    const lit = document.querySelector(".lit[href='#stage-scores']");
-    const bars = [...document.querySelectorAll("#next li")];
-    if (!lit || !bars.every(each => each.style.opacity === "1")) return setTimeout(look, 20);
-    document.querySelector("#play").click();
-    done();
-  };
-  look();
-})"""
 PIXELS = "document.querySelector('.tower').toDataURL()"
 LIT = "[...document.querySelectorAll('.to.lit')].map(each => Number(each.firstChild.textContent))"
 
@@ -151,19 +141,6 @@ def test_it_can_be_paused_with_the_keyboard_and_goes_on(living):
 
 
 @pytest.mark.browser
-def test_who_wants_no_motion_sees_the_same_standing_still(living, still):
-    living.evaluate(PAUSE_WITH_ALL_BARS_OUT)
-    first = still.evaluate(PIXELS)
-    assert first == living.evaluate(PIXELS)
-    assert still.locator(".tower").get_attribute("aria-label") == living.locator(
-        ".tower"
-    ).get_attribute("aria-label")
-    still.wait_for_timeout(2500)
-    assert still.evaluate(PIXELS) == first
-    assert not still.locator(".lit").count()
-
-
-@pytest.mark.browser
 @pytest.mark.parametrize("how", ("scrolled", "hidden"))
 def test_it_stops_where_nobody_sees_it(living, how):
     if how == "hidden":
@@ -183,21 +160,6 @@ def test_it_stops_where_nobody_sees_it(living, how):
 
 
 @pytest.mark.browser
-def test_at_its_end_the_recorded_run_begins_again(still):
-    found = figures("recorded")
-    onward, chips = still.get_by_role("button", name="Next token"), still.locator("#text .chip")
-    for made in range(1, len(found["steps"])):
-        onward.click()
-        expect(chips).to_have_count(found["prompt_length"] + made)
-    expect(onward).to_be_disabled()
-    still.get_by_role("button", name="Play again").click()
-    expect(chips).to_have_count(found["prompt_length"])
-    expect(chips).to_have_count(found["prompt_length"] + 2)
-    still.get_by_role("button", name="Pause").click()
-    expect(onward).to_be_enabled()
-
-
-@pytest.mark.browser
 def test_next_token_while_it_moves_ends_what_moves(living):
     onward = living.get_by_role("button", name="Next token")
     count = len(prompt_ids())
@@ -209,25 +171,6 @@ def test_next_token_while_it_moves_ends_what_moves(living):
 
 
 # What it opens -----------------------------------------------------------------------------------
-
-
-@pytest.mark.browser
-def test_a_click_opens_the_stage_below_it(still):
-    tower = still.locator(".tower").bounding_box()
-    middle = tower["y"] + tower["height"] / 2
-    places = {
-        "attention": (tower["x"] + tower["width"] / 3, middle),
-        "layers": (tower["x"] + tower["width"] - 30, middle),
-    }
-    for selector, stage in (("#text .chip >> nth=3", "tokens"), ("#next li >> nth=2", "scores")):
-        box = still.locator(selector).bounding_box()
-        places[stage] = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    for stage, place in places.items():
-        still.evaluate("scrollTo(0, 0)")
-        still.mouse.click(*place)
-        still.wait_for_url(f"**#stage-{stage}")
-        top = still.locator(f"#stage-{stage}").bounding_box()["y"]
-        assert -5 < top < 400
 
 
 # Live --------------------------------------------------------------------------------------------

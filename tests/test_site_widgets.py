@@ -30,7 +30,6 @@ from llmlib.widgets.loss_lab import loss_lab
 from llmlib.widgets.merge_tree import rows as merge_rows
 from llmlib.widgets.rope_clock import rope_clock
 from llmlib.widgets.serving_playground import MODELS, serving_playground
-from llmlib.widgets.stream_slider import likeliest
 from llmlib.widgets.surprise_reader import read
 
 in_browser = pytest.mark.browser
@@ -331,18 +330,6 @@ def test_a_locked_distance_is_kept(page, before, now, locked, expected):
 
 
 @in_browser
-def test_the_cache_of_the_stepper_is_llmlibs(page, model):
-    cache = model.new_cache(context=20)
-    prompt = model.tokenizer.encode(recorded.PROMPT)
-    model(prompt, cache)
-    model([1000], cache)
-    found = run(page, "page_sources", "m.cacheAfter(x, 1)", len(prompt))
-    assert found["held"] == cache.length == len(prompt) + 1
-    assert found["bytes"] == cache.length * cache.nbytes / cache.keys[0].shape[2]
-    assert found["read"] == 1
-
-
-@in_browser
 def test_tokens_are_written_as_in_the_notebook(page):
     tokens = [b" cat", b"\n", "é".encode()[:1], "🙂".encode()[1:3], "né".encode()]
     shown = run(
@@ -372,18 +359,6 @@ def test_a_widget_shows_its_figures_before_the_model_is_there(page, name):
     assert WIDGETS[name] in text
     assert not page.complaints
     place.evaluate("place => place.remove()")
-
-
-@in_browser
-def test_the_playground_has_recorded_every_number_of_merges_of_its_slider(page, model):
-    found = figures("recorded_widgets")["tokens"]
-    for count, tokens in zip(found["counts"], found["tokens"], strict=True):
-        asked = {"text": found["text"], "count": count}
-        question = {"name": "tokenizer_playground", "question": asked}
-        assert run(page, "page_sources", ASKED, question) == {"tokens": tokens}
-    lengths = [len(tokens) for tokens in found["tokens"]]
-    assert lengths[0] == len(found["text"].encode()) and lengths == sorted(lengths, reverse=True)
-    assert lengths[-1] == len(model.tokenizer.encode(found["text"]))
 
 
 # The same with the model in the page -------------------------------------------------------------
@@ -428,17 +403,6 @@ def greedy(model, text, n):
 
 def dotted(model, ids):
     return [model.tokenizer.decode([i]).replace(" ", "·").replace("\n", "⏎") for i in ids]
-
-
-@in_browser
-def test_live_token_playground(widget, model):
-    ids = model.tokenizer.encode(MINE)
-    place = widget("tokenizer_playground")
-    expect(place.locator(".with-id")).to_have_count(len(ids))
-    assert place.locator("small").all_inner_texts() == [str(i) for i in ids]
-    assert place.locator(".chip").all_inner_texts() == dotted(model, ids)
-    each = len(MINE) / len(ids)
-    expect(place.locator(".found")).to_have_text(f"{len(ids)} tokens, {each:.2f} bytes a token")
 
 
 @in_browser
@@ -539,18 +503,6 @@ def test_live_generation_stepper(widget, model):
     assert boxes[n:] == dotted(model, greedy(model, MINE, 4))
     place.get_by_role("button", name="Start again").click()
     expect(place.locator(".cache .reading")).to_have_count(n)
-
-
-@in_browser
-def test_live_stream_slider(widget, model):
-    place, expected = widget("stream_slider"), likeliest(model, model.tokenizer.encode(MINE))
-    for state in (0, 12, 30):
-        place.get_by_label("layer", exact=True).fill(str(state))
-        best = expected[state][0]["text"].replace(" ", "·").replace("\n", "⏎")
-        expect(place.locator(".likely .word").first).to_have_text(best)
-    strip = place.locator(".drafts").bounding_box()
-    place.page.mouse.click(strip["x"] + strip["width"] - 2, strip["y"] + 10)
-    expect(place.locator(".found")).to_contain_text("after layer 29")
 
 
 @in_browser

@@ -149,10 +149,6 @@ def test_what_cannot_be_joined_is_refused(tmp_path, monkeypatch, line, said):
         joined._collect("one.js", {})
 
 
-def test_the_styles_hold_for_widgets_alone():
-    assert "\n:root" not in joined.styles() and ".llm-widget {\n/* The pictures" in joined.styles()
-
-
 # Each widget ------------------------------------------------------------------------------------
 
 
@@ -266,12 +262,6 @@ def test_the_explorer_gives_every_head_and_what_is_said_without_some(model):
     assert fault(widget, {"text": TEXT, "off": []}) == "ValueError: not <yet>"
 
 
-def test_given_the_identity_as_values_the_learners_attention_returns_every_map(model):
-    maps, logits = run(model, scaled_dot_product_attention, [3, 1, 4, 1])
-    assert torch.allclose(maps, attention_maps(model, [3, 1, 4, 1]))
-    assert torch.allclose(logits, model([3, 1, 4, 1])[0], atol=1e-5)
-
-
 def test_a_neuron_is_held_where_the_slider_stands():
     def logits_with(ids, value):
         return torch.tensor([2.0, 1.0, 0.0, -1.0, -2.0, -3.0]) * (1 if value is None else value)
@@ -297,11 +287,6 @@ def test_the_stream_slider_reads_every_state_by_the_lens(model):
     assert states[0] != states[-1] and "top of the lens" in still["text/plain"]
     assert still["text/html"].count("<span") == len(stretches(states))
     assert fault(view, {"text": ""}) == "Type a text first."
-
-
-def test_a_stretch_is_a_token_that_stays_on_top():
-    states = [[{"text": word}] for word in "aabccc"]
-    assert stretches(states) == [("a", 2), ("b", 1), ("c", 3)]
 
 
 def test_the_loss_lab_takes_the_learners_softmax():
@@ -331,15 +316,6 @@ def test_the_reader_gives_the_loss_of_each_token_and_what_was_expected(before, l
     if not before:
         assert fault(view, {"text": "a"}) == "Type two words or more."
     assert "bytes" in view.answer({"text": "é"})["tokens"][0]
-
-
-def test_a_probability_of_0_stays_finite_and_html_is_escaped():
-    rounded = lambda x: (torch.softmax(x, -1) > 0.5).float()  # noqa: E731
-    still, view = left(widgets.surprise_reader, Bytes(), rounded, "<b>")
-    assert "&lt;" in still["text/html"] and "<b>" not in still["text/html"]
-    assert view.answer({"text": "ab"})["tokens"][1]["loss"] == pytest.approx(
-        -math.log(1e-45), abs=1
-    )
 
 
 def test_the_strip_is_an_output_that_needs_no_kernel():
@@ -438,14 +414,6 @@ def test_each_turn_draws_one_token_and_the_cache_grows_by_what_was_read(model):
     asked = {"text": "", "settings": FREE, "turn": "next"}
     assert fault(widget, asked) == "Type a text first."
     assert len(turn("next", "ab")["tokens"]) == 2
-
-
-def test_the_settings_cut_what_was_drawn_from_and_what_will_be(model):
-    _, turn = stepper(model)
-    for asked in ("first", "same", "next", "next"):
-        cut = turn(asked, top_k=2)
-        assert cut["choice"]["kept"] == 2
-        assert cut["coming"] in [row["text"] for row in cut["choice"]["rows"][:2]]
 
 
 def test_the_end_of_the_loop_and_what_the_learners_functions_raise(model):
