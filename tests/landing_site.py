@@ -38,6 +38,18 @@ def figures(name):
     return json.loads(text.removeprefix("export default ").removesuffix(";\n"))
 
 
+def plain(text):
+    """A text of the page as it is written in Python."""
+    return " ".join(text.replace("\u00a0", " ").split())
+
+
+def percent(p):
+    """A share as the page writes it."""
+    if 0 < p < 0.001:
+        return "<0.1 %"
+    return f"{100 * p:.{1 if 0 < p < 0.0995 else 0}f} %"
+
+
 def near(found, expected, far):
     """Whether no number of a list is farther than `far` from its counterpart."""
     pairs = list(zip(found, expected, strict=True))

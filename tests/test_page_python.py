@@ -10,7 +10,7 @@ import firefox
 import made_once
 import pytest
 import static_server
-from test_page_torch import ANSWERS, OTHERWISE, as_written
+from test_page_torch import ANSWERS, OTHERWISE, as_written, params
 
 from authoring.site import python_parts
 from classroom.checking import run_cells, run_tests
@@ -82,10 +82,6 @@ def ask(page, notebook, exercise, *codes, others=None, seconds=20):
     return page.evaluate(ASK, {"checks": checks, "seconds": seconds})
 
 
-def ids(answer):
-    return f"{answer.notebook}: {answer}"
-
-
 def fault(answer, heard):
     """How the page judges an answer otherwise than the notebook; None if it does not."""
     said = None if heard["passed"] else heard["message"]
@@ -99,7 +95,7 @@ def answers(*kinds):
 
 
 @pytest.mark.journey
-@pytest.mark.parametrize("answer", answers("right", "wrong", "solution", "stub"), ids=ids)
+@pytest.mark.parametrize("answer", params(answers("right", "wrong", "solution", "stub")))
 def test_an_answer_is_judged_as_in_the_notebook(page, answer):
     [heard] = ask(page, answer.notebook, answer.function, answer.code, seconds=PATIENT)
     assert not fault(answer, heard)

@@ -49,6 +49,15 @@ for book in notebooks.lessons():
         ANSWERS.append(A.Answer(book.name, task.name, "stub", "untouched", task.stub, says=said))
 
 
+def params(answers):
+    """Those of the exercise that tries thousands of fits are for `make proof`."""
+    slow = {"fit_power_law": [pytest.mark.proof]}
+    return [
+        pytest.param(each, id=f"{each.notebook}: {each}", marks=slow.get(each.function, ()))
+        for each in answers
+    ]
+
+
 def command(path, program):
     """The words that start a program which has `path` and Python's library alone."""
     code = RUN.format([str(each) for each in path], str(HERE / program))
@@ -79,7 +88,9 @@ def differs(case, mine, theirs):
 
 
 @pytest.mark.verdict("web/python/**/*.py", "tests/torch_operations.py")
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.proof) for seed in (1, 2))]
+)
 def test_every_operation_gives_torchs_numbers(seed):
     """Types, shapes, numbers, gradients and kinds of errors, on tensors of random shapes, types and
     strides; sums in float32, elementary arithmetic and random numbers to the last digit."""
@@ -136,7 +147,7 @@ def test_few_answers_are_judged_in_another_way():
     "tests/answers_in_the_page.py",
     "tests/answers/{answer.notebook}/{answer.function}.py",
 )
-@pytest.mark.parametrize("answer", ANSWERS, ids=lambda each: f"{each.notebook}: {each}")
+@pytest.mark.parametrize("answer", params(ANSWERS))
 def test_an_answer_is_judged_as_in_the_notebook(says, answer):
     said, listed = says(answer), (answer.notebook, answer.function, answer.title) in OTHERWISE
     assert as_written(answer, said) != listed, said

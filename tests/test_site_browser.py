@@ -112,21 +112,6 @@ def test_axe_finds_nothing_serious_in_what_was_folded(chromium, address, name, t
         assert serious_faults(page) == []
 
 
-def test_the_theme_is_the_systems_until_the_button_chooses_one(chromium, address):
-    ground = "getComputedStyle(document.body).backgroundColor"
-    with opened(chromium, address, "quiz", color_scheme="dark") as page:
-        dark = page.evaluate(ground)
-        button = page.locator("#theme")
-        assert button.inner_text() == "Light"
-        button.click()
-        light = page.evaluate(ground)
-        assert light == "rgb(255, 255, 255)" != dark
-        page.goto(f"{address}/errata.html")
-        assert page.evaluate(ground) == light  # kept, on every page
-        page.locator("#theme").click()
-        assert page.evaluate(ground) == dark
-
-
 def test_the_contents_open_on_a_phone_and_close_again(chromium, address):
     with opened(chromium, address, CHAPTER, width=390) as page:
         contents, button = page.locator("#contents"), page.locator("#menu")
@@ -143,15 +128,6 @@ def test_the_contents_open_on_a_phone_and_close_again(chromium, address):
         page.wait_for_url("**#1.5-training")
         top = page.locator("#\\31 \\.5-training").bounding_box()["y"]
         assert 0 <= top < 200  # below the bar, in sight
-
-
-def test_the_first_tab_leads_to_the_text(chromium, address):
-    with opened(chromium, address, CHAPTER) as page:
-        page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement.textContent") == "Skip to the text"
-        assert page.locator(".skip").bounding_box()["x"] >= 0
-        page.keyboard.press("Enter")
-        assert page.evaluate("document.activeElement.id") == "main"
 
 
 def test_without_javascript_all_can_be_read(chromium, address):

@@ -7,19 +7,17 @@ import landing_site
 import pytest
 import torch
 from browser import new_context, new_page, new_tab
-from bs4 import BeautifulSoup
-from landing_site import WEB, figures, near
+from landing_site import figures, near, percent, plain
 from playwright.sync_api import expect
 from static_server import body, served
 
-from exercises.format import notebooks
 from llmlib import output_head, sampling
 from llmlib.demonstrations.layers import head, residual_stream
 from llmlib.widgets.attention_explorer import run as attention_maps
 
+pytestmark = pytest.mark.browser
 MINE = "My grandmother keeps bees. Every morning my grandmother"
 OTHER = "One bee flew out"
-STAGES = 7
 
 
 @pytest.fixture(scope="module")
@@ -43,69 +41,16 @@ def still(chromium, address):
         yield page
 
 
-def plain(text):
-    """A text of the page as it is written in Python."""
-    return " ".join(text.replace("\u00a0", " ").split())
-
-
-def percent(p):
-    """A share as the page writes it."""
-    if 0 < p < 0.001:
-        return "<0.1 %"
-    return f"{100 * p:.{1 if 0 < p < 0.0995 else 0}f} %"
-
-
 def rows(page, selector):
     return [plain(each.inner_text()) for each in page.locator(selector).all()]
-
-
-def soup():
-    return BeautifulSoup(
-        (WEB / "landing" / "landing.html").read_text(encoding="utf-8"), "html.parser"
-    )
 
 
 # The page as it is written -----------------------------------------------------------------------
 
 
-@pytest.mark.unit
-def test_every_stage_leads_to_an_exercise_of_its_notebook():
-    links = soup().select(".stage .yours a")
-    assert len({link.find_parent("section")["id"] for link in links}) == STAGES
-    for link in links:
-        file, number, name = re.fullmatch(
-            r"(\w+)\.html#exercise-([\d.]+)-(\w+)", link["href"]
-        ).groups()
-        notebook = notebooks.load(file)
-        assert any(f"Exercise {number} · `{name}`" in cell.source for cell in notebook.cells)
-        assert link.select("code")[-1].text == name
-        told = re.search(r"notebook (\d)", link.text)
-        assert told is None or int(told[1]) == int(file[:2])
-
-
-@pytest.mark.unit
-@pytest.mark.slow
-def test_what_moves_before_the_scripts_is_what_was_recorded():
-    found, page = figures("recorded"), soup()
-    prompt = found["tokens"][: found["prompt_length"]]
-    chips = [each.text for each in page.select("#text .chip")]
-    assert chips == [each["text"].replace(" ", "·") for each in prompt]
-    assert page.select_one("#prompt").text == found["prompt"]
-    logits = landing_site.model()(landing_site.model().tokenizer.encode(found["prompt"]))[0, -1]
-    shares = output_head.softmax(logits)
-    best = shares.topk(6).indices.tolist()
-    for i, row in zip(best, page.select("#next li"), strict=True):
-        word = landing_site.model().tokenizer.decode([i]).replace(" ", "·")
-        assert row.select_one(".word").text == word
-        assert plain(row.select_one(".number").text) == percent(shares[i].item())
-        share = float(re.search(r"--share:([\d.]+)", str(row))[1])
-        assert abs(share - (shares[i] / shares.max()).item()) < 0.01
-
-
 # Recorded ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.browser
 def test_the_pictures_of_the_recorded_text_say_what_the_model_says(still):
     model, found = landing_site.model(), figures("recorded")
     for made in (0, 1):
@@ -173,7 +118,6 @@ def _pictures_say(page, model, ids):
     assert f"{len(ids)} tokens, {4 * numbers / 1e6:.2f} MB" in held
 
 
-@pytest.mark.browser
 def test_the_sliders_say_what_would_be_drawn(still):
     model = landing_site.model()
     logits = model(model.tokenizer.encode(figures("recorded")["prompt"]), last=True)[0, -1]
@@ -191,7 +135,6 @@ def test_the_sliders_say_what_would_be_drawn(still):
     assert "line-through" in struck.first.evaluate("each => getComputedStyle(each).textDecoration")
 
 
-@pytest.mark.browser
 def test_without_the_model_nothing_is_promised_that_the_recorded_run_does_not_do(still):
     found = figures("recorded")
     choice, onward = still.locator("[data-picture=choice]"), still.locator("#onward")
@@ -224,7 +167,6 @@ FOCUSED = """() => {
 }"""
 
 
-@pytest.mark.browser
 def test_the_tab_key_leads_through_the_page_and_never_below_the_bar(still):
     seen = []
     still.keyboard.press("Tab")
@@ -247,7 +189,6 @@ def shown_view(page):
     return {name: page.get_by_label(name, exact=True).input_value() for name in VIEW}
 
 
-@pytest.mark.browser
 def test_a_copied_link_brings_back_what_was_seen(chromium, address):
     options = {"reduced_motion": "reduce", "permissions": ["clipboard-read", "clipboard-write"]}
     with new_context(chromium, **options) as context, new_tab(context) as page:
@@ -274,7 +215,6 @@ def test_a_copied_link_brings_back_what_was_seen(chromium, address):
         assert not page.complaints
 
 
-@pytest.mark.browser
 def test_a_link_with_a_text_of_its_own_says_what_it_needs(chromium, address):
     with new_page(chromium, reduced_motion="reduce") as page:
         page.goto(f"{address}#text=100%25+caf%C3%A9+%26+tea&layer=17&at=attention")
@@ -285,7 +225,6 @@ def test_a_link_with_a_text_of_its_own_says_what_it_needs(chromium, address):
         assert not page.complaints
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("wrong", ["layer=30", "head=1.5", "top_k=", "colour=red"])
 def test_what_a_link_asks_in_vain_is_one_sentence(chromium, address, wrong):
     with new_page(chromium, reduced_motion="reduce") as page:
@@ -300,7 +239,6 @@ def test_what_a_link_asks_in_vain_is_one_sentence(chromium, address, wrong):
         assert not page.complaints
 
 
-@pytest.mark.browser
 def test_half_an_address_leaves_the_page_whole(chromium, address):
     with new_page(chromium, reduced_motion="reduce") as page:
         page.goto(f"{address}#text=100%")
@@ -312,7 +250,6 @@ def test_half_an_address_leaves_the_page_whole(chromium, address):
 # Live --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.browser
 def test_what_was_typed_stays_without_the_model(still):
     still.locator("#prompt").fill(MINE)
     still.get_by_role("button", name="Read it").click()
@@ -322,7 +259,6 @@ def test_what_was_typed_stays_without_the_model(still):
     expect(still.locator("#prompt")).to_have_value(MINE)
 
 
-@pytest.mark.browser
 @pytest.mark.journey
 def test_the_model_in_the_page(chromium, server, address):
     model = landing_site.model()

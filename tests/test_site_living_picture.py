@@ -14,6 +14,7 @@ from llmlib import output_head
 from llmlib.demonstrations.layers import head, residual_stream
 from llmlib.widgets.attention_explorer import run as attention_maps
 
+pytestmark = pytest.mark.browser
 PIZZA = "My favourite food is 🍕"
 COUNT_FRAMES = """
   window.frames_drawn = 0;
@@ -78,7 +79,6 @@ def word(i):
 # What it shows -----------------------------------------------------------------------------------
 
 
-@pytest.mark.browser
 def test_its_description_says_what_the_model_does(still):
     model, ids = landing_site.model(), prompt_ids()
     shares = output_head.softmax(head(model, residual_stream(model, ids)[:, -1]))
@@ -103,7 +103,6 @@ def test_its_description_says_what_the_model_does(still):
 # How it moves ------------------------------------------------------------------------------------
 
 
-@pytest.mark.browser
 def test_it_rises_and_the_chosen_token_joins_the_text(living):
     stages, pictures = [], set()
     count = len(prompt_ids())
@@ -124,7 +123,6 @@ def test_it_rises_and_the_chosen_token_joins_the_text(living):
     living.screenshot(path=SHOTS / "living-picture.png")
 
 
-@pytest.mark.browser
 def test_it_can_be_paused_with_the_keyboard_and_goes_on(living):
     pause = living.get_by_role("button", name="Pause")
     pause.focus()
@@ -140,7 +138,6 @@ def test_it_can_be_paused_with_the_keyboard_and_goes_on(living):
     living.wait_for_function(f"before => {PIXELS} !== before", arg=before[0])
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("how", ("scrolled", "hidden"))
 def test_it_stops_where_nobody_sees_it(living, how):
     if how == "hidden":
@@ -159,7 +156,6 @@ def test_it_stops_where_nobody_sees_it(living, how):
     living.wait_for_function("before => frames_drawn > before + 20", arg=count)
 
 
-@pytest.mark.browser
 def test_next_token_while_it_moves_ends_what_moves(living):
     onward = living.get_by_role("button", name="Next token")
     count = len(prompt_ids())
@@ -176,7 +172,6 @@ def test_next_token_while_it_moves_ends_what_moves(living):
 # Live --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.browser
 def test_with_the_model_it_reads_as_one_types_and_a_bar_appends_its_token(living):
     model, encode = landing_site.model(), landing_site.model().tokenizer.encode
     living.get_by_role("button", name="Run here (98 MB, once)").click()

@@ -1,5 +1,4 @@
-"""The pictures and widgets of the site: what their JavaScript computes is what llmlib computes, and
-what was recorded is what the model says."""
+"""The pictures and widgets of the site: what their JavaScript computes is what llmlib computes."""
 
 import json
 import re
@@ -17,22 +16,18 @@ from authoring.site import recorded
 from exercises.format.notebooks import ROOT
 from llmlib import embeddings, generation, output_head, sampling
 from llmlib.demonstrations.embeddings import queries_and_keys
-from llmlib.demonstrations.layers import head, neuron_held, neuron_strengths_on, residual_stream
+from llmlib.demonstrations.layers import neuron_held, neuron_strengths_on
 from llmlib.demonstrations.tokens import PATTERNS
-from llmlib.plots import sampling as sampling_plots
-from llmlib.plots import tokens as token_plots
 from llmlib.scaling import H100
-from llmlib.tokens import Tokenizer, canonical, merge
+from llmlib.tokens import Tokenizer
 from llmlib.widgets.attention_explorer import run as attention_maps
 from llmlib.widgets.bpe_stepper import steps
 from llmlib.widgets.choice import choice
-from llmlib.widgets.loss_lab import loss_lab
-from llmlib.widgets.merge_tree import rows as merge_rows
 from llmlib.widgets.rope_clock import rope_clock
 from llmlib.widgets.serving_playground import MODELS, serving_playground
 from llmlib.widgets.surprise_reader import read
 
-in_browser = pytest.mark.browser
+pytestmark = pytest.mark.browser
 SETTINGS = [
     {"temperature": 1.0, "top_k": None, "top_p": None, "min_p": None},
     {"temperature": 0.8, "top_k": None, "top_p": 0.9, "min_p": None},
@@ -82,66 +77,6 @@ def run(page, module, body, argument=None):
 
 
 # What was recorded -----------------------------------------------------------------------------
-
-
-@pytest.mark.unit
-@pytest.mark.slow
-def test_the_recorded_text_is_what_llmlib_generates(model):
-    found = figures("recorded")
-    prompt = model.tokenizer.encode(found["prompt"])
-    assert found["settings"] == recorded.SETTINGS
-    new = generation.generate(
-        model, prompt, recorded.NEW_TOKENS, **found["settings"], seed=recorded.SEED
-    )
-    ids = [*prompt, *new]
-    assert [each["id"] for each in found["tokens"]] == ids
-    assert [each["text"] for each in found["tokens"]] == [model.tokenizer.decode([i]) for i in ids]
-    assert found["prompt_length"] == len(prompt)
-    spelled = [bytes(each["bytes"]) for each in found["tokens"][: len(prompt)]]
-    assert b"".join(spelled).decode() == found["prompt"]
-
-
-@pytest.mark.unit
-@pytest.mark.slow
-def test_the_recorded_logits_and_the_stream_are_the_models(model):
-    found = figures("recorded")
-    ids = [each["id"] for each in found["tokens"]]
-    logits = model(ids)[0]
-    stream = residual_stream(model, ids)
-    for step, each in enumerate(found["steps"]):
-        at = found["prompt_length"] + step - 1
-        best = logits[at].topk(recorded.LIKELIEST)
-        assert near([logit for *_, logit in each["likeliest"]], best.values.tolist(), 1e-3)
-        assert [i for i, *_ in each["likeliest"]][:5] == best.indices[:5].tolist()
-        assert sum(count for _, count in each["others"]) == 49152 - recorded.LIKELIEST
-        shares = output_head.softmax(head(model, stream[:, at]))
-        for layer, guesses in zip(shares, each["stream"], strict=True):
-            assert near([p for _, p in guesses], layer.topk(5).values.tolist(), 1e-3)
-        last_words = [text for text, _ in each["stream"][-1]]
-        assert last_words == [text for _, text, _ in each["likeliest"][:5]]
-
-
-@pytest.mark.unit
-@pytest.mark.slow
-def test_the_recorded_vectors_give_the_recorded_logits(model):
-    found, inside = figures("recorded"), figures("recorded_inside")
-    for step, last in zip(found["steps"], inside["last"], strict=True):
-        for i, _, logit in step["likeliest"][: recorded.ROWS]:
-            row = torch.tensor(inside["vectors"][str(i)], dtype=torch.float64) / 1000
-            product = (row @ torch.tensor(last, dtype=torch.float64)).item() / 1000
-            assert abs(product - logit) < 0.1, (i, product, logit)
-
-
-@pytest.mark.unit
-@pytest.mark.slow
-def test_the_recorded_surprise_is_that_of_the_reader(model):
-    found = figures("recorded_widgets")["surprise"]
-    expected = read(model, output_head.softmax, found["text"], [0])
-    assert near([t["loss"] for t in found["tokens"]], [t["loss"] for t in expected], 1e-3)
-    for mine, its in zip(found["tokens"], expected, strict=True):
-        assert mine["text"] == its["text"]
-        assert [word for word, _ in mine["expected"]] == [w["text"] for w, _ in its["expected"]]
-        assert near([p for _, p in mine["expected"]], [p for _, p in its["expected"]], 1e-3)
 
 
 # What the scripts compute ----------------------------------------------------------------------
@@ -195,7 +130,6 @@ def same(found, expected, far):
     return found == expected
 
 
-@in_browser
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_a_choice_is_the_one_of_the_notebook(page, settings):
     logits = 3 * torch.randn(2000, generator=torch.Generator().manual_seed(1))
@@ -210,7 +144,6 @@ def test_a_choice_is_the_one_of_the_notebook(page, settings):
         assert not same(found, other, 1e-4) or not settings["temperature"]
 
 
-@in_browser
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_the_recorded_logits_give_the_models_probabilities(page, model, settings):
     ids = model.tokenizer.encode(recorded.PROMPT)
@@ -227,22 +160,6 @@ def test_the_recorded_logits_give_the_models_probabilities(page, model, settings
         assert not near(found[4], other[1][found[3]].tolist(), 1e-3)
 
 
-@in_browser
-def test_the_stretches_are_those_of_the_notebook(page):
-    shares = output_head.softmax(3 * torch.randn(500, generator=torch.Generator().manual_seed(3)))
-    found = run(
-        page,
-        "choose",
-        "m.stretches(Float64Array.from(x)).map(each => [each.id, each.share])",
-        shares.tolist(),
-    )
-    expected = list(sampling_plots.stretches(shares, 0.004))
-    assert [i for i, _ in found] == [i for i, _ in expected]
-    assert near([share for _, share in found], [share for _, share in expected], 1e-6)
-    assert {None} < {i for i, _ in found}
-
-
-@in_browser
 def test_the_stepper_of_bpe_is_notebook_1s(page):
     """On prose, code and bytes of most kinds; with each pattern."""
     functions = [solved("01_tokens")[name] for name in ("count_pairs", "merge", "commonest")]
@@ -265,17 +182,6 @@ def test_the_stepper_of_bpe_is_notebook_1s(page):
     assert all(json.dumps(recorded.BPE[name]) in source for name in ("text", "word"))
 
 
-@in_browser
-def test_the_recorded_merge_tree_is_that_of_the_word(page, model):
-    merges, _ = canonical(model.tokenizer)
-    question = {"name": "merge_tree", "question": {"text": recorded.TREE}}
-    rows = run(page, "page_sources", ASKED, question)["rows"]
-    assert rows == list(merge_rows(merge, recorded.TREE, merges))
-    source = (ROOT / "solutions" / "01_tokens.py").read_text(encoding="utf-8")
-    assert f'merge_tree(merge, trained, "{recorded.TREE}")' in source
-
-
-@in_browser
 def test_the_serving_calculator_is_notebook_7s(page):
     cache_bytes, step_seconds = (
         solved("07_kv_cache_and_scaling")[name] for name in ("cache_bytes", "step_seconds")
@@ -291,7 +197,6 @@ def test_the_serving_calculator_is_notebook_7s(page):
     assert 0 < refused < 9
 
 
-@in_browser
 def test_the_clock_turns_as_llmlib_does(page, model):
     q, k = queries_and_keys(model, model.tokenizer.encode(recorded.CAT))
     widget = rope_clock(embeddings.apply_rope, q[16, 0, 1], k[16, 0, 1], model.config.rope_theta)
@@ -301,18 +206,6 @@ def test_the_clock_turns_as_llmlib_does(page, model):
         assert same(found, widget.answer(asked), 1e-3)
 
 
-@in_browser
-def test_the_loss_lab_has_notebook_5s_numbers(page):
-    widget = loss_lab(output_head.softmax, **recorded.LOSS)
-    source = (ROOT / "solutions" / "05_output_head.py").read_text(encoding="utf-8")
-    words, logits = (json.dumps(recorded.LOSS[name]) for name in ("tokens", "logits"))
-    assert f"words, some_logits = {words}, {logits}\n" in source
-    asked = {"logits": [1.5, -4.0, 8.0, 0.0]}
-    found = run(page, "page_sources", ASKED, {"name": "loss_lab", "question": asked})
-    assert same(found, widget.answer(asked), 1e-6)
-
-
-@in_browser
 @pytest.mark.parametrize(
     ("before", "now", "locked", "expected"),
     [
@@ -329,29 +222,6 @@ def test_a_locked_distance_is_kept(page, before, now, locked, expected):
     assert run(page, "rope_clock", "m.moved(...x)", [before, now, locked]) == expected
 
 
-@in_browser
-def test_tokens_are_written_as_in_the_notebook(page):
-    tokens = [b" cat", b"\n", "é".encode()[:1], "🙂".encode()[1:3], "né".encode()]
-    shown = run(
-        page,
-        "pictures/words",
-        "x.map(bytes => m.shown({ bytes, text: new TextDecoder().decode(new Uint8Array(bytes)) }))",
-        [[*each] for each in tokens],
-    )
-    expected = [token_plots.token_text(each).replace(" ", "·") for each in tokens]
-    assert shown == [each.replace("⏎\n", "⏎") for each in expected]
-    shares = run(page, "pictures/words", "x.map(m.percent)", [0, 0.0004, 0.0213, 0.0996, 0.279, 1])
-    assert [each.replace("\u00a0", " ") for each in shares] == [
-        "0 %",
-        "<0.1 %",
-        "2.1 %",
-        "10 %",
-        "28 %",
-        "100 %",
-    ]
-
-
-@in_browser
 @pytest.mark.parametrize("name", WIDGETS)
 def test_a_widget_shows_its_figures_before_the_model_is_there(page, name):
     place = page.evaluate_handle(MOUNT, name).as_element()
@@ -405,7 +275,6 @@ def dotted(model, ids):
     return [model.tokenizer.decode([i]).replace(" ", "·").replace("\n", "⏎") for i in ids]
 
 
-@in_browser
 @pytest.mark.parametrize("merges", [0, 300, 10000])
 def test_live_token_playground_with_fewer_merges(widget, model, merges):
     place, whole = widget("tokenizer_playground"), model.tokenizer
@@ -419,7 +288,6 @@ def test_live_token_playground_with_fewer_merges(widget, model, merges):
     expect(place.locator(".with-id")).to_have_count(len(whole.encode(MINE)))
 
 
-@in_browser
 def test_live_reader_of_surprise(widget, model):
     place = widget("surprise_reader")
     ids = model.tokenizer.encode(MINE)
@@ -435,7 +303,6 @@ def test_live_reader_of_surprise(widget, model):
     assert likely.all_inner_texts() == dotted(model, best)
 
 
-@in_browser
 def test_live_attention_explorer(widget, model):
     place = widget("attention_explorer")
     ids = model.tokenizer.encode(MINE)
@@ -464,7 +331,6 @@ def test_live_attention_explorer(widget, model):
     assert not place.get_by_label("switch this head off").is_checked()
 
 
-@in_browser
 def test_the_stretch_that_u_falls_into_is_the_one_that_llmlib_draws(page):
     shares = torch.tensor([0.2, 0.0, 0.5, 0.3])
     stretches = [{"text": str(i), "share": share} for i, share in enumerate(shares.tolist())]
@@ -473,7 +339,6 @@ def test_the_stretch_that_u_falls_into_is_the_one_that_llmlib_draws(page):
     assert found == sampling.draw(shares.expand(len(us), -1), torch.tensor(us)).tolist()
 
 
-@in_browser
 def test_what_a_step_computes_is_what_the_passes_of_the_loop_are_over(page):
     prompt, last = 4, 5
     found = run(page, "cached_scores", "x.map(step => m.counts(4, step))", list(range(last + 1)))
@@ -488,7 +353,6 @@ def test_what_a_step_computes_is_what_the_passes_of_the_loop_are_over(page):
         assert cached["scoresSoFar"] == squares[-1]
 
 
-@in_browser
 def test_live_generation_stepper(widget, model):
     place, ids = widget("generation_stepper"), model.tokenizer.encode(MINE)
     n = len(ids)
@@ -505,7 +369,6 @@ def test_live_generation_stepper(widget, model):
     expect(place.locator(".cache .reading")).to_have_count(n)
 
 
-@in_browser
 def test_live_neuron_slider(widget, model):
     place, ids = widget("neuron_slider"), model.tokenizer.encode(MINE)
     natural = neuron_strengths_on(model, ids, 29, 1135)[-1].item()
