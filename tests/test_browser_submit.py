@@ -66,6 +66,7 @@ def _ask(page):
     return dialog
 
 
+@pytest.mark.journey
 def test_submit_warns_hands_in_and_later_shows_what_came_back(mine, teacher, window):
     work, address = mine
     config, course = teacher

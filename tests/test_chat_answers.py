@@ -11,7 +11,7 @@ from classroom.my_llm import assemble, engine
 from classroom.my_llm import cli as my_llm_cli
 from llmlib.serve import chat
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow]
+pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.verdict("llmlib/**/*")]
 STARTERS = {  # question: what a good answer says
     "What is the capital of France?": r"^The capital of France is Paris\.$",
     "Name three fruits.": r"^1\. Bananas\n2\. Oranges\n3\. Grapes$",

@@ -62,6 +62,7 @@ def _ask(page, text=QUESTION):
     return page.locator(".reply").last
 
 
+@pytest.mark.journey
 def test_a_learner_s_engine_answers_and_each_token_tells_what_else_was_likely(page):
     expect(page.locator("h1")).to_have_text("Chat with my_llm.py")
     reply = _ask(page)

@@ -13,7 +13,7 @@ from classroom.lab import live, live_process, start_page
 from llmlib import pretrained
 from llmlib.attention import causal_mask
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.verdict("classroom/lab/*", "llmlib/**/*")]
 ECHO = """
 import json, sys, time
 from pathlib import Path

@@ -32,7 +32,11 @@ from llmlib.serve.continuous_batching import MOST_TEXTS
 from llmlib.serve.engine import Engine
 from llmlib.serve.requests import APIError
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.slow,
+    pytest.mark.verdict("solutions/*", "llmlib/**/*", "classroom/**/*", "exercises/**/*"),
+]
 FRANCE = [{"role": "user", "content": "What is the capital of France?"}]
 
 

@@ -35,7 +35,12 @@ from authoring.site.pictures import Pictures
 from exercises.format import notebooks
 from exercises.format.notebooks import ROOT, SourceError
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow]
+PAGES = "solutions/*", "notebooks/*", "web/**/*", "llmlib/**/*", "tests/claims/*.py"
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.slow,
+    pytest.mark.verdict(*PAGES, "docs/evidence/claims.md", "INSTRUCTORS.md"),
+]
 NAMES = [*notebooks.names(), "index", *build.REFERENCE]
 LESSONS = [each.name for each in notebooks.lessons()]
 MINISEARCH = "0393b3ba253b809d5e55707c7b0875ef9b518a296a006c6739b28876e154edb3"  # 7.2.0, dist/es

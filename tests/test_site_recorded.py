@@ -15,7 +15,11 @@ from llmlib import generation, output_head
 from llmlib.demonstrations.layers import head, residual_stream
 from llmlib.widgets.surprise_reader import read
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.slow,
+    pytest.mark.verdict("web/**/*", "llmlib/**/*", "solutions/*.py"),
+]
 
 
 PAGE = (WEB / "landing" / "landing.html").read_text(encoding="utf-8")
