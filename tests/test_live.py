@@ -3,11 +3,11 @@
 import json
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 import torch
+from waiting import until
 
 from classroom.lab import live, live_process, start_page
 from llmlib import pretrained
@@ -140,8 +140,7 @@ def test_the_newest_text_wins(process, tmp_path, monkeypatch):
         before = process.newest
         threads.append(threading.Thread(target=ask, args=[text]))
         threads[-1].start()
-        while process.newest is before or not Path("begun").exists():
-            time.sleep(0.01)
+        until(lambda: process.newest is not before and Path("begun").exists())
     Path("go").touch()
     for thread in threads:
         thread.join()

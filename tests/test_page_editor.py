@@ -10,9 +10,9 @@ import browser
 import made_once
 import nbformat
 import pytest
-from browser import expect
+from browser import expect, serious_faults
 from static_server import served, status
-from test_site_browser import WIDER, serious_faults
+from test_site_browser import WIDER
 
 from authoring.site import npm, python_parts
 from classroom.checking import check_notebooks, run_cells, run_tests, submission

@@ -8,9 +8,8 @@ import shutil
 import browser
 import made_once
 import pytest
-from browser import expect
+from browser import expect, serious_faults
 from static_server import served
-from test_site_browser import serious_faults
 
 from authoring.site import npm, python_parts, weights
 from exercises.format import notebooks

@@ -22,6 +22,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_pretrained import SAYS, llama3
+from waiting import until
 
 from classroom import cli, my_llm
 from classroom.my_llm import engine
@@ -67,10 +68,14 @@ def running(engines):
         yield running
 
 
+def client_of(running, token=None):
+    base = f"http://127.0.0.1:{running.port}/v1"
+    return openai.OpenAI(base_url=base, api_key=token or running.token, max_retries=0)
+
+
 @pytest.fixture
 def client(running):
-    base = f"http://127.0.0.1:{running.port}/v1"
-    return openai.OpenAI(base_url=base, api_key=running.token, max_retries=0)
+    return client_of(running)
 
 
 def test_a_prompt_is_what_the_reference_makes_of_the_messages(engines):
@@ -284,6 +289,13 @@ def raw(running, method="GET", path="/", body=None, **headers):
     return answer.status, answer.read().decode()
 
 
+def request(running, path, body):
+    """The bytes of a POST."""
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\n"
+    head += f"Authorization: Bearer {running.token}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return (head + body).encode()
+
+
 def test_it_listens_on_this_machine_only_and_wants_its_token(running):
     assert running.socket.getsockname()[0] == "127.0.0.1"
     assert raw(running, Authorization="")[0] == 401
@@ -343,11 +355,9 @@ def test_the_queue_is_bounded_and_a_place_comes_free_again(engines):
         threads = [threading.Thread(target=ask) for _ in range(server.MAX_REQUESTS + 3)]
         for thread in threads:
             thread.start()
-        while len(found) < 3:
-            time.sleep(0.05)
-        assert (
-            found == [429] * 3 and ready.acquire(timeout=300) and not ready.acquire(blocking=False)
-        )
+        until(lambda: len(found) >= 3)
+        assert found == [429] * 3 and ready.acquire(timeout=300)
+        assert not ready.acquire(blocking=False)
         go.set()
         for thread in threads:
             thread.join(600)
@@ -368,14 +378,10 @@ def test_a_client_that_leaves_frees_the_engine(engines, stream):
 
     with served(Engine(**{**vars(engines[0]), "steps": steps, "model": None})) as running:
         with socket.create_connection(("127.0.0.1", running.port), timeout=300) as caller:
-            head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\n"
-            head += f"Authorization: Bearer {running.token}\r\nContent-Length: {len(body)}\r\n\r\n"
-            caller.sendall((head + body).encode())
+            caller.sendall(request(running, "/v1/chat/completions", body))
             assert not stream or b"200" in caller.recv(100)
-            while not written:
-                time.sleep(0.01)
-        while running.scheduler.busy:
-            time.sleep(0.01)
+            until(lambda: written)
+        until(lambda: not running.scheduler.busy)
         assert len(written) < 1000
 
 
@@ -388,8 +394,7 @@ def test_a_function_that_raises_ends_the_answer_and_not_the_server(engines, erro
     broken = Engine(**{**vars(engines[0]), "steps": steps, "model": None})
     said = f"the engine failed: {error.__name__}: list index out of range."
     with served(broken) as running:
-        base = f"http://127.0.0.1:{running.port}/v1"
-        client = openai.OpenAI(base_url=base, api_key=running.token, max_retries=0)
+        client = client_of(running)
         for _ in range(2):
             with pytest.raises(openai.APIError, match=said):
                 list(
@@ -497,15 +502,15 @@ def test_a_client_that_leaves_a_full_batch_makes_room_for_the_next(small):
 def test_half_a_request_is_hung_up_on(small, monkeypatch):
     monkeypatch.setattr(server, "SECONDS", 2)
     with served(small) as running:
-        head = f"POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\n"
-        head += f"Authorization: Bearer {running.token}\r\nContent-Length: 99\r\n"
-        for half in ("POST /v1/chat", "GET / HTTP/1.1\r\nHost: 127.0.0.1", f"{head}\r\n{{"):
-            with socket.create_connection(("127.0.0.1", running.port), timeout=60) as caller:
-                caller.sendall(half.encode())
+        whole = request(running, "/v1/completions", 99 * "{")
+        head = whole[:-101]
+        for half in (b"POST /v1/chat", b"GET / HTTP/1.1\r\nHost: 127.0.0.1", whole[:-98]):
+            with socket.create_connection(("127.0.0.1", running.port), timeout=300) as caller:
+                caller.sendall(half)
                 assert caller.recv(100) == b""
-        for half in (head, f"{head}\r\n"):  # in the head, in the body
-            with socket.create_connection(("127.0.0.1", running.port), timeout=60) as caller:
-                caller.sendall(half.encode())
+        for half in (head, head + b"\r\n"):  # in the head, in the body
+            with socket.create_connection(("127.0.0.1", running.port), timeout=300) as caller:
+                caller.sendall(half)
                 with pytest.raises(ConnectionError):  # one letter after the other helps nobody
                     for _ in range(600):
                         caller.sendall(b"x")
@@ -516,19 +521,14 @@ def test_half_a_request_is_hung_up_on(small, monkeypatch):
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_client_that_takes_nothing_of_its_answer_is_hung_up_on(small, monkeypatch, stream):
     body = {"prompt": "Zebras", "max_tokens": 200, "logprobs": 20, "stream": stream}
-    body = json.dumps(body).encode()
     with served(small) as running, socket.socket() as caller:
         monkeypatch.setattr(server, "SECONDS", 1)  # now: the request has the usual time
         running.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         caller.connect(("127.0.0.1", running.port))
-        head = f"POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\n"
-        head += f"Authorization: Bearer {running.token}\r\nContent-Length: {len(body)}\r\n\r\n"
-        caller.sendall(head.encode() + body)
-        while not running.answered:
-            time.sleep(0.01)
-        while running.answered:
-            time.sleep(0.1)
+        caller.sendall(request(running, "/v1/completions", json.dumps(body)))
+        until(lambda: running.answered)
+        until(lambda: not running.answered)
 
 
 def test_connections_are_bounded(engines, monkeypatch):
@@ -576,8 +576,7 @@ def test_the_assistants_own_last_message_is_continued(batched, running):
 def test_a_prompt_is_continued_without_a_template(batched, running, engines):
     wanted = generation.complete(pretrained.load("smollm2"), "Once upon a time", 16)
     for each in (batched, running):
-        base = f"http://127.0.0.1:{each.port}/v1"
-        client = openai.OpenAI(base_url=base, api_key=each.token, max_retries=0)
+        client = client_of(each)
         asked = {"model": each.engine.name, "prompt": "Once upon a time", "logprobs": 2}
         whole = client.completions.create(**asked)
         assert whole.choices[0].text == wanted and whole.usage.completion_tokens == 16
@@ -629,12 +628,9 @@ def test_errors_carry_the_codes_that_the_api_documents(batched, running):
     full = {"path": "/v1/completions", "prompt": "word " * 9000}
     assert error(400, **full) == ("context_length_exceeded", "prompt")
     assert error(400, temperature=3) == (None, "temperature")
-    for api_key in ("", "wrong"):
-        base = f"http://127.0.0.1:{batched.port}/v1"
-        client = openai.OpenAI(base_url=base, api_key=api_key or "none", max_retries=0)
-        with pytest.raises(openai.AuthenticationError) as refused:
-            client.models.list()
-        assert refused.value.code == "invalid_api_key" and "api_key" in refused.value.message
+    with pytest.raises(openai.AuthenticationError) as refused:
+        client_of(batched, "wrong").models.list()
+    assert refused.value.code == "invalid_api_key" and "api_key" in refused.value.message
     for path in ("/", "/v1/models", f"/v1/models/{batched.engine.name}"):
         assert raw(batched, "HEAD", path) == (200, "")
     assert raw(batched, "HEAD", "/v1/chat/completions")[0] == 405
@@ -643,8 +639,7 @@ def test_errors_carry_the_codes_that_the_api_documents(batched, running):
 def test_several_answers_come_side_by_side(batched, running):
     story = [{"role": "user", "content": "Tell me a story."}]
     for each in (batched, running):
-        base = f"http://127.0.0.1:{each.port}/v1"
-        client = openai.OpenAI(base_url=base, api_key=each.token, max_retries=0)
+        client = client_of(each)
         asked = {"model": each.engine.name, "messages": story, "max_tokens": 8, "seed": 6}
         asked |= {"n": 3, "temperature": 1.5}
         whole = client.chat.completions.create(**asked)

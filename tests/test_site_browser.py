@@ -6,7 +6,6 @@ import re
 
 import browser
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from static_server import served, status
 
 from authoring import quiz_source
@@ -43,18 +42,6 @@ def modules(chromium, address):
         yield page
 
 
-def serious_faults(page):
-    """What axe finds in a page, less what it calls minor or moderate."""
-    # preload: axe would fetch the style sheets again, some from the wrong folder
-    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False})
-    return [
-        (each["id"], node["html"][:200])
-        for each in found.response["violations"]
-        if each["impact"] in ("serious", "critical")
-        for node in each["nodes"][:3]
-    ]
-
-
 # All pages ----------------------------------------------------------------------------------------
 
 
@@ -72,7 +59,7 @@ def test_a_page_is_light_fits_a_phone_asks_nobody_else_and_axe_finds_nothing_ser
         assert len(urls) > 3 and all(url.startswith(address) for url in urls)
         assert 10_000 < sum(sizes) < MEGABYTE
         assert page.evaluate(WIDER) == 0
-        assert serious_faults(page) == []
+        assert browser.serious_faults(page) == []
         assert not page.complaints
 
 
@@ -109,7 +96,7 @@ def test_axe_finds_nothing_serious_in_what_was_folded(chromium, address, name, t
         page.evaluate(EVERYTHING_OPEN)
         drawn_widgets(page)
         assert page.evaluate(WIDER) == 0
-        assert serious_faults(page) == []
+        assert browser.serious_faults(page) == []
 
 
 def test_the_contents_open_on_a_phone_and_close_again(chromium, address):
@@ -139,20 +126,6 @@ def test_without_javascript_all_can_be_read(chromium, address):
         page.goto(f"{address}/quiz.html")
         options = page.locator("#q01 li span.unscripted:visible")
         assert options.count() == 4
-
-
-def test_a_browser_that_keeps_nothing_shows_all_the_same(chromium, address):
-    with browser.new_page(chromium) as page:
-        page.add_init_script("""
-            for (const name of ["getItem", "setItem"])
-              Storage.prototype[name] = () => { throw new DOMException("refused"); };""")
-        page.goto(f"{address}/quiz.html")
-        page.locator("#q01 button[data-letter=A]").click()
-        assert page.locator("#q01 .said").inner_text()
-        page.locator("#theme").click()
-        page.goto(f"{address}/{CHAPTER}.html")
-        page.locator("form.prediction [data-guess='']").first.click()
-        assert not page.complaints
 
 
 @pytest.mark.parametrize("kept", ["", "null", "[1]", '"text"', "{", "7"])

@@ -7,7 +7,7 @@ import landing_site
 import pytest
 import torch
 from browser import new_page
-from landing_site import figures, near
+from landing_site import near
 from playwright.sync_api import expect
 from static_server import served
 from test_solutions_match_library import solved
@@ -19,13 +19,11 @@ from llmlib.demonstrations.embeddings import queries_and_keys
 from llmlib.demonstrations.layers import neuron_held, neuron_strengths_on
 from llmlib.demonstrations.tokens import PATTERNS
 from llmlib.scaling import H100
-from llmlib.tokens import Tokenizer
 from llmlib.widgets.attention_explorer import run as attention_maps
 from llmlib.widgets.bpe_stepper import steps
 from llmlib.widgets.choice import choice
 from llmlib.widgets.rope_clock import rope_clock
 from llmlib.widgets.serving_playground import MODELS, serving_playground
-from llmlib.widgets.surprise_reader import read
 
 pytestmark = pytest.mark.browser
 SETTINGS = [
@@ -273,34 +271,6 @@ def greedy(model, text, n):
 
 def dotted(model, ids):
     return [model.tokenizer.decode([i]).replace(" ", "·").replace("\n", "⏎") for i in ids]
-
-
-@pytest.mark.parametrize("merges", [0, 300, 10000])
-def test_live_token_playground_with_fewer_merges(widget, model, merges):
-    place, whole = widget("tokenizer_playground"), model.tokenizer
-    few = Tokenizer(whole.merges[:merges], whole.special_tokens, whole.vocab, whole.patterns)
-    slider = place.get_by_label("merges used")
-    slider.fill(str(figures("recorded_widgets")["tokens"]["counts"].index(merges)))
-    ids = few.encode(MINE)
-    expect(place.locator(".with-id")).to_have_count(len(ids))
-    assert place.locator("small").all_inner_texts() == [str(i) for i in ids]
-    slider.press("End")
-    expect(place.locator(".with-id")).to_have_count(len(whole.encode(MINE)))
-
-
-def test_live_reader_of_surprise(widget, model):
-    place = widget("surprise_reader")
-    ids = model.tokenizer.encode(MINE)
-    expect(place.locator(".surprise button")).to_have_count(len(ids))
-    losses = [each["loss"] for each in read(model, output_head.softmax, MINE, [0])]
-    expected = [sum(losses), len(losses), sum(losses) / len(losses)]
-    found = [float(x) for x in re.findall(r"[\d.]+\d", place.locator(".found").inner_text())[:3]]
-    assert near(found, expected, 0.11)
-    place.locator(".surprise button").nth(5).click()
-    likely = place.locator(".expected li code")
-    expect(likely).to_have_count(5)
-    best = model([0, *ids[:5]], last=True)[0, -1].topk(5).indices.tolist()
-    assert likely.all_inner_texts() == dotted(model, best)
 
 
 def test_live_attention_explorer(widget, model):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from ports import free_port
+from waiting import until
 
 from classroom.lab import chat_process, server_extension
 from llmlib.serve import server
@@ -159,10 +160,8 @@ def test_an_answer_comes_token_by_token(lab, chat):
 def test_a_browser_that_leaves_ends_its_answer(lab, chat):
     with Browser(lab).ask(CALL, ASKED) as answer:
         assert next(events(answer)) == "A"
-        while not (chat / "waits").exists():
-            time.sleep(0.01)
-    while waits(chat):
-        pass
+        until((chat / "waits").exists)
+    until(lambda: not waits(chat))
 
 
 def waits(chat):
