@@ -149,9 +149,6 @@ def test_a_terminal_obeys_nothing_that_a_model_writes():
     assert chat.printable("\x1b]52;c;aGk=\x07 a\tb\né語\x9b1m\r") == "�]52;c;aGk=� a\tb\né語�1m�"
 
 
-def test_a_folder_is_called_by_its_name_also_from_inside(small, monkeypatch):
-    monkeypatch.chdir(small.folder)
-    assert engine.load(".").name == small.name == small.folder.name
 
 
 def test_old_turns_leave_when_the_context_is_full(engines):
@@ -233,15 +230,12 @@ def test_the_client_reads_log_probabilities(client, running):
     ("more", "says"),
     [
         ({"n": 5}, "n must be a whole number from 1 to 4"),
-        ({"n": 0}, "n must be a whole number from 1 to 4"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "calls no tools"),
         ({"response_format": {"type": "json_object"}}, "plain text only"),
         ({"temperature": 3}, "temperature must be a number from 0 to 2"),
         ({"top_p": 0}, "top_p must be above 0"),
-        ({"stop": ""}, "a text of 1 to 200 characters, or a list of up to four"),
         ({"stop": ["x" * 201]}, "a text of 1 to 200 characters, or a list of up to four"),
         ({"extra_body": {"repetition_penalty": 5.0}}, "repetition_penalty is not supported"),
-        ({"extra_body": {"repeat_penalty": 1.1}}, "repeat_penalty is not supported"),
         ({"extra_body": {"json_schema": {"type": "object"}}}, "plain text only"),
         ({"extra_body": {"min_tokens": 9}}, "a stop token ends an answer"),
         ({"max_tokens": 0}, "max_tokens must be a whole number from 1"),
@@ -250,7 +244,6 @@ def test_the_client_reads_log_probabilities(client, running):
         ({"messages": []}, "at least one message"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "needs a role"),
         ({"messages": [{"role": [], "content": "x"}]}, "needs a role"),
-        ({"messages": [{"role": {}, "content": "x"}]}, "needs a role"),
         ({"messages": [{"role": "user", "content": "word " * 9000}]}, "shorten it"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
