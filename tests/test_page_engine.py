@@ -13,7 +13,7 @@ from static_server import served
 
 from authoring.site import npm, python_parts, weights
 from exercises.format import notebooks
-from llmlib import pretrained
+from llmlib import output_head, pretrained
 from llmlib.generation import generate
 
 pytestmark = [
@@ -157,6 +157,25 @@ def test_apply_rope_turns_the_models_queries(context, model):
         expect(card(page)).to_contain_text("Yours: apply_rope.")
         says(page, book, name, "return x * 1.001", "apply_rope differs from the engine in ")
         says(page, book, name, "return x[0]", "shape [10, 64], the engine’s is [9, 10, 64]")
+
+
+def test_scaled_dot_product_attention_is_the_models_heads(context, model):
+    book, name = "03_attention", "scaled_dot_product_attention"
+    with opened(context, book, causal_mask=None) as page:
+        agree(run(page), model, name)
+        expect(card(page)).to_contain_text(f"Yours: {name}. The course’s: causal_mask.")
+        says(page, book, name, "return q @ k.mT @ v", f"{name} differs from the engine in ")
+
+
+def test_softmax_gives_the_models_probabilities(context, model):
+    wanted = output_head.softmax(model(model.tokenizer.encode(TEXT))[0, -1]).topk(6)
+    with opened(context, "05_output_head") as page:
+        place = run(page)
+        expect(place).to_contain_text("softmax: 49,152 numbers, equal to the engine’s")
+        words = [word.strip() for word in place.locator("tr:has(td) th").all_inner_texts()]
+        assert words == [model.tokenizer.decode([i]).strip() for i in wanted.indices.tolist()]
+        for column in (0, 1):
+            assert table(place, column) == pytest.approx(wanted.values.tolist(), rel=0.02)
 
 
 def test_rms_norm_is_the_models_and_its_mistakes_are_named(context, model):
