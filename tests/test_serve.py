@@ -149,8 +149,6 @@ def test_a_terminal_obeys_nothing_that_a_model_writes():
     assert chat.printable("\x1b]52;c;aGk=\x07 a\tb\né語\x9b1m\r") == "�]52;c;aGk=� a\tb\né語�1m�"
 
 
-
-
 def test_old_turns_leave_when_the_context_is_full(engines):
     turn = [{"role": "user", "content": "a " * 900}, {"role": "assistant", "content": "b " * 900}]
     kept = chat.drop_oldest_turns(engines[0], turn * 8 + FRANCE, 256)
@@ -199,20 +197,6 @@ def test_the_client_cuts_at_a_limit_and_at_a_stop(client, running):
 
     assert say(max_completion_tokens=3) == ("The capital of", "length")
     assert say(stop=["of Fr"]) == ("The capital ", "stop")
-
-
-def test_the_same_seed_draws_the_same(client, running):
-    def say(seed):
-        answer = client.chat.completions.create(
-            model=running.engine.name,
-            messages=[{"role": "user", "content": "Tell me a story."}],
-            max_tokens=12,
-            temperature=1.5,
-            seed=seed,
-        )
-        return answer.choices[0].message.content
-
-    assert say(1) == say(1) != say(2)
 
 
 def test_the_client_reads_log_probabilities(client, running):

@@ -5,7 +5,6 @@ import re
 
 import landing_site
 import pytest
-import torch
 from browser import new_context, new_page, new_tab
 from landing_site import figures, near, percent, plain
 from playwright.sync_api import expect
@@ -116,23 +115,6 @@ def _pictures_say(page, model, ids):
     numbers = 2 * config.n_layer * config.n_kv_head * config.head_dim * len(ids)
     held = plain(page.locator("[data-picture=again] .found").inner_text())
     assert f"{len(ids)} tokens, {4 * numbers / 1e6:.2f} MB" in held
-
-
-def test_the_sliders_say_what_would_be_drawn(still):
-    model = landing_site.model()
-    logits = model(model.tokenizer.encode(figures("recorded")["prompt"]), last=True)[0, -1]
-    choice = still.locator("[data-picture=choice]")
-    for name, value in (("temperature", "1"), ("top-k", "4"), ("top-p", "1"), ("u", "0.5")):
-        choice.get_by_label(name, exact=True).fill(value)
-    drawn = sampling.sample(logits[None], torch.tensor([0.5]), 1.0, 4).item()
-    word = model.tokenizer.decode([drawn]).replace(" ", "·")
-    expect(choice.get_by_role("img")).to_have_attribute(
-        "aria-label", f"The interval from 0 to 1. u = 0.500 picks {word}."
-    )
-    assert "4 of 49,152 tokens" in plain(choice.locator(".found").inner_text())
-    struck = choice.locator(".likely s")
-    assert struck.count() == 8
-    assert "line-through" in struck.first.evaluate("each => getComputedStyle(each).textDecoration")
 
 
 def test_without_the_model_nothing_is_promised_that_the_recorded_run_does_not_do(still):

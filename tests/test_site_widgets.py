@@ -69,24 +69,9 @@ def run(page, module, body, argument=None):
 # What the scripts compute ----------------------------------------------------------------------
 
 
-def reduced(logits, settings):
-    """What llmlib makes of logits [vocab]: the numbers that `choose` gives."""
-    values = settings.values()
-    before = output_head.softmax(logits)
-    after = output_head.softmax(sampling.filter_logits(logits, *values))
-    kept = after > 0
-    entropy = torch.special.entr(after).sum().item()
-    return before, after, int(kept.sum()), before[kept].sum().item(), entropy
-
-
 CHOOSE = """(async () => {
   const { drawn } = m, logits = Float32Array.from(x.logits);
   return x.us.map(u => drawn(m.choose(logits, u, x.settings), u, id => x.words[id]));
-})()"""
-RECORDED = """(async () => {
-  const { choose } = await of("choose"), found = choose(m.recordedView(0).logits, 0.5, x);
-  const { order } = found;
-  return [found.kept, found.mass, found.entropy, order, order.map(i => found.after[i])];
 })()"""
 ASKED = "m.sources[x.name]().answer(x.question)"
 MOUNT = """async name => {
@@ -129,22 +114,6 @@ def test_a_choice_is_the_one_of_the_notebook(page, settings):
         assert same(found, expected, 1e-4)
         other = choice(Letters(), logits[None] / 1.1, u[None], *learners, settings)
         assert not same(found, other, 1e-4) or not settings["temperature"]
-
-
-@pytest.mark.parametrize("settings", SETTINGS)
-def test_the_recorded_logits_give_the_models_probabilities(page, model, settings):
-    ids = model.tokenizer.encode(recorded.PROMPT)
-    logits = model(ids, last=True)[0, -1]
-    found = run(page, "recorded_run", RECORDED, settings)
-    _, after, kept, mass, entropy = reduced(logits, settings)
-    assert found[3] == logits.topk(12).indices.tolist()
-    assert near(found[4], after[found[3]].tolist(), 1e-3)
-    assert abs(found[0] - kept) <= max(1, 0.02 * kept)
-    assert abs(found[1] - mass) < 2e-3
-    assert abs(found[2] - entropy) < 0.02
-    if settings["temperature"]:  # another temperature would be seen
-        other = reduced(logits, settings | {"temperature": settings["temperature"] + 0.1})
-        assert not near(found[4], other[1][found[3]].tolist(), 1e-3)
 
 
 def test_the_stepper_of_bpe_is_notebook_1s(page):

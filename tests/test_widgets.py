@@ -15,7 +15,7 @@ import torch
 from llmlib import embeddings, output_head, plots, sampling, tokens, training, widgets
 from llmlib.attention import attention_maps, scaled_dot_product_attention
 from llmlib.demonstrations import scalar_graph
-from llmlib.kv_cache import KVCache, generate_cached
+from llmlib.kv_cache import generate_cached
 from llmlib.model import LLAMA_PARTS, Model
 from llmlib.scaling import H100
 from llmlib.widgets import joined
@@ -27,24 +27,6 @@ from llmlib.widgets.stream_slider import stretches
 pytestmark = pytest.mark.unit
 WORDS = ["red", "<blue>", "green", "stop"]
 TEXT = "abcab"
-
-
-class Toy:
-    """Every token is followed by the same four probabilities."""
-
-    config = SimpleNamespace(stop_ids=(3,))
-    tokenizer = SimpleNamespace(
-        encode=lambda text: [0] * len(text), decode=lambda ids: " ".join(WORDS[i] for i in ids)
-    )
-
-    def new_cache(self, batch=1, context=None):
-        return KVCache([torch.zeros(batch, 1, context, 1)], [torch.zeros(batch, 1, context, 1)])
-
-    def __call__(self, ids, cache=None, last=False):
-        ids = torch.as_tensor(ids)
-        ids = ids[None] if ids.dim() == 1 else ids
-        logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log().expand(*ids.shape, 4)
-        return logits[:, -1:] if last else logits
 
 
 class Bytes:
@@ -318,20 +300,6 @@ def test_the_reader_gives_the_loss_of_each_token_and_what_was_expected(before, l
     assert "bytes" in view.answer({"text": "é"})["tokens"][0]
 
 
-def test_the_strip_is_an_output_that_needs_no_kernel():
-    shares = torch.tensor([0.5, 0.3, 0.15, 0.05])
-    for rows, frames in (({"one": shares}, 1), (lambda u: {f"{u >= 0.5}": shares}, 2)):
-        (still,) = left(widgets.sampling_lab, Toy.tokenizer, rows, 0.6)
-        assert "u = 0.6" in still["text/plain"]
-        html = still["text/html"]
-        assert "<img alt=" in html and "inOutput" in html and "&lt;blue&gt;" in html
-        given = json.loads(unescape(re.search(r'data-given="([^"]*)"', html)[1]))
-        assert given["u"] == 0.6 and len(given["frames"]) == frames and len(given["at"]) == 100
-        assert given["at"][0] == 0 and given["at"][99] == frames - 1
-        drawn = given["frames"][0][0]["stretches"]
-        assert [each["share"] for each in drawn] == pytest.approx([0.5, 0.3, 0.15, 0.05])
-
-
 def given_of(outputs):
     """Return the numbers that an output without a kernel holds."""
     html = outputs[-1]["text/html"]
@@ -362,15 +330,6 @@ def test_what_a_model_writes_stands_beside_its_loss(shown):
     assert given["losses"] == [[0, 6.0], [4, 2.0], [5, 2.0]]
     assert "<b>" not in shown[-1]["text/html"].partition("<script>")[0]
     assert "After 4 steps it writes: “<b>”" in shown[-1]["text/plain"]
-
-
-def test_the_scores_are_an_output_that_needs_no_kernel(model):
-    (still,) = left(widgets.cached_scores, model, [72, 105], [33, 34, 35], 1, 0)
-    assert "15 scores" in still["text/plain"] and "inOutput" in still["text/html"]
-    given = json.loads(unescape(re.search(r'data-given="([^"]*)"', still["text/html"])[1]))
-    assert given["tokens"] == ["<H>", "<i>", "<!>", '<">', "<#>"] and given["prompt"] == 2
-    assert [len(row) for row in given["shares"]] == [1, 2, 3, 4, 5]
-    assert all(sum(row) == pytest.approx(1, abs=0.01) for row in given["shares"])
 
 
 def test_the_texts_of_rules_are_an_output_that_needs_no_kernel(model):
