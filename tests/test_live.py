@@ -151,7 +151,7 @@ def test_a_process_that_nobody_asks_is_ended(process, monkeypatch):
     monkeypatch.setattr(live_process, "IDLE", 0.2)
     process.look("start")
     started = process.process
-    assert started.wait(30) is not None
+    assert started.wait(300) is not None
 
 
 def test_a_model_that_is_not_there_is_told(monkeypatch, capsys):

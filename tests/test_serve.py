@@ -517,13 +517,12 @@ def test_connections_are_bounded(engines, monkeypatch):
         assert places[3].recv(100) == b""  # hung up on
         for place in places:
             place.close()
-        for _ in range(100):  # until their places are free
+
+        def answered():
             with contextlib.suppress(ConnectionError, http.client.HTTPException):
-                assert raw(running, path="/v1/models")[0] == 200
-                break
-            time.sleep(0.1)
-        else:
-            raise AssertionError("no place came free")
+                return raw(running, path="/v1/models")[0] == 200
+
+        until(answered)  # their places are free
 
 
 @pytest.mark.parametrize("kind", ["llmlib's", "a learner's", "the reference library's"])
@@ -863,5 +862,5 @@ def test_ctrl_c_ends_the_server_also_while_it_writes():
         told = [{"role": "user", "content": "Tell me a long story."}]
         next(iter(client.chat.completions.create(model="smollm2", messages=told, stream=True)))
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     assert process.returncode == 0 and "Traceback" not in err and "terminate" not in err

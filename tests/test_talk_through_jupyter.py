@@ -241,7 +241,7 @@ def test_a_process_with_which_nobody_talks_is_ended_but_not_while_it_answers(
         time.sleep(0.5)
         assert process.running(folder) == first
         started = process.process
-    assert started.wait(30) is not None
+    assert started.wait(300) is not None
     assert process.running(folder) != first
 
 

@@ -25,7 +25,6 @@ from llmlib.widgets.kernel import Widget
 from llmlib.widgets.stream_slider import stretches
 
 pytestmark = pytest.mark.unit
-WORDS = ["red", "<blue>", "green", "stop"]
 TEXT = "abcab"
 
 
