@@ -15,7 +15,7 @@ from static_server import served, status
 from test_site_browser import WIDER
 
 from authoring.site import npm, python_parts
-from classroom.checking import check_notebooks, run_cells, run_tests, submission
+from classroom.checking import check_notebooks, submission
 from classroom.my_llm import learner_functions
 from exercises.format import notebooks
 from exercises.format.notebooks import ROOT
@@ -480,21 +480,6 @@ def test_without_python_one_writes_and_reads_on(chromium, server):
         expect(verdict(page, "merge")).to_contain_text("Reading goes on")
         assert kept(page, "merge")["code"] == text(page, "merge")
         assert "Not checked yet" in place(page, "merge").inner_text()
-
-
-def test_a_loop_without_end_is_stopped_and_the_text_stays(chromium, server):
-    endless = "def merge(ids, pair, new_id):\n    while True:\n        pass"
-    with opened(chromium, server) as page:
-        open_editor(page, "merge")
-        write(page, endless)
-        page.evaluate("""async () => {
-          (await import("./assets/python/python.js")).python.seconds = 2;
-        }""")
-        page.keyboard.press("ControlOrMeta+Enter")
-        expect(place(page, "merge").locator(".state")).to_have_text("… Being checked")
-        told = run_tests.error_message(KeyboardInterrupt(run_cells.OUT_OF_TIME), 2)
-        expect(verdict(page, "merge")).to_have_text(f"Mistake: {told}", timeout=LONG)
-        assert text(page, "merge") == endless == kept(page, "merge")["code"]
 
 
 # Firefox -----------------------------------------------------------------------------------------
