@@ -14,6 +14,7 @@ import urllib.request
 
 import nbformat
 import required_tools
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import TimeoutError, expect, sync_playwright
 from ports import free_port
 
@@ -38,29 +39,6 @@ MINUTES = 60_000  # in the milliseconds that Playwright counts in
 expect.set_options(timeout=1 * MINUTES)  # a busy machine is no fault
 SHOTS = ROOT / "build" / "screenshots"  # to be looked at
 ALT = "A line that rises from 1 to 3."
-# What in an element is written too faintly on its ground (below 4.5, the bound of WCAG 2).
-FAINT = """root => {
-  const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
-    .map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const paper = each => {
-    for (; each; each = each.parentElement) {
-      const found = numbers(getComputedStyle(each).backgroundColor);
-      if (found.length < 4 || found[3] > 0.9) return found;
-    }
-  };
-  const words = each => [...each.childNodes].some(
-    child => child.nodeType === 3 && child.textContent.trim());
-  return [...root.querySelectorAll("*")]
-    .filter(each => each.localName !== "style" && words(each) && each.checkVisibility())
-    .filter(each => parseFloat(getComputedStyle(each).fontSize) > 1)
-    .map(each => [each, getComputedStyle(each)[each instanceof SVGElement ? "fill" : "color"]])
-    .map(([each, ink]) => [each, light(numbers(ink)), light(paper(each))])
-    .map(([each, a, b]) => [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), each])
-    .filter(([contrast]) => contrast < 4.5)
-    .map(([contrast, each]) => `contrast ${contrast.toFixed(1)}: ${each.outerHTML.slice(0, 120)}`);
-}"""
 # Each request is kept in `unanswered`, {id: its content}, until the kernel is idle after it.
 LISTEN = """() => {
   const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
@@ -133,6 +111,18 @@ def new_page(browser, width=1280, height=900, **options):
     """A page in a window of its own."""
     with new_context(browser, width, height, **options) as context, new_tab(context) as page:
         yield page
+
+
+def serious_faults(page):
+    """What axe finds in a page, less what it calls minor or moderate."""
+    # preload: axe would fetch the style sheets again, some from the wrong folder
+    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False})
+    return [
+        (each["id"], node["html"][:200])
+        for each in found.response["violations"]
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"][:3]
+    ]
 
 
 def solved(yours="None", **replace):
@@ -308,22 +298,6 @@ def resize(page, width, height=900):
     """Give the page another size, and wait until JupyterLab has laid itself out for it."""
     page.set_viewport_size({"width": width, "height": height})
     page.wait_for_function(AT_THE_EDGE, arg=width)
-
-
-def shade(page, name):
-    """Choose JupyterLab Light or JupyterLab Dark in the menu of a page that is wide enough."""
-    menu(page, "Settings", "Theme", f"JupyterLab {name}")
-    light = str(name == "Light").lower()
-    page.locator(f"body[data-jp-theme-light={light}]").wait_for(state="attached")
-
-
-def laid_out(page, faults):
-    """What `faults` finds in a page that is laid out anew: [] as soon as it finds nothing, what is
-    still there after half a minute."""
-    until = time.monotonic() + 30
-    while (found := faults()) and time.monotonic() < until:
-        page.wait_for_timeout(500)
-    return found
 
 
 def menu(page, bar, *words):

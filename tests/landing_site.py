@@ -11,7 +11,6 @@ from authoring.site.links import Links
 from llmlib import files, pretrained
 
 WEB = build.WEB
-SCRIPTS = ("recorded", "recorded_inside", "recorded_widgets")
 
 
 @functools.cache
@@ -37,6 +36,18 @@ def figures(name):
     """What a recorded script holds."""
     text = (built() / "assets" / "widgets" / f"{name}.js").read_text(encoding="utf-8")
     return json.loads(text.removeprefix("export default ").removesuffix(";\n"))
+
+
+def plain(text):
+    """A text of the page as it is written in Python."""
+    return " ".join(text.replace("\u00a0", " ").split())
+
+
+def percent(p):
+    """A share as the page writes it."""
+    if 0 < p < 0.001:
+        return "<0.1 %"
+    return f"{100 * p:.{1 if 0 < p < 0.0995 else 0}f} %"
 
 
 def near(found, expected, far):

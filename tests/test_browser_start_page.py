@@ -120,28 +120,6 @@ def test_it_comes_whatever_layout_was_saved(lab, unsaved, data):
     unsaved.complaints[:] = [said for said in unsaved.complaints if "404" not in said]
 
 
-def test_it_comes_behind_the_notebooks_of_an_older_layout(lab, page):
-    """A layout that was saved before the page was opened: a new tab shows the page in front."""
-    kept = f"notebook:{NAME}.ipynb"
-    data = {"layout-restorer:data": _layout(kept)}
-    data[kept] = {"data": {"path": f"{NAME}.ipynb", "factory": "Notebook"}}
-    _keep(lab, **data)
-    page.goto(start_address(lab))
-    _expect_in_front(page)
-    expect(page.get_by_role("tab", name=NAME)).to_have_count(1)
-
-
-def test_a_reload_during_a_reset_keeps_it(lab, page):
-    """The address says `reset` until the emptied workspace is saved, so a reload resets again."""
-    page.route(WORKSPACES, lambda _: None)  # the server does not answer
-    page.goto(f"{start_address(lab)}&reset")
-    _expect_in_front(page)
-    assert "reset" in page.url
-    page.reload()
-    _expect_in_front(page)
-    page.unroute(WORKSPACES)
-
-
 def test_a_notebook_that_the_address_names_is_in_front_and_a_folder_is_none(lab, folder, page):
     page.goto(lab.format(f"{NAME}.ipynb"))
     page.locator(".jp-NotebookPanel:visible").wait_for()
@@ -153,24 +131,6 @@ def test_a_notebook_that_the_address_names_is_in_front_and_a_folder_is_none(lab,
     with new_tab(page.context) as another:
         another.goto(lab.format("more"))
         _expect_in_front(another)
-
-
-def test_a_click_counts_though_the_page_is_filled_again_between_press_and_release(lab, page):
-    held = []
-    page.route(re.compile("llmlib/start(?!.*known=0)"), lambda route: held.append(route))
-    page.goto(start_address(lab))
-    title = page.locator(".llm-title").first
-    title.hover()
-    page.mouse.down()
-    page.wait_for_timeout(500)
-    with page.expect_response(re.compile("llmlib/start(?!.*known=0)")) as answer:
-        held[0].continue_()
-    answer.value.finished()
-    page.wait_for_timeout(500)
-    page.mouse.up()
-    page.locator(".jp-NotebookPanel:visible").wait_for()
-    page.get_by_role("tab", name="Start").click()
-    expect(page.locator(".llm-bar").first).to_be_visible()  # filled once the click was over
 
 
 def test_a_second_window_has_it_too(lab, page):

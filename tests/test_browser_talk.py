@@ -4,7 +4,7 @@ stopped; Check leaves no outline behind."""
 import re
 
 import pytest
-from browser import MINUTES, NAME, SHOTS, menu, open_notebook, shade, start_address, theme
+from browser import MINUTES, NAME, SHOTS, menu, open_notebook, start_address
 from playwright.sync_api import expect
 
 from llmlib.serve import chat
@@ -20,15 +20,7 @@ OFF = """document.addEventListener("readystatechange", () => {
 def test_one_click_on_the_start_page_opens_a_chat_with_the_engine_so_far(lab, page):
     page.goto(start_address(lab))
     page.locator(".llm-start .llm-bar").first.wait_for(timeout=2 * MINUTES)
-    talk = page.get_by_role("button", name="Talk with your engine so far")
-    shade(page, "Dark")
-    page.screenshot(path=SHOTS / "talk_start_dark_1280.png")
-    page.set_viewport_size({"width": 390, "height": 800})
-    page.reload()  # a narrow window opens without the list of files
-    page.locator(".llm-start .llm-bar").first.wait_for(timeout=2 * MINUTES)
-    talk.scroll_into_view_if_needed()
-    page.screenshot(path=SHOTS / "talk_start_dark_390.png")
-    talk.focus()
+    page.get_by_role("button", name="Talk with your engine so far").focus()
     with page.context.expect_page() as opened:
         page.keyboard.press("Enter")  # by keyboard, as by a click
     tab = opened.value
@@ -72,12 +64,3 @@ def test_run_all_lands_where_it_stopped_and_check_leaves_the_focus_in_the_notebo
     assert page.evaluate("() => !!document.activeElement.closest('.jp-Notebook')")
     expect(check).to_have_attribute("aria-pressed", "false")
     page.screenshot(path=SHOTS / "after_check.png")
-
-
-def test_a_figure_is_dimmed_in_the_dark_theme_and_keeps_its_colours(lab, page):
-    theme(lab, "Dark")
-    open_notebook(page, lab.format("picture.ipynb"))
-    figure = page.locator(".jp-OutputArea-output img").first
-    figure.wait_for()
-    assert figure.evaluate("each => getComputedStyle(each).filter") == "brightness(0.82)"
-    page.screenshot(path=SHOTS / "figure_dark.png")

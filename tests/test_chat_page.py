@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from browser import FAINT, SHOTS, new_page
+from browser import SHOTS, new_page, serious_faults
 from playwright.sync_api import expect
 
 from classroom import my_llm
@@ -18,9 +18,6 @@ from llmlib.serve import chat
 
 pytestmark = pytest.mark.browser
 QUESTION = "What is the capital of France?"
-POEM = "Write a poem of three lines."  # many more lines are written, with breaks between them
-COVERED = """() => document.activeElement.getBoundingClientRect().bottom >
-  document.querySelector("form").getBoundingClientRect().top + 1"""
 WIDE = """() => [...document.querySelectorAll("body *")].filter(each => each.clientWidth &&
   each.getBoundingClientRect().right > innerWidth + 1).map(each => each.outerHTML.slice(0, 60))"""
 
@@ -52,7 +49,7 @@ def address(tmp_path_factory):
 @pytest.fixture
 def page(chromium, address):
     """The page, in which no error may be logged."""
-    with new_page(chromium, 900, 800) as page:
+    with new_page(chromium, 900, 800, bypass_csp=True) as page:  # for axe
         page.goto(address)
         yield page
         assert not [said for said in page.complaints if "400 (Bad Request)" not in said]  # refusals
@@ -65,6 +62,7 @@ def _ask(page, text=QUESTION):
     return page.locator(".reply").last
 
 
+@pytest.mark.journey
 def test_a_learner_s_engine_answers_and_each_token_tells_what_else_was_likely(page):
     expect(page.locator("h1")).to_have_text("Chat with my_llm.py")
     reply = _ask(page)
@@ -82,14 +80,13 @@ def test_a_learner_s_engine_answers_and_each_token_tells_what_else_was_likely(pa
     expect(_ask(page, "And of Italy?")).to_contain_text("Rome")
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_a_question_to_begin_with_is_one_click_or_key(page, width, scheme):
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 800})
+def test_a_question_to_begin_with_is_one_click_or_key(page):
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 390, "height": 800})
     starters = page.get_by_role("group", name="Questions to begin with").get_by_role("button")
     assert starters.all_text_contents() == list(chat.STARTERS)
-    assert page.evaluate(WIDE) == [] and page.evaluate(f"({FAINT})(document.body)") == []
-    page.screenshot(path=SHOTS / f"chat_starters_{scheme}_{width}.png")
+    assert page.evaluate(WIDE) == [] and serious_faults(page) == []
+    page.screenshot(path=SHOTS / "chat_starters.png")
     starters.first.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#send")).to_have_text("Send", timeout=120_000)
@@ -98,7 +95,7 @@ def test_a_question_to_begin_with_is_one_click_or_key(page, width, scheme):
     expect(page.get_by_label("Your message")).to_be_focused()
     page.locator("summary").click()
     expect(page.locator("#playing")).to_contain_text("a small model loses its way")
-    page.screenshot(path=SHOTS / f"chat_started_{scheme}_{width}.png")
+    page.screenshot(path=SHOTS / "chat_started.png")
     page.locator("button#new").click()
     expect(starters).to_have_count(len(chat.STARTERS))
 
@@ -135,24 +132,6 @@ def test_the_settings_count(page):
     reply.locator(".token").first.click()
     expect(reply.locator(".why tr.cut")).to_have_count(2)
     expect(reply.locator(".why")).to_contain_text("3 tokens were left to draw from")
-
-
-def test_settings_finer_than_a_slider_are_kept(page, address):
-    given = '= ["my_llm.py", {"temperature": 1.234, "top_p": 0.005, "min_p": 0.002}'
-
-    def finer(route):
-        answer = route.fetch()
-        page_of_ours, found = re.subn(r'= \["my_llm.py", \{[^}]*\}', given, answer.text())
-        assert found == 1
-        route.fulfill(response=answer, body=page_of_ours)
-
-    page.route(address, finer)
-    page.goto(address)
-    shown = {
-        name: page.locator(f"#{name}").input_value() for name in ("temperature", "top_p", "min_p")
-    }
-    assert shown == {"temperature": "1.234", "top_p": "0.005", "min_p": "0.002"}
-    assert page.locator("#top_k").input_value() == "0"
 
 
 def test_a_refusal_is_shown_and_the_conversation_goes_on(page):
@@ -192,70 +171,11 @@ def test_new_during_an_answer_takes_nothing_of_it_along(page):
         assert messages[0] == {"role": "user", "content": QUESTION} and len(messages) == said
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_from_400_pixels_on(page, scheme):
-    page.emulate_media(color_scheme=scheme)
-    page.locator("summary").click()
-    reply = _ask(page)
-    reply.locator(".token").nth(4).click()
-    for width in (400, 900, 1920):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate(WIDE) == []
-        page.screenshot(path=SHOTS / f"chat_{scheme}_{width}.png")
-
-
-def test_nothing_opens_or_has_the_focus_behind_the_form(page):
-    page.set_viewport_size({"width": 400, "height": 800})
-    page.locator("summary").click()
-    page.locator("#max_tokens").fill("104")
-    reply = _ask(page, POEM)
-    assert reply.locator(".token").count() > 100
-    reply.locator(".token").nth(2).focus()
-    page.keyboard.press("Enter")
-    told, form = reply.locator(".why").bounding_box(), page.locator("form").bounding_box()
-    assert 0 <= told["y"] and told["y"] + told["height"] <= form["y"] + 1
-    page.keyboard.press("Enter")
-    page.evaluate("scrollTo(0, 0)")  # there the answer's last lines lie behind the form
-    for _ in range(100):
-        page.keyboard.press("ArrowRight")
-        assert not page.evaluate(COVERED)
-
-
-def test_who_speaks_and_a_token_of_white_space_have_a_name(page):
-    page.locator("summary").click()
-    page.locator("#max_tokens").fill("40")
-    reply = _ask(page, POEM)
-    blank = [each for each in reply.locator(".token").all() if not each.text_content().strip()]
-    assert blank
-    for each in blank:
-        expect(each).to_have_accessible_name(re.compile(r"\S"))
-    expect(page.get_by_role("group", name="You", exact=True)).to_have_count(1)
-    expect(page.get_by_role("group", name="my_llm.py", exact=True)).to_have_count(1)
-
-
-def test_each_setting_has_its_name_and_says_what_is_shown(page):
-    page.locator("summary").click()
-    for name, said in (("temperature", "0"), ("top-k", "off"), ("longest answer, tokens", "256")):
-        slider = page.get_by_role("slider", name=name, exact=True)
-        expect(slider).to_have_attribute("aria-valuetext", said)
-    page.get_by_role("slider", name="top-k").fill("3")
-    expect(page.get_by_role("slider", name="top-k")).to_have_attribute("aria-valuetext", "3")
-
-
 def test_a_double_click_on_send_asks(page):
     page.get_by_label("Your message").fill(QUESTION)
     page.locator("#send").dblclick()
     expect(page.locator("#send")).to_have_text("Send", timeout=120_000)
     expect(page.locator(".reply")).to_have_text("The capital of France is Paris.")
-
-
-def test_a_text_that_is_too_long_is_refused_as_a_whole(page):
-    page.get_by_label("Your message").focus()
-    page.keyboard.insert_text("word " * 10_000 + QUESTION)
-    assert page.get_by_label("Your message").input_value().endswith(QUESTION)
-    page.keyboard.press("Enter")
-    fault = page.locator(".fault")
-    expect(fault).to_contain_text("but the context holds 8192", timeout=120_000)
 
 
 def test_an_answer_is_one_stop_of_tab_and_is_told_once_as_a_whole(page):

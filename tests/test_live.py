@@ -3,23 +3,28 @@
 import json
 import sys
 import threading
-import time
+from pathlib import Path
 
 import pytest
 import torch
+from waiting import until
 
 from classroom.lab import live, live_process, start_page
 from llmlib import pretrained
 from llmlib.attention import causal_mask
 
-pytestmark = pytest.mark.unit
+pytestmark = [pytest.mark.unit, pytest.mark.verdict("classroom/lab/*", "llmlib/**/*")]
 ECHO = """
 import json, sys, time
+from pathlib import Path
 for line in sys.stdin:
     text = json.loads(line)
     if text == "end":
         break
-    time.sleep(text == "slow")
+    if text == "slow":
+        Path("begun").touch()
+        while not Path("go").exists():
+            time.sleep(0.01)
     print(json.dumps({"text": text}), flush=True)
 """
 
@@ -112,17 +117,6 @@ def test_what_cannot_be_read_is_told_in_one_sentence(model):
     assert close(reader.look(live.PROMPT), live.Live(model).look(live.PROMPT))
 
 
-@pytest.mark.slow
-def test_a_long_text_costs_less_than_300_milliseconds_of_a_processor(model):
-    reader, text = live.Live(model), live.PROMPT + " Quillfeather, and the dragon greets Mrs."
-    times = []
-    for turn in range(3):
-        start = time.process_time()
-        found = reader.look(f"{turn} {text}")
-        times.append(time.process_time() - start)
-    assert len(found["tokens"]) >= 28 and min(times) < 0.3, times
-
-
 def test_the_process_starts_with_the_first_text_and_again_after_its_end(process):
     assert process.process is None
     assert process.look("ü\n\ud800") == {"text": "ü\n\ud800"}
@@ -135,19 +129,21 @@ def test_the_process_starts_with_the_first_text_and_again_after_its_end(process)
     assert process.process is None and first.poll() is not None
 
 
-def test_the_newest_text_wins(process):
-    process.look("start")
-    answers = {}
+def test_the_newest_text_wins(process, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answers, threads = {}, []
 
     def ask(text):
         answers[text] = process.look(text)
 
-    threads = [threading.Thread(target=ask, args=[text]) for text in ("slow", "older", "newest")]
+    for text in ("slow", "older", "newest"):
+        before = process.newest
+        threads.append(threading.Thread(target=ask, args=[text]))
+        threads[-1].start()
+        until(lambda: process.newest is not before and Path("begun").exists())
+    Path("go").touch()
     for thread in threads:
-        thread.start()
-        time.sleep(0.1)
-    for thread in threads:
-        thread.join(30)
+        thread.join()
     assert answers == {"slow": {"text": "slow"}, "older": None, "newest": {"text": "newest"}}
 
 
@@ -155,7 +151,7 @@ def test_a_process_that_nobody_asks_is_ended(process, monkeypatch):
     monkeypatch.setattr(live_process, "IDLE", 0.2)
     process.look("start")
     started = process.process
-    assert started.wait(30) is not None
+    assert started.wait(300) is not None
 
 
 def test_a_model_that_is_not_there_is_told(monkeypatch, capsys):

@@ -8,9 +8,8 @@ import shutil
 import browser
 import made_once
 import pytest
-from browser import expect
+from browser import expect, serious_faults
 from static_server import served
-from test_site_browser import serious_faults
 
 from authoring.site import npm, python_parts, weights
 from exercises.format import notebooks
@@ -168,6 +167,17 @@ def test_scaled_dot_product_attention_is_the_models_heads(context, model):
         says(page, book, name, "return q @ k.mT @ v", f"{name} differs from the engine in ")
 
 
+def test_softmax_gives_the_models_probabilities(context, model):
+    wanted = output_head.softmax(model(model.tokenizer.encode(TEXT))[0, -1]).topk(6)
+    with opened(context, "05_output_head") as page:
+        place = run(page)
+        expect(place).to_contain_text("softmax: 49,152 numbers, equal to the engine’s")
+        words = [word.strip() for word in place.locator("tr:has(td) th").all_inner_texts()]
+        assert words == [model.tokenizer.decode([i]).strip() for i in wanted.indices.tolist()]
+        for column in (0, 1):
+            assert table(place, column) == pytest.approx(wanted.values.tolist(), rel=0.02)
+
+
 def test_rms_norm_is_the_models_and_its_mistakes_are_named(context, model):
     book, name = "04_layers", "rms_norm"
     with opened(context, book) as page:
@@ -180,17 +190,6 @@ def test_rms_norm_is_the_models_and_its_mistakes_are_named(context, model):
         card(page).get_by_role("button", name="Stop").click()
         expect(card(page).get_by_text("Stopped.")).to_be_visible()
         expect(card(page).get_by_role("button", name=re.compile("Run"))).to_be_focused()
-
-
-def test_softmax_gives_the_models_probabilities(context, model):
-    wanted = output_head.softmax(model(model.tokenizer.encode(TEXT))[0, -1]).topk(6)
-    with opened(context, "05_output_head") as page:
-        place = run(page)
-        expect(place).to_contain_text("softmax: 49,152 numbers, equal to the engine’s")
-        words = [word.strip() for word in place.locator("tr:has(td) th").all_inner_texts()]
-        assert words == [model.tokenizer.decode([i]).strip() for i in wanted.indices.tolist()]
-        for column in (0, 1):
-            assert table(place, column) == pytest.approx(wanted.values.tolist(), rel=0.02)
 
 
 def test_encode_and_decode_read_and_write_for_the_model(context, model):
@@ -211,26 +210,19 @@ def test_generate_writes_what_llmlib_would(context, model):
     book, ids = "06_sampling", model.tokenizer.encode(PROMPT)
     nucleus = {"temperature": 1.0, "top_p": 0.9, "seed": 0}
     with opened(context, book, draw=None) as page:
-        for choice, settings, rate in (("greedy", {}, 1), ("top_p", nucleus, 0.3)):
+        for choice, settings in (("greedy", {}), ("top_p", nucleus)):
             written = model.tokenizer.decode([*generate(model, ids, NEW_TOKENS, **settings)])
             card(page).get_by_label("Choose by").select_option(choice)
             place = run(page, PROMPT)
             assert place.locator(".written").inner_text() == PROMPT + written
             expect(place).to_contain_text(re.compile(r"generate writes the \d+ tokens that "))
             expect(place).to_contain_text("The course’s: draw.")
-            said = re.search(r"([\d.]+) a second", place.inner_text())[1]
-            assert float(said) > rate  # slower than on an idle core by far: other tests run
         says(page, book, "sample", "return logits.argmin(-1)", "generate differs from the engine ")
         says(page, book, "sample", "return torch.tensor([49152])", "and gave 49152")
         wrong = "yield model(ids[:2])[0, -1].argmax().item()"
         count = len(model.tokenizer.encode(TEXT))
-        says(
-            page,
-            book,
-            "generate",
-            wrong,
-            f"was to read the {count} ids so far: it was given others",
-        )
+        said = f"was to read the {count} ids so far: it was given others"
+        says(page, book, "generate", wrong, said)
         endless = "while True:\n        yield 5"
         says(page, book, "generate", endless, f"goes on behind token {NEW_TOKENS}")
         says(page, book, "generate", "yield 5", "differs from the engine first at token 1: ")

@@ -23,7 +23,6 @@ from exercises.format import notebooks
 pytestmark = [pytest.mark.graders, pytest.mark.slow]
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "web" / "python"
-LESSONS = [each.name for each in notebooks.lessons()]
 RUN = "import runpy, sys; sys.path[:0] = {}; runpy.run_path({!r}, run_name='__main__')"
 
 # {(notebook, exercise, title): why the page judges this answer in another way}. At most one in two
@@ -42,12 +41,34 @@ OTHERWISE = {
     ): "the page has one device, and says that `meta` is not in the page",
 }
 
+ANSWERS = [*A.answers()]  # and of each exercise the solution and the stub
+for book in notebooks.lessons():
+    for task in book.exercises:
+        ANSWERS.append(A.Answer(book.name, task.name, "solution", "official", task.solution))
+        said = "not written yet"
+        ANSWERS.append(A.Answer(book.name, task.name, "stub", "untouched", task.stub, says=said))
 
-def in_the_page(path, program, job):
-    """What a program prints, a JSON value a line, that has `path` and Python's library alone."""
+
+def params(answers):
+    """Those of the exercise that tries thousands of fits are for `make proof`."""
+    slow = {"fit_power_law": [pytest.mark.proof]}
+    return [
+        pytest.param(each, id=f"{each.notebook}: {each}", marks=slow.get(each.function, ()))
+        for each in answers
+    ]
+
+
+def command(path, program):
+    """The words that start a program which has `path` and Python's library alone."""
     code = RUN.format([str(each) for each in path], str(HERE / program))
-    command = [sys.executable, "-S", "-B", "-c", code]
-    done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True)
+    return [sys.executable, "-S", "-B", "-c", code]
+
+
+def in_the_page(program, job):
+    """What a program prints, a JSON value a line, with the page's modules."""
+    done = subprocess.run(
+        command([PAGE], program), input=json.dumps(job), capture_output=True, text=True
+    )
     assert not done.returncode, done.stderr[-3000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -66,12 +87,15 @@ def differs(case, mine, theirs):
     return "gradients" if far(mine["grads"], theirs["grads"], coarse) else None
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.verdict("web/python/**/*.py", "tests/torch_operations.py")
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.proof) for seed in (1, 2))]
+)
 def test_every_operation_gives_torchs_numbers(seed):
     """Types, shapes, numbers, gradients and kinds of errors, on tensors of random shapes, types and
     strides; sums in float32, elementary arithmetic and random numbers to the last digit."""
     cases, wrong = list(torch_operations.cases(seed)), []
-    found = in_the_page([PAGE], "torch_operations.py", cases)
+    found = in_the_page("torch_operations.py", cases)
     assert len(found) == len(cases) > 1000
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -84,24 +108,24 @@ def test_every_operation_gives_torchs_numbers(seed):
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    """What the page's Python imports from, and the real `regex`, since RegExp is a browser's."""
+def says(tmp_path_factory):
+    """What the page says of an answer: None where its check passes. All are asked of one process,
+    which has the real `regex`, since RegExp is a browser's."""
     folder = tmp_path_factory.mktemp("page")
     with zipfile.ZipFile(io.BytesIO(python_parts.archive())) as archive:
         archive.extractall(folder / "python")
     (folder / "real").mkdir()
     (folder / "real" / "regex").symlink_to(Path(regex.__file__).parent)
-    return [folder / "real", folder / "python"]
+    words = command([folder / "real", folder / "python"], "answers_in_the_page.py")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
 
+    def said(answer):
+        process.stdin.write(json.dumps([answer.notebook, answer.function, answer.code]) + "\n")
+        process.stdin.flush()
+        return json.loads(process.stdout.readline())
 
-def answers_of(name):
-    """The solution, the stub and all answers of each exercise of a notebook."""
-    for task in A.notebook(name).exercises:
-        yield A.Answer(name, task.name, "solution", "official", task.solution)
-        yield A.Answer(name, task.name, "stub", "untouched", task.stub)
-        yield from (
-            each for each in A.answers() if (each.notebook, each.function) == (name, task.name)
-        )
+    with subprocess.Popen(words, **pipes) as process:
+        yield said
 
 
 def as_written(answer, said):
@@ -112,26 +136,21 @@ def as_written(answer, said):
 
 
 def test_few_answers_are_judged_in_another_way():
-    assert len(OTHERWISE) <= len(A.answers()) / 200
+    known = {(each.notebook, each.function, each.title) for each in A.answers()}
+    assert OTHERWISE.keys() <= known
+    assert len(OTHERWISE) <= len(known) / 200
 
 
-@pytest.mark.proof
-@pytest.mark.parametrize("name", LESSONS)
-def test_every_answer_is_judged_as_in_the_notebook(name, path):
-    """About two minutes of processor time for notebook 7, whose exercise `fit_power_law` is often
-    answered with a loop over thousands of fits; a quarter of that for the six others together."""
-    answers = list(answers_of(name))
-    job = [[name, each.function, each.code] for each in answers]
-    wrong, listed = [], {key for key in OTHERWISE if key[0] == name}
-    for answer, (said, _) in zip(
-        answers, in_the_page(path, "answers_in_the_page.py", job), strict=True
-    ):
-        key = name, answer.function, answer.title
-        if as_written(answer, said) == (key in listed):
-            wrong.append(f"{answer}: {said!r}" + ", but it is listed" * (key in listed))
-        listed.discard(key)
-    assert not wrong, "\n".join(wrong)
-    assert not listed, f"no such answer: {listed}"
+@pytest.mark.verdict(
+    "solutions/*.py",
+    "web/python/**/*.py",
+    "tests/answers_in_the_page.py",
+    "tests/answers/{answer.notebook}/*.py",
+)
+@pytest.mark.parametrize("answer", params(ANSWERS))
+def test_an_answer_is_judged_as_in_the_notebook(says, answer):
+    said, listed = says(answer), (answer.notebook, answer.function, answer.title) in OTHERWISE
+    assert as_written(answer, said) != listed, said
 
 
 LACKING = """
@@ -147,7 +166,7 @@ for look in ("torch.fft", "torch.nn.Conv2d", "torch.nn.functional.conv1d", "torc
 
 def test_a_name_that_is_lacking_says_so(tmp_path):
     (tmp_path / "look.py").write_text(LACKING)
-    said = in_the_page([PAGE], tmp_path / "look.py", None)
+    said = in_the_page(tmp_path / "look.py", None)
     assert len(said) == 7
     assert said[1] == "torch.nn.Conv2d is not in the page: use the notebook (or is it misspelt?)"
     assert all("is not in the page: use the notebook" in each for each in said)

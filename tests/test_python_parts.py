@@ -93,23 +93,6 @@ def test_a_package_of_another_content_is_refused(monkeypatch, tmp_path):
     assert not list(tmp_path.glob("npm/*/node_modules"))
 
 
-@pytest.mark.slow
-@pytest.mark.proof
-@pytest.mark.needs("index")
-def test_npm_itself_refuses_it(monkeypatch, tmp_path):
-    """With the hash of another file in the list."""
-    lists = tmp_path / "lists"
-    shutil.copytree(npm.LISTS, lists)
-    lock = json.loads((lists / "package-lock.json").read_text(encoding="utf-8"))
-    packages = lock["packages"]
-    packages["node_modules/crelt"]["integrity"] = packages["node_modules/ws"]["integrity"]
-    (lists / "package-lock.json").write_text(json.dumps(lock), encoding="utf-8")
-    monkeypatch.setenv("LLMLIB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(npm, "LISTS", lists)
-    with pytest.raises(ValueError, match="arrived damaged"):
-        npm.packages()
-
-
 def test_every_package_is_held_to_a_hash_and_no_address_is_named():
     text = (npm.LISTS / "package-lock.json").read_text(encoding="utf-8")
     lock = json.loads(text)

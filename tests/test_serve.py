@@ -10,7 +10,6 @@ import math
 import re
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -23,17 +22,22 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_pretrained import SAYS, llama3
+from waiting import until
 
 from classroom import cli, my_llm
 from classroom.my_llm import engine
 from exercises.format.notebooks import ROOT
 from llmlib import generation, pretrained
 from llmlib.serve import chat, requests, responses, server
-from llmlib.serve.continuous_batching import BLOCK, MOST_TEXTS
+from llmlib.serve.continuous_batching import MOST_TEXTS
 from llmlib.serve.engine import Engine
 from llmlib.serve.requests import APIError
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.slow,
+    pytest.mark.verdict("solutions/*", "llmlib/**/*", "classroom/**/*", "exercises/**/*"),
+]
 FRANCE = [{"role": "user", "content": "What is the capital of France?"}]
 
 
@@ -64,10 +68,14 @@ def running(engines):
         yield running
 
 
+def client_of(running, token=None):
+    base = f"http://127.0.0.1:{running.port}/v1"
+    return openai.OpenAI(base_url=base, api_key=token or running.token, max_retries=0)
+
+
 @pytest.fixture
 def client(running):
-    base = f"http://127.0.0.1:{running.port}/v1"
-    return openai.OpenAI(base_url=base, api_key=running.token, max_retries=0)
+    return client_of(running)
 
 
 def test_a_prompt_is_what_the_reference_makes_of_the_messages(engines):
@@ -124,20 +132,6 @@ def small(tmp_path_factory):
     return engine.load(str(folder))
 
 
-def test_a_sample_that_changes_its_logits_changes_no_probability_on_the_page(tmp_path):
-    source = my_llm.collect(ROOT / "solutions")[0]
-    said = []
-    for name, change in (("plain", ""), ("in_place", "    logits /= 2\n")):
-        path = tmp_path / f"{name}.py"
-        head, rest = source.split("def sample(", 1)
-        line, body = rest.split("\n", 1)
-        path.write_text(f"{head}def sample({line}\n{change}{body}", encoding="utf-8")
-        own = engine.load(str(path))
-        (token,) = chat.Reply(own, chat.prompt_ids(own, FRANCE), 1)
-        said.append((token.id, token.logprob))
-    assert said[0] == said[1]
-
-
 def test_the_reference_librarys_tokenizer_chats_by_the_same_rules(small, tmp_path):
     from transformers import AutoTokenizer
 
@@ -153,11 +147,6 @@ def test_the_reference_librarys_tokenizer_chats_by_the_same_rules(small, tmp_pat
 
 def test_a_terminal_obeys_nothing_that_a_model_writes():
     assert chat.printable("\x1b]52;c;aGk=\x07 a\tb\né語\x9b1m\r") == "�]52;c;aGk=� a\tb\né語�1m�"
-
-
-def test_a_folder_is_called_by_its_name_also_from_inside(small, monkeypatch):
-    monkeypatch.chdir(small.folder)
-    assert engine.load(".").name == small.name == small.folder.name
 
 
 def test_old_turns_leave_when_the_context_is_full(engines):
@@ -210,20 +199,6 @@ def test_the_client_cuts_at_a_limit_and_at_a_stop(client, running):
     assert say(stop=["of Fr"]) == ("The capital ", "stop")
 
 
-def test_the_same_seed_draws_the_same(client, running):
-    def say(seed):
-        answer = client.chat.completions.create(
-            model=running.engine.name,
-            messages=[{"role": "user", "content": "Tell me a story."}],
-            max_tokens=12,
-            temperature=1.5,
-            seed=seed,
-        )
-        return answer.choices[0].message.content
-
-    assert say(1) == say(1) != say(2)
-
-
 def test_the_client_reads_log_probabilities(client, running):
     answer = client.chat.completions.create(
         model=running.engine.name, messages=FRANCE, max_tokens=4, logprobs=True, top_logprobs=2
@@ -239,15 +214,12 @@ def test_the_client_reads_log_probabilities(client, running):
     ("more", "says"),
     [
         ({"n": 5}, "n must be a whole number from 1 to 4"),
-        ({"n": 0}, "n must be a whole number from 1 to 4"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "calls no tools"),
         ({"response_format": {"type": "json_object"}}, "plain text only"),
         ({"temperature": 3}, "temperature must be a number from 0 to 2"),
         ({"top_p": 0}, "top_p must be above 0"),
-        ({"stop": ""}, "a text of 1 to 200 characters, or a list of up to four"),
         ({"stop": ["x" * 201]}, "a text of 1 to 200 characters, or a list of up to four"),
         ({"extra_body": {"repetition_penalty": 5.0}}, "repetition_penalty is not supported"),
-        ({"extra_body": {"repeat_penalty": 1.1}}, "repeat_penalty is not supported"),
         ({"extra_body": {"json_schema": {"type": "object"}}}, "plain text only"),
         ({"extra_body": {"min_tokens": 9}}, "a stop token ends an answer"),
         ({"max_tokens": 0}, "max_tokens must be a whole number from 1"),
@@ -256,7 +228,6 @@ def test_the_client_reads_log_probabilities(client, running):
         ({"messages": []}, "at least one message"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "needs a role"),
         ({"messages": [{"role": [], "content": "x"}]}, "needs a role"),
-        ({"messages": [{"role": {}, "content": "x"}]}, "needs a role"),
         ({"messages": [{"role": "user", "content": "word " * 9000}]}, "shorten it"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
@@ -277,17 +248,6 @@ def test_the_model_is_listed_and_found(client, running):
     assert client.models.retrieve(listed.id) == listed and listed.id == running.engine.name
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("gpt-9")
-
-
-def test_a_model_of_any_name_is_found(engines):
-    with served(Engine(**{**vars(engines[0]), "name": "my_llm (2) + é.py"})) as running:
-        base = f"http://127.0.0.1:{running.port}/v1"
-        client = openai.OpenAI(base_url=base, api_key=running.token, max_retries=0)
-        (listed,) = client.models.list().data
-        assert client.models.retrieve(listed.id).id == "my_llm (2) + é.py"
-
-
-def test_another_model_is_not_found(client):
     with pytest.raises(openai.NotFoundError, match="is not served here: this is 'my_llm.py'"):
         client.chat.completions.create(model="gpt-9", messages=FRANCE)
 
@@ -306,6 +266,13 @@ def raw(running, method="GET", path="/", body=None, **headers):
     return answer.status, answer.read().decode()
 
 
+def request(running, path, body):
+    """The bytes of a POST."""
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\n"
+    head += f"Authorization: Bearer {running.token}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return (head + body).encode()
+
+
 def test_it_listens_on_this_machine_only_and_wants_its_token(running):
     assert running.socket.getsockname()[0] == "127.0.0.1"
     assert raw(running, Authorization="")[0] == 401
@@ -319,40 +286,14 @@ def test_it_listens_on_this_machine_only_and_wants_its_token(running):
     assert status == 200 and running.token not in page
 
 
-def test_port_80_may_be_left_out():
-    def admit(host):
-        headers = {"Host": host, "Authorization": "Bearer secret"}
-        here = SimpleNamespace(port=80, token="secret")
-        asked = SimpleNamespace(method="GET", headers=headers, query_arguments={})
-        server.Server.admit(here, asked)
-
-    for host in ("localhost", "localhost:80", "127.0.0.1"):
-        admit(host)
-    for host in ("evil.example", "127.0.0.1:8080", "evil.example:80"):
-        with pytest.raises(APIError, match="answers to 127.0.0.1:80 and localhost:80 only"):
-            admit(host)
-
-
-def test_of_a_client_that_is_gone_nothing_is_said(running, capsys):
-    for head in (b"", b"GET / HT"):
-        caller = socket.create_connection(("127.0.0.1", running.port))
-        caller.sendall(head)
-        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        caller.close()  # a reset
-    assert raw(running, path="/v1/models")[0] == 200
-    time.sleep(0.5)
-    assert capsys.readouterr().err == ""
-
-
-@pytest.mark.parametrize("verb", ["GET", "POST"])
-def test_what_is_not_there_is_not_found(running, verb):
-    assert raw(running, verb, "/v1/embeddings", "{}" if verb == "POST" else None)[0] == 404
-
-
-def test_an_address_that_cannot_be_read_is_refused(running):
-    for token, status in (({}, 404), ({"Authorization": ""}, 401)):
-        assert raw(running, path="x://[/", **token)[0] == status
-    assert raw(running, path="/v1/models/%ff")[0] == 400
+def test_what_is_not_there_is_not_found(running):
+    for words, status in (
+        (("GET", "/v1/embeddings"), 404),
+        (("POST", "/v1/embeddings", "{}"), 404),
+        (("GET", "x://[/"), 404),
+        (("GET", "/v1/models/%ff"), 400),
+    ):
+        assert raw(running, *words)[0] == status
 
 
 def test_bodies_are_bounded(running):
@@ -391,11 +332,9 @@ def test_the_queue_is_bounded_and_a_place_comes_free_again(engines):
         threads = [threading.Thread(target=ask) for _ in range(server.MAX_REQUESTS + 3)]
         for thread in threads:
             thread.start()
-        while len(found) < 3:
-            time.sleep(0.05)
-        assert (
-            found == [429] * 3 and ready.acquire(timeout=300) and not ready.acquire(blocking=False)
-        )
+        until(lambda: len(found) >= 3)
+        assert found == [429] * 3 and ready.acquire(timeout=300)
+        assert not ready.acquire(blocking=False)
         go.set()
         for thread in threads:
             thread.join(600)
@@ -416,18 +355,14 @@ def test_a_client_that_leaves_frees_the_engine(engines, stream):
 
     with served(Engine(**{**vars(engines[0]), "steps": steps, "model": None})) as running:
         with socket.create_connection(("127.0.0.1", running.port), timeout=300) as caller:
-            head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\n"
-            head += f"Authorization: Bearer {running.token}\r\nContent-Length: {len(body)}\r\n\r\n"
-            caller.sendall((head + body).encode())
+            caller.sendall(request(running, "/v1/chat/completions", body))
             assert not stream or b"200" in caller.recv(100)
-            while not written:
-                time.sleep(0.01)
-        while running.scheduler.busy:
-            time.sleep(0.01)
+            until(lambda: written)
+        until(lambda: not running.scheduler.busy)
         assert len(written) < 1000
 
 
-@pytest.mark.parametrize("error", [IndexError, FileNotFoundError, ConnectionResetError])
+@pytest.mark.parametrize("error", [IndexError, ConnectionResetError])
 def test_a_function_that_raises_ends_the_answer_and_not_the_server(engines, error):
     def steps(ids, max_new_tokens, seed, **settings):
         yield from list(engines[0].steps(ids, 1, seed, **settings))
@@ -436,8 +371,7 @@ def test_a_function_that_raises_ends_the_answer_and_not_the_server(engines, erro
     broken = Engine(**{**vars(engines[0]), "steps": steps, "model": None})
     said = f"the engine failed: {error.__name__}: list index out of range."
     with served(broken) as running:
-        base = f"http://127.0.0.1:{running.port}/v1"
-        client = openai.OpenAI(base_url=base, api_key=running.token, max_retries=0)
+        client = client_of(running)
         for _ in range(2):
             with pytest.raises(openai.APIError, match=said):
                 list(
@@ -492,44 +426,6 @@ def said_by(running, **fields):
     return answer["choices"][0]["message"]["content"], answer["choices"][0]["logprobs"]
 
 
-def test_clients_at_once_are_answered_as_if_each_were_alone(batched):
-    asked = [
-        {"messages": FRANCE, "max_tokens": 9},
-        {"messages": FRANCE, "max_tokens": 9, "stop": "of"},
-        {"messages": [{"role": "user", "content": "Tell me a story."}], "max_tokens": 14},
-        {"messages": [{"role": "user", "content": "Hi " * 90}], "max_tokens": 5},
-    ]
-    asked += [each | {"temperature": 1.3, "seed": i} for i, each in enumerate(asked)]
-    asked = [each | {"logprobs": True, "top_logprobs": 2} for each in asked]
-    alone = [said_by(batched, **each) for each in asked]
-    together = [None] * len(asked)
-
-    def client(i):
-        time.sleep(0.1 * i)
-        together[i] = said_by(batched, **asked[i])
-
-    threads = [threading.Thread(target=client, args=(i,)) for i in range(len(asked))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for (text, logprobs), (wanted, of_one) in zip(together, alone):
-        assert text == wanted
-        rows, ones = ([*flat(each)] for each in (logprobs["content"], of_one["content"]))
-        assert [kept for _, _, kept in rows] == [kept for _, _, kept in ones]
-        assert [token for token, _, _ in rows] == [token for token, _, _ in ones]
-        # alone the products have one row, whose last bits differ
-        near = pytest.approx([p for _, p, _ in ones], abs=1e-4)
-        assert [p for _, p, _ in rows] == near
-
-
-def flat(rows):
-    """(token, its log-probability, what the filters kept) of a list of log-probabilities."""
-    for row in rows:
-        yield row["token"], row["logprob"], row["filters"]["kept"]
-        yield from ((one["token"], one["logprob"], one["kept"]) for one in row["top_logprobs"])
-
-
 def test_sixty_four_clients_at_once_are_all_answered(small):
     asked = [{"messages": [{"role": "user", "content": f"{i} zebras"}]} for i in range(64)]
     alone = []
@@ -553,6 +449,7 @@ def test_sixty_four_clients_at_once_are_all_answered(small):
     assert together == alone
 
 
+@pytest.mark.proof
 def test_a_client_that_leaves_a_full_batch_makes_room_for_the_next(small):
     embedding, longest = small.model.parts.embedding, 200
 
@@ -579,40 +476,20 @@ def test_a_client_that_leaves_a_full_batch_makes_room_for_the_next(small):
             assert 0 < caller.read().count(b"data: ") < longest / 2
 
 
-def test_a_client_that_leaves_while_its_prompt_is_read_frees_its_place(batched):
-    long = [{"role": "user", "content": "word " * 7000}]
-    body = json.dumps({"messages": long, "max_tokens": 5})
-    with socket.create_connection(("127.0.0.1", batched.port), timeout=300) as caller:
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{batched.port}\r\n"
-        head += f"Authorization: Bearer {batched.token}\r\nContent-Length: {len(body)}\r\n\r\n"
-        caller.sendall((head + body).encode())
-        while not batched.scheduler.busy:
-            time.sleep(0.01)
-    pieces = 7000 / BLOCK
-    start = time.process_time()
-    said_by(batched, messages=FRANCE, max_tokens=1)
-    while batched.scheduler.busy:
-        time.sleep(0.01)
-    one = time.process_time()
-    said_by(batched, messages=FRANCE, max_tokens=1)  # about one piece
-    assert one - start < pieces / 2 * (time.process_time() - one)
-
-
 def test_half_a_request_is_hung_up_on(small, monkeypatch):
     monkeypatch.setattr(server, "SECONDS", 2)
     with served(small) as running:
-        head = f"POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\n"
-        head += f"Authorization: Bearer {running.token}\r\nContent-Length: 99\r\n"
-        for half in ("POST /v1/chat", "GET / HTTP/1.1\r\nHost: 127.0.0.1", f"{head}\r\n{{"):
-            with socket.create_connection(("127.0.0.1", running.port), timeout=60) as caller:
-                caller.sendall(half.encode())
-                start = time.monotonic()
-                assert caller.recv(100) == b"" and time.monotonic() - start > 0.5
-        for half in (head, f"{head}\r\n"):  # in the head, in the body
-            with socket.create_connection(("127.0.0.1", running.port), timeout=60) as caller:
-                caller.sendall(half.encode())
+        whole = request(running, "/v1/completions", 99 * "{")
+        head = whole[:-101]
+        for half in (b"POST /v1/chat", b"GET / HTTP/1.1\r\nHost: 127.0.0.1", whole[:-98]):
+            with socket.create_connection(("127.0.0.1", running.port), timeout=300) as caller:
+                caller.sendall(half)
+                assert caller.recv(100) == b""
+        for half in (head, head + b"\r\n"):  # in the head, in the body
+            with socket.create_connection(("127.0.0.1", running.port), timeout=300) as caller:
+                caller.sendall(half)
                 with pytest.raises(ConnectionError):  # one letter after the other helps nobody
-                    for _ in range(50):
+                    for _ in range(600):
                         caller.sendall(b"x")
                         time.sleep(0.1)
         assert raw(running, path="/v1/models")[0] == 200
@@ -620,23 +497,15 @@ def test_half_a_request_is_hung_up_on(small, monkeypatch):
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_client_that_takes_nothing_of_its_answer_is_hung_up_on(small, monkeypatch, stream):
-    monkeypatch.setattr(server, "SECONDS", 2)
     body = {"prompt": "Zebras", "max_tokens": 200, "logprobs": 20, "stream": stream}
-    body = json.dumps(body).encode()
     with served(small) as running, socket.socket() as caller:
+        monkeypatch.setattr(server, "SECONDS", 1)  # now: the request has the usual time
         running.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         caller.connect(("127.0.0.1", running.port))
-        head = f"POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\n"
-        head += f"Authorization: Bearer {running.token}\r\nContent-Length: {len(body)}\r\n\r\n"
-        caller.sendall(head.encode() + body)
-        while not running.answered:
-            time.sleep(0.01)
-        start = time.monotonic()
-        while running.answered:
-            assert time.monotonic() - start < 60
-            time.sleep(0.1)
-        assert time.monotonic() - start > 1.9  # it had its time
+        caller.sendall(request(running, "/v1/completions", json.dumps(body)))
+        until(lambda: running.answered)
+        until(lambda: not running.answered)
 
 
 def test_connections_are_bounded(engines, monkeypatch):
@@ -648,13 +517,12 @@ def test_connections_are_bounded(engines, monkeypatch):
         assert places[3].recv(100) == b""  # hung up on
         for place in places:
             place.close()
-        for _ in range(100):  # until their places are free
+
+        def answered():
             with contextlib.suppress(ConnectionError, http.client.HTTPException):
-                assert raw(running, path="/v1/models")[0] == 200
-                break
-            time.sleep(0.1)
-        else:
-            raise AssertionError("no place came free")
+                return raw(running, path="/v1/models")[0] == 200
+
+        until(answered)  # their places are free
 
 
 @pytest.mark.parametrize("kind", ["llmlib's", "a learner's", "the reference library's"])
@@ -684,8 +552,7 @@ def test_the_assistants_own_last_message_is_continued(batched, running):
 def test_a_prompt_is_continued_without_a_template(batched, running, engines):
     wanted = generation.complete(pretrained.load("smollm2"), "Once upon a time", 16)
     for each in (batched, running):
-        base = f"http://127.0.0.1:{each.port}/v1"
-        client = openai.OpenAI(base_url=base, api_key=each.token, max_retries=0)
+        client = client_of(each)
         asked = {"model": each.engine.name, "prompt": "Once upon a time", "logprobs": 2}
         whole = client.completions.create(**asked)
         assert whole.choices[0].text == wanted and whole.usage.completion_tokens == 16
@@ -737,24 +604,18 @@ def test_errors_carry_the_codes_that_the_api_documents(batched, running):
     full = {"path": "/v1/completions", "prompt": "word " * 9000}
     assert error(400, **full) == ("context_length_exceeded", "prompt")
     assert error(400, temperature=3) == (None, "temperature")
-    for api_key in ("", "wrong"):
-        base = f"http://127.0.0.1:{batched.port}/v1"
-        client = openai.OpenAI(base_url=base, api_key=api_key or "none", max_retries=0)
-        with pytest.raises(openai.AuthenticationError) as refused:
-            client.models.list()
-        assert refused.value.code == "invalid_api_key" and "api_key" in refused.value.message
+    with pytest.raises(openai.AuthenticationError) as refused:
+        client_of(batched, "wrong").models.list()
+    assert refused.value.code == "invalid_api_key" and "api_key" in refused.value.message
     for path in ("/", "/v1/models", f"/v1/models/{batched.engine.name}"):
         assert raw(batched, "HEAD", path) == (200, "")
     assert raw(batched, "HEAD", "/v1/chat/completions")[0] == 405
-    (listed,) = json.loads(raw(batched, path="/v1/models")[1])["data"]
-    assert 0 <= time.time() - listed["created"] < 3600
 
 
 def test_several_answers_come_side_by_side(batched, running):
     story = [{"role": "user", "content": "Tell me a story."}]
     for each in (batched, running):
-        base = f"http://127.0.0.1:{each.port}/v1"
-        client = openai.OpenAI(base_url=base, api_key=each.token, max_retries=0)
+        client = client_of(each)
         asked = {"model": each.engine.name, "messages": story, "max_tokens": 8, "seed": 6}
         asked |= {"n": 3, "temperature": 1.5}
         whole = client.chat.completions.create(**asked)
@@ -797,23 +658,6 @@ def test_a_prompt_is_repeated_with_how_likely_its_tokens_are(batched, running):
         assert answer["usage"]["completion_tokens"] == 0
     status, answer = ask(running, **asked, logprobs=1)
     assert status == 400 and "ask for echo without logprobs" in answer["error"]["message"]
-
-
-def test_the_place_of_a_stop_token_is_not_lost(batched):
-    """A client that cuts off what was written takes the last place of the lists."""
-    ids = pretrained.load("smollm2").tokenizer.encode("The end.") + [28, 28]
-    prompt = batched.engine.tokenizer.decode(ids)
-    stops = batched.engine.config.stop_ids
-    asked = {"path": "/v1/completions", "prompt": prompt, "echo": True, "logprobs": 0}
-    logits = torch.zeros(49152).index_fill_(0, torch.tensor(stops[:1]), 9.0)
-    steps = lambda *words, **more: iter([(stops[0], logits)])  # noqa: E731
-    with served(dataclasses.replace(batched.engine, steps=steps)) as running:
-        running.scheduler.steps = lambda waits, *words, **more: steps()
-        choice = ask(running, **asked)[1]["choices"][0]
-    assert choice["finish_reason"] == "stop" and choice["text"] == prompt
-    assert len(choice["logprobs"]["tokens"]) == len(choice["logprobs"]["token_logprobs"])
-    n_prompt = len(batched.engine.tokenizer.encode(prompt))
-    assert len(choice["logprobs"]["tokens"]) == n_prompt + 1
 
 
 def test_a_page_of_an_allowed_origin_may_ask_and_no_other(batched, running):
@@ -937,42 +781,6 @@ def test_in_the_terminal_a_line_too_long_does_not_end_the_conversation(small, mo
     assert [message["content"] for message in sent[-1]] == ["hi", "Yes.", "ho"]
 
 
-def test_in_the_terminal_an_answer_without_limit_forgets_nothing(small, monkeypatch):
-    sent = []
-    monkeypatch.setattr(engine, "load", lambda *_: small)
-    monkeypatch.setattr(chat, "prompt_ids", lambda _, messages: sent.append([*messages]) or [1])
-    monkeypatch.setattr(chat, "Reply", lambda *_: [chat.Token(0, "Yes.", 0.0, [], 0, 0.0)])
-    monkeypatch.setattr(sys, "stdin", io.StringIO("hi\nho\n\n"))
-    assert cli.main(["chat", "small", "--max-new-tokens", "100000"]) == 0
-    assert [message["content"] for message in sent[-1]] == ["hi", "Yes.", "ho"]
-
-
-def test_in_the_terminal_a_byte_that_is_no_text_does_not_end_the_conversation(
-    small, monkeypatch, capsys
-):
-    monkeypatch.setattr(engine, "load", lambda *_: small)
-    monkeypatch.setattr(chat, "Reply", lambda *_: [chat.Token(0, "Yes.", 0.0, [], 0, 0.0)])
-    typed = io.TextIOWrapper(io.BytesIO(b"hi \xff there\n\n"), encoding="ascii")
-    monkeypatch.setattr(sys, "stdin", typed)
-    assert cli.main(["chat", "small"]) == 0
-    assert capsys.readouterr().out == "Yes.\n"
-
-
-def test_in_the_terminal_an_encode_that_raises_is_one_sentence(engines, monkeypatch, capsys):
-    def encode(text):
-        if word in text:
-            raise IndexError("list index out of range")
-        return engines[0].tokenizer.encode(text)
-
-    monkeypatch.setattr(engine, "load", lambda *_: encoding(engines[0], encode))
-    says = "the engine failed: IndexError: list index out of range"
-    for word, status, found in (("?", 2, f"llmlib chat: {says}\n"), ("Italy", 0, f"{says}.\n")):
-        monkeypatch.setattr(sys, "stdin", io.StringIO("And of Italy?\n\n"))
-        assert cli.main(["chat", "smollm2"]) == status
-        said = capsys.readouterr().err
-        assert said.endswith(found) and "Traceback" not in said
-
-
 def test_the_terminal_keeps_the_conversation(monkeypatch, capsys):
     monkeypatch.setattr(
         sys, "stdin", io.StringIO("What is the capital of France?\nAnd of Italy?\n\n")
@@ -1054,15 +862,5 @@ def test_ctrl_c_ends_the_server_also_while_it_writes():
         told = [{"role": "user", "content": "Tell me a long story."}]
         next(iter(client.chat.completions.create(model="smollm2", messages=told, stream=True)))
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     assert process.returncode == 0 and "Traceback" not in err and "terminate" not in err
-
-
-@pytest.mark.skipif("os.name == 'nt'", reason="left out: a pipe that says it is broken needs Unix")
-def test_who_reads_no_further_is_no_mistake():
-    with command("complete", "Once upon a time", "--max-new-tokens", "60") as process:
-        assert process.stdout.read(3)
-        process.stdout.close()
-        process.stdout = None
-        _, err = process.communicate(timeout=120)
-    assert process.returncode == 1 and "pipe" not in err.lower()

@@ -1,10 +1,9 @@
 """Programs that speak to OpenAI's API speak to `llmlib serve`: a public harness scores the served
-model as the reference library's, OpenAI's JavaScript client streams, and a chat front end
-answers. Each comes from a registry."""
+model as the reference library's, and OpenAI's JavaScript client streams. Each comes from a
+registry."""
 
 import json
 import os
-import re
 import subprocess
 import sys
 
@@ -121,33 +120,3 @@ def test_the_javascript_client_streams_and_reads_the_code_of_an_error(running, t
     answer = json.loads(done.stdout)
     assert answer["answers"] == ["The capital of France is Paris."] * 2
     assert answer["text"] == answer["answers"][0] and answer["code"] == "unsupported_parameter"
-
-
-@pytest.mark.needs("index")
-def test_a_chat_front_end_answers(running, tmp_path):
-    variables = installed(tmp_path / "packages", "llm==0.27.1")
-    home = tmp_path / "home"
-    home.mkdir()
-    rows = [
-        "- model_id: own",
-        f"  model_name: {running.engine.name}",
-        f"  api_base: http://127.0.0.1:{running.port}/v1",
-        "  api_key_name: own",
-    ]
-    (home / "extra-openai-models.yaml").write_text("\n".join(rows), encoding="utf-8")
-    variables["LLM_USER_PATH"] = str(home)
-    variables["LLM_LOAD_PLUGINS"] = ""  # the package that carries the model is one, of another kind
-    words = [
-        sys.executable,
-        "-m",
-        "llm",
-        "-m",
-        "own",
-        "--key",
-        running.token,
-        "What is the capital of France?",
-    ]
-    done = subprocess.run(words, env=variables, capture_output=True, encoding="utf-8")
-    assert re.sub(r"\s+", " ", done.stdout).strip() == "The capital of France is Paris.", (
-        done.stderr
-    )

@@ -1,13 +1,12 @@
 """The living picture of the landing page in a real browser: it is drawn from the recorded run or
-the live one, it moves with little work a frame, and it stands still where it should."""
+the live one, it moves, and it stands still where it should."""
 
 import re
 
 import landing_site
 import pytest
 from browser import SHOTS, new_page
-from bs4 import BeautifulSoup
-from landing_site import WEB, figures
+from landing_site import figures
 from playwright.sync_api import expect
 from static_server import served
 
@@ -15,9 +14,8 @@ from llmlib import output_head
 from llmlib.demonstrations.layers import head, residual_stream
 from llmlib.widgets.attention_explorer import run as attention_maps
 
-LONG = "word " * 250
+pytestmark = pytest.mark.browser
 PIZZA = "My favourite food is 🍕"
-LOOK_BACKS = 6  # the most that a layer may have
 COUNT_FRAMES = """
   window.frames_drawn = 0;
   const asked = window.requestAnimationFrame;
@@ -30,16 +28,6 @@ HIDE = """hidden => {
   Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
   document.dispatchEvent(new Event("visibilitychange"));
 }"""
-PAUSE_WITH_ALL_BARS_OUT = """() => new Promise(done => {
-  const look = () => {
-    const lit = document.querySelector(".lit[href='#stage-scores']");
-    const bars = [...document.querySelectorAll("#next li")];
-    if (!lit || !bars.every(each => each.style.opacity === "1")) return setTimeout(look, 20);
-    document.querySelector("#play").click();
-    done();
-  };
-  look();
-})"""
 PIXELS = "document.querySelector('.tower').toDataURL()"
 LIT = "[...document.querySelectorAll('.to.lit')].map(each => Number(each.firstChild.textContent))"
 
@@ -91,17 +79,6 @@ def word(i):
 # What it shows -----------------------------------------------------------------------------------
 
 
-@pytest.mark.unit
-def test_its_numbers_are_those_of_the_stages():
-    page = BeautifulSoup(
-        (WEB / "landing" / "landing.html").read_text(encoding="utf-8"), "html.parser"
-    )
-    order = [f"#{each['id']}" for each in page.select(".stage")]
-    links = {link.b.text: link["href"] for link in page.select(".machine .to")}
-    assert links == {str(i + 1): each for i, each in enumerate(order)}
-
-
-@pytest.mark.browser
 def test_its_description_says_what_the_model_does(still):
     model, ids = landing_site.model(), prompt_ids()
     shares = output_head.softmax(head(model, residual_stream(model, ids)[:, -1]))
@@ -123,78 +100,9 @@ def test_its_description_says_what_the_model_does(still):
         assert f"to “{word(ids[j + 1])}” in layer {layer} ({round(100 * share)} %)" in said
 
 
-@pytest.mark.browser
-def test_its_arcs_are_the_strongest_look_backs(still):
-    model, ids = landing_site.model(), prompt_ids()
-    maps, _ = attention_maps(model, model.parts.attention, ids)
-    arcs = still.evaluate("""async () => {
-      const of = name => import(`${location.origin}/assets/${name}.js`);
-      const { lookBacks } = await of("landing/living_picture");
-      const { recordedView, shape } = await of("widgets/recorded_run"), view = recordedView(0);
-      const { weights } = await view.inside();
-      return lookBacks({ ...view, weights, n_head: shape.n_head }, 0);
-    }""")
-    assert len(arcs) == model.config.n_layer
-    for layer, found in zip(maps.amax(dim=1), arcs, strict=True):
-        assert 1 <= len(found) <= LOOK_BACKS
-        for each in found:
-            assert 0 < each["j"] < each["i"] < len(ids)
-            assert abs(each["share"] - layer[each["i"], each["j"]].item()) < 1e-3
-        own = [each["j"] for each in found if each["i"] == len(ids) - 1]
-        shares = layer[-1].clone()
-        shares[[0, -1]] = 0
-        assert abs(shares[own].sum() - shares.topk(len(own)).values.sum()) < 1e-2
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("width", (390, 1280))
-def test_it_keeps_its_size_whatever_the_text(chromium, address, width):
-    with new_page(chromium, width=width, height=844, reduced_motion="reduce") as page:
-        page.goto(address)
-        expect(page.locator(".moved")).to_be_visible()
-        page.get_by_role("button", name="Play").wait_for()
-        size = "document.querySelector('.machine').getBoundingClientRect().toJSON()"
-        before = page.evaluate(size)
-        page.evaluate(
-            """async text => {
-              const of = name => import(`${location.origin}/assets/${name}.js`);
-              const { LivingPicture } = await of("landing/living_picture");
-              const { recordedView } = await of("widgets/recorded_run"), view = recordedView(0);
-              const tokens = text.split(/(?= )/).map((each, id) => ({ id, text: each }));
-              const rows = [{ id: 0, text: "x".repeat(200), before: 1 }];
-              const scene = { ...view, tokens, written: text, prompt: 5, weights: null, rows };
-              new LivingPicture(document.querySelector(".machine")).show(scene);
-            }""",
-            LONG,
-        )
-        after = page.evaluate(size)
-        assert (after["height"], after["width"]) == (before["height"], before["width"])
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        for inner in ("#text .chip >> nth=-1", ".written"):  # the end of the text is what one sees
-            box = page.locator(inner).bounding_box()
-            assert before["left"] < box["x"] and box["x"] + box["width"] < before["right"]
-        bottom = page.locator(".written").bounding_box()
-        shown = page.locator(".written span").bounding_box()
-        end = bottom["y"] + bottom["height"]
-        assert abs(shown["y"] + shown["height"] - end) < 2
-
-
-@pytest.mark.browser
-def test_all_of_it_is_seen_on_a_phone(chromium, address):
-    with new_page(chromium, width=390, height=844, has_touch=True) as page:
-        page.goto(address)
-        expect(page.locator(".to.lit").first).to_be_visible()
-        box, bar = (page.locator(each).bounding_box() for each in (".machine", ".run-bar"))
-        assert box["x"] >= 0 and box["x"] + box["width"] <= 390
-        assert box["y"] + box["height"] <= bar["y"]
-        for each in page.locator(".machine .to, .machine button").all():
-            assert each.bounding_box()["height"] >= 24
-
-
 # How it moves ------------------------------------------------------------------------------------
 
 
-@pytest.mark.browser
 def test_it_rises_and_the_chosen_token_joins_the_text(living):
     stages, pictures = [], set()
     count = len(prompt_ids())
@@ -215,34 +123,6 @@ def test_it_rises_and_the_chosen_token_joins_the_text(living):
     living.screenshot(path=SHOTS / "living-picture.png")
 
 
-@pytest.mark.browser
-def test_it_takes_little_work_a_frame(living):
-    """Counted, or in the processor's time of the page's thread: a busy machine changes neither."""
-    session = living.context.new_cdp_session(living)
-    session.send("Performance.enable", {"timeDomain": "threadTicks"})
-    living.evaluate("""() => {
-      window.writes = 0;
-      const watched = { attributes: true, childList: true, subtree: true };
-      new MutationObserver(found => window.writes += found.length)
-        .observe(document.querySelector(".machine"), watched);
-    }""")
-
-    def measured():
-        found = session.send("Performance.getMetrics")["metrics"]
-        metrics = {each["name"]: each["value"] for each in found}
-        names = ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration", "LayoutCount")
-        return [frames(living), living.evaluate("writes")] + [metrics[name] for name in names]
-
-    before = measured()
-    living.wait_for_function("from => frames_drawn > from + 150", arg=before[0])
-    drawn, writes, *seconds, layouts = (b - a for a, b in zip(before, measured()))
-    assert drawn >= 150
-    assert sum(seconds) / drawn < 0.005
-    assert layouts / drawn < 0.5
-    assert writes / drawn < 20
-
-
-@pytest.mark.browser
 def test_it_can_be_paused_with_the_keyboard_and_goes_on(living):
     pause = living.get_by_role("button", name="Pause")
     pause.focus()
@@ -258,20 +138,6 @@ def test_it_can_be_paused_with_the_keyboard_and_goes_on(living):
     living.wait_for_function(f"before => {PIXELS} !== before", arg=before[0])
 
 
-@pytest.mark.browser
-def test_who_wants_no_motion_sees_the_same_standing_still(living, still):
-    living.evaluate(PAUSE_WITH_ALL_BARS_OUT)
-    first = still.evaluate(PIXELS)
-    assert first == living.evaluate(PIXELS)
-    assert still.locator(".tower").get_attribute("aria-label") == living.locator(
-        ".tower"
-    ).get_attribute("aria-label")
-    still.wait_for_timeout(2500)
-    assert still.evaluate(PIXELS) == first
-    assert not still.locator(".lit").count()
-
-
-@pytest.mark.browser
 @pytest.mark.parametrize("how", ("scrolled", "hidden"))
 def test_it_stops_where_nobody_sees_it(living, how):
     if how == "hidden":
@@ -290,22 +156,6 @@ def test_it_stops_where_nobody_sees_it(living, how):
     living.wait_for_function("before => frames_drawn > before + 20", arg=count)
 
 
-@pytest.mark.browser
-def test_at_its_end_the_recorded_run_begins_again(still):
-    found = figures("recorded")
-    onward, chips = still.get_by_role("button", name="Next token"), still.locator("#text .chip")
-    for made in range(1, len(found["steps"])):
-        onward.click()
-        expect(chips).to_have_count(found["prompt_length"] + made)
-    expect(onward).to_be_disabled()
-    still.get_by_role("button", name="Play again").click()
-    expect(chips).to_have_count(found["prompt_length"])
-    expect(chips).to_have_count(found["prompt_length"] + 2)
-    still.get_by_role("button", name="Pause").click()
-    expect(onward).to_be_enabled()
-
-
-@pytest.mark.browser
 def test_next_token_while_it_moves_ends_what_moves(living):
     onward = living.get_by_role("button", name="Next token")
     count = len(prompt_ids())
@@ -319,46 +169,9 @@ def test_next_token_while_it_moves_ends_what_moves(living):
 # What it opens -----------------------------------------------------------------------------------
 
 
-@pytest.mark.browser
-def test_a_click_opens_the_stage_below_it(still):
-    tower = still.locator(".tower").bounding_box()
-    middle = tower["y"] + tower["height"] / 2
-    places = {
-        "attention": (tower["x"] + tower["width"] / 3, middle),
-        "layers": (tower["x"] + tower["width"] - 30, middle),
-    }
-    for selector, stage in (("#text .chip >> nth=3", "tokens"), ("#next li >> nth=2", "scores")):
-        box = still.locator(selector).bounding_box()
-        places[stage] = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    for stage, place in places.items():
-        still.evaluate("scrollTo(0, 0)")
-        still.mouse.click(*place)
-        still.wait_for_url(f"**#stage-{stage}")
-        top = still.locator(f"#stage-{stage}").bounding_box()["y"]
-        assert -5 < top < 400
-
-
-@pytest.mark.browser
-def test_its_stages_can_be_reached_with_the_keyboard(still):
-    links = still.locator(".machine .to")
-    hrefs = [each.get_attribute("href") for each in links.all()]
-    links.first.focus()
-    reached = []
-    for _ in range(len(hrefs) + 1):
-        focused = still.evaluate("document.activeElement.getAttribute('href') ?? 'button'")
-        reached.append(focused)
-        still.keyboard.press("Tab")
-    assert [each for each in reached if each != "button"] == hrefs
-    links.last.focus()
-    still.keyboard.press("Enter")
-    still.wait_for_url(f"**{hrefs[-1]}")
-
-
 # Live --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.browser
-@pytest.mark.journey
 def test_with_the_model_it_reads_as_one_types_and_a_bar_appends_its_token(living):
     model, encode = landing_site.model(), landing_site.model().tokenizer.encode
     living.get_by_role("button", name="Run here (98 MB, once)").click()

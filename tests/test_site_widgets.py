@@ -1,41 +1,31 @@
-"""The pictures and widgets of the site: what their JavaScript computes is what llmlib computes, and
-what was recorded is what the model says."""
+"""The pictures and widgets of the site: what their JavaScript computes is what llmlib computes."""
 
-import base64
 import json
 import re
 
 import landing_site
-import nbformat
 import pytest
 import torch
 from browser import new_page
-from landing_site import figures, near
+from landing_site import near
 from playwright.sync_api import expect
 from static_server import served
 from test_solutions_match_library import solved
 
 from authoring.site import recorded
 from exercises.format.notebooks import ROOT
-from llmlib import embeddings, generation, output_head, plots, sampling
+from llmlib import embeddings, generation, output_head, sampling
 from llmlib.demonstrations.embeddings import queries_and_keys
-from llmlib.demonstrations.layers import head, neuron_held, neuron_strengths_on, residual_stream
+from llmlib.demonstrations.layers import neuron_held, neuron_strengths_on
 from llmlib.demonstrations.tokens import PATTERNS
-from llmlib.plots import sampling as sampling_plots
-from llmlib.plots import tokens as token_plots
 from llmlib.scaling import H100
-from llmlib.tokens import Tokenizer, canonical, merge
 from llmlib.widgets.attention_explorer import run as attention_maps
 from llmlib.widgets.bpe_stepper import steps
 from llmlib.widgets.choice import choice
-from llmlib.widgets.loss_lab import loss_lab
-from llmlib.widgets.merge_tree import rows as merge_rows
 from llmlib.widgets.rope_clock import rope_clock
 from llmlib.widgets.serving_playground import MODELS, serving_playground
-from llmlib.widgets.stream_slider import likeliest
-from llmlib.widgets.surprise_reader import read
 
-in_browser = pytest.mark.browser
+pytestmark = pytest.mark.browser
 SETTINGS = [
     {"temperature": 1.0, "top_k": None, "top_p": None, "min_p": None},
     {"temperature": 0.8, "top_k": None, "top_p": 0.9, "min_p": None},
@@ -44,20 +34,9 @@ SETTINGS = [
     {"temperature": 1.3, "top_k": None, "top_p": 0.5, "min_p": 0.05},
     {"temperature": 2.5, "top_k": 30, "top_p": 0.95, "min_p": 0.01},
 ]
-WIDGETS = {
-    "tokenizer_playground": "27 tokens, 1.89 bytes a token",
-    "bpe_stepper": "Commonest pair: e + s, 6 times",
-    "merge_tree": "The bytes of the text.",
-    "rope_clock": "k stands 1 back",
-    "head_view": "Layer 11, head 1: ·on takes most from ·sat",
-    "attention_explorer": "Layer 17, head 5: ·on takes most from ·his",
-    "neuron_slider": "Neuron 1135 of layer 29",
-    "stream_slider": "If the model stopped after layer 21",
-    "loss_lab": "Loss = −ln 0.720 = 0.328 nats",
-    "surprise_reader": "nats for 22 tokens",
-    "generation_stepper": "The cache holds 12 tokens, 0.55 MB",
-    "serving_playground": "11,448 tokens a second",
-}
+WIDGETS = ["tokenizer_playground", "bpe_stepper", "merge_tree", "rope_clock", "head_view"]
+WIDGETS += ["attention_explorer", "neuron_slider", "stream_slider", "loss_lab", "surprise_reader"]
+WIDGETS += ["generation_stepper", "serving_playground"]
 
 
 @pytest.fixture(scope="module")
@@ -87,166 +66,12 @@ def run(page, module, body, argument=None):
 # What was recorded -----------------------------------------------------------------------------
 
 
-@pytest.mark.unit
-@pytest.mark.slow
-def test_the_recorded_text_is_what_llmlib_generates(model):
-    found = figures("recorded")
-    prompt = model.tokenizer.encode(found["prompt"])
-    assert found["settings"] == recorded.SETTINGS
-    new = generation.generate(
-        model, prompt, recorded.NEW_TOKENS, **found["settings"], seed=recorded.SEED
-    )
-    ids = [*prompt, *new]
-    assert [each["id"] for each in found["tokens"]] == ids
-    assert [each["text"] for each in found["tokens"]] == [model.tokenizer.decode([i]) for i in ids]
-    assert found["prompt_length"] == len(prompt)
-    spelled = [bytes(each["bytes"]) for each in found["tokens"][: len(prompt)]]
-    assert b"".join(spelled).decode() == found["prompt"]
-
-
-@pytest.mark.unit
-@pytest.mark.slow
-def test_the_recorded_logits_and_the_stream_are_the_models(model):
-    found = figures("recorded")
-    ids = [each["id"] for each in found["tokens"]]
-    logits = model(ids)[0]
-    stream = residual_stream(model, ids)
-    for step, each in enumerate(found["steps"]):
-        at = found["prompt_length"] + step - 1
-        best = logits[at].topk(recorded.LIKELIEST)
-        assert near([logit for *_, logit in each["likeliest"]], best.values.tolist(), 1e-3)
-        assert [i for i, *_ in each["likeliest"]][:5] == best.indices[:5].tolist()
-        assert sum(count for _, count in each["others"]) == 49152 - recorded.LIKELIEST
-        shares = output_head.softmax(head(model, stream[:, at]))
-        for layer, guesses in zip(shares, each["stream"], strict=True):
-            assert near([p for _, p in guesses], layer.topk(5).values.tolist(), 1e-3)
-        last_words = [text for text, _ in each["stream"][-1]]
-        assert last_words == [text for _, text, _ in each["likeliest"][:5]]
-
-
-@pytest.mark.unit
-@pytest.mark.slow
-def test_the_recorded_run_begins_with_a_likely_token_and_a_draft_that_changes():
-    first = figures("recorded")["steps"][0]
-    assert first["id"] == first["likeliest"][0][0] and first["stream"][-1][0][1] > 0.5
-    best = [guesses[0][0] for guesses in first["stream"]]
-    words = [word for word in best if word.strip().isalpha()]
-    assert len(words) > len(best) / 2
-    seen = [word for word in dict.fromkeys(words) if words.count(word) > 2]
-    assert len(seen) > 2 and seen[-1] == best[-1]
-
-
-@pytest.mark.unit
-@pytest.mark.slow
-def test_the_recorded_vectors_give_the_recorded_logits(model):
-    found, inside = figures("recorded"), figures("recorded_inside")
-    for step, last in zip(found["steps"], inside["last"], strict=True):
-        for i, _, logit in step["likeliest"][: recorded.ROWS]:
-            row = torch.tensor(inside["vectors"][str(i)], dtype=torch.float64) / 1000
-            product = (row @ torch.tensor(last, dtype=torch.float64)).item() / 1000
-            assert abs(product - logit) < 0.1, (i, product, logit)
-
-
-@pytest.mark.unit
-@pytest.mark.slow
-def test_the_recorded_attention_is_that_of_the_explorer(model):
-    found, inside = figures("recorded"), figures("recorded_inside")
-    ids = [each["id"] for each in found["tokens"]]
-    maps, _ = attention_maps(model, model.parts.attention, ids)
-    n = len(ids)
-    for layer, number in ((0, 0), (17, 5), (29, 8)):
-        kept = [x / 1000 for x in inside["attention"][layer][number]]
-        rows = [x for i in range(n) for x in maps[layer, number, i, : i + 1].tolist()]
-        assert near(kept, rows, 6e-4)
-        assert not near(
-            kept, [x for row in maps[layer, number - 1] for x in row.tolist()][: len(kept)], 0.1
-        )
-
-
-@pytest.mark.unit
-@pytest.mark.slow
-def test_the_matrices_are_those_of_their_layer(model):
-    matrices = figures("recorded_inside")["matrices"]
-    assert len(matrices) == model.config.n_layer
-    for layer in (0, 29):
-        weights = model.weights.layers[layer]
-        for name, weight in (
-            ("W_O", weights.o[0]),
-            ("W_K", weights.k[0]),
-            ("W_down", weights.mlp[2]),
-        ):
-            assert matrices[layer][name]["shape"] == [*weight.shape]
-            shades = torch.tensor([*base64.b64decode(matrices[layer][name]["corner"])]).view(16, 16)
-            drawn = (shades - 128) / 127 * 3 * weight.std()
-            expected = weight[:16, :16].clamp(-3 * weight.std(), 3 * weight.std())
-            assert (drawn - expected).abs().max() < 0.02 * weight.std()
-
-
-@pytest.mark.unit
-@pytest.mark.slow
-def test_the_recorded_surprise_is_that_of_the_reader(model):
-    found = figures("recorded_widgets")["surprise"]
-    expected = read(model, output_head.softmax, found["text"], [0])
-    assert near([t["loss"] for t in found["tokens"]], [t["loss"] for t in expected], 1e-3)
-    for mine, its in zip(found["tokens"], expected, strict=True):
-        assert mine["text"] == its["text"]
-        assert [word for word, _ in mine["expected"]] == [w["text"] for w, _ in its["expected"]]
-        assert near([p for _, p in mine["expected"]], [p for _, p in its["expected"]], 1e-3)
-
-
-@pytest.mark.unit
-@pytest.mark.slow
-def test_the_recorded_neuron_is_the_one_of_notebook_4(model):
-    found = figures("recorded_widgets")["neuron"]
-    cells = nbformat.read(ROOT / "solutions" / "04_layers.ipynb", as_version=4).cells
-    printed = "".join(o.get("text", "") for c in cells for o in c.get("outputs", []))
-    assert int(re.search(r"layer 29 neuron +(\d+)", printed)[1]) == found["neuron"]
-    ids = model.tokenizer.encode(found["text"])
-    free = output_head.softmax(model(ids, last=True)[0, -1])
-    held = dict(found["held"])
-    for value in (-20.0, 0.0, 10.0, 20.0):
-        turned = neuron_held(model, 29, found["neuron"], value)
-        after = output_head.softmax(turned(ids, last=True)[0, -1])
-        expected = {model.tokenizer.decode([i]): i for i in after.topk(6).indices.tolist()}
-        assert [word for word, *_ in held[value]] == [*expected]
-        for word, before, now in held[value]:
-            assert abs(before - free[expected[word]]) < 1e-3
-            assert abs(now - after[expected[word]]) < 1e-3
-    assert held[0.0] != held[10.0]
-
-
-@pytest.mark.unit
-@pytest.mark.slow
-def test_the_recorded_stream_is_that_of_the_slider(model):
-    found = figures("recorded_widgets")["stream"]
-    expected = likeliest(model, model.tokenizer.encode(found["text"]))
-    assert found["n_layer"] == model.config.n_layer == len(expected) - 1
-    for mine, its in zip(found["stream"], expected, strict=True):
-        assert [guess["text"] for guess in mine] == [guess["text"] for guess in its]
-        assert near([guess["p"] for guess in mine], [guess["p"] for guess in its], 1e-3)
-
-
 # What the scripts compute ----------------------------------------------------------------------
-
-
-def reduced(logits, settings):
-    """What llmlib makes of logits [vocab]: the numbers that `choose` gives."""
-    values = settings.values()
-    before = output_head.softmax(logits)
-    after = output_head.softmax(sampling.filter_logits(logits, *values))
-    kept = after > 0
-    entropy = torch.special.entr(after).sum().item()
-    return before, after, int(kept.sum()), before[kept].sum().item(), entropy
 
 
 CHOOSE = """(async () => {
   const { drawn } = m, logits = Float32Array.from(x.logits);
   return x.us.map(u => drawn(m.choose(logits, u, x.settings), u, id => x.words[id]));
-})()"""
-RECORDED = """(async () => {
-  const { choose } = await of("choose"), found = choose(m.recordedView(0).logits, 0.5, x);
-  const { order } = found;
-  return [found.kept, found.mass, found.entropy, order, order.map(i => found.after[i])];
 })()"""
 ASKED = "m.sources[x.name]().answer(x.question)"
 MOUNT = """async name => {
@@ -277,7 +102,6 @@ def same(found, expected, far):
     return found == expected
 
 
-@in_browser
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_a_choice_is_the_one_of_the_notebook(page, settings):
     logits = 3 * torch.randn(2000, generator=torch.Generator().manual_seed(1))
@@ -292,39 +116,6 @@ def test_a_choice_is_the_one_of_the_notebook(page, settings):
         assert not same(found, other, 1e-4) or not settings["temperature"]
 
 
-@in_browser
-@pytest.mark.parametrize("settings", SETTINGS)
-def test_the_recorded_logits_give_the_models_probabilities(page, model, settings):
-    ids = model.tokenizer.encode(recorded.PROMPT)
-    logits = model(ids, last=True)[0, -1]
-    found = run(page, "recorded_run", RECORDED, settings)
-    _, after, kept, mass, entropy = reduced(logits, settings)
-    assert found[3] == logits.topk(12).indices.tolist()
-    assert near(found[4], after[found[3]].tolist(), 1e-3)
-    assert abs(found[0] - kept) <= max(1, 0.02 * kept)
-    assert abs(found[1] - mass) < 2e-3
-    assert abs(found[2] - entropy) < 0.02
-    if settings["temperature"]:  # another temperature would be seen
-        other = reduced(logits, settings | {"temperature": settings["temperature"] + 0.1})
-        assert not near(found[4], other[1][found[3]].tolist(), 1e-3)
-
-
-@in_browser
-def test_the_stretches_are_those_of_the_notebook(page):
-    shares = output_head.softmax(3 * torch.randn(500, generator=torch.Generator().manual_seed(3)))
-    found = run(
-        page,
-        "choose",
-        "m.stretches(Float64Array.from(x)).map(each => [each.id, each.share])",
-        shares.tolist(),
-    )
-    expected = list(sampling_plots.stretches(shares, 0.004))
-    assert [i for i, _ in found] == [i for i, _ in expected]
-    assert near([share for _, share in found], [share for _, share in expected], 1e-6)
-    assert {None} < {i for i, _ in found}
-
-
-@in_browser
 def test_the_stepper_of_bpe_is_notebook_1s(page):
     """On prose, code and bytes of most kinds; with each pattern."""
     functions = [solved("01_tokens")[name] for name in ("count_pairs", "merge", "commonest")]
@@ -347,17 +138,6 @@ def test_the_stepper_of_bpe_is_notebook_1s(page):
     assert all(json.dumps(recorded.BPE[name]) in source for name in ("text", "word"))
 
 
-@in_browser
-def test_the_recorded_merge_tree_is_that_of_the_word(page, model):
-    merges, _ = canonical(model.tokenizer)
-    question = {"name": "merge_tree", "question": {"text": recorded.TREE}}
-    rows = run(page, "page_sources", ASKED, question)["rows"]
-    assert rows == list(merge_rows(merge, recorded.TREE, merges))
-    source = (ROOT / "solutions" / "01_tokens.py").read_text(encoding="utf-8")
-    assert f'merge_tree(merge, trained, "{recorded.TREE}")' in source
-
-
-@in_browser
 def test_the_serving_calculator_is_notebook_7s(page):
     cache_bytes, step_seconds = (
         solved("07_kv_cache_and_scaling")[name] for name in ("cache_bytes", "step_seconds")
@@ -373,7 +153,6 @@ def test_the_serving_calculator_is_notebook_7s(page):
     assert 0 < refused < 9
 
 
-@in_browser
 def test_the_clock_turns_as_llmlib_does(page, model):
     q, k = queries_and_keys(model, model.tokenizer.encode(recorded.CAT))
     widget = rope_clock(embeddings.apply_rope, q[16, 0, 1], k[16, 0, 1], model.config.rope_theta)
@@ -383,18 +162,6 @@ def test_the_clock_turns_as_llmlib_does(page, model):
         assert same(found, widget.answer(asked), 1e-3)
 
 
-@in_browser
-def test_the_loss_lab_has_notebook_5s_numbers(page):
-    widget = loss_lab(output_head.softmax, **recorded.LOSS)
-    source = (ROOT / "solutions" / "05_output_head.py").read_text(encoding="utf-8")
-    words, logits = (json.dumps(recorded.LOSS[name]) for name in ("tokens", "logits"))
-    assert f"words, some_logits = {words}, {logits}\n" in source
-    asked = {"logits": [1.5, -4.0, 8.0, 0.0]}
-    found = run(page, "page_sources", ASKED, {"name": "loss_lab", "question": asked})
-    assert same(found, widget.answer(asked), 1e-6)
-
-
-@in_browser
 @pytest.mark.parametrize(
     ("before", "now", "locked", "expected"),
     [
@@ -411,96 +178,12 @@ def test_a_locked_distance_is_kept(page, before, now, locked, expected):
     assert run(page, "rope_clock", "m.moved(...x)", [before, now, locked]) == expected
 
 
-@in_browser
-def test_the_angle_goes_from_ks_hand_to_qs(page):
-    east, north, west = [1, 0], [0, 1], [-1, 0]
-    hands = [[east, east], [north, east], [east, north], [west, east]]
-    assert near(run(page, "rope_clock", "x.map(m.angle)", hands), [0, 90, 270, 180], 1e-9)
-
-
-@in_browser
-def test_a_loss_is_never_minus_0_and_that_of_0_is_infinite(page):
-    assert run(page, "loss_lab", "x.map(m.lossOf)", [1, 0.5, 0]) == ["0.000", "0.693", "infinite"]
-
-
-@in_browser
-def test_the_cache_of_the_stepper_is_llmlibs(page, model):
-    cache = model.new_cache(context=20)
-    prompt = model.tokenizer.encode(recorded.PROMPT)
-    model(prompt, cache)
-    model([1000], cache)
-    found = run(page, "page_sources", "m.cacheAfter(x, 1)", len(prompt))
-    assert found["held"] == cache.length == len(prompt) + 1
-    assert found["bytes"] == cache.length * cache.nbytes / cache.keys[0].shape[2]
-    assert found["read"] == 1
-
-
-@in_browser
-def test_tokens_are_written_as_in_the_notebook(page):
-    tokens = [b" cat", b"\n", "é".encode()[:1], "🙂".encode()[1:3], "né".encode()]
-    shown = run(
-        page,
-        "pictures/words",
-        "x.map(bytes => m.shown({ bytes, text: new TextDecoder().decode(new Uint8Array(bytes)) }))",
-        [[*each] for each in tokens],
-    )
-    expected = [token_plots.token_text(each).replace(" ", "·") for each in tokens]
-    assert shown == [each.replace("⏎\n", "⏎") for each in expected]
-    shares = run(page, "pictures/words", "x.map(m.percent)", [0, 0.0004, 0.0213, 0.0996, 0.279, 1])
-    assert [each.replace("\u00a0", " ") for each in shares] == [
-        "0 %",
-        "<0.1 %",
-        "2.1 %",
-        "10 %",
-        "28 %",
-        "100 %",
-    ]
-
-
-@in_browser
-def test_words_on_a_colour_are_black_or_white_as_in_the_pictures_of_the_notebooks(page):
-    colours = torch.rand(50, 3, generator=torch.Generator().manual_seed(4)).tolist()
-    found = run(page, "pictures/colours", "x.map(m.ink)", [[255 * c for c in x] for x in colours])
-    assert found == [plots.ink(each) for each in colours]
-    assert {*found} == {"black", "white"}
-
-
-@in_browser
 @pytest.mark.parametrize("name", WIDGETS)
 def test_a_widget_shows_its_figures_before_the_model_is_there(page, name):
     place = page.evaluate_handle(MOUNT, name).as_element()
-    text = place.inner_text().replace("\u00a0", " ")
-    assert WIDGETS[name] in text
+    assert re.search(r"\w.*\d", place.inner_text())
     assert not page.complaints
     place.evaluate("place => place.remove()")
-
-
-@in_browser
-def test_the_stepper_goes_on_with_the_recorded_token_only(page):
-    place = page.evaluate_handle(MOUNT, "generation_stepper").as_element()
-    onward = place.query_selector("button:text('Next token')")
-    first = figures("recorded")["steps"][0]["likeliest"][0][1].replace(" ", "·")
-    expect(page.locator(".widget .cache .coming")).to_have_text(first)
-    slide = "(each, value) => { each.value = value; each.dispatchEvent(new Event('input')); }"
-    place.query_selector("[aria-label=temperature]").evaluate(slide, "3")
-    place.query_selector("[aria-label=top-p]").evaluate(slide, "1")
-    expect(page.locator(".widget .cache .coming")).not_to_have_text(first)
-    assert onward.is_disabled() and onward.inner_text() == "Needs the model"
-    said = place.query_selector(".found").inner_text()
-    assert f"The recorded run went on with {first}" in said
-    place.evaluate("place => place.remove()")
-
-
-@in_browser
-def test_the_playground_has_recorded_every_number_of_merges_of_its_slider(page, model):
-    found = figures("recorded_widgets")["tokens"]
-    for count, tokens in zip(found["counts"], found["tokens"], strict=True):
-        asked = {"text": found["text"], "count": count}
-        question = {"name": "tokenizer_playground", "question": asked}
-        assert run(page, "page_sources", ASKED, question) == {"tokens": tokens}
-    lengths = [len(tokens) for tokens in found["tokens"]]
-    assert lengths[0] == len(found["text"].encode()) and lengths == sorted(lengths, reverse=True)
-    assert lengths[-1] == len(model.tokenizer.encode(found["text"]))
 
 
 # The same with the model in the page -------------------------------------------------------------
@@ -547,48 +230,6 @@ def dotted(model, ids):
     return [model.tokenizer.decode([i]).replace(" ", "·").replace("\n", "⏎") for i in ids]
 
 
-@in_browser
-def test_live_token_playground(widget, model):
-    ids = model.tokenizer.encode(MINE)
-    place = widget("tokenizer_playground")
-    expect(place.locator(".with-id")).to_have_count(len(ids))
-    assert place.locator("small").all_inner_texts() == [str(i) for i in ids]
-    assert place.locator(".chip").all_inner_texts() == dotted(model, ids)
-    each = len(MINE) / len(ids)
-    expect(place.locator(".found")).to_have_text(f"{len(ids)} tokens, {each:.2f} bytes a token")
-
-
-@in_browser
-@pytest.mark.parametrize("merges", [0, 300, 10000])
-def test_live_token_playground_with_fewer_merges(widget, model, merges):
-    place, whole = widget("tokenizer_playground"), model.tokenizer
-    few = Tokenizer(whole.merges[:merges], whole.special_tokens, whole.vocab, whole.patterns)
-    slider = place.get_by_label("merges used")
-    slider.fill(str(figures("recorded_widgets")["tokens"]["counts"].index(merges)))
-    ids = few.encode(MINE)
-    expect(place.locator(".with-id")).to_have_count(len(ids))
-    assert place.locator("small").all_inner_texts() == [str(i) for i in ids]
-    slider.press("End")
-    expect(place.locator(".with-id")).to_have_count(len(whole.encode(MINE)))
-
-
-@in_browser
-def test_live_reader_of_surprise(widget, model):
-    place = widget("surprise_reader")
-    ids = model.tokenizer.encode(MINE)
-    expect(place.locator(".surprise button")).to_have_count(len(ids))
-    losses = [each["loss"] for each in read(model, output_head.softmax, MINE, [0])]
-    expected = [sum(losses), len(losses), sum(losses) / len(losses)]
-    found = [float(x) for x in re.findall(r"[\d.]+\d", place.locator(".found").inner_text())[:3]]
-    assert near(found, expected, 0.11)
-    place.locator(".surprise button").nth(5).click()
-    likely = place.locator(".expected li code")
-    expect(likely).to_have_count(5)
-    best = model([0, *ids[:5]], last=True)[0, -1].topk(5).indices.tolist()
-    assert likely.all_inner_texts() == dotted(model, best)
-
-
-@in_browser
 def test_live_attention_explorer(widget, model):
     place = widget("attention_explorer")
     ids = model.tokenizer.encode(MINE)
@@ -617,7 +258,6 @@ def test_live_attention_explorer(widget, model):
     assert not place.get_by_label("switch this head off").is_checked()
 
 
-@in_browser
 def test_the_stretch_that_u_falls_into_is_the_one_that_llmlib_draws(page):
     shares = torch.tensor([0.2, 0.0, 0.5, 0.3])
     stretches = [{"text": str(i), "share": share} for i, share in enumerate(shares.tolist())]
@@ -626,7 +266,6 @@ def test_the_stretch_that_u_falls_into_is_the_one_that_llmlib_draws(page):
     assert found == sampling.draw(shares.expand(len(us), -1), torch.tensor(us)).tolist()
 
 
-@in_browser
 def test_what_a_step_computes_is_what_the_passes_of_the_loop_are_over(page):
     prompt, last = 4, 5
     found = run(page, "cached_scores", "x.map(step => m.counts(4, step))", list(range(last + 1)))
@@ -641,7 +280,6 @@ def test_what_a_step_computes_is_what_the_passes_of_the_loop_are_over(page):
         assert cached["scoresSoFar"] == squares[-1]
 
 
-@in_browser
 def test_live_generation_stepper(widget, model):
     place, ids = widget("generation_stepper"), model.tokenizer.encode(MINE)
     n = len(ids)
@@ -658,19 +296,6 @@ def test_live_generation_stepper(widget, model):
     expect(place.locator(".cache .reading")).to_have_count(n)
 
 
-@in_browser
-def test_live_stream_slider(widget, model):
-    place, expected = widget("stream_slider"), likeliest(model, model.tokenizer.encode(MINE))
-    for state in (0, 12, 30):
-        place.get_by_label("layer", exact=True).fill(str(state))
-        best = expected[state][0]["text"].replace(" ", "·").replace("\n", "⏎")
-        expect(place.locator(".likely .word").first).to_have_text(best)
-    strip = place.locator(".drafts").bounding_box()
-    place.page.mouse.click(strip["x"] + strip["width"] - 2, strip["y"] + 10)
-    expect(place.locator(".found")).to_contain_text("after layer 29")
-
-
-@in_browser
 def test_live_neuron_slider(widget, model):
     place, ids = widget("neuron_slider"), model.tokenizer.encode(MINE)
     natural = neuron_strengths_on(model, ids, 29, 1135)[-1].item()

@@ -8,10 +8,9 @@ from types import SimpleNamespace
 import answer_runner
 import nbformat
 import pytest
-import torch
 from tornado import web
 
-from classroom.checking import check_notebooks, run_tests
+from classroom.checking import check_notebooks
 from classroom.checking.check_notebooks import DONE, FAILING, UNTOUCHED, Status
 from classroom.lab import server_extension, start_page
 from exercises.format import notebooks
@@ -151,33 +150,6 @@ def test_a_copy_under_another_name_is_known_by_its_exercises(tmp_path):
     (tmp_path / "text.ipynb").write_text("no notebook")
     assert server_extension.which(tmp_path / "empty.ipynb") is None
     assert server_extension.which(tmp_path / "text.ipynb") is None
-
-
-def test_what_is_not_written_is_apart_from_what_calls_it():
-    space = {}
-    exec("def inner(): raise NotImplementedError\ndef outer(): return inner()", space)
-    for name, says in (
-        ("inner", "not written yet"),
-        ("outer", "it calls inner, which is not written yet"),
-    ):
-        with pytest.raises(NotImplementedError) as raised:
-            space[name]()
-        assert run_tests.error_message(raised.value, 1, name) == says
-    with pytest.raises(NotImplementedError) as raised:  # torch's own word for a dtype
-        torch.bincount(torch.zeros(2))
-    assert run_tests.error_message(raised.value, 1, "inner").startswith("NotImplementedError: ")
-
-
-def test_wrong_comes_first_then_the_order_of_the_notebook():
-    status = Status(
-        "01_tokens",
-        (("count_pairs", DONE, None), ("merge", UNTOUCHED, None), ("decode", FAILING, "why")),
-    )
-    assert [line[:3] for line in status.lines()] == [
-        ("1.5", "decode", FAILING),
-        ("1.1", "count_pairs", DONE),
-        ("1.2", "merge", UNTOUCHED),
-    ]
 
 
 def test_below_the_picture_stands_what_is_missing_with_a_link():

@@ -15,7 +15,12 @@ from exercises.format import notebooks as course_notebooks
 from exercises.format.notebooks import ROOT
 from llmlib.serve import chat
 
-pytestmark = pytest.mark.graders
+pytestmark = [
+    pytest.mark.graders,
+    pytest.mark.verdict(
+        "solutions/*", "notebooks/*", "llmlib/**/*", "classroom/**/*", "exercises/**/*"
+    ),
+]
 PARIS = "The capital of France is Paris."
 
 

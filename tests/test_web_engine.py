@@ -15,7 +15,7 @@ from authoring.site import weights
 from exercises.format.notebooks import ROOT
 from llmlib import pretrained, sampling
 from llmlib.attention import attention_maps
-from llmlib.demonstrations.layers import head, neuron_held, neuron_strengths_on, residual_stream
+from llmlib.demonstrations.layers import head, residual_stream
 from llmlib.output_head import log_softmax, softmax
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -149,25 +149,6 @@ def test_attention_and_the_streams_guesses_are_those_of_llmlib(page, model):
             assert guess["text"] == model.tokenizer.decode([guess["id"]])
 
 
-def test_a_neuron_is_held_as_in_notebook_4(page, model):
-    layer, neuron, ids = 20, 123, ids_of(model, "fact")
-    natural = neuron_strengths_on(model, ids, layer, neuron)[-1]
-    found = page.evaluate(
-        """async ([ids, hold]) => {
-        const free = (await engine.look(ids)).logits;
-        const { logits, natural } = await engine.look(ids, { hold: [hold] });
-        const after = (await engine.look(ids)).logits;
-        return [base64(logits), natural[0], after.every((logit, i) => logit === free[i])];
-        }""",
-        [ids, [layer, neuron, 30.0]],
-    )
-    wanted = neuron_held(model, layer, neuron, 30.0)(ids)[0, -1]
-    assert (wanted - model(ids)[0, -1]).abs().max() > 20 * CLOSE  # it does something
-    assert (floats(found[0]) - wanted).abs().max() < 2 * CLOSE
-    assert found[1] == pytest.approx(natural.item(), abs=CLOSE)
-    assert found[2], "a held neuron must leave nothing behind"
-
-
 def test_a_text_read_in_blocks_gives_the_bits_of_one_read_token_by_token(page, model):
     """Also after another text with the same beginning: what was read of that is used again."""
     ids = ids_of(model, "long")[:70]
@@ -196,31 +177,9 @@ def texts(count):
     """Texts of every kind, always the same ones."""
     rng = random.Random(45)
     special = ["<|im_start|>", "<|im_end|>", "<|endoftext|>", "<repo_name>", "<|im_end", "|>"]
-    spaces = [
-        " ",
-        "  ",
-        "\n",
-        "\r\n",
-        "\t",
-        "\u00a0",
-        "\u0085",
-        "\u3000",
-        "\ufeff",
-        "\u200b",
-        "\x1c",
-    ]
-    words = [
-        *PROSE.split()[:4000],
-        "don't",
-        "we'LL",
-        "I'M",
-        "'s",
-        "x'd",
-        "naïve",
-        "ﬁ",
-        "e\u0301",
-        "İ",
-    ]
+    spaces = [*" \n\t\u00a0\u0085\u3000\ufeff\u200b\x1c", "  ", "\r\n"]
+    odd = "don't we'LL I'M 's x'd naïve ﬁ e\u0301 İ"
+    words = [*PROSE.split()[:4000], *odd.split(" ")]
     emoji = ["😀", "👩‍👩‍👧", "🏳️‍🌈", "🇩🇪", "👍🏽", "☃", "❤️", "\U000e0041"]
     digits = ["0", "123", "٣٤", "½", "Ⅷ", "²", "१२", "1e-5", "3.14"]
     code = list("{}[]()<>=+-*/%&|^~!?;:,.\\\"'`@#$_")
@@ -263,18 +222,6 @@ def test_ten_thousand_texts_become_the_tokens_of_llmlib(page, model):
         for token in tokens:
             assert bytes(token["bytes"]) == tokenizer.token_bytes(token["id"])
             assert token["text"] == tokenizer.decode([token["id"]])
-
-
-def test_a_token_says_where_in_the_text_its_characters_are(page):
-    text = "Hi 😀 Ünï<|im_end|>!"
-    tokens = page.evaluate("text => engine.encode(text)", text)
-    units = text.encode("utf-16-le")  # what JavaScript counts strings in
-    cut = [units[2 * t["start"] : 2 * t["end"]].decode("utf-16-le") for t in tokens]
-    assert [b for t in tokens for b in t["bytes"]] == list(text.encode())
-    for piece, token in zip(cut, tokens, strict=True):
-        assert bytes(token["bytes"]) in piece.encode()
-        whole = "\ufffd" not in token["text"]
-        assert not whole or piece == token["text"]
 
 
 # ---- the sampler
@@ -340,8 +287,7 @@ def test_a_seed_gives_the_numbers_that_torch_gives(page, seed):
     assert mine == wanted
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_seeded_text_is_the_one_that_llmlib_draws(page, model, seed):
+def test_a_seeded_text_is_the_one_that_llmlib_draws(page, model):
     """Each id is the one whose stretch of the unit interval the draw falls in; within a hundredth
     of the next stretch, that one is right, too."""
     ids, settings = ids_of(model, "fact"), {"temperature": 0.9, "top_k": 50, "top_p": 0.95}
@@ -351,10 +297,10 @@ def test_a_seeded_text_is_the_one_that_llmlib_draws(page, model, seed):
         const made = await engine.generate(ids, settings, token => told.push(token));
         return [told, made];
         }""",
-        [ids, settings | {"seed": seed, "max_new_tokens": 40, "stop": []}],
+        [ids, settings | {"seed": 1, "max_new_tokens": 40, "stop": []}],
     )
     assert [each["id"] for each in told] == mine and len(mine) == 40
-    generator, same = torch.Generator().manual_seed(seed), 0
+    generator, same = torch.Generator().manual_seed(1), 0
     logits = model(ids + mine)[0, len(ids) - 1 : -1]
     for row, token in zip(logits, told, strict=True):
         u = torch.rand(1, generator=generator)
@@ -393,21 +339,6 @@ def test_generation_ends_at_a_stop_token_and_at_a_cancel(page):
     assert 5 <= len(cancelled) < 50
     assert look == "AbortError"
     assert after == stopped[:3]
-
-
-def test_the_page_goes_on_while_the_engine_computes(page):
-    """Frames that the page draws while a text is read and written."""
-    frames, ids = page.evaluate(
-        """async () => {
-        let frames = 0, busy = true;
-        const draw = () => { frames++; if (busy) requestAnimationFrame(draw); };
-        draw();
-        const ids = await engine.generate(Array(400).fill(40), { max_new_tokens: 30, stop: [] });
-        busy = false;
-        return [frames, ids.length];
-        }"""
-    )
-    assert ids == 30 and frames > 20
 
 
 def sentence(page, expression):

@@ -57,7 +57,7 @@ def write_manifest(folder, parts):
     def described(content):
         return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
-    named = [{"name": name} | described(part) for name, part in zip(NAMES, parts, strict=True)]
+    named = [{"name": name} | described(part) for name, part in zip(NAMES, parts)]
     manifest = {"file": "model.gguf"} | described(b"".join(parts)) | {"parts": named}
     (folder / "weights/manifest.json").write_text(json.dumps(manifest))
 
@@ -128,19 +128,6 @@ def test_a_lost_connection_costs_one_part(page, small):
     assert page.evaluate(READ)["sizes"] == WHOLE
     assert fetched(small) == NAMES[3:]
     assert isKept(page)
-
-
-def test_a_connection_that_comes_back_in_time_is_not_noticed(page, small):
-    lost = static_server.body(PARTS[2][:9], length=len(PARTS[2]))
-
-    def once(request):
-        del small.faults[NAMES[2]]
-        lost(request)
-
-    small.faults[NAMES[2]] = once
-    found = page.evaluate(READ)
-    assert found["sizes"] == WHOLE and "error" not in found
-    assert fetched(small).count(NAMES[2]) == 2
 
 
 OTHER = PARTS[1][:-1] + b"?"
@@ -215,24 +202,14 @@ def test_a_kept_part_that_went_bad_is_fetched_again(page, small):
     assert fetched(small) == NAMES[4:]
 
 
-def test_a_new_release_replaces_the_parts_that_changed(page, small):
+def test_a_new_release_replaces_the_parts_that_changed_and_removes_those_that_went(page, small):
     page.evaluate(READ)
     fetched(small)
-    parts = [*PARTS[:2], b"\x09" * 1000, *PARTS[3:]]
+    parts = [*PARTS[:2], b"\x09" * 1000, PARTS[3]]
     (small.folder / "weights" / NAMES[2]).write_bytes(parts[2])
     write_manifest(small.folder, parts)
-    assert page.evaluate(READ)["sizes"] == [*WHOLE[:2], [9, 1000], *WHOLE[3:]]
+    assert page.evaluate(READ)["sizes"] == [*WHOLE[:2], [9, 1000], WHOLE[3]]
     assert fetched(small) == NAMES[2:3]
-
-
-def test_parts_that_a_new_release_no_longer_has_are_removed(page, small):
-    page.evaluate(READ)
-    manifest = json.loads((small.folder / "weights/manifest.json").read_text())
-    whole = b"".join(PARTS[:4])
-    manifest |= {"size": len(whole), "sha256": hashlib.sha256(whole).hexdigest()}
-    manifest["parts"].pop()
-    (small.folder / "weights/manifest.json").write_text(json.dumps(manifest))
-    assert page.evaluate(READ)["sizes"] == WHOLE[:4]
     kept = page.evaluate(
         """async () => {
         const [storage] = (await caches.keys()).filter(each => each.includes("weights"));
@@ -322,22 +299,3 @@ def test_a_browser_without_simd_is_told(chromium, site):
         "one."
     )
     assert not [name for name in server.asked if ".gguf" in name], "nothing is downloaded in vain"
-
-
-@pytest.mark.parametrize("name", ["worker.js", "gguf.js"])
-def test_an_engine_that_cannot_be_loaded_is_told(chromium, site, name):
-    with static_server.served(site) as server, new_page(chromium) as page:
-        server.faults[name] = static_server.status(404)
-        page.goto(f"{server.address}/index.html")
-        assert page.evaluate(START).startswith("The engine could not be started or broke off")
-
-
-def test_too_little_memory_is_told(chromium, site):
-    """The browser refuses what the model's weights need."""
-    kernel = (site / "assets/engine/kernel.js").read_text(encoding="utf-8")
-    assert "{ initial: 1 }" in kernel
-    with static_server.served(site) as server, new_page(chromium) as page:
-        small = kernel.replace("{ initial: 1 }", "{ initial: 1, maximum: 1000 }")  # 65 MB
-        server.faults["kernel.js"] = static_server.body(small.encode(), kind="text/javascript")
-        page.goto(f"{server.address}/index.html")
-        assert page.evaluate(START).startswith("There is not enough memory for the model (")

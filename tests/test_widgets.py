@@ -15,7 +15,7 @@ import torch
 from llmlib import embeddings, output_head, plots, sampling, tokens, training, widgets
 from llmlib.attention import attention_maps, scaled_dot_product_attention
 from llmlib.demonstrations import scalar_graph
-from llmlib.kv_cache import KVCache, generate_cached
+from llmlib.kv_cache import generate_cached
 from llmlib.model import LLAMA_PARTS, Model
 from llmlib.scaling import H100
 from llmlib.widgets import joined
@@ -25,26 +25,7 @@ from llmlib.widgets.kernel import Widget
 from llmlib.widgets.stream_slider import stretches
 
 pytestmark = pytest.mark.unit
-WORDS = ["red", "<blue>", "green", "stop"]
 TEXT = "abcab"
-
-
-class Toy:
-    """Every token is followed by the same four probabilities."""
-
-    config = SimpleNamespace(stop_ids=(3,))
-    tokenizer = SimpleNamespace(
-        encode=lambda text: [0] * len(text), decode=lambda ids: " ".join(WORDS[i] for i in ids)
-    )
-
-    def new_cache(self, batch=1, context=None):
-        return KVCache([torch.zeros(batch, 1, context, 1)], [torch.zeros(batch, 1, context, 1)])
-
-    def __call__(self, ids, cache=None, last=False):
-        ids = torch.as_tensor(ids)
-        ids = ids[None] if ids.dim() == 1 else ids
-        logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log().expand(*ids.shape, 4)
-        return logits[:, -1:] if last else logits
 
 
 class Bytes:
@@ -147,10 +128,6 @@ def test_what_cannot_be_joined_is_refused(tmp_path, monkeypatch, line, said):
     monkeypatch.setattr(joined, "WEB", tmp_path)
     with pytest.raises(ValueError, match=said):
         joined._collect("one.js", {})
-
-
-def test_the_styles_hold_for_widgets_alone():
-    assert "\n:root" not in joined.styles() and ".llm-widget {\n/* The pictures" in joined.styles()
 
 
 # Each widget ------------------------------------------------------------------------------------
@@ -266,12 +243,6 @@ def test_the_explorer_gives_every_head_and_what_is_said_without_some(model):
     assert fault(widget, {"text": TEXT, "off": []}) == "ValueError: not <yet>"
 
 
-def test_given_the_identity_as_values_the_learners_attention_returns_every_map(model):
-    maps, logits = run(model, scaled_dot_product_attention, [3, 1, 4, 1])
-    assert torch.allclose(maps, attention_maps(model, [3, 1, 4, 1]))
-    assert torch.allclose(logits, model([3, 1, 4, 1])[0], atol=1e-5)
-
-
 def test_a_neuron_is_held_where_the_slider_stands():
     def logits_with(ids, value):
         return torch.tensor([2.0, 1.0, 0.0, -1.0, -2.0, -3.0]) * (1 if value is None else value)
@@ -297,11 +268,6 @@ def test_the_stream_slider_reads_every_state_by_the_lens(model):
     assert states[0] != states[-1] and "top of the lens" in still["text/plain"]
     assert still["text/html"].count("<span") == len(stretches(states))
     assert fault(view, {"text": ""}) == "Type a text first."
-
-
-def test_a_stretch_is_a_token_that_stays_on_top():
-    states = [[{"text": word}] for word in "aabccc"]
-    assert stretches(states) == [("a", 2), ("b", 1), ("c", 3)]
 
 
 def test_the_loss_lab_takes_the_learners_softmax():
@@ -331,29 +297,6 @@ def test_the_reader_gives_the_loss_of_each_token_and_what_was_expected(before, l
     if not before:
         assert fault(view, {"text": "a"}) == "Type two words or more."
     assert "bytes" in view.answer({"text": "é"})["tokens"][0]
-
-
-def test_a_probability_of_0_stays_finite_and_html_is_escaped():
-    rounded = lambda x: (torch.softmax(x, -1) > 0.5).float()  # noqa: E731
-    still, view = left(widgets.surprise_reader, Bytes(), rounded, "<b>")
-    assert "&lt;" in still["text/html"] and "<b>" not in still["text/html"]
-    assert view.answer({"text": "ab"})["tokens"][1]["loss"] == pytest.approx(
-        -math.log(1e-45), abs=1
-    )
-
-
-def test_the_strip_is_an_output_that_needs_no_kernel():
-    shares = torch.tensor([0.5, 0.3, 0.15, 0.05])
-    for rows, frames in (({"one": shares}, 1), (lambda u: {f"{u >= 0.5}": shares}, 2)):
-        (still,) = left(widgets.sampling_lab, Toy.tokenizer, rows, 0.6)
-        assert "u = 0.6" in still["text/plain"]
-        html = still["text/html"]
-        assert "<img alt=" in html and "inOutput" in html and "&lt;blue&gt;" in html
-        given = json.loads(unescape(re.search(r'data-given="([^"]*)"', html)[1]))
-        assert given["u"] == 0.6 and len(given["frames"]) == frames and len(given["at"]) == 100
-        assert given["at"][0] == 0 and given["at"][99] == frames - 1
-        drawn = given["frames"][0][0]["stretches"]
-        assert [each["share"] for each in drawn] == pytest.approx([0.5, 0.3, 0.15, 0.05])
 
 
 def given_of(outputs):
@@ -386,15 +329,6 @@ def test_what_a_model_writes_stands_beside_its_loss(shown):
     assert given["losses"] == [[0, 6.0], [4, 2.0], [5, 2.0]]
     assert "<b>" not in shown[-1]["text/html"].partition("<script>")[0]
     assert "After 4 steps it writes: “<b>”" in shown[-1]["text/plain"]
-
-
-def test_the_scores_are_an_output_that_needs_no_kernel(model):
-    (still,) = left(widgets.cached_scores, model, [72, 105], [33, 34, 35], 1, 0)
-    assert "15 scores" in still["text/plain"] and "inOutput" in still["text/html"]
-    given = json.loads(unescape(re.search(r'data-given="([^"]*)"', still["text/html"])[1]))
-    assert given["tokens"] == ["<H>", "<i>", "<!>", '<">', "<#>"] and given["prompt"] == 2
-    assert [len(row) for row in given["shares"]] == [1, 2, 3, 4, 5]
-    assert all(sum(row) == pytest.approx(1, abs=0.01) for row in given["shares"])
 
 
 def test_the_texts_of_rules_are_an_output_that_needs_no_kernel(model):
@@ -438,14 +372,6 @@ def test_each_turn_draws_one_token_and_the_cache_grows_by_what_was_read(model):
     asked = {"text": "", "settings": FREE, "turn": "next"}
     assert fault(widget, asked) == "Type a text first."
     assert len(turn("next", "ab")["tokens"]) == 2
-
-
-def test_the_settings_cut_what_was_drawn_from_and_what_will_be(model):
-    _, turn = stepper(model)
-    for asked in ("first", "same", "next", "next"):
-        cut = turn(asked, top_k=2)
-        assert cut["choice"]["kept"] == 2
-        assert cut["coming"] in [row["text"] for row in cut["choice"]["rows"][:2]]
 
 
 def test_the_end_of_the_loop_and_what_the_learners_functions_raise(model):
