@@ -265,15 +265,6 @@ def test_a_damaged_notebook_does_not_take_the_place_of_an_earlier_one(school, ca
     assert [each.name.split("+")[1] for each in school.inbound()] == [NAME, "02_embeddings"]
 
 
-def test_without_a_name_only_what_is_begun_and_released_is_handed_in(school, capsys):
-    school.configure("")
-    school.teach("release-assignment", "02_embeddings")
-    school.enrol("ada")
-    capsys.readouterr()
-    assert school.learn("ada", "submit") == 2
-    assert "nothing is begun of what can be handed in (02_embeddings)" in capsys.readouterr().err
-
-
 def put(school, student, when, **files):
     """A folder of the inbound, as `nbgrader submit` makes it or a forger does."""
     folder = school.exchange / COURSE / "inbound" / f"{student}+{NAME}+{when}+random"

@@ -7,7 +7,6 @@ import stat
 import pytest
 from test_manual_grades import TARGET, configure, course, grade
 
-from classroom import cli as command
 from exercises.format.notebooks import ROOT
 from grader import course_config
 from grader.host.time_limits import CLOCK_FACTOR, Limits
@@ -66,12 +65,3 @@ def test_the_folder_of_grades_is_its_owner_s_or_that_of_a_group_that_grades(
     finally:
         os.umask(umask)
     assert stat.S_IMODE(folder.stat().st_mode) == after and (folder / "exchange").is_dir()
-
-
-@pytest.mark.parametrize("timeout", ["0", "-1", "None", "'long'"])
-def test_a_timeout_that_is_no_number_of_seconds_is_one_sentence(course, timeout, capsys):
-    configure(course, f"c.Execute.timeout = {timeout}")
-    config = str(course / "nbgrader_config.py")
-    assert command.main(["grade", str(course / "submitted"), "--config", config]) == 2
-    said = capsys.readouterr().err
-    assert "timeout" in said and config in said and said.count("\n") == 1

@@ -32,7 +32,7 @@ CHIEF = {  # which `make test` looks at
     *("05_output_head: several at once", "softmax: cells twice, counts out of order"),
     *("gradients compared with autograd's", "layer_norm: an old edition, 1.2.0"),
 }
-BUSY = ["softmax: assert_close", "rms_norm: a loop over seeds", "all in one class"]
+BUSY = "softmax: assert_close"
 CASES = [
     pytest.param(case, id=title, marks=() if title in CHIEF else pytest.mark.proof)
     for title, case in honest.CASES.items()
@@ -107,20 +107,15 @@ def test_honest_work_is_solved_for_all_three(runner, case, tmp_path):
     assert not any("not allowed" in each for each in (*graded.findings, *graded.notes))
 
 
-def test_the_corpus_is_large_enough():
-    assert len(honest.CASES) >= 100 and CHIEF | {*BUSY} <= honest.CASES.keys()
-
-
 @pytest.mark.proof
-@pytest.mark.parametrize("title", BUSY)
-def test_a_busy_machine_takes_no_point(runner, title, tmp_path):
+def test_a_busy_machine_takes_no_point(runner, tmp_path):
     """Beside six loops on each processor."""
     loops = [
         subprocess.Popen([sys.executable, "-c", "while True: pass"])
         for _ in range(6 * (os.cpu_count() or 1))
     ]
     try:
-        test_honest_work_is_solved_for_all_three(runner, honest.CASES[title], tmp_path)
+        test_honest_work_is_solved_for_all_three(runner, honest.CASES[BUSY], tmp_path)
     finally:
         for each in loops:
             each.kill()

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import zipfile
 
 import nbformat
 import pytest
@@ -17,7 +16,6 @@ from test_gradebook import another_course
 from authoring import release
 from exercises import tokens
 from exercises.format import notebooks
-from grader import lms_file_names
 from llmlib import files
 
 pytestmark = pytest.mark.nbgrader
@@ -154,42 +152,6 @@ def test_lateness_costs_what_the_config_says(course):
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
         late = book.find_submission(NAME, "ada").late_submission_penalty
     assert late == sum(exercise.points for exercise in notebooks.load(NAME).exercises)
-
-
-@pytest.mark.parametrize(
-    "system, file, student, notebook",
-    [
-        ("canvas", "loveladyada_20117_3345501_01_tokens.ipynb", "20117", NAME),
-        ("canvas", "loveladyada_LATE_20117_3345509_01_tokens-2.ipynb", "20117", NAME),
-        ("canvas", "o_neil_7_3345510_07_kv_cache_and_scaling.ipynb", "7", notebooks.names()[6]),
-        ("canvas", "loveladyada_20117_3345501_quiz-1.ipynb", "20117", "quiz"),
-        ("canvas", "loveladyada_20117_3345501_notes.ipynb", None, None),
-        ("moodle", "Ada Lovelady_883_assignsubmission_file_01_tokens.ipynb", "Ada Lovelady", NAME),
-        ("moodle", "Ada Lovelady_883_assignsubmission_file/quiz.ipynb", "Ada Lovelady", "quiz"),
-        ("moodle", "Bo_2_883_assignsubmission_file_/01_tokens.ipynb", "Bo_2", NAME),
-        ("moodle", "Ada Lovelady_883_assignsubmission_file_quiz (1).ipynb", "Ada Lovelady", "quiz"),
-        ("moodle", "Ada Lovelady_883_assignsubmission_onlinetext.ipynb", None, None),
-    ],
-)
-def test_a_file_of_a_learning_management_system_names_its_student(system, file, student, notebook):
-    found = lms_file_names.claim(lms_file_names.NAMES[system], f"/{file}") or (None, None)
-    assert found == (student, notebook)
-
-
-def test_what_was_downloaded_is_sorted_and_learners_archives_stay_closed(course):
-    download, submitted = course / "downloaded" / NAME / "archive", course / "submitted"
-    download.mkdir(parents=True)
-    (download / "loveladyada_20117_3345501_01_tokens-1.ipynb").write_text("{}")
-    (download / "loveladyada_20117_3345590_01_tokens.ipynb").write_text("[]")
-    with zipfile.ZipFile(download / "mallory_666_3345502_01_tokens.zip", "w") as archive:
-        archive.writestr("mallory_666_3345502_01_tokens.ipynb", "{}")
-    before = {path.name for path in submitted.iterdir()}
-    (download / "noether_7_3345503_01_tokens.ipynb").write_text("{}")
-    said = nbgrader(course, "zip_collect", NAME)
-    assert {path.name for path in submitted.iterdir()} - before == {"7"}
-    (line,) = (line for line in said.splitlines() if "claim to be" in line)
-    assert "1_01_tokens-1.ipynb" in line and "0_01_tokens.ipynb" in line
-    assert "01_tokens of student 20117; none of them was taken" in line
 
 
 @pytest.mark.parametrize("assignment", ["hw1", "quiz"])

@@ -131,16 +131,6 @@ def test_what_python_calls_the_fault_is_known(line, ask):
     assert ask.runner.grade(A.notebook(NAME), found)["merge"].raised in oral_questions.UNBOUND
 
 
-@pytest.mark.proof
-def test_no_line_is_named_that_counts_as_python_writes_a_changed_function(ask):
-    """Without the blank lines above it, and whatever its author's layout."""
-    asked = ask("dan", lower({"merge": MERGE}))  # of whom one question is about an exception
-    raised = [
-        each.answer for each in asked if each.answer.startswith("It fails: “your code raised")
-    ]
-    assert raised and not [each for each in raised if "line" in each]
-
-
 def test_a_copy_of_the_stub_below_an_answer_is_not_asked_about(ask):
     code, stub = right(0)["merge"], A.exercise(NAME, "merge").stub
     asked = ask("ada", {"merge": code}, [submission.Cell("code", "merge", stub)])
