@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import torch
 from attacks import helpers
+from chief import chief
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from patient_runner import PatientRunner
 
@@ -29,7 +30,6 @@ from exercises.format import notebooks
 from exercises.format.source import given_imports
 from grader import wire
 from grader.host.time_limits import Limits
-from grader.marking.runner import Runner
 from llmlib import assets
 
 pytestmark = [
@@ -66,11 +66,6 @@ def cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("LLMLIB_CACHE", str(cache))
     assert assets.smollm2_folder() == cache / weights.name
     forked_checks.checks(monkeypatch)
-
-
-def chief(titles, *some):
-    """The parameters of a test of which `make test` runs `some`, `make proof` all."""
-    return [pytest.param(each, marks=() if each in some else pytest.mark.proof) for each in titles]
 
 
 def visible(notebook):
@@ -551,7 +546,7 @@ def test_what_stands_above_a_loop_without_end_counts(loop, tmp_path, monkeypatch
     monkeypatch.setattr(check_notebooks, "SECONDS", 21)  # of which a cell may take a third
     node = answer_runner.handed_in_notebook(NAME, SOLVED)
     code(f"{MERGE}\n{loop}")(node)
-    with closing(Runner([notebooks.load(NAME)], limits=Limits(cell=7))) as runner:
+    with closing(PatientRunner([notebooks.load(NAME)], limits=Limits(cell=7))) as runner:
         checked, _ = agreed(runner, node, tmp_path)
     assert checked["merge_heads"]
 

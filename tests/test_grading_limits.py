@@ -197,6 +197,7 @@ def test_cells_that_hang_or_die_cost_no_exercise_its_points(monkeypatch):
         assert len(result.notes) == 4
 
 
+@pytest.mark.proof
 def test_notes_on_cells_that_ended_the_process_have_an_end(runner):
     odd = [Cell("code", None, f"import os; os._exit({n})") for n in range(30)]
     merge = Cell("code", "merge", corpus.SOLUTIONS["merge"])

@@ -127,6 +127,7 @@ HIDDEN_WAYS = {
 }
 
 
+@pytest.mark.proof
 def test_a_hidden_half_tells_one_bit():
     """Two pages for all that it may do, time-outs among it; for what comes after it as well."""
     short = Limits(cell=9, call=1, test=2, notebook=60)

@@ -10,6 +10,7 @@ from functools import cache
 
 import pytest
 import torch
+from chief import chief
 from grading_fakes import verdict
 from patient_runner import PatientRunner
 
@@ -94,7 +95,7 @@ OURS += [f"exercises/{name}" for name in ("__init__", "course_packages")]
 OURS += [f"exercises/{name}" for name in ("operators", "torch_blocker")]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", chief(NAMES, "01_tokens", "quiz"))
 def test_no_answer_is_in_memory_or_on_disk(runner, name):
     """All that is alive, imported or in a file, but the grader's own part that runs there."""
     notebook = notebooks.load(name)
@@ -120,7 +121,7 @@ def test_no_answer_is_in_memory_or_on_disk(runner, name):
     assert {path for path in seen if not re.search("__editable__|dist-info", path)} <= known
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "quiz"])
+@pytest.mark.parametrize("name", chief([name for name in NAMES if name != "quiz"], "01_tokens"))
 def test_the_librarys_own_functions_get_no_points(runner, name):
     """By every module that has one of that name, in words that no reading of the text can see."""
     notebook = notebooks.load(name)
@@ -158,7 +159,7 @@ GRADIENTS = {  # how torch finds one -> the function's last lines
 }
 
 
-@pytest.mark.parametrize("way", GRADIENTS)
+@pytest.mark.parametrize("way", chief(GRADIENTS, "backward", "jvp"))
 def test_the_gradient_that_torch_finds_is_refused_and_named(runner, way):
     notebook = notebooks.load("05_output_head")
     code = f"{LOSS}    {GRADIENTS[way]}\n"
@@ -224,7 +225,7 @@ READY_MADE = {  # cell: (notebook, exercise)
 }
 
 
-@pytest.mark.parametrize("code", READY_MADE, ids=lambda code: READY_MADE[code][1])
+@pytest.mark.parametrize("code", chief(READY_MADE, BY_CODEC), ids=lambda code: READY_MADE[code][1])
 def test_what_does_the_work_under_another_name_is_refused(runner, code):
     name, exercise = READY_MADE[code]
     result = runner.grade(notebooks.load(name), [Cell("code", None, code)])
@@ -232,6 +233,7 @@ def test_what_does_the_work_under_another_name_is_refused(runner, code):
     assert "is not allowed in this exercise" in result[exercise].message
 
 
+@pytest.mark.proof
 def test_transformers_has_no_answer_to_give(runner):
     result = runner.grade(notebooks.load("04_layers"), [Cell("code", None, LLAMA)])
     assert "'LlamaRMSNorm' is not defined" in result["rms_norm"].message
@@ -259,6 +261,7 @@ LATE = {  # cell: its exercise; the import is the function's own, and nobody mad
 }
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("code", LATE, ids=range(len(LATE)))
 def test_what_is_off_is_off_also_where_its_library_is_imported_late(runner, code):
     name, space = LATE[code], {}

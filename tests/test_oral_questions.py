@@ -80,6 +80,7 @@ def test_another_learner_is_asked_something_else(ask):
     assert {each.asks for each in of_ada(ask)} != {each.asks for each in asked}
 
 
+@pytest.mark.proof
 def test_what_is_not_solved_is_not_asked_about(ask):
     code = {"merge": right(0)["merge"], "train_bpe": "def train_bpe(*a): return []"}
     assert {each.exercise for each in ask("ada", code)} == {"merge"}
@@ -131,6 +132,7 @@ def test_what_python_calls_the_fault_is_known(line, ask):
     assert ask.runner.grade(A.notebook(NAME), found)["merge"].raised in oral_questions.UNBOUND
 
 
+@pytest.mark.proof
 def test_a_copy_of_the_stub_below_an_answer_is_not_asked_about(ask):
     code, stub = right(0)["merge"], A.exercise(NAME, "merge").stub
     asked = ask("ada", {"merge": code}, [submission.Cell("code", "merge", stub)])
