@@ -151,15 +151,6 @@ def test_what_came_by_hand_is_named_and_not_given_back(school, capsys):
     assert "1 pages are of notebooks that did not come" in said and "nothing to give back" in said
 
 
-def test_an_exchange_that_only_the_teacher_can_enter_is_named(school, monkeypatch, capsys):
-    monkeypatch.delenv("LLM_COURSE_EXCHANGE")
-    school.configure("")
-    assert school.teach("release-assignment", NAME) == 0
-    said = capsys.readouterr().out
-    assert f"Only you can enter {school.teacher}/grading/exchange: " in said
-    assert "LLM_COURSE_EXCHANGE" in said
-
-
 def test_settings_are_written_once(school, capsys):
     school.configure("# mine")
     mine = school.config.read_bytes()

@@ -57,30 +57,6 @@ def test_no_copy_of_the_stub_and_no_added_cell_hides_an_answer():
     assert found == {first.name: f"{mine}\n\n\n{wraps}\n", second.name: f"{second.solution}\n"}
 
 
-@pytest.mark.slow  # it waits for a limit
-def test_a_text_that_is_dear_to_look_through_costs_its_own_answers(tmp_path, capsys, monkeypatch):
-    """To normalize one that combines many marks takes their square; not in each Python."""
-
-    def as_long_as_it_takes(form, text):
-        while len(text) > 100_000:
-            pass
-        return text
-
-    monkeypatch.setattr(read_submission, "SECONDS", 2)
-    monkeypatch.setattr(export_answers, "normalize", as_long_as_it_takes)
-    first = notebooks.load(NAME).exercises[0].name
-    path = hand_in(tmp_path / "submitted", "eve", {first: "x = 1"})
-    node = json.loads(path.read_text())
-    dear = "# " + "\u0301" * 200_000 + "\u0323" * 200_000
-    node["cells"].append({"cell_type": "code", "source": dear, "metadata": {}})
-    path.write_text(json.dumps(node))
-    hand_in(tmp_path / "submitted", "ann", {first: "x = 2"})
-    words = ["export-answers", str(tmp_path / "submitted"), "--output", str(tmp_path / "answers")]
-    assert cli.main(words) == 1
-    assert "left out: eve" in capsys.readouterr().err
-    assert [path.name for path in (tmp_path / "answers").rglob("*.py")] == ["ann.py"]
-
-
 def test_an_old_answer_does_not_stay(tmp_path):
     first = notebooks.load(NAME).exercises[0].name
     hand_in(tmp_path / "one", "ann", {first: "x = 1"})
