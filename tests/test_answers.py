@@ -37,6 +37,7 @@ def test_every_exercise_has_its_proof(exercise):
     )
 
 
+@pytest.mark.verdict("solutions/*.py")
 @pytest.mark.parametrize("exercise", EXERCISES, ids=ids)
 def test_the_solution_passes_and_the_stub_fails(exercise):
     notebook, function = exercise

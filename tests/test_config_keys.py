@@ -16,7 +16,7 @@ from test_families import CONFIGS, YARN
 from llmlib import generate, pretrained
 from llmlib.checkpoints import architectures, families
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow]
+pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.verdict("llmlib/checkpoints/*.py")]
 RANDOM = settings(
     max_examples=4,
     deadline=None,

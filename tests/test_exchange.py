@@ -21,6 +21,7 @@ from grader import course_config, exchange
 
 pytestmark = [
     pytest.mark.nbgrader,
+    pytest.mark.verdict("docs/hub/nbgrader_config.py", "notebooks/*.ipynb", "solutions/*.py"),
     pytest.mark.skipif("os.name == 'nt'", reason="left out: nbgrader's exchange needs Unix"),
 ]
 NAME = "01_tokens"

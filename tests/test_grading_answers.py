@@ -62,6 +62,7 @@ def graded(runner, name, function, code):
 
 
 @pytest.mark.proof
+@pytest.mark.verdict("solutions/{name}.py")
 @pytest.mark.parametrize(("name", "function"), EXERCISES)
 def test_the_solution_gets_its_points_and_the_stub_none(runner, name, function):
     task = A.exercise(name, function)

@@ -16,7 +16,7 @@ from grader.marking import messages
 from grader.marking.proxy import Proxy
 from grader.marking.reference_calls import ReferenceCalls
 
-pytestmark = pytest.mark.security
+pytestmark = [pytest.mark.security, pytest.mark.verdict("tests/attacks/*.py", "solutions/*.py")]
 
 
 ONE = "check.equal(f(), 1, 'one')"

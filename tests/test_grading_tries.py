@@ -12,7 +12,7 @@ from grader.host import run_test_cell
 from grader.host.time_limits import Limits
 from grader.marking.runner import Runner
 
-pytestmark = pytest.mark.security
+pytestmark = [pytest.mark.security, pytest.mark.verdict("tests/attacks/*.py", "solutions/*.py")]
 # Guesses that change from one try to the next: a learner may change what parses a message.
 GUESSES = """import json
 LETTERS, tries = "BACD", [0]

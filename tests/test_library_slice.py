@@ -24,7 +24,10 @@ from grader.host.time_limits import Limits
 from grader.marking import library_slice
 from grader.marking.runner import Runner
 
-pytestmark = pytest.mark.security
+pytestmark = [
+    pytest.mark.security,
+    pytest.mark.verdict("solutions/*.py", "llmlib/**/*.py", "classroom/**/*.py"),
+]
 NAMES = notebooks.names()
 
 

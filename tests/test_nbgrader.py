@@ -18,7 +18,7 @@ from exercises import tokens
 from exercises.format import notebooks
 from llmlib import files
 
-pytestmark = pytest.mark.nbgrader
+pytestmark = [pytest.mark.nbgrader, pytest.mark.verdict("nbgrader_config.py", "solutions/*.py")]
 NAME = "01_tokens"
 WRONG_MERGE = """def merge(ids, pair, new_id):
     out = []

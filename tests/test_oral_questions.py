@@ -13,7 +13,10 @@ from grader import oral_questions
 from grader.host import bubblewrap
 from grader.results import Graded, Outcome
 
-pytestmark = pytest.mark.security
+pytestmark = [
+    pytest.mark.security,
+    pytest.mark.verdict("solutions/01_tokens.py", "tests/answers/01_tokens/*.py"),
+]
 NAME = "01_tokens"
 
 
