@@ -207,17 +207,6 @@ def test_a_damaged_register_is_named(text, tmp_path):
         Register(tmp_path / "k.pem")
 
 
-def test_half_a_key_is_not_left_behind(tmp_path, monkeypatch):
-    def full(self):
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(keys.KeyEd25519, "generate_keypair", full)
-        with pytest.raises(OSError, match="No space"):
-            keys.load_or_create(tmp_path / "k.pem")
-    assert not list(tmp_path.iterdir()) and keys.load_or_create(tmp_path / "k.pem")
-
-
 def test_another_issuers_list_cannot_revoke_or_clear(key, tmp_path):
     private, public = keys.load_or_create(tmp_path / "k.pem")
     register = Register(tmp_path / "k.pem", "https://example.org/revoked.jwt")
@@ -552,6 +541,7 @@ def test_an_instructor_issues_in_bulk_verifies_and_revokes(home, capsys):
     assert verified("ada") == UNKNOWN_ISSUER and verified("none") == 2
 
 
+@pytest.mark.proof
 def test_one_student_s_odd_name_costs_no_other_a_certificate(home, capsys):
     """Nor do two have one file."""
     odd = ["li wei", "li,wei", "li_wei", "x" * 201, ".zoë", "yy", "zz"]

@@ -313,6 +313,7 @@ def test_nobody_hands_in_what_is_not_theirs(school, tmp_path):
     ]
 
 
+@pytest.mark.proof
 def test_a_root_that_only_the_teacher_can_write_to_is_enough(school, capsys):
     """For this course's commands and, by docs/hub/nbgrader_config.py, for nbgrader's own."""
     from nbgrader.exchange import ExchangeError, ExchangeFactory

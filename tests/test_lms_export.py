@@ -1,14 +1,11 @@
 """`llmlib export-grades`: the gradebook's totals, in the columns that Canvas and Moodle import."""
 
 import csv
-import os
-import sys
 
 import pytest
 from attacks import corpus
 
 from classroom import cli
-from classroom.environment import environment
 from grader.gradebook import GradebookWriter
 from grader.results import Graded, Outcome
 
@@ -146,16 +143,3 @@ def test_the_roster_is_not_written_over(course, capsys, where):
     assert cli.main([*words, "--roster", str(folder / where), *output]) == 2
     assert "is the roster" in capsys.readouterr().err
     assert (folder / where).read_text(encoding="utf-8") == "Username\nada\nbob\n"
-
-
-def test_gradebooks_opened_one_after_the_other_leave_no_trace_in_the_environment(
-    tmp_path, monkeypatch
-):
-    """Each page of feedback opens one: programs start no more where PATH is 128 KiB long."""
-    paths = []
-    monkeypatch.setenv("PATH", os.environ["PATH"])
-    for name in ("one", "two", "three"):
-        with GradebookWriter(f"sqlite:///{tmp_path / name}.db", "c"):
-            paths.append(os.environ["PATH"])
-    assert paths[0] == paths[2] == environment()["PATH"]
-    assert paths[0].split(os.pathsep)[0] == os.path.dirname(sys.executable)

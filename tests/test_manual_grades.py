@@ -160,6 +160,7 @@ def test_points_and_comments_by_hand_come_back(course):
         assert opened.totals()["bob"] == {"target": 9.0}
 
 
+@pytest.mark.proof
 def test_formgrader_s_button_makes_the_same_page(course):
     grade(course)
     ours = page(course, "bob")
@@ -171,6 +172,7 @@ def test_formgrader_s_button_makes_the_same_page(course):
     assert page(course, "bob") == ours and "merge from left to right" not in ours
 
 
+@pytest.mark.proof
 def test_lateness_costs_what_the_config_says_and_only_while_it_is_late(course):
     configure(course, "c.LateSubmissionPlugin.penalty_method = 'zero'")
     assert grade(course)["ada"]["score"] == "10.0"
@@ -213,6 +215,7 @@ def edited(path, column, choose):
     return rows
 
 
+@pytest.mark.proof
 def test_one_comment_reaches_all_who_made_a_mistake_and_leaves_with_it(course):
     for student, source in (("carl", GUESSED + "  # mine"), ("dora", "def merge(a, b, c):\n    0")):
         submission = corpus.Submission(course / "submitted" / student / "target", {})
@@ -245,6 +248,7 @@ def test_one_comment_reaches_all_who_made_a_mistake_and_leaves_with_it(course):
     assert command.main(words) == 2
 
 
+@pytest.mark.proof
 def test_a_finding_leads_to_its_cell_and_can_be_marked_as_seen(course, capsys):
     submission = corpus.Submission(course / "submitted" / "eve" / "target", {})
     submission.solve()
