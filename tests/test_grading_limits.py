@@ -4,6 +4,7 @@ and a busy machine is not held against a learner."""
 import signal
 import time
 from contextlib import closing
+from dataclasses import astuple
 
 import nbformat
 import pytest
@@ -251,6 +252,11 @@ def test_a_machine_without_time_for_a_text_does_not_hold_it_against_the_learner(
     result = worker_pool.grade_bytes(None, corpus.TARGET, b"{}")
     assert isinstance(result, NotGraded)
     assert "this machine is too busy; start again" in result.reason
+
+
+def test_all_limits_follow_from_the_seconds_of_a_cell():
+    assert Limits.for_cell(30) == Limits()
+    assert astuple(Limits.for_cell(60)) == tuple(2 * each for each in astuple(Limits()))
 
 
 def test_a_worker_may_take_what_its_work_may_take():

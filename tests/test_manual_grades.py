@@ -1,7 +1,10 @@
 """What an instructor sets and gives by hand reaches scores.csv, the page and the gradebook alike:
-partial credit, points and comments from Formgrader, the price of lateness."""
+partial credit, the seconds of a cell, points and comments from Formgrader, the price of lateness,
+and who may enter the folder of grades."""
 
 import csv
+import os
+import stat
 from contextlib import closing
 from datetime import datetime
 
@@ -15,8 +18,9 @@ from traitlets.config import PyFileConfigLoader
 from classroom import cli as command
 from classroom.checking.submission import Cell
 from exercises.format import notebooks
-from grader import cli, nbgrader_plugin
+from grader import cli, course_config, nbgrader_plugin
 from grader.gradebook import GradebookWriter
+from grader.host.time_limits import CLOCK_FACTOR
 from grader.marking.runner import Runner
 
 pytestmark = pytest.mark.nbgrader
@@ -263,3 +267,39 @@ def test_a_finding_leads_to_its_cell_and_can_be_marked_as_seen(course, capsys):
     assert "Finding:" not in capsys.readouterr().out
     with (course / "findings.csv").open(encoding="utf-8", newline="") as file:
         assert [row["seen"] for row in csv.DictReader(file)] == ["yes, she may"]
+
+
+@pytest.mark.proof
+def test_the_timeout_of_a_cell_is_the_instructor_s_to_set(course):
+    """ada's cell sleeps, then makes a name that `merge` reads: what counts is the clock."""
+    submission = corpus.Submission(course / "submitted" / "ada" / "target", {})
+    submission.solve()
+    sleeps = f"import time\ntime.sleep({2 * CLOCK_FACTOR + 2})\nSLEPT = True\n"
+    reads = corpus.SOLUTIONS["merge"].replace("):\n", "):\n    SLEPT\n", 1)
+    submission.put("merge", sleeps + reads)
+    submission.write()
+    configure(course, "c.Execute.timeout = 2")
+    row = grade(course)["ada"]
+    assert row["merge"] == "0.0" and "this cell took longer than 2 s" in row["notes"]
+    configure(course, "c.Execute.timeout = 60")
+    row = grade(course)["ada"]  # a result depends on it: graded again
+    assert row["merge"] == "3.0" and row["notes"] == ""
+
+
+@pytest.mark.skipif("os.name == 'nt'", reason="left out: Windows has no umask")
+@pytest.mark.parametrize(("before", "after"), [(None, 0o700), (0o755, 0o700), (0o2775, 0o2770)])
+def test_the_folder_of_grades_is_its_owner_s_or_that_of_a_group_that_grades(
+    before, after, tmp_path, monkeypatch
+):
+    """By the course's own nbgrader_config.py, under the usual umask."""
+    folder = tmp_path / "classes" / "grading"
+    if before:
+        folder.mkdir(parents=True)
+        folder.chmod(before)
+    monkeypatch.setenv("LLM_COURSE_FOLDER", str(folder))
+    umask = os.umask(0o022)
+    try:
+        assert course_config.settings(notebooks.ROOT / "nbgrader_config.py")[0] == folder
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(folder.stat().st_mode) == after and (folder / "exchange").is_dir()
