@@ -102,6 +102,7 @@ def test_a_text_that_is_dear_to_read_is_left_out(tmp_path, limit, says, monkeypa
     assert f"left out: bob  02_embeddings: {says}" in capsys.readouterr().err
 
 
+@pytest.mark.proof
 @pytest.mark.slow  # it fills what a reading may take
 def test_a_text_that_fills_the_memory_costs_its_own_row(tmp_path):
     first = notebooks.load(NAME).exercises[0].name

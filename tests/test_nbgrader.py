@@ -106,6 +106,7 @@ def scores(course):
         }
 
 
+@pytest.mark.proof
 def test_every_student_gets_the_points_of_the_exercises_solved(course):
     points = {
         f"test_{exercise.name}": exercise.points for exercise in notebooks.load(NAME).exercises
@@ -117,6 +118,7 @@ def test_every_student_gets_the_points_of_the_exercises_solved(course):
     assert independent and all(got["bob", name] == points[name] for name in independent)
 
 
+@pytest.mark.proof
 def test_feedback_names_the_mistake(course):
     pages = course / "feedback"
     feedback = {
