@@ -9,37 +9,12 @@ from exercises.format import notebooks
 
 pytestmark = pytest.mark.graders
 
-BROKEN, EXERCISES = [], []
-for _name in notebooks.names():
-    try:
-        if A.notebook(_name).number is None:  # the quiz, proven in test_quiz.py
-            continue
-        EXERCISES += [(_name, each.name) for each in A.notebook(_name).exercises]
-    except Exception as error:  # noqa: BLE001 - one source costs one test, the others are proven
-        BROKEN.append(f"solutions/{_name}.py: {error}")
-FILES = sorted(A.HERE.glob("*/*.py"))
+EXERCISES = [(book.name, each.name) for book in notebooks.lessons() for each in book.exercises]
 DEPENDS = "solutions/{answer.notebook}.py", "tests/answers/{answer.notebook}/{answer.function}.py"
-
-
-def test_what_is_wrong_with_a_file_of_answers_is_said(tmp_path):
-    path = tmp_path / "double.py"
-    path.write_text(
-        "# %% right: a sum\ndef double(x):\n    return x + x\n"
-        "#%% wrong: x itself\ndef double(x):\n    return x\n"
-        "# %% right: a product\ndef double(x)\n    return 2 * x\n"
-    )
-    assert A.read(path)[1] == [
-        "`#%% wrong: x itself` must start with `# %%`, or it is a part of the answer above it",
-        "`# %% right: a product` is not Python: expected ':', 1 lines below it",
-    ]
 
 
 def ids(value):
     return f"{value.notebook}: {value}" if isinstance(value, A.Answer) else "/".join(value)
-
-
-def test_every_source_can_be_read():
-    assert not BROKEN, "; ".join(BROKEN)
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=ids)
@@ -62,13 +37,7 @@ def test_every_exercise_has_its_proof(exercise):
     )
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_every_proof_has_its_exercise(path):
-    assert (path.parent.name, path.stem) in EXERCISES, (
-        f"{path.parent.name} has no exercise `{path.stem}` with a test"
-    )
-
-
+@pytest.mark.verdict("solutions/*.py")
 @pytest.mark.parametrize("exercise", EXERCISES, ids=ids)
 def test_the_solution_passes_and_the_stub_fails(exercise):
     notebook, function = exercise

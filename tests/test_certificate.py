@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import threading
-import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -187,25 +186,18 @@ def test_holder_issuer_and_expiry(key, tmp_path):
     assert verify(issued, key[1]).status == VALID and verify(issued, key[1]).kind == INSTRUCTOR
     assert verify(issued, key[1], name="Eve").status == WRONG_HOLDER
     assert verify(issued, key[1], email="eve@example.org").status == WRONG_HOLDER
-    now, day = datetime.now(UTC), timedelta(days=1)
-    assert verify(made(key, expires=now - day), key[1]).status == EXPIRED
-    assert verify(made(key, expires=now + day), key[1]).status == VALID
+    later = datetime.now(UTC) + timedelta(days=1)
+    assert verify(made(key, expires=later), key[1]).status == VALID
 
 
-def test_an_expired_certificate_that_was_also_changed_is_called_changed(key):
-    old = made(key, expires=datetime.now(UTC) - timedelta(days=1))
-    head, payload, signature = OB3Verifier.extract_token_from_svg(old).split(".")
+@pytest.mark.parametrize(("status", "days"), [(EXPIRED, {"expires": -1}), (EARLY, {"issued": 1})])
+def test_out_of_its_time_it_is_called_changed_only_if_it_was(key, status, days):
+    when = {name: datetime.now(UTC) + timedelta(count) for name, count in days.items()}
+    svg = made(key, **when)
+    assert verify(svg, key[1]).status == status
+    head, payload, signature = OB3Verifier.extract_token_from_svg(svg).split(".")
     flipped = ("B" if signature[0] == "A" else "A") + signature[1:]
-    assert verify(with_token(old, f"{head}.{payload}.{flipped}")).status == TAMPERED
-
-
-def test_one_dated_ahead_of_this_clock_is_not_called_changed(key):
-    early = made(key, issued=datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=5))
-    found = verify(early)
-    assert found.status == EARLY and "clock" in found.why
-    head, payload, signature = OB3Verifier.extract_token_from_svg(early).split(".")
-    flipped = ("B" if signature[0] == "A" else "A") + signature[1:]
-    assert verify(with_token(early, f"{head}.{payload}.{flipped}")).status == TAMPERED
+    assert verify(with_token(svg, f"{head}.{payload}.{flipped}")).status == TAMPERED
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"url": null, "issued": {"a": {}}}'])
@@ -213,17 +205,6 @@ def test_a_damaged_register_is_named(text, tmp_path):
     (tmp_path / "k.register.json").write_text(text)
     with pytest.raises(ValueError, match=r"k\.register\.json is damaged"):
         Register(tmp_path / "k.pem")
-
-
-def test_half_a_key_is_not_left_behind(tmp_path, monkeypatch):
-    def full(self):
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(keys.KeyEd25519, "generate_keypair", full)
-        with pytest.raises(OSError, match="No space"):
-            keys.load_or_create(tmp_path / "k.pem")
-    assert not list(tmp_path.iterdir()) and keys.load_or_create(tmp_path / "k.pem")
 
 
 def test_another_issuers_list_cannot_revoke_or_clear(key, tmp_path):
@@ -271,12 +252,6 @@ def test_a_name_of_more_than_a_line_is_refused(key, change):
     assert (found.status, found.name) == (TAMPERED, "") and "name" in found.why
 
 
-def test_a_name_in_letters_newer_than_this_python_is_no_forgery(key):
-    new = chr(next(n for n in range(0xE1000, 0xF0000) if unicodedata.category(chr(n)) == "Cn"))
-    whole = Certificate(f"Ada {new} B", SELF, f"Ada {new} B", "All passed.", "mailto:a@b.c")
-    assert verify(bake(whole, SVG, *key)).status == VALID
-
-
 def test_what_a_certificate_says_cannot_add_a_line_to_the_verdict(key, tmp_path, capsys):
     path = tmp_path / "c.svg"
     path.write_bytes(made(key, entry(f"http://example.org/{FORGED}")))
@@ -285,13 +260,6 @@ def test_what_a_certificate_says_cannot_add_a_line_to_the_verdict(key, tmp_path,
     fields = [line.split()[0] for line in said.splitlines()]
     assert fields == ["c.svg:", "holder", "course", "kind", "issuer", "issued"]
     assert "\x1b" not in said and "  kind    self-attested\n" in said
-
-
-def test_names_are_shown_as_they_are_spelled(key, tmp_path, capsys):
-    name = clean_name("नरेन्\u200dद्र 李 \u05d3")
-    (tmp_path / "c.svg").write_bytes(made(key, name=name))
-    assert cli.main(["verify", str(tmp_path / "c.svg")]) == VALID
-    assert f"  holder  {name}\n" in capsys.readouterr().out
 
 
 def test_without_a_network_revocation_is_unchecked_not_tampered_with(key, monkeypatch):
@@ -329,10 +297,6 @@ def test_names_are_one_line_and_hide_nothing():
     for bad in ("", " \n", "\u200b", "x" * 201):
         with pytest.raises(ValueError, match="name"):
             clean_name(bad)
-
-
-def test_what_no_font_has_is_named():
-    assert picture.undrawable("Ada") == "" and picture.undrawable("\U00012000") == "\U00012000"
 
 
 def test_keys_are_private_and_never_overwritten(tmp_path):
@@ -434,16 +398,6 @@ def test_a_file_that_a_scanner_holds_for_a_moment_is_waited_for(
         files.write(path, "new")
     assert path.read_text() == comes and list(tmp_path.iterdir()) == [path]
     assert len(waited) == min(times, 5) and sum(waited) <= 3
-
-
-def test_a_folder_without_rights_is_not_waited_for(tmp_path, monkeypatch):
-    def refused(part, path):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(os, "replace", refused)
-    monkeypatch.setattr(files.time, "sleep", lambda _: pytest.fail("waited"))
-    with pytest.raises(PermissionError):
-        files.write(tmp_path / "x", "new")
 
 
 def test_the_register_of_students_is_for_its_owner_alone(tmp_path):
@@ -587,6 +541,7 @@ def test_an_instructor_issues_in_bulk_verifies_and_revokes(home, capsys):
     assert verified("ada") == UNKNOWN_ISSUER and verified("none") == 2
 
 
+@pytest.mark.proof
 def test_one_student_s_odd_name_costs_no_other_a_certificate(home, capsys):
     """Nor do two have one file."""
     odd = ["li wei", "li,wei", "li_wei", "x" * 201, ".zoë", "yy", "zz"]
@@ -617,13 +572,6 @@ def test_points_that_the_gradebook_takes_off_for_lateness_do_not_count(home):
         worth = nbgraders.totals()["ada"]["03_attention"] + 5
     ada, *_ = eligibility.of_gradebook(str(book))
     assert ada.missing == (f"03_attention: {worth - 5:g} of {worth:g}",) and ada.share < 1
-
-
-def test_a_wrong_gradebook_is_not_created(home, capsys):
-    book, key = home / "no.db", home / "k.pem"
-    assert certificate(home, "--gradebook", book, "--key", key, "--issuer", "School") == 2
-    assert "there is no gradebook" in capsys.readouterr().err
-    assert not book.exists() and not key.exists()
 
 
 @pytest.mark.proof
@@ -670,20 +618,3 @@ def test_an_address_stands_alone(odd):
     assert credential.clean_email("ada+x@example.org")
     with pytest.raises(ValueError, match="give the address only"):
         credential.clean_email(odd)
-
-
-def test_a_list_that_a_certificate_does_not_name_is_said_to_be_unused(key, baked):
-    assert any("so none was checked" in note for note in verify(baked, status_list=b"x").notes)
-    assert not any("looked into" in note for note in verify(baked).notes)
-
-
-@pytest.mark.parametrize("name", ["", ".", "/"])
-def test_a_folder_is_no_key(name):
-    with pytest.raises(ValueError, match="is a folder: give --key a file"):
-        keys.load_or_create(name)
-
-
-def test_a_file_in_the_place_of_the_folder_is_refused_before_the_checks(home, capsys):
-    (home / "out").write_text("mine")
-    assert certificate(home, "--name", "Ada") == 2
-    assert "out is a file: give --output a folder" in capsys.readouterr().err

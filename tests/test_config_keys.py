@@ -7,6 +7,7 @@ import json
 import pytest
 import torch
 import transformers
+from chief import chief
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from test_engine import gpt2, saved
@@ -15,7 +16,7 @@ from test_families import CONFIGS, YARN
 from llmlib import generate, pretrained
 from llmlib.checkpoints import architectures, families
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow]
+pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.verdict("llmlib/checkpoints/*.py")]
 RANDOM = settings(
     max_examples=4,
     deadline=None,
@@ -152,13 +153,7 @@ def assert_same(folder, ids):
         assert abs(logits[written[at]] - logits[told[at]]) < 1e-5, (at, written, told)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name in ("llama", "mixtral") else pytest.mark.proof)
-        for name in families.LLAMAS
-    ],
-)
+@pytest.mark.parametrize("name", chief(families.LLAMAS, "llama"))
 def test_random_settings(name, tmp_path_factory):
     @RANDOM
     @given(configs(name), st.integers(0, 99))
@@ -174,7 +169,7 @@ def test_random_settings(name, tmp_path_factory):
     every()
 
 
-@pytest.mark.parametrize("name", [*families.LLAMAS, "gpt2"])
+@pytest.mark.parametrize("name", chief([*families.LLAMAS, "gpt2"], "llama"))
 def test_a_key_that_the_engine_does_not_know_is_refused_by_name(name, tmp_path):
     if name == "gpt2":
         gpt2(tmp_path)
@@ -224,6 +219,7 @@ def test_a_setting_that_the_engine_lacks_is_refused_by_name(name, more, tmp_path
         pretrained.load(tmp_path)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", ["qwen2", "mistral"])
 def test_a_stray_setting_that_transformers_ignores_is_ignored(name, tmp_path):
     config = getattr(transformers, KINDS[name] + "Config")(

@@ -161,14 +161,6 @@ def test_a_link_or_a_file_too_large_is_left_out(tmp_path, monkeypatch):
     assert "larger than" in downloads.collect(bomb, tmp_path / "other")[1][0]
 
 
-def test_what_cannot_be_read_is_one_sentence(tmp_path):
-    (tmp_path / "x.zip").write_text("no archive")
-    with pytest.raises(ValueError, match="is no archive that can be read"):
-        downloads.collect(tmp_path / "x.zip", tmp_path / "submitted")
-    with pytest.raises(FileNotFoundError, match="no folder or archive"):
-        downloads.collect(tmp_path / "nowhere", tmp_path / "submitted")
-
-
 def test_a_later_download_takes_the_place_of_an_earlier_one(tmp_path):
     source = folder(tmp_path / "d", CANVAS)
     collect(tmp_path, source)

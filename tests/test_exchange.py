@@ -21,6 +21,7 @@ from grader import course_config, exchange
 
 pytestmark = [
     pytest.mark.nbgrader,
+    pytest.mark.verdict("docs/hub/nbgrader_config.py", "notebooks/*.ipynb", "solutions/*.py"),
     pytest.mark.skipif("os.name == 'nt'", reason="left out: nbgrader's exchange needs Unix"),
 ]
 NAME = "01_tokens"
@@ -151,15 +152,6 @@ def test_what_came_by_hand_is_named_and_not_given_back(school, capsys):
     assert "1 pages are of notebooks that did not come" in said and "nothing to give back" in said
 
 
-def test_an_exchange_that_only_the_teacher_can_enter_is_named(school, monkeypatch, capsys):
-    monkeypatch.delenv("LLM_COURSE_EXCHANGE")
-    school.configure("")
-    assert school.teach("release-assignment", NAME) == 0
-    said = capsys.readouterr().out
-    assert f"Only you can enter {school.teacher}/grading/exchange: " in said
-    assert "LLM_COURSE_EXCHANGE" in said
-
-
 def test_settings_are_written_once(school, capsys):
     school.configure("# mine")
     mine = school.config.read_bytes()
@@ -265,15 +257,6 @@ def test_a_damaged_notebook_does_not_take_the_place_of_an_earlier_one(school, ca
     assert [each.name.split("+")[1] for each in school.inbound()] == [NAME, "02_embeddings"]
 
 
-def test_without_a_name_only_what_is_begun_and_released_is_handed_in(school, capsys):
-    school.configure("")
-    school.teach("release-assignment", "02_embeddings")
-    school.enrol("ada")
-    capsys.readouterr()
-    assert school.learn("ada", "submit") == 2
-    assert "nothing is begun of what can be handed in (02_embeddings)" in capsys.readouterr().err
-
-
 def put(school, student, when, **files):
     """A folder of the inbound, as `nbgrader submit` makes it or a forger does."""
     folder = school.exchange / COURSE / "inbound" / f"{student}+{NAME}+{when}+random"
@@ -330,6 +313,7 @@ def test_nobody_hands_in_what_is_not_theirs(school, tmp_path):
     ]
 
 
+@pytest.mark.proof
 def test_a_root_that_only_the_teacher_can_write_to_is_enough(school, capsys):
     """For this course's commands and, by docs/hub/nbgrader_config.py, for nbgrader's own."""
     from nbgrader.exchange import ExchangeError, ExchangeFactory

@@ -57,30 +57,6 @@ def test_no_copy_of_the_stub_and_no_added_cell_hides_an_answer():
     assert found == {first.name: f"{mine}\n\n\n{wraps}\n", second.name: f"{second.solution}\n"}
 
 
-@pytest.mark.slow  # it waits for a limit
-def test_a_text_that_is_dear_to_look_through_costs_its_own_answers(tmp_path, capsys, monkeypatch):
-    """To normalize one that combines many marks takes their square; not in each Python."""
-
-    def as_long_as_it_takes(form, text):
-        while len(text) > 100_000:
-            pass
-        return text
-
-    monkeypatch.setattr(read_submission, "SECONDS", 2)
-    monkeypatch.setattr(export_answers, "normalize", as_long_as_it_takes)
-    first = notebooks.load(NAME).exercises[0].name
-    path = hand_in(tmp_path / "submitted", "eve", {first: "x = 1"})
-    node = json.loads(path.read_text())
-    dear = "# " + "\u0301" * 200_000 + "\u0323" * 200_000
-    node["cells"].append({"cell_type": "code", "source": dear, "metadata": {}})
-    path.write_text(json.dumps(node))
-    hand_in(tmp_path / "submitted", "ann", {first: "x = 2"})
-    words = ["export-answers", str(tmp_path / "submitted"), "--output", str(tmp_path / "answers")]
-    assert cli.main(words) == 1
-    assert "left out: eve" in capsys.readouterr().err
-    assert [path.name for path in (tmp_path / "answers").rglob("*.py")] == ["ann.py"]
-
-
 def test_an_old_answer_does_not_stay(tmp_path):
     first = notebooks.load(NAME).exercises[0].name
     hand_in(tmp_path / "one", "ann", {first: "x = 1"})
@@ -112,35 +88,27 @@ def test_another_folder_is_not_emptied(tmp_path, capsys):
     assert (tmp_path / "home" / "thesis.txt").exists()
 
 
-@pytest.mark.parametrize("limit", ["SECONDS", "WAIT_SECONDS"])
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [("SECONDS", "it cannot be read within the limits"), ("WAIT_SECONDS", "not read in 1 s: this")],
+)
 @pytest.mark.slow
-def test_a_text_that_is_dear_to_read_costs_its_own_row(tmp_path, limit, monkeypatch, capsys):
-    first = notebooks.load(NAME).exercises[0].name
-    hand_in(tmp_path / "in", "ann", {first: "x = 1"})
-    hand_in(tmp_path / "in", "bob", {first: "'a\\" * 16_000})
-    monkeypatch.setattr(read_submission, limit, {"SECONDS": 1, "WAIT_SECONDS": 8}[limit])
-    monkeypatch.setattr(
-        export_answers, "words", spin
-    )  # as the tokenizer does for that, in old Pythons
-    assert (
-        cli.main(["export-answers", str(tmp_path / "in"), "--output", str(tmp_path / "out")]) == 1
-    )
-    said = capsys.readouterr()
-    why = (
-        "not read in 8 s: this"
-        if limit == "WAIT_SECONDS"
-        else "it cannot be read within the limits"
-    )
-    assert f"left out: bob  02_embeddings: {why}" in said.err
-    assert said.out.startswith("1 answers in ")
+def test_a_text_that_is_dear_to_read_is_left_out(tmp_path, limit, says, monkeypatch, capsys):
+    hand_in(tmp_path / "in", "bob", {notebooks.load(NAME).exercises[0].name: "'a\\" * 16_000})
+    monkeypatch.setattr(read_submission, limit, 1)
+    monkeypatch.setattr(export_answers, "words", spin)  # as the tokenizer of old Pythons does
+    words = ["export-answers", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
+    assert cli.main(words) == 1
+    assert f"left out: bob  02_embeddings: {says}" in capsys.readouterr().err
 
 
+@pytest.mark.proof
 @pytest.mark.slow  # it fills what a reading may take
 def test_a_text_that_fills_the_memory_costs_its_own_row(tmp_path):
     first = notebooks.load(NAME).exercises[0].name
     hand_in(tmp_path / "in", "ann", {first: "x = 1"})
     path = hand_in(tmp_path / "in", "bob", {})
-    path.write_text('{"cells": [], "x": [' + "{}," * 6_000_000 + "{}]}")  # 400 MB
+    path.write_text('{"cells": [], "x": [' + "{}," * 2_000_000 + "{}]}")  # 130 MB
     words = ["export-answers", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
     # In a process of its own: what one that has run for long holds free comes on top of the limit.
     code = (
@@ -159,13 +127,3 @@ def spin(source):
     while source.startswith("'"):
         pass
     return [source]
-
-
-def test_the_folder_that_one_is_in_is_emptied_not_removed(tmp_path, monkeypatch):
-    first = notebooks.load(NAME).exercises[0].name
-    hand_in(tmp_path / "in", "ann", {first: "x = 1"})
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    for _ in range(2):
-        assert cli.main(["export-answers", "../in", "--output", "."]) == 0
-    assert len([*(tmp_path / "here").rglob("ann.py")]) == 1

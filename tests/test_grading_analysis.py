@@ -2,17 +2,13 @@
 instructor should look at."""
 
 import gc
-import json
 import os
 import signal
-import symtable
-from collections import Counter
 
 import pytest
 from attacks import corpus
 
-from authoring import release
-from classroom.checking import scopes, submission
+from classroom.checking import submission
 from classroom.checking.submission import Cell
 from exercises.format import notebooks as course_notebooks
 from grader import nbgrader_plugin
@@ -68,44 +64,6 @@ def test_what_stands_below_a_demonstration_that_runs_is_in_the_rebuilt_notebook(
     assert [title for title, *_ in result.steps][:3] == ["given_setup", "demonstration 2", "cell 2"]
     sources = [each.source for each in nbgrader_plugin.rebuild(corpus.TARGET, result.steps).cells]
     assert sources.count("mine = 1") == 1
-
-
-def test_a_text_is_analysed_once_however_many_exercises_ask(monkeypatch):
-    """Time on a slow machine: 10,000 statements in a cell are no reason for 0 points."""
-    asked, real = Counter(), symtable.symtable
-
-    def counted(source, *words):
-        asked[source] += 1
-        return real(source, *words)
-
-    monkeypatch.setattr(symtable, "symtable", counted)
-    monkeypatch.setattr(read_submission, "run_limited", lambda work: work())
-    source = "".join(f"a{n} = {n}\n" for n in range(100))
-    assert analysis.analyse(corpus.TARGET, [Cell("code", "merge", source)]).job.steps
-    assert len(corpus.TARGET.exercises) > 2
-    assert {asked[f"a{n} = {n}"] for n in range(100)} == {1}
-
-
-def test_the_course_s_own_cells_are_read_once_and_not_in_each_fork(monkeypatch):
-    """Of a notebook as it was released, the stubs alone are left to read."""
-    book, real = course_notebooks.load("07_kv_cache_and_scaling"), read_submission.run_limited
-    found = submission.parse(json.loads(release.release(book)))
-    ours = {cell.source for cell in book.cells if cell.cell_type == "code"}
-
-    def watched(work):
-        def read():
-            asked = []
-            monkeypatch.setattr(scopes, "to_python", lambda source: asked.append(source) or source)
-            work()
-            return asked
-
-        return real(read)
-
-    scopes.names.cache_clear()
-    assert ours & set(watched(lambda: submission.plan(book, found)))  # who knows none reads them
-    analysis.analyse(book, found)
-    asked = watched(lambda: submission.plan(book, found))
-    assert asked and not ours & set(asked)
 
 
 class Held:

@@ -61,6 +61,8 @@ def graded(runner, name, function, code):
     return runner(name).grade(replace(notebook, exercises=(task,)), cells_in)[function]
 
 
+@pytest.mark.proof
+@pytest.mark.verdict("solutions/{name}.py")
 @pytest.mark.parametrize(("name", "function"), EXERCISES)
 def test_the_solution_gets_its_points_and_the_stub_none(runner, name, function):
     task = A.exercise(name, function)

@@ -38,25 +38,18 @@ MARK = b"grader.guest import zygote"  # in the command line of all that is in a 
 
 # The first to try of each kind: `make test` grades a class of these, `make proof` the others, too.
 CHIEF = {
-    *("patches the check functions", "patches torch's comparisons", "replaces __import__"),
-    *("walks the frames to the test's globals", "deletes the test cells"),
+    *("patches the check functions", "deletes the test cells", "calls llmlib's softmax"),
     *("returns an object that equals everything", "answers in the grader's protocol"),
-    *("sends a pickle bomb as bytes and as an object", "reads the course's source"),
-    *("writes its scores into the gradebook", "calls llmlib's softmax"),
-    *("calls torch.softmax by a name that is computed", "starts a fresh Python"),
-    *("runs below the modes that refuse", "breaks the modes, by a pickle"),
-    *("has a listener's thread call it", "folds numpy's logaddexp"),
-    *("reads a secret from the environment", "shows hidden inputs in an exception"),
-    *("tells it by the text of an exception", "reads a secret from the course folder"),
-    *("10,000 statements", "keys made to collide, as an answer", "a tensor file that lies"),
-    *("writes into the course folder", "connects to a server on loopback", "asks for 64 GB"),
-    *("leaves a process behind", "forks without end", "crashes with a null pointer"),
-    *("kills its parent", "zeroes every score in the gradebook", "overwrites a peer's submission"),
-    *("sends SIGKILL to all it can see", "patches torch for those that follow"),
-    *("corrupt JSON", "a link to a peer's notebook", "a grade_id twice"),
+    *("sends a pickle bomb as bytes and as an object", "writes its scores into the gradebook"),
+    *("calls torch.softmax by a name that is computed", "breaks the modes, by a pickle"),
+    *("folds numpy's logaddexp", "reads a secret from the environment"),
+    *("shows hidden inputs in an exception", "a tensor file that lies"),
+    *("writes into the course folder", "connects to a server on loopback"),
+    *("leaves a process behind", "crashes with a null pointer"),
+    *("kills its parent", "zeroes every score in the gradebook"),
+    *("patches torch for those that follow", "corrupt JSON", "a link to a peer's notebook"),
     *("cells that are not cells", "markup in cells, outputs and names"),
-    *("the official solutions", "uses magics and shell lines", "solves two of three"),
-    *("leaves a cell with a syntax error", "saves with Windows line ends and a byte order mark"),
+    *("uses magics and shell lines", "solves two of three"),
 }
 OTHERS = {  # the classes of all others: the kinds of attacks in each
     "forgeries": {"forgery"},
@@ -288,15 +281,12 @@ def test_every_submission_has_its_row(runs, name):
     assert runs(name)["rows"].keys() == asked | set(HONEST)
 
 
-def test_every_attack_is_in_one_class():
-    assert sorted(attack.title for attacks in CLASSES.values() for attack in attacks) == sorted(
-        attack.title for attack in corpus.ATTACKS
-    )
-
-
-def test_there_are_chief_attacks_of_each_kind():
-    titles = {attack.title: attack.kind for attack in corpus.ATTACKS}
-    assert CHIEF <= titles.keys() and {titles[each] for each in CHIEF} == set(titles.values())
+def test_every_attack_is_in_one_class_and_the_first_has_each_kind():
+    graded = [attack.title for attacks in CLASSES.values() for attack in attacks]
+    assert sorted(graded) == sorted(attack.title for attack in corpus.ATTACKS)
+    chiefs = CLASSES["chiefs"]
+    assert {attack.title for attack in chiefs} == CHIEF
+    assert {attack.kind for attack in chiefs} == {attack.kind for attack in corpus.ATTACKS}
 
 
 @of_each_class
@@ -357,6 +347,7 @@ def test_who_looks_comes_after_who_leaves_in_the_same_sandbox(leaves, tmp_path):
             assert graded.points == attack.points, graded
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(("name", "task", "helper", "cell"), helpers.REDEFINED)
 def test_a_given_helper_that_a_test_calls_is_the_course_s(lessons, name, task, helper, cell):
     """What it is redefined as gives no points, and costs none; a note says so."""

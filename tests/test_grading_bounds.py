@@ -21,7 +21,7 @@ from grader.marking.runner import Runner
 from grader.results import Graded, Outcome
 from grader.submissions import Task
 
-pytestmark = pytest.mark.security
+pytestmark = [pytest.mark.security, pytest.mark.verdict("tests/attacks/*.py", "solutions/*.py")]
 LONG = 4 << 20  # characters; with one emoji among them each takes four bytes in memory
 FORGED = """import json, struct
 def say(*words):

@@ -7,7 +7,6 @@ import pytest
 import torch
 from grading_fakes import verdict
 
-from classroom.checking import run_tests
 from classroom.checking.submission import Cell
 from exercises.format import notebooks
 from grader import wire
@@ -17,31 +16,12 @@ from grader.marking import messages
 from grader.marking.proxy import Proxy
 from grader.marking.reference_calls import ReferenceCalls
 
-pytestmark = pytest.mark.security
+pytestmark = [pytest.mark.security, pytest.mark.verdict("tests/attacks/*.py", "solutions/*.py")]
 
 
-def test_a_long_list_is_told_by_the_function_that_returned_it(runner):
-    message = verdict(runner, "def f(): return list(range(300_002))", "f()")
-    assert message == "`f` returned more than 300,000 values or commas at once"
-
-
-def test_two_threads_asked_for_in_a_submission_do_not_hang_it(runner):
-    """A thread does not survive a fork: a product in the fork would wait for the other for ever."""
-    solution = "import torch\ntorch.set_num_threads(2)\na = torch.ones(600, 600)\na @ a\n"
-    solution += "def f(): return (torch.ones(600, 600) @ torch.ones(600, 600)).sum().item()"
-    assert verdict(runner, solution, "check.close(f(), 600.0**3, 'the sum')") is None
-
-
-def test_two_threads_asked_for_in_a_submission_leave_bfloat16_right(runner):
-    """Where the sandbox allows one, torch 2.13 takes half of such a product for the whole."""
-    solution = "import torch\ntorch.set_num_threads(2)\na = torch.ones(200, 200).bfloat16()\n"
-    solution += "TABLE = (a @ a).float()\ndef f(): return TABLE"
-    test = "check.close(f(), torch.full((200, 200), 200.0), 'the product')"
-    assert verdict(runner, solution, test) is None
-
-
-def test_an_expected_exception_arrives_as_its_kind(runner):
-    test = """
+ONE = "check.equal(f(), 1, 'one')"
+THREADS = "import torch\ntorch.set_num_threads(2)\n"
+RAISES = """
 try:
     f(0)
 except ValueError as error:
@@ -49,18 +29,79 @@ except ValueError as error:
 else:
     check.that(False, "f(0) must raise")
 """
-    assert verdict(runner, "def f(n): raise ValueError('must be positive')", test) is None
-    assert (
-        verdict(runner, "class E(ValueError): pass\ndef f(n): raise E('must be positive')", test)
-        is None
-    )
-    assert "KeyError" in verdict(runner, "def f(n): raise KeyError('positive')", test)
+ENDED = "`f` ended the process it ran in: out of memory, an exit or a crash"
+# Its == is no bool: it must not reach whoever grades the next one.
+LAST_WORDS = b"".join(
+    map(wire.pack, (["value", 1], ["refused", []], ["ended", torch.tensor([0, 1])]))
+)
+FRAME = wire.pack(["error", ["WELL DONE", "", "", ""]])
+CALLS = {  # title: solution, test cell, what the message begins with; None where it passes
+    "a long list": (
+        "def f(): return list(range(300_002))",
+        "f()",
+        "`f` returned more than 300,000 values or commas at once",
+    ),
+    # A thread does not survive a fork: a product in the fork would wait for the other for ever.
+    "two threads that a submission asks for": (
+        f"{THREADS}a = torch.ones(600, 600)\na @ a\n"
+        "def f(): return (torch.ones(600, 600) @ torch.ones(600, 600)).sum().item()",
+        "check.close(f(), 600.0**3, 'the sum')",
+        None,
+    ),
+    # Where the sandbox allows one, torch 2.13 takes half of such a product for the whole.
+    "bfloat16 on two threads": (
+        f"{THREADS}a = torch.ones(200, 200).bfloat16()\nTABLE = (a @ a).float()\n"
+        "def f(): return TABLE",
+        "check.close(f(), torch.full((200, 200), 200.0), 'the product')",
+        None,
+    ),
+    "an exception": ("def f(n): raise ValueError('must be positive')", RAISES, None),
+    "an exception of its own": (
+        "class E(ValueError): pass\ndef f(n): raise E('must be positive')",
+        RAISES,
+        None,
+    ),
+    "another exception": (
+        "def f(n): raise KeyError('positive')",
+        RAISES,
+        "your code raised KeyError",
+    ),
+    "an exit": ("import os\ndef f(): os._exit(1)", ONE, ENDED),
+    "a signal": ("import os\ndef f(): os.kill(os.getpid(), 9)", ONE, ENDED),
+    "a crash": ("import os\ndef f(): os.abort()", ONE, ENDED),
+    # The limit on a process says so, and the kernel ends nothing.
+    "an allocation without end": (
+        "def f():\n    kept = []\n    while True:\n        kept.append(bytearray(64 << 20))",
+        ONE,
+        "your code raised MemoryError",
+    ),
+    "StopIteration makes no all() true": (
+        "def f(x): raise StopIteration",
+        "check.that(all(map(f, [1, 2])) is False, 'reached')",
+        "your code raised StopIteration",
+    ),
+    "a last word that is a tensor": (
+        f"import os, time\ndef f():\n    os.write(3, {LAST_WORDS!r})\n    time.sleep(9)",
+        ONE,
+        "the process of your code did not end as it should",
+    ),
+    "a frame with an error of no kind": (
+        f"import os\ndef f():\n    os.write(3, {FRAME!r})\n    os._exit(0)",
+        ONE,
+        "the process of `f` sent something that is no answer",
+    ),
+}
 
 
-def test_a_call_that_ends_its_process_is_told_so(runner):
-    said = "`f` ended the process it ran in: out of memory, an exit or a crash"
-    for end in ("os._exit(1)", "os.kill(os.getpid(), 9)", "os.abort()"):
-        assert verdict(runner, f"import os\ndef f(): {end}", "check.equal(f(), 1, 'one')") == said
+@pytest.mark.parametrize("title", CALLS)
+def test_what_comes_of_a_call(runner, title):
+    solution, test, says = CALLS[title]
+    said = verdict(runner, solution, test)
+    assert said is None if says is None else said.startswith(says), said
+
+
+def test_a_frame_before_any_call_is_not_in_the_grader_s_words(runner):
+    assert "WELL DONE" not in verdict(runner, f"import os\nos.write(3, {FRAME!r})\n", ONE)
 
 
 ENDS = {  # where a process may end: the solution
@@ -99,49 +140,12 @@ def test_what_the_course_computes_for_a_learner_may_lack_memory_too(runner, monk
         runner.grade(book, [Cell("code", name, source) for name, source in code.items()])
 
 
-def test_an_allocation_without_end_is_the_learner_s(runner):
-    """The limit on a process says so, and the kernel ends nothing."""
-    endless = "def f():\n    kept = []\n    while True:\n        kept.append(bytearray(64 << 20))"
-    said = verdict(runner, endless, "check.equal(f(), 1, 'one')")
-    assert said.startswith("your code raised MemoryError")
-
-
-def test_stop_iteration_does_not_make_all_true(runner):
-    test = "check.that(all(map(f, [1, 2])) is False, 'reached')"
-    assert "StopIteration" in verdict(runner, "def f(x): raise StopIteration", test)
-
-
-def test_a_missing_function_is_named(runner):
-    assert (
-        verdict(runner, "x = 1", "check.equal(f(), 1, 'one')")
-        == "`f` is not defined: write it and run its cell"
-    )
-
-
 def test_a_proxy_can_only_be_called():
     proxy = Proxy(lambda *_: None, "f")
     operators = lambda p: p == p, lambda p: p != 1, lambda p: p + 1, lambda p: p[0]
     for use in (bool, len, iter, hash, float, *operators):
         with pytest.raises(Exception, match="may only call it"):
             use(proxy)
-
-
-def test_a_last_word_that_is_a_tensor_is_a_sentence(runner):
-    """Its == is no bool: it must not reach whoever grades the next one."""
-    words = ["value", 1], ["refused", []], ["ended", torch.tensor([0, 1])]
-    frames = b"".join(map(wire.pack, words))
-    solution = f"import os, time\ndef f():\n    os.write(3, {frames!r})\n    time.sleep(9)"
-    said = verdict(runner, solution, "check.equal(f(), 1, 'one')")
-    assert said == "the process of your code did not end as it should"
-
-
-def test_a_frame_that_says_an_error_of_no_kind_is_not_in_the_grader_s_words(runner):
-    frame = wire.pack(["error", ["WELL DONE", "", "", ""]])
-    solution = f"import os\ndef f():\n    os.write(3, {frame!r})\n    os._exit(0)"
-    said = verdict(runner, solution, "check.equal(f(), 1, 'one')")
-    assert said == "the process of `f` sent something that is no answer"
-    said = verdict(runner, f"import os\nos.write(3, {frame!r})\n", "check.equal(f(), 1, 'one')")
-    assert "WELL DONE" not in said
 
 
 HIDDEN = """def _check(x):
@@ -163,22 +167,3 @@ def test_which_hidden_check_fails_and_how_is_not_told(runner):
     told = {verdict(runner, f"def f(x):\n    {way}", HIDDEN) for way in ways}
     assert told == {messages.HIDDEN.format("twice 2; a claim, too; twice …")}
     assert verdict(runner, "def f(x):\n    return 2 * x", HIDDEN) is None
-
-
-def test_the_sentence_for_hidden_tests_fits_a_line():
-    for book in notebooks.lessons():
-        for each in book.exercises:
-            said = messages.hidden(each).claim
-            assert messages.line(said) == said and not said.endswith("more inputs"), each.name
-
-
-def test_a_traceback_that_passes_through_a_test_cell_can_be_read():
-    """What reads one asks the cell's globals for names of its own, __tracebackhide__ say: none of
-    them is the learner's."""
-    asked = []
-    space = run_tests.TestNamespace({}, asked.append)
-    with pytest.raises(KeyError):
-        space["__tracebackhide__"]
-    assert asked == []
-    space["merge"]
-    assert asked == ["merge"]

@@ -4,6 +4,7 @@ and a busy machine is not held against a learner."""
 import signal
 import time
 from contextlib import closing
+from dataclasses import astuple
 
 import nbformat
 import pytest
@@ -20,7 +21,7 @@ from grader.host.time_limits import CLOCK_FACTOR, Limits, OutOfTime, Starved
 from grader.marking.runner import Runner
 from grader.results import NotGraded
 
-pytestmark = pytest.mark.security
+pytestmark = [pytest.mark.security, pytest.mark.verdict("tests/attacks/*.py")]
 
 
 def test_limits_are_named_and_the_rest_is_graded(monkeypatch):
@@ -108,7 +109,7 @@ def test_usage_counts_what_was_killed_and_waits_for_a_processor(runner):
         pass
     box.kill(child)
     used, waited = box.usage() - before
-    assert 0.95 < used < 2.5 and waited >= 0
+    assert 0.95 < used < 9 and waited >= 0
 
 
 @pytest.mark.proof
@@ -197,6 +198,7 @@ def test_cells_that_hang_or_die_cost_no_exercise_its_points(monkeypatch):
         assert len(result.notes) == 4
 
 
+@pytest.mark.proof
 def test_notes_on_cells_that_ended_the_process_have_an_end(runner):
     odd = [Cell("code", None, f"import os; os._exit({n})") for n in range(30)]
     merge = Cell("code", "merge", corpus.SOLUTIONS["merge"])
@@ -235,13 +237,13 @@ def test_an_alarm_that_rings_at_the_last_moment_leaves_the_one_around_it(monkeyp
         return NONE
 
     with pytest.raises(OutOfTime, match="the notebook took"):
-        with time_limit(TimeLimit(0.5, "the notebook", idle)):
+        with time_limit(TimeLimit(1, "the notebook", idle)):
             monkeypatch.setattr(signal, "setitimer", late)
             over = TimeLimit(60, "the check", idle)
             with pytest.raises(OutOfTime, match="the check took"):
                 with time_limit(over):
                     over.began -= CLOCK_FACTOR * 60
-            time.sleep(5)
+            time.sleep(600)  # until it rings
 
 
 def test_a_machine_without_time_for_a_text_does_not_hold_it_against_the_learner(monkeypatch):
@@ -250,6 +252,11 @@ def test_a_machine_without_time_for_a_text_does_not_hold_it_against_the_learner(
     result = worker_pool.grade_bytes(None, corpus.TARGET, b"{}")
     assert isinstance(result, NotGraded)
     assert "this machine is too busy; start again" in result.reason
+
+
+def test_all_limits_follow_from_the_seconds_of_a_cell():
+    assert Limits.for_cell(30) == Limits()
+    assert astuple(Limits.for_cell(60)) == tuple(2 * each for each in astuple(Limits()))
 
 
 def test_a_worker_may_take_what_its_work_may_take():

@@ -1,21 +1,18 @@
 """One try: a check runs again only if something lent was asked for."""
 
-import json
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from attacks import corpus
 
 from classroom.checking.submission import Cell
 from exercises.format import notebooks
-from grader import wire
 from grader.host import run_test_cell
 from grader.host.time_limits import Limits
 from grader.marking.runner import Runner
 
-pytestmark = pytest.mark.security
+pytestmark = [pytest.mark.security, pytest.mark.verdict("tests/attacks/*.py", "solutions/*.py")]
 # Guesses that change from one try to the next: a learner may change what parses a message.
 GUESSES = """import json
 LETTERS, tries = "BACD", [0]
@@ -130,6 +127,7 @@ HIDDEN_WAYS = {
 }
 
 
+@pytest.mark.proof
 def test_a_hidden_half_tells_one_bit():
     """Two pages for all that it may do, time-outs among it; for what comes after it as well."""
     short = Limits(cell=9, call=1, test=2, notebook=60)
@@ -148,16 +146,3 @@ def test_time_that_ran_out_before_a_hidden_half_gives_the_same_page_as_its_failu
     with closing(Runner([notebooks.load("01_tokens")], limits=short)) as impatient:
         after = outcome_of_hidden(impatient, f"{LOOP}\n    return x")[1]
     assert after[0] == 0 and after[1].startswith("a hidden test failed"), after
-
-
-def test_what_decides_points_can_be_read_in_an_afternoon():
-    """Files of the grader on which points hang; those it shares with `llmlib check` are beside."""
-    grader = Path(wire.__file__).parent
-    decide = "runner reference_calls library_slice proxy analysis text_notes".split()
-    lines = {
-        name: len((grader / "marking" / f"{name}.py").read_text().splitlines()) for name in decide
-    }
-    lines["run_test_cell"] = len((grader / "host" / "run_test_cell.py").read_text().splitlines())
-    assert sum(lines.values()) <= 900 and max(lines.values()) <= 200, json.dumps(lines)
-    machine = [*(grader / "host").glob("*.py"), grader / "wire.py"]
-    assert sum(len(path.read_text().splitlines()) for path in machine) <= 1000

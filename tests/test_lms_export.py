@@ -1,14 +1,11 @@
 """`llmlib export-grades`: the gradebook's totals, in the columns that Canvas and Moodle import."""
 
 import csv
-import os
-import sys
 
 import pytest
 from attacks import corpus
 
 from classroom import cli
-from classroom.environment import environment
 from grader.gradebook import GradebookWriter
 from grader.results import Graded, Outcome
 
@@ -137,20 +134,6 @@ def test_a_roster_that_cannot_be_used_is_one_sentence(roster, sentence, course, 
     assert not (folder / "moodle.csv").exists()
 
 
-def test_an_empty_gradebook_says_what_to_do_first(tmp_path, capsys):
-    (tmp_path / "nbgrader_config.py").write_text(
-        f"c = get_config()\nc.CourseDirectory.root = {str(tmp_path)!r}\n"
-    )
-    words = [
-        "export-grades",
-        "--format",
-        "canvas",
-        "--config",
-        str(tmp_path / "nbgrader_config.py"),
-    ]
-    assert cli.main(words) == 2 and "run `llmlib grade` first" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("where", ["moodle.csv", "roster.csv"])
 def test_the_roster_is_not_written_over(course, capsys, where):
     folder, _ = course
@@ -160,23 +143,3 @@ def test_the_roster_is_not_written_over(course, capsys, where):
     assert cli.main([*words, "--roster", str(folder / where), *output]) == 2
     assert "is the roster" in capsys.readouterr().err
     assert (folder / where).read_text(encoding="utf-8") == "Username\nada\nbob\n"
-
-
-def test_a_column_that_no_roster_has_is_refused(course, capsys):
-    words = ["export-grades", "--format", "canvas", "--column", "Login"]
-    assert cli.main([*words, "--config", str(course[0] / "nbgrader_config.py")]) == 2
-    assert "--column is one of Student" in capsys.readouterr().err
-    assert not (course[0] / "canvas.csv").exists()
-
-
-def test_gradebooks_opened_one_after_the_other_leave_no_trace_in_the_environment(
-    tmp_path, monkeypatch
-):
-    """Each page of feedback opens one: programs start no more where PATH is 128 KiB long."""
-    paths = []
-    monkeypatch.setenv("PATH", os.environ["PATH"])
-    for name in ("one", "two", "three"):
-        with GradebookWriter(f"sqlite:///{tmp_path / name}.db", "c"):
-            paths.append(os.environ["PATH"])
-    assert paths[0] == paths[2] == environment()["PATH"]
-    assert paths[0].split(os.pathsep)[0] == os.path.dirname(sys.executable)

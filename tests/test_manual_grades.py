@@ -1,7 +1,10 @@
 """What an instructor sets and gives by hand reaches scores.csv, the page and the gradebook alike:
-partial credit, points and comments from Formgrader, the price of lateness."""
+partial credit, the seconds of a cell, points and comments from Formgrader, the price of lateness,
+and who may enter the folder of grades."""
 
 import csv
+import os
+import stat
 from contextlib import closing
 from datetime import datetime
 
@@ -15,8 +18,9 @@ from traitlets.config import PyFileConfigLoader
 from classroom import cli as command
 from classroom.checking.submission import Cell
 from exercises.format import notebooks
-from grader import cli, nbgrader_plugin
+from grader import cli, course_config, nbgrader_plugin
 from grader.gradebook import GradebookWriter
+from grader.host.time_limits import CLOCK_FACTOR
 from grader.marking.runner import Runner
 
 pytestmark = pytest.mark.nbgrader
@@ -110,39 +114,24 @@ def test_a_name_that_nobody_has_is_one_sentence_and_costs_no_table(course, verb,
 
 
 @pytest.mark.parametrize(
-    ("line", "says"), [("c = 'unclosed", "SyntaxError"), ("c = d", "NameError")]
-)
-def test_a_slip_in_the_configuration_is_one_sentence(course, line, says, capsys):
-    config = course / "nbgrader_config.py"
-    config.write_text(line)
-    assert command.main(["grade", str(course / "submitted"), "--config", str(config)]) == 2
-    said = capsys.readouterr().err
-    assert f"{config} does not run: {says}" in said and said.count("\n") == 1
-
-
-@pytest.mark.parametrize("share", ["1.5", "-0.1", "'half'"])
-def test_a_share_that_is_none_is_one_sentence(course, share, capsys):
-    configure(course, f"c.TrustedExporter.partial_credit = {share}")
-    config = str(course / "nbgrader_config.py")
-    assert command.main(["grade", str(course / "submitted"), "--config", config]) == 2
-    said = capsys.readouterr().err
-    assert f"{config}: The " in said and "'partial_credit' trait" in said
-    assert said.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    "line",
+    ("line", "says"),
     [
-        "c.LateSubmissionPlugin.penalty_method = 'half'",
-        "c.AssignLatePenalties.plugin_class = 'no.Such'",
+        ("c = 'unclosed", "does not run: SyntaxError"),
+        ("c = d", "does not run: NameError"),
+        ("c.TrustedExporter.partial_credit = 1.5", "'partial_credit' trait"),
+        ("c.TrustedExporter.partial_credit = 'half'", "'partial_credit' trait"),
+        ("c.LateSubmissionPlugin.penalty_method = 'half'", "'penalty_method' trait"),
+        ("c.AssignLatePenalties.plugin_class = 'no.Such'", "'plugin_class' trait"),
+        ("c.Execute.timeout = 0", "timeout"),
+        ("c.Execute.timeout = 'long'", "timeout"),
     ],
 )
-def test_a_price_of_lateness_that_is_none_is_one_sentence(course, line, capsys):
+def test_a_setting_that_cannot_be_is_one_sentence(course, line, says, capsys):
     configure(course, line)
     config = str(course / "nbgrader_config.py")
     assert command.main(["grade", str(course / "submitted"), "--config", config]) == 2
     said = capsys.readouterr().err
-    assert "nbgrader_config.py: The 'p" in said and said.count("\n") == 1
+    assert config in said and says in said and said.count("\n") == 1
 
 
 def test_nbgrader_reads_the_same_share(course):
@@ -175,6 +164,7 @@ def test_points_and_comments_by_hand_come_back(course):
         assert opened.totals()["bob"] == {"target": 9.0}
 
 
+@pytest.mark.proof
 def test_formgrader_s_button_makes_the_same_page(course):
     grade(course)
     ours = page(course, "bob")
@@ -186,6 +176,7 @@ def test_formgrader_s_button_makes_the_same_page(course):
     assert page(course, "bob") == ours and "merge from left to right" not in ours
 
 
+@pytest.mark.proof
 def test_lateness_costs_what_the_config_says_and_only_while_it_is_late(course):
     configure(course, "c.LateSubmissionPlugin.penalty_method = 'zero'")
     assert grade(course)["ada"]["score"] == "10.0"
@@ -228,6 +219,7 @@ def edited(path, column, choose):
     return rows
 
 
+@pytest.mark.proof
 def test_one_comment_reaches_all_who_made_a_mistake_and_leaves_with_it(course):
     for student, source in (("carl", GUESSED + "  # mine"), ("dora", "def merge(a, b, c):\n    0")):
         submission = corpus.Submission(course / "submitted" / student / "target", {})
@@ -260,6 +252,7 @@ def test_one_comment_reaches_all_who_made_a_mistake_and_leaves_with_it(course):
     assert command.main(words) == 2
 
 
+@pytest.mark.proof
 def test_a_finding_leads_to_its_cell_and_can_be_marked_as_seen(course, capsys):
     submission = corpus.Submission(course / "submitted" / "eve" / "target", {})
     submission.solve()
@@ -274,3 +267,39 @@ def test_a_finding_leads_to_its_cell_and_can_be_marked_as_seen(course, capsys):
     assert "Finding:" not in capsys.readouterr().out
     with (course / "findings.csv").open(encoding="utf-8", newline="") as file:
         assert [row["seen"] for row in csv.DictReader(file)] == ["yes, she may"]
+
+
+@pytest.mark.proof
+def test_the_timeout_of_a_cell_is_the_instructor_s_to_set(course):
+    """ada's cell sleeps, then makes a name that `merge` reads: what counts is the clock."""
+    submission = corpus.Submission(course / "submitted" / "ada" / "target", {})
+    submission.solve()
+    sleeps = f"import time\ntime.sleep({2 * CLOCK_FACTOR + 2})\nSLEPT = True\n"
+    reads = corpus.SOLUTIONS["merge"].replace("):\n", "):\n    SLEPT\n", 1)
+    submission.put("merge", sleeps + reads)
+    submission.write()
+    configure(course, "c.Execute.timeout = 2")
+    row = grade(course)["ada"]
+    assert row["merge"] == "0.0" and "this cell took longer than 2 s" in row["notes"]
+    configure(course, "c.Execute.timeout = 60")
+    row = grade(course)["ada"]  # a result depends on it: graded again
+    assert row["merge"] == "3.0" and row["notes"] == ""
+
+
+@pytest.mark.skipif("os.name == 'nt'", reason="left out: Windows has no umask")
+@pytest.mark.parametrize(("before", "after"), [(None, 0o700), (0o755, 0o700), (0o2775, 0o2770)])
+def test_the_folder_of_grades_is_its_owner_s_or_that_of_a_group_that_grades(
+    before, after, tmp_path, monkeypatch
+):
+    """By the course's own nbgrader_config.py, under the usual umask."""
+    folder = tmp_path / "classes" / "grading"
+    if before:
+        folder.mkdir(parents=True)
+        folder.chmod(before)
+    monkeypatch.setenv("LLM_COURSE_FOLDER", str(folder))
+    umask = os.umask(0o022)
+    try:
+        assert course_config.settings(notebooks.ROOT / "nbgrader_config.py")[0] == folder
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(folder.stat().st_mode) == after and (folder / "exchange").is_dir()

@@ -52,6 +52,7 @@ def test_a_right_function_on_a_wrong_one_gets_its_points_and_the_page_says_why(r
     assert page.count("With the course's <code>merge</code>: your own made it fail.") == 2
 
 
+@pytest.mark.proof
 def test_a_function_that_is_wrong_itself_is_told_its_own_mistake(runner):
     (task,) = (e for e in notebooks.load("01_tokens").exercises if e.name == "train_bpe")
     wrong = task.solution.replace("n * times", "n")
@@ -61,6 +62,7 @@ def test_a_function_that_is_wrong_itself_is_told_its_own_mistake(runner):
     assert "a piece that occurs four times counts four times" in result["train_bpe"].message
 
 
+@pytest.mark.proof
 def test_what_needs_a_gradient_of_a_function_not_written_is_not_judged(runner):
     (task,) = (e for e in notebooks.load("05_output_head").exercises if e.name == "cross_entropy")
     result = grade(runner, "05_output_head", cross_entropy=task.stub)
@@ -68,6 +70,7 @@ def test_what_needs_a_gradient_of_a_function_not_written_is_not_judged(runner):
     assert not any(each.told for each in result.outcomes)  # none of their own made anything fail
 
 
+@pytest.mark.proof
 def test_nothing_is_lent_by_a_later_function(runner):
     """`encode` could be had from `encode_special`."""
     borrowed = "def encode(text, merges):\n    return encode_special(text, merges, {})"

@@ -10,7 +10,6 @@ from exercises.format.notebooks import ROOT
 from grader.host.sandbox import Broken, Sandbox, Unavailable
 from grader.sandbox_diagnostics import CONTAINERS, ELSE, SWITCHES, remedy
 
-GUIDE = (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
 START = """
 from grader.host.sandbox import Sandbox, Unavailable
 try:
@@ -31,7 +30,6 @@ def test_a_switch_of_the_kernel_is_named_with_the_command_that_turns_it(file, tm
     path.write_text(f"{off}\n")
     (tmp_path / ".dockerenv").touch()  # in a container the switch comes first: it binds there, too
     assert remedy(tmp_path, {}) == f"{why}: `{command}` allows them until the next start"
-    assert command in GUIDE
     for other in ("2", "", "x"):
         path.write_text(other)
         assert why not in remedy(tmp_path, {})
@@ -46,9 +44,6 @@ def test_a_container_is_known_by_its_mark(name, tmp_path):
         (tmp_path / sign).touch()
     said = remedy(tmp_path, {} if "." in sign else {sign: "10.0.0.1"})
     assert f"({name}) withholds user namespaces: {what}" in said
-    assert what.partition("`")[2].rstrip("`") in " ".join(GUIDE.split())
-    if "procMount" in what:  # a field of containers, which a pod's own securityContext lacks
-        assert what.startswith("give its container `securityContext") and "appArmor" in what
 
 
 @pytest.mark.unit

@@ -8,7 +8,7 @@ from grading_fakes import NOTEBOOKS, class_of
 
 from exercises.format import notebooks as course_notebooks
 from grader import submissions
-from grader.submissions import Task, find
+from grader.submissions import find
 
 pytestmark = pytest.mark.security
 
@@ -67,11 +67,6 @@ def test_one_student_s_folder_is_no_class(tmp_path):
         find(tmp_path / "ann", ["01_tokens"])
     with pytest.raises(ValueError, match="holds notebooks, no students"):
         find(tmp_path / "ann" / "01_tokens", ["01_tokens"])
-
-
-def test_where_only_the_quiz_was_handed_in_there_is_nothing_to_do(capsys):
-    assert submissions.each_lesson([Task("ann", "quiz", "x")], lambda *_: 1 / 0) == 0
-    assert "nothing to do: the quiz has letters" in capsys.readouterr().err
 
 
 def test_a_link_that_leads_nowhere_costs_its_own_row(tmp_path):

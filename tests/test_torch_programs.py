@@ -23,7 +23,12 @@ import torch
 import torch_programs
 from torch_operations import DIGITS, far
 
-pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.proof]
+pytestmark = [
+    pytest.mark.unit,
+    pytest.mark.slow,
+    pytest.mark.proof,
+    pytest.mark.verdict("web/python/**/*"),
+]
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "web" / "python"
 COUNT = 5000
