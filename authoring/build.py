@@ -6,8 +6,8 @@
 
 A notebook is executed when one of its code cells has changed, or what they import: code of llmlib,
 a widget's script in web/; the one that makes my_llm.py also when a function of that file has. Where
-only text has changed, its outputs are kept. On one machine two builds of the same source give the same
-bytes; on another one the last digit of a printed number may differ. Several people may build
+only text has changed, its outputs are kept. On one machine two builds of the same source give the
+same bytes; on another one the last digit of a printed number may differ. Several people may build
 different notebooks at the same time.
 """
 

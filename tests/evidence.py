@@ -19,6 +19,7 @@ sys.path[:0] = [str(ROOT)]
 from authoring import code_digest  # noqa: E402
 from exercises.format import notebooks  # noqa: E402
 
+TESTS = Path(__file__).parent
 FOLDER = ROOT / "docs" / "evidence"
 MARKER = re.compile("<!-- inputs: (.*) -->")
 STALE = re.compile(r"\*\*Stale:\*\* .*\n\n")
@@ -68,7 +69,23 @@ def of_attacks():
     return {"attacks": [*sorted(ROOT.glob("tests/attacks/*.py")), *grader]}
 
 
-INPUTS = {"answers": of_answers, "claims": of_claims, "mutants": of_mutants, "attacks": of_attacks}
+def of_processors():
+    """Of each notebook the code that computes its outputs, and how adding is turned."""
+    found = {}
+    for path in sorted(ROOT.glob("solutions/*.py")):
+        code = _cells(path.stem, "demo", "given", "solution")
+        library = code_digest.closure([path], only={"llmlib"})
+        found[path.stem] = [*code, *library, TESTS / "adding_order.py"]
+    return found
+
+
+INPUTS = {
+    "answers": of_answers,
+    "claims": of_claims,
+    "mutants": of_mutants,
+    "attacks": of_attacks,
+    "processors": of_processors,
+}
 
 
 def _cells(name, *kinds):
@@ -206,6 +223,7 @@ def rows_of(page, head):
 def main():
     """Write the pages again, with what they say now and what is stale."""
     import answer_runner
+    import other_processors
     from claims import claim_runner
 
     from benchmarks import report
@@ -214,6 +232,7 @@ def main():
     path = FOLDER / "claims.md"
     page = quoted(path.read_text(encoding="utf-8"), claim_runner.worded())
     path.write_text(page, encoding="utf-8", newline="\n")
+    other_processors.write_page()
     pages = (f"{name} ({', '.join(parts)})" for name, parts in mark_all().items())
     print("Stale pages:", ", ".join(pages) or "none")
     print("Stale figures of make bench:", ", ".join(report.mark()) or "none")

@@ -66,7 +66,7 @@ def copy(tmp_path_factory):
             f"solutions/{NAME}.py",
             "### BEGIN SOLUTION\n",
             "### BEGIN SOLUTION\n    pass\n",
-            {"claims": [NAME, "04_layers"], "mutants": [FIRST]},
+            {"claims": [NAME, "04_layers"], "mutants": [FIRST], "processors": [NAME]},
         ),
         (
             f"solutions/{NAME}.py",
