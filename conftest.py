@@ -17,6 +17,7 @@ from pathlib import Path
 
 import compare_outputs
 import failure_report
+import kernel_set_up
 import made_once
 import nbval.kernel
 import pytest
@@ -24,8 +25,6 @@ import required_tools
 import sample
 import scheduling
 import verdicts
-
-from authoring import laptop
 
 # Where a shell starts the tests in the background, Ctrl-C is ignored in all that they start, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -88,15 +87,14 @@ def layer(item):
     return found[0]
 
 
-class Laptop:
-    """A notebook's kernel computes as in the build, whatever this processor can. To compare with
-    another one: `ATEN_CPU_CAPABILITY=default` and so on.
+class Kernel:
+    """A notebook's kernel is set up as in the build. `ADDING_ORDER=1`, or
+    `ATEN_CPU_CAPABILITY=default`, shows what another processor would make of it.
     """
 
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="ipython-")
-        asked = {name: os.environ[name] for name in laptop.PROCESSOR if name in os.environ}
-        self.variables = laptop.for_kernel(self.folder.name, asked or laptop.PROCESSOR)
+        self.variables = kernel_set_up.variables(self.folder.name)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item):
@@ -175,7 +173,7 @@ def pytest_configure(config):
     made_once.begin(config)
     compare_outputs.switch_on()
     nbval.kernel.start_new_kernel = patient(nbval.kernel.start_new_kernel)
-    config.pluginmanager.register(Laptop())
+    config.pluginmanager.register(Kernel())
     config.pluginmanager.register(Memory())
     config.pluginmanager.register(Frugal())
     config.pluginmanager.register(failure_report.FailureReport(config, _refused))

@@ -5,7 +5,7 @@ build        solutions/NN_name.py -> executed notebook -> the learner's copy: `m
 release      the learner's copy, by nbgrader's own steps and two of ours
 quiz_source  the quiz's notebook and key from solutions/quiz.toml
 drawings/    the pictures in the notebooks' text, a file for each notebook
-laptop       the machine that notebooks are executed on, whatever this one is
+kernel       the kernel that notebooks are executed in
 code_digest  what code does, as a digest: when a notebook or a measured figure is out of date
 site/        the course as web pages: `make site`
 

@@ -6,8 +6,9 @@
 
 A notebook is executed when one of its code cells has changed, or what they import: code of llmlib,
 a widget's script in web/; the one that makes my_llm.py also when a function of that file has. Where
-only text has changed, its outputs are kept. Two builds of the same source give the same bytes, on
-any processor with AVX2. Several people may build different notebooks at the same time.
+only text has changed, its outputs are kept. On one machine two builds of the same source give the
+same bytes; on another one the last digit of a printed number may differ. Several people may build
+different notebooks at the same time.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import nbformat
@@ -26,7 +27,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from authoring import code_digest, drawings, laptop, quiz_source, release
+from authoring import code_digest, drawings, kernel, quiz_source, release
 from classroom import my_llm, quiz
 from classroom.environment import environment
 from exercises.format import notebooks
@@ -72,19 +73,26 @@ def build(name: str, root: Path | str = ROOT, force: bool = False) -> bool:
     return bool(reason)
 
 
-def execute(name: str, node: NotebookNode, root: Path = ROOT, as_laptop: bool = True) -> None:
-    """Run all cells of `node` in `root`/solutions: it gets their outputs. On the machine of
-    `laptop.py`, or on this one with two threads. Raises `SourceError`."""
+def execute(
+    name: str,
+    node: NotebookNode,
+    root: Path = ROOT,
+    set_up: Callable[[str], dict[str, str]] = kernel.variables,
+    seconds: int = CELL_SECONDS,
+) -> None:
+    """Run all cells of `node` in `root`/solutions, each for so many seconds at most: it gets their
+    outputs. `set_up` gets a new folder for IPython's files and returns variables for the kernel.
+    Raises `SourceError`."""
     place = ["the first cell"]
     with tempfile.TemporaryDirectory(prefix="ipython-") as folder:
-        variables = environment(2) | (laptop.for_kernel(folder) if as_laptop else {})
+        variables = environment(2) | set_up(folder)
         try:
-            _run(node, root, place, variables)
+            _run(node, root, place, variables, seconds)
         except CellExecutionError as error:
             message = f"{error.ename}: {error.evalue}"
             raise SourceError(f"{name}: {place[-1]} failed: {message}") from error
         except CellTimeoutError as error:
-            message = f"ran longer than {CELL_SECONDS} s."
+            message = f"ran longer than {seconds} s."
             raise SourceError(f"{name}: {place[-1]} {message}") from error
         except DeadKernelError as error:
             message = f"the kernel died in {place[-1]} (out of memory?)."
@@ -101,12 +109,17 @@ def execute(name: str, node: NotebookNode, root: Path = ROOT, as_laptop: bool = 
 
 
 def _run(
-    node: NotebookNode, root: Path, place: list[str], variables: dict[str, str], again: bool = False
+    node: NotebookNode,
+    root: Path,
+    place: list[str],
+    variables: dict[str, str],
+    seconds: int,
+    again: bool = False,
 ) -> None:
     """Run the cells of `node`; `place` gets each cell as it begins."""
     client = NotebookClient(
         node,
-        timeout=CELL_SECONDS,
+        timeout=seconds,
         kernel_name="python3",
         record_timing=False,
         coalesce_streams=True,
@@ -120,7 +133,7 @@ def _run(
     except RuntimeError as error:
         if again or "died before" not in str(error):
             raise
-        _run(node, root, place, variables, again=True)  # another program took its ports
+        _run(node, root, place, variables, seconds, again=True)  # another program took its ports
 
 
 def keep_outputs(node: NotebookNode, old: NotebookNode) -> None:
@@ -217,7 +230,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="such as 03_attention; all by default")
     parser.add_argument("--force", action="store_true", help="execute also what has not changed")
     arguments = parser.parse_args(argv)
-    os.environ.update(laptop.variables())  # drawings compute, too; torch is not loaded yet
+    os.environ["OMP_NUM_THREADS"] = "1"  # drawings compute, too; torch is not loaded yet
     gc.freeze()  # what the imports made stays: it need not be looked through for each notebook
     has_failed = False
     try:

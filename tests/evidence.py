@@ -22,6 +22,7 @@ from exercises.format import notebooks  # noqa: E402
 from exercises.format.reading_time import hours, reading_time  # noqa: E402
 from llmlib import files  # noqa: E402
 
+TESTS = Path(__file__).parent
 FOLDER = ROOT / "docs" / "evidence"
 MARKER = re.compile("<!-- inputs: (.*) -->")
 STALE = re.compile(r"\*\*Stale:\*\* .*\n\n")
@@ -71,7 +72,23 @@ def of_attacks():
     return {"attacks": [*sorted(ROOT.glob("tests/attacks/*.py")), *grader]}
 
 
-INPUTS = {"answers": of_answers, "claims": of_claims, "mutants": of_mutants, "attacks": of_attacks}
+def of_processors():
+    """Of each notebook the code that computes its outputs, and how adding is turned."""
+    found = {}
+    for path in sorted(ROOT.glob("solutions/*.py")):
+        code = _cells(path.stem, "demo", "given", "solution")
+        library = code_digest.closure([path], only={"llmlib"})
+        found[path.stem] = [*code, *library, TESTS / "adding_order.py"]
+    return found
+
+
+INPUTS = {
+    "answers": of_answers,
+    "claims": of_claims,
+    "mutants": of_mutants,
+    "attacks": of_attacks,
+    "processors": of_processors,
+}
 
 
 def _cells(name, *kinds):
@@ -236,6 +253,9 @@ def renewed():
 
 def main():
     """Write what has changed."""
+    import other_processors
+
+    other_processors.write_page()
     texts, old = renewed()
     for path, text in texts.items():
         if path.read_text(encoding="utf-8") != text:

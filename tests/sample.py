@@ -1,6 +1,6 @@
 """What `make test`, and so `.ci/run`, runs of what `make proof` runs, chosen by the commit: no
-test marked `proof`, of the browser's those marked `journey`, and of tests/answers
-a sample of each exercise (`pytest --sample=SEED`).
+test marked `proof`, of the browser's those marked `journey`, of a function's tests marked
+`some(number)` so many, and of tests/answers a sample of each exercise (`pytest --sample=SEED`).
 """
 
 import random
@@ -37,6 +37,8 @@ class Sample:
     def pytest_collection_modifyitems(self, config, items):
         some = {None, *(self.answers() if any(map(answer_of, items)) else ())}
         kept = [item for item in items if not only_proof(item) and answer_of(item) in some]
+        left_out = of_some(kept, self.seed)
+        kept = [item for item in kept if item not in left_out]
         self.left = len(items) - len(kept)
         config.hook.pytest_deselected(items=list(set(items) - set(kept)))
         items[:] = kept
@@ -61,6 +63,19 @@ class Sample:
         write(f"{sum(map(len, titles.values()))} answers were chosen by {self.seed}.")
         left = f"{self.left:,} tests, all other answers among them" if self.left else "all others"
         write(f"Left out: {left}. `make proof` runs everything.")
+
+
+def of_some(items, seed):
+    """The tests marked `some(number)` that the seed leaves out: of each function all but so
+    many."""
+    groups, left = {}, set()
+    for item in items:
+        if mark := item.get_closest_marker("some"):
+            groups.setdefault((item.nodeid.partition("[")[0], mark.args[0]), []).append(item)
+    for (function, number), group in groups.items():
+        few = random.Random(f"{seed} {function}").sample(group, min(number, len(group)))
+        left.update(item for item in group if item not in few)
+    return left
 
 
 def only_proof(item):

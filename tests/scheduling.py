@@ -17,6 +17,7 @@ WAITING += ["test_grading_limits.py", "test_grading_batch.py"]
 NOTEBOOK = r"\[(\d\d_[a-z_]+)"
 APART = {
     "tests/claims/test_claims.py": NOTEBOOK,
+    "tests/test_other_processors.py": r"\[(.+)\]",  # each executes a whole notebook
     "tests/test_answers.py": NOTEBOOK,
     "tests/test_grading_answers.py": NOTEBOOK,
     "tests/test_reference_calls.py": NOTEBOOK,

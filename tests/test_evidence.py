@@ -14,11 +14,12 @@ FIRST = f"{NAME}.{notebooks.load(NAME).exercises[0].name}"
 CHECK = "def check_causal_mask(causal_mask: Callable) -> None:\n"
 HINT, SOLUTION = "<summary>Hint 1</summary>\n", "### BEGIN SOLUTION\n"
 HIDDEN = "### BEGIN HIDDEN TESTS\n"
+SOLVED = {"claims": [NAME], "mutants": [FIRST], "processors": [NAME]}
 CHANGES = {  # what changes: (its file, the text behind which it comes, itself, what is then stale)
     "a hint": (SOURCE, HINT, "# Look.", {}),
     "a message": (CASES, "looks at position", " now", {}),
     "a docstring": ("exercises/check.py", '"""', "Plainly: ", {}),
-    "a solution": (SOURCE, SOLUTION, "    pass\n", {"claims": [NAME], "mutants": [FIRST]}),
+    "a solution": (SOURCE, SOLUTION, "    pass\n", SOLVED),
     "a test": (SOURCE, HIDDEN, "_seed = 1\n", {"mutants": [FIRST]}),
     "a case": (CASES, CHECK, "    assert True\n", {"mutants": [f"{NAME}.causal_mask"]}),
     "a claim": (CLAIMS, "    assert ", "True\n    assert ", {"claims": [NAME]}),

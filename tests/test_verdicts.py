@@ -144,6 +144,15 @@ def test_a_sample_leaves_out_what_is_marked_and_says_so(project):
     assert project.run()[0] == "aabb"
 
 
+def test_of_tests_marked_some_a_sample_holds_so_many_chosen_by_its_seed(project):
+    marks = "mark.unit\n@pytest.mark.some(1)"
+    project.put("test_it.py", TEST.replace("mark.unit", marks))
+    chosen = {seed: project.run(f"--sample={seed}")[0] for seed in ("1", "2", "3", "4", "5", "6")}
+    assert {*chosen.values()} == {"a", "b"}
+    assert project.run("--sample=1")[0] == chosen["1"]
+    assert project.run()[0] == "ab"
+
+
 def test_a_sample_holds_each_exercise_and_depends_on_its_seed_alone():
     answers = answer_runner.answers()
     found = {seed: sample.chosen(answers, seed) for seed in ("a", "b")}

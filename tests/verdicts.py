@@ -40,7 +40,8 @@ from llmlib import assets, files
 TESTS = Path(__file__).parent
 CONFTEST = TESTS.with_name("conftest.py")
 NOTEBOOK = ["solutions/{name}.ipynb", "solutions/{name}.py", "tests/nbval.cfg"]
-SETTINGS = ["ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS"]
+SETTINGS = ["ADDING_ORDER", "ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA"]
+SETTINGS += ["MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS"]
 OFTEN = 60  # seconds between two savings
 
 

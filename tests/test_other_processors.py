@@ -1,0 +1,40 @@
+"""The solution notebooks say on other processors what they say here: with other orders of adding,
+without vector instructions, on two threads. What was seen is kept for docs/evidence."""
+
+import other_processors
+import pytest
+
+from exercises.format import notebooks
+
+pytestmark = [
+    pytest.mark.nbval,
+    pytest.mark.verdict(
+        "solutions/{notebook}.ipynb",
+        "solutions/{notebook}.py",
+        "tests/nbval.cfg",
+        "tests/adding_order.py",
+    ),
+]
+LONG = ["05_output_head", "07_kv_cache_and_scaling"]  # models are trained
+SHORT = [name for name in notebooks.names() if name not in LONG]
+OTHERS = [kind for kind in other_processors.KINDS if kind != "order 1"]
+
+
+@pytest.mark.some(2)
+@pytest.mark.parametrize(
+    "notebook", SHORT + [pytest.param(name, marks=pytest.mark.proof) for name in LONG]
+)
+def test_no_output_hangs_on_the_order_of_adding(notebook):
+    assert not far(notebook, "order 1")
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.parametrize("notebook", notebooks.names())
+def test_no_output_hangs_on_the_processor(notebook, kind):
+    assert not far(notebook, kind)
+
+
+def far(notebook, kind):
+    """The cells of a notebook that move by more than a unit of the last printed place."""
+    return [row for row in other_processors.measure(notebook, kind) if row[-1]]
