@@ -126,7 +126,7 @@ def test_a_red_run_names_each_failure_its_kind_and_the_command(folder, workers):
         r"More than 5 failed: none was run again\.",
         r"defect   03_x\.ipynb, code cell 1: stdout: stored 'stored\\n', seen 'seen\\n'",
         r"defect   03_x\.ipynb, code cell 2: ZeroDivisionError: division by zero",
-        r"defect   test_it\.py::test_defect: 0",
+        r"defect   test_it\.py::test_defect: 0: assert list.*",
         r"defect   test_it\.py::test_set_up: in its set-up: KeyError: 'x'",
         r"defect   test_it\.py::test_teardown: in its teardown: left behind",
         r"defect   test_it\.py::test_beside_others: too slow beside others",
