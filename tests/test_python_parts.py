@@ -103,6 +103,7 @@ def test_every_package_is_held_to_a_hash_and_no_address_is_named():
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.needs("npm")
 def test_the_editor_is_bundled_to_the_same_bytes_with_its_licences(tmp_path):
     bundles = []
@@ -115,6 +116,7 @@ def test_the_editor_is_bundled_to_the_same_bytes_with_its_licences(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.needs("npm")
 def test_the_parts_are_small_enough_for_any_host_and_say_where_they_come_from(tmp_path):
     manifest = python_parts.write(tmp_path)
