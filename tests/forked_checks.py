@@ -15,6 +15,7 @@ from pathlib import Path
 from classroom.checking import check_process, run_tests
 from classroom.environment import environment
 from exercises.feedback import TOO_SLOW
+from llmlib import assets
 
 # What honest notebooks import, and what takes long to: a fork has it.
 PRELOADED = [run_tests.__name__, "IPython.core.interactiveshell", "torch.testing"]
@@ -25,6 +26,15 @@ def checks(monkeypatch):
     """In this test a check forks where it would start Python; a system without forks starts it."""
     if "forkserver" in multiprocessing.get_all_start_methods():
         monkeypatch.setattr(check_process, "_start", _start)
+
+
+def apart(monkeypatch, cache):
+    """Also keep no verdict of another test: in the folder `cache` are the weights alone."""
+    weights = assets.smollm2_folder()
+    (cache / weights.name).symlink_to(weights)
+    monkeypatch.setenv("LLMLIB_CACHE", str(cache))
+    assert assets.smollm2_folder() == cache / weights.name
+    checks(monkeypatch)
 
 
 def _start(text, seconds, running):

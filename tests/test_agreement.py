@@ -30,7 +30,6 @@ from exercises.format import notebooks
 from exercises.format.source import given_imports
 from grader import wire
 from grader.host.time_limits import Limits
-from llmlib import assets
 
 pytestmark = [
     pytest.mark.graders,
@@ -60,12 +59,8 @@ def runner():
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
-    """No verdict of another test, but the weights: some demonstrations load them."""
-    weights, cache = assets.smollm2_folder(), tmp_path_factory.mktemp("cache")
-    (cache / weights.name).symlink_to(weights)
-    monkeypatch.setenv("LLMLIB_CACHE", str(cache))
-    assert assets.smollm2_folder() == cache / weights.name
-    forked_checks.checks(monkeypatch)
+    """With the weights: some demonstrations load them."""
+    forked_checks.apart(monkeypatch, tmp_path_factory.mktemp("cache"))
 
 
 def visible(notebook):

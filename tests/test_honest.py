@@ -19,7 +19,6 @@ from exercises.format import notebooks
 from grader.host import read_submission
 from grader.host.sandbox import Sandbox
 from grader.marking.runner import Runner
-from llmlib import assets
 
 pytestmark = [
     pytest.mark.graders,
@@ -44,11 +43,7 @@ def runner():
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
-    """No verdict of another test."""
-    weights, cache = assets.smollm2_folder(), tmp_path_factory.mktemp("cache")
-    (cache / weights.name).symlink_to(weights)
-    monkeypatch.setenv("LLMLIB_CACHE", str(cache))
-    forked_checks.checks(monkeypatch)
+    forked_checks.apart(monkeypatch, tmp_path_factory.mktemp("cache"))
 
 
 def in_kernel(case, node):

@@ -132,24 +132,10 @@ def test_two_spellings_of_a_name_are_one_student(tmp_path, packed):
 
 
 @pytest.mark.parametrize("long", ["\N{CJK UNIFIED IDEOGRAPH-674E}" * 90, "x" * 300])
-@pytest.mark.parametrize(
-    "shape",
-    [
-        "{}/01_tokens.ipynb",
-        "{}_01_tokens.ipynb",
-        "bob/{}/01_tokens.ipynb",
-        "{}_1_2_01_tokens.ipynb",
-    ],
-)
+@pytest.mark.parametrize("shape", ["{}/{}", "{}_{}", "bob/{}/{}", "{}_1_2_{}"])
 def test_a_name_too_long_leaves_that_file_out_and_no_other(tmp_path, long, shape):
-    honest = (
-        CANVAS if "_1_2_" in shape else {f"{who}/01_tokens.ipynb": who for who in ("ada", "carl")}
-    )
-    _, left, found = collect(
-        tmp_path, archive(tmp_path / "x.zip", honest | {shape.format(long): "long"})
-    )
+    honest = CANVAS if "_1_2_" in shape else {"ada/01_tokens.ipynb": "", "bo/01_tokens.ipynb": ""}
+    packed = archive(tmp_path / "x.zip", honest | {shape.format(long, "01_tokens.ipynb"): "long"})
+    _, (said,), found = collect(tmp_path, packed)
     assert len(found) == 2 and "long" not in found.values()
-    assert len(left) == 1 and left[0].endswith(
-        "its path holds a name of more than 255 bytes: shorten it"
-    )
-    assert len(left[0]) < 300
+    assert said.endswith("holds a name of more than 255 bytes: shorten it") and len(said) < 300
