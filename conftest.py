@@ -65,7 +65,8 @@ def pytest_ignore_collect(collection_path, config):
         return nothing_in("mark.nbval", config.option.markexpr) or None
     if collection_path.name.startswith("test_"):
         text = collection_path.read_text(encoding="utf-8")
-        return nothing_in(text, config.option.markexpr) or None
+        left_out = config.option.sample and sample.leaves_out(text)
+        return left_out or nothing_in(text, config.option.markexpr) or None
 
 
 def nothing_in(text, expression):

@@ -4,6 +4,7 @@ test marked `proof`, of the browser's those marked `journey`, of a function's te
 """
 
 import random
+import re
 
 import pytest
 
@@ -76,6 +77,13 @@ def of_some(items, seed):
         few = random.Random(f"{seed} {function}").sample(group, min(number, len(group)))
         left.update(item for item in group if item not in few)
     return left
+
+
+def leaves_out(text):
+    """Whether a sample holds no test of a file, as far as its marks for all of them show that."""
+    marks = "".join(re.findall(r"^pytestmark = (?:\[[^\]]*\]|.*)$", text, re.M))
+    journeys = "mark.browser" in marks and "mark.journey" not in text
+    return "mark.proof" in marks or journeys
 
 
 def only_proof(item):

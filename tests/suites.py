@@ -108,8 +108,9 @@ def environment() -> dict[str, str]:
 
 def together() -> list[str]:
     """pytest's words for all layers in one run: while a test waits for a limit or a page, others
-    compute."""
-    return ["-n", str(workers()), "--dist", "loadfile", "--no-loadscope-reorder"]
+    compute. What fails is run once more, alone."""
+    shared = ["-n", str(workers()), "--dist", "loadfile", "--no-loadscope-reorder"]
+    return [*shared, "--rerun-alone"]
 
 
 def clean_commit() -> str:
