@@ -113,18 +113,6 @@ def test_a_planted_answer_is_found(code, fault):
     assert not faults([("k", [new_markdown_cell(shut)], answer)])
 
 
-def test_code_that_computes_an_answer_is_open_only_above_its_question():
-    asked = new_code_cell('predict("k", "Which?", {"A": "this", "B": "that one"}, yours=...)')
-    code, shut = new_code_cell("x = 1"), {"jupyter": {"source_hidden": True}}
-    answer = predictions.Answer("B", "B, that one", None)
-    assert not faults([("k", [code, asked, new_code_cell("x = 1", metadata=shut)], answer)])
-    (found,) = faults([("k", [asked, code], answer)])
-    assert "is open" in found
-    said = new_code_cell("# that one wins\nx = 1", metadata=shut)
-    (found,) = faults([("k", [asked, said], answer)])
-    assert "'that one' is the answer" in found
-
-
 def test_what_is_folded_is_what_comes_before_an_answer_and_nobody_writes():
     """From the question to its answer, without exercises and other questions. What is folded anyway
     keeps its line, and nothing is folded below a question that is never answered."""
