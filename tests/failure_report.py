@@ -309,6 +309,7 @@ def closing(failed, refused, note=""):
         files = Counter(each.nodeid.partition("::")[0] for each in failed[LISTED:])
         some = ", ".join(f"{file} {count}" for file, count in files.most_common(3))
         lines.append(f"… and {len(found) - LISTED:,} more (most in {some}).")
+    failed = [each for each in failed if not each.nodeid.startswith("gw")]  # a worker is no test
     if failed:
         which = "the first of these" if len(found) > LISTED else "just these"
         lines.append(f"Run {which} again: {command(failed[:LISTED])}")

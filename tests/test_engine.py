@@ -155,7 +155,7 @@ SLOWER = {"rope_type": "linear", "factor": 2.5, "rope_theta": 10000.0}
         (gpt2, {"activation_function": "gelu"}),
         (gpt2, {"layer_norm_epsilon": 1e-3}),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_logits_are_those_of_transformers(tmp_path, make, settings, batch, seq):
     theirs = make(tmp_path, **settings)
